@@ -1,0 +1,1 @@
+"""Check what trusted hardware says about itself."""

@@ -1,0 +1,55 @@
+"""Read files and streams with a bound, so that no input can exhaust memory."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from teeproof.core.errors import TooLarge, Unavailable, Usage
+
+__all__ = ["read_bounded", "read_stream"]
+
+
+def read_bounded(path: Path, *, limit: int, what: str = "file") -> bytes:
+    """Return the content of a regular file of at most ``limit`` bytes.
+
+    The size is looked at before anything is read: a file of 100 MB is refused at once.
+
+    Raises:
+        Unavailable: there is no such file, or it may not be read.
+        Usage: it is a directory or a device.
+        TooLarge: it has more than ``limit`` bytes.
+    """
+    try:
+        with path.open("rb", opener=_open_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise Usage(f"{path} is not a regular file: name a file", code="not_a_file")
+            if status.st_size > limit:
+                raise _too_large(path.name, what, limit, f"{status.st_size} bytes")
+            return read_stream(file, limit=limit, what=what, name=path.name)
+    except IsADirectoryError:
+        raise Usage(f"{path} is a directory: name a file", code="not_a_file") from None
+    except OSError as error:
+        raise Unavailable(
+            f"{path} cannot be read: {error.strerror}", code="file_unavailable", got=str(path)
+        ) from None
+
+
+def read_stream(stream: BinaryIO, *, limit: int, what: str = "input", name: str = "input") -> bytes:
+    """Return what a stream holds, refusing more than ``limit`` bytes without reading the rest."""
+    data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise _too_large(name, what, limit, f"more than {limit} bytes")
+    return data
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # A named pipe without a writer would block an ordinary open for ever.
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _too_large(name: str, what: str, limit: int, got: str) -> TooLarge:
+    return TooLarge(f"{name} is too large for a {what}", expected=f"at most {limit} bytes", got=got)

@@ -1,0 +1,38 @@
+"""Evidence as it is collected, handed over and verified: a quote and what explains it.
+
+Only the quote is signed. Everything else (event log, compose file, collateral) is believed as far as
+digests or signatures tie it to the quote, and no further.
+
+Trusts: nothing; it only carries.  Does not trust: host, network.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from teeproof.evidence.endorsements import Collateral
+
+__all__ = ["MAX_COMPOSE_BYTES", "MAX_EVENT_LOG_BYTES", "Evidence"]
+
+MAX_EVENT_LOG_BYTES = 1 << 20  # DESIGN section 5
+MAX_COMPOSE_BYTES = 1 << 20
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What one machine says of itself.
+
+    Attributes:
+        quote: the quote's bytes.
+        event_log: JSON bytes of a dstack event log, if there is one.
+        compose: the exact bytes of app-compose.json, if given.
+        mr_config: the exact bytes of the MrConfigV3 document, if given.
+        collateral: endorsements that came along; the verifier checks them like any other.
+        name: what to call it in messages, such as a file name.
+    """
+
+    quote: bytes
+    event_log: bytes | None = None
+    compose: bytes | None = None
+    mr_config: bytes | None = None
+    collateral: Collateral | None = None
+    name: str = "evidence"

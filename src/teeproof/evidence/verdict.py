@@ -1,0 +1,199 @@
+"""The answer: a list of named checks, how strong the evidence is, and how the answer was reached.
+
+A check has *passed*, has *failed*, or was *not checked*; the last is never shown as a success. The
+checks stand in reading order, authenticity before policy.
+
+Trusts: nothing; it only records.  Does not trust: a verdict that someone else hands over.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from teeproof.core import strictjson
+from teeproof.core.digests import framed_sha256, named
+from teeproof.core.errors import Malformed, NotAuthentic
+
+__all__ = [
+    "Check",
+    "Concern",
+    "Level",
+    "Provenance",
+    "State",
+    "Verdict",
+    "failed",
+    "not_checked",
+    "passed",
+]
+
+State = Literal["passed", "failed", "not_checked"]
+Concern = Literal["authenticity", "policy"]
+Level = Literal["hardware", "measured", "simulated"]
+
+MAX_VERDICT_BYTES = 1 << 20
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One named check.
+
+    Attributes:
+        name: what users see and scripts match, ``kebab-case``.
+        state: passed, failed or not checked.
+        detail: one sentence for people.
+        concern: whether a failure means "not authentic" (exit 2) or "not allowed" (exit 4).
+        code: of a failure, its stable ``snake_case`` name.
+        expected: what would have passed, as text.
+        got: what was found, as text.
+    """
+
+    name: str
+    state: State
+    detail: str
+    concern: Concern = "authenticity"
+    code: str | None = None
+    expected: str | None = None
+    got: str | None = None
+
+
+def passed(
+    name: str, detail: str, concern: Concern = "authenticity", *, got: str | None = None
+) -> Check:
+    """Return a check that held."""
+    return Check(name, "passed", detail, concern, None, None, got)
+
+
+def failed(
+    name: str,
+    code: str,
+    detail: str,
+    concern: Concern = "authenticity",
+    *,
+    expected: str | None = None,
+    got: str | None = None,
+) -> Check:
+    """Return a check that did not hold, with both sides of the difference."""
+    return Check(name, "failed", detail, concern, code, expected, got)
+
+
+def not_checked(
+    name: str, detail: str, concern: Concern = "authenticity", *, got: str | None = None
+) -> Check:
+    """Return a check that was not made, with the reason in one sentence."""
+    return Check(name, "not_checked", detail, concern, None, None, got)
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """How a verdict was reached: enough to reach it again, or to see why another differs.
+
+    Attributes:
+        verifier: name and version of this program.
+        second_path: name and version of the other verifier that ran, if one did.
+        policy: the policy's name.
+        policy_digest: ``sha256:…`` of the policy's canonical form.
+        roots_digest: ``sha256:…`` of the pinned root keys.
+        endorsements_digest: ``sha256:…`` of the collateral that was used, if there was any.
+        tcb_evaluation_number: Intel's ``tcbEvaluationDataNumber`` of that collateral.
+        time: the T that the verdict speaks of, RFC 3339.
+    """
+
+    verifier: str
+    second_path: str | None
+    policy: str
+    policy_digest: str
+    roots_digest: str
+    endorsements_digest: str | None
+    tcb_evaluation_number: int | None
+    time: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a relying party may believe about one piece of evidence, and why.
+
+    Attributes:
+        type: always ``urn:teeproof:verdict:v1``.
+        subject: the evidence's identity (``sha256:…``), the same for all its malleable twins.
+        kind: ``tdx`` or ``sgx``.
+        ok: true if no check failed.
+        level: ``hardware``, ``measured`` or ``simulated``; None where no root vouches for it.
+        confidential: whether the machine keeps the workload's memory from its host.
+        checks: in reading order.
+        facts: what the verified evidence establishes; empty where nothing is established.
+        provenance: how the verdict was reached.
+    """
+
+    type: Literal["urn:teeproof:verdict:v1"] = "urn:teeproof:verdict:v1"
+    subject: str | None
+    kind: str
+    ok: bool
+    level: Level | None
+    confidential: bool
+    checks: tuple[Check, ...]
+    facts: dict[str, Any]
+    provenance: Provenance
+
+    @property
+    def authentic(self) -> bool:
+        """Whether no check of authenticity failed."""
+        return not any(c.state == "failed" and c.concern == "authenticity" for c in self.checks)
+
+    @property
+    def exit_code(self) -> Literal[0, 2, 4]:
+        """0 good, 2 not authentic, 4 authentic but not allowed."""
+        if self.ok:
+            return 0
+        return 4 if self.authentic else 2
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that failed, in reading order."""
+        return tuple(c for c in self.checks if c.state == "failed")
+
+    def check(self, name: str) -> Check:
+        """Return the check with this name; KeyError if the verdict has none."""
+        for candidate in self.checks:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+    @property
+    def key(self) -> str:
+        """The cache key: no verdict may be replayed for other evidence, another policy or another T."""
+        how = self.provenance
+        parts = (
+            self.subject or "",
+            how.policy_digest,
+            how.roots_digest,
+            how.endorsements_digest or "",
+            how.time,
+            how.verifier,
+            how.second_path or "",
+        )
+        return named(framed_sha256("teeproof.verdict-key.v1", *(part.encode() for part in parts)))
+
+    def require_subject(self, evidence_id: str) -> None:
+        """Raise NotAuthentic if this verdict speaks of other evidence."""
+        if self.subject != evidence_id:
+            raise NotAuthentic(
+                "this verdict speaks of other evidence: verify the evidence itself",
+                code="verdict_of_another_subject",
+                expected=evidence_id,
+                got=self.subject,
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``--json`` prints."""
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        return body | {"authentic": self.authentic, "exit_code": self.exit_code, "key": self.key}
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Verdict:
+        """Return a verdict that was saved as JSON. It proves nothing: only its maker knows it is true."""
+        value = strictjson.loads(data, limit=MAX_VERDICT_BYTES, what="verdict")
+        if isinstance(value, dict):
+            value = {k: v for k, v in value.items() if k not in ("authentic", "exit_code", "key")}
+        try:
+            return msgspec.convert(value, cls, strict=True)
+        except msgspec.ValidationError as error:
+            raise Malformed("this is not a verdict", code="verdict_malformed", got=str(error)) from None
