@@ -1,0 +1,101 @@
+"""What every test gets: no network, no home directory of its user, nothing written but in tmp."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import hypothesis.configuration
+import pytest
+
+from tests import vectors as real
+
+_SCRATCH = Path(tempfile.mkdtemp(prefix="teeproof-tests-"))
+_INHERITED = ("TEEPROOF_", "XDG_", "DSTACK_", "TAPPD_")
+_KEPT = ("TEEPROOF_VECTORS",)
+_numbers = itertools.count()
+
+# No deadline: a loaded machine is no failure. CI draws the same examples each time.
+hypothesis.configuration.set_hypothesis_home_dir(_SCRATCH / "hypothesis")
+hypothesis.settings.register_profile("local", deadline=None, database=None)
+hypothesis.settings.register_profile("ci", deadline=None, database=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_SCRATCH, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of real evidence; the test is skipped where there is none."""
+    folder = real.directory()
+    if folder is None:
+        pytest.skip(real.MISSING)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def manifest(vectors: Path) -> Callable[[str], tuple[real.Record, ...]]:
+    """Return the manifest's records of a kind: ``manifest("dcap")``."""
+    return real.records
+
+
+@pytest.fixture(autouse=True)
+def _a_machine_without_a_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(_INHERITED) and name not in _KEPT:
+            monkeypatch.delenv(name)
+    place = _SCRATCH / f"machine-{next(_numbers)}"
+    monkeypatch.setenv("HOME", str(place / "user"))
+    monkeypatch.setenv("TEEPROOF_HOME", str(place / "teeproof"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Fail a test that reaches for another machine; loopback and unix sockets are free."""
+    patch = pytest.MonkeyPatch()
+    for name in ("connect", "connect_ex", "sendto"):
+        patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+    patch.setattr(socket, "getaddrinfo", _guarded_lookup(socket.getaddrinfo))
+    yield
+    patch.undo()
+
+
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    def guard(self: socket.socket, *arguments: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _refuse_strangers(arguments[-1][0])
+        return method(self, *arguments)
+
+    return guard
+
+
+def _guarded_lookup(lookup: Callable[..., Any]) -> Callable[..., Any]:
+    def guard(host: Any, *arguments: Any, **options: Any) -> Any:
+        _refuse_strangers(host)
+        return lookup(host, *arguments, **options)
+
+    return guard
+
+
+def _refuse_strangers(host: Any) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost"):
+        return
+    try:
+        if ipaddress.ip_address(name.partition("%")[0]).is_loopback:
+            return
+    except ValueError:
+        pass
+    # An outcome, no Exception: code under test cannot catch it and carry on.
+    pytest.fail(f"a test tried to reach {name}: tests speak to this machine only")
