@@ -1,1 +1,1 @@
-"""What every layer stands on: errors, digests, bounded reading, time and place. No evidence here."""
+"""What every layer stands on: errors, digests, bounded reading, time and place."""

@@ -10,12 +10,13 @@ from teeproof.core.errors import Usage
 __all__ = ["format_time", "from_epoch", "parse_time", "to_epoch", "wall_clock"]
 
 _RFC3339 = re.compile(
-    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?)?"
+    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?)?",
+    re.ASCII,
 )
 
 
 def wall_clock() -> datetime:
-    """Return the machine's time. Only commands call this; the library takes ``now`` as an argument."""
+    """Return the machine's time. Only commands call this; the library is given ``now``."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
@@ -26,7 +27,7 @@ def parse_time(text: str) -> datetime:
         Usage: anything else.
     """
     try:
-        if text.isdecimal():
+        if text.isascii() and text.isdecimal():
             return from_epoch(int(text))
         match = _RFC3339.fullmatch(text)
         if match:
@@ -59,4 +60,4 @@ def format_time(time: datetime | int) -> str:
     """Return RFC 3339 text in UTC, to the second."""
     if isinstance(time, int):
         time = from_epoch(time)
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,7 +6,16 @@ import hashlib
 
 from teeproof.core.errors import Malformed
 
-__all__ = ["blake3", "framed_sha256", "keccak256", "named", "parse_named", "sha256", "sha384", "sha512"]
+__all__ = [
+    "blake3",
+    "framed_sha256",
+    "keccak256",
+    "named",
+    "parse_named",
+    "sha256",
+    "sha384",
+    "sha512",
+]
 
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64, "blake3": 32, "keccak256": 32}
 

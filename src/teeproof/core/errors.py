@@ -1,6 +1,6 @@
 """Every way in which teeproof says no: one tree, mirrored by exit codes and JSON bodies.
 
-    Error
+    Error                  exit 2   any of the following
     ├── Usage              exit 1   the caller asked for something that cannot be done
     ├── Malformed          exit 2   the bytes are not what they should be
     │   └── TooLarge       exit 2   the bytes exceed a bound that is checked before anything else

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +18,6 @@ def data_directory(environment: Mapping[str, str]) -> Path:
     if explicit:
         return Path(explicit).absolute()
     base = environment.get("XDG_DATA_HOME", "")
-    # The specification says that a relative path must be ignored.
-    root = Path(base) if base.startswith("/") else Path(environment.get("HOME", "/")) / ".local/share"
-    return root / "teeproof"
+    if not base.startswith("/"):  # the specification says that a relative path must be ignored
+        base = (environment.get("HOME") or "/") + "/.local/share"
+    return Path(base) / "teeproof"

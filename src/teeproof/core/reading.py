@@ -23,7 +23,7 @@ def read_bounded(path: Path, *, limit: int, what: str = "file") -> bytes:
         TooLarge: it has more than ``limit`` bytes.
     """
     try:
-        with path.open("rb", opener=_open_without_waiting) as file:
+        with open(path, "rb", opener=_open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise Usage(f"{path} is not a regular file: name a file", code="not_a_file")
@@ -36,6 +36,8 @@ def read_bounded(path: Path, *, limit: int, what: str = "file") -> bytes:
         raise Unavailable(
             f"{path} cannot be read: {error.strerror}", code="file_unavailable", got=str(path)
         ) from None
+    except ValueError:  # a NUL byte in the name
+        raise Usage("this is not a file name", code="not_a_file", got=ascii(str(path))) from None
 
 
 def read_stream(stream: BinaryIO, *, limit: int, what: str = "input", name: str = "input") -> bytes:

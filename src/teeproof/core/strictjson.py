@@ -7,6 +7,8 @@ another. Nothing here accepts duplicate keys, NaN, text after the document, or d
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from teeproof.core.errors import Malformed, TooLarge
@@ -28,50 +30,88 @@ def loads(data: bytes | str, *, limit: int, what: str = "JSON document") -> Any:
         TooLarge: more than ``limit`` bytes.
         Malformed: not JSON, a key given twice, nested deeper than ``MAX_DEPTH``, or NaN.
     """
-    if len(data) > limit:
-        raise TooLarge(f"the {what} is too large", expected=f"at most {limit} bytes", got=f"{len(data)} bytes")
+    text = _text(data, limit, what)
     try:
-        text = data if isinstance(data, str) else data.decode()
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite
+        )
     except RecursionError:
         raise _too_deep(what) from None
-    except UnicodeDecodeError as error:
-        raise Malformed(f"the {what} is not UTF-8 text", code="json_malformed", got=str(error)) from None
     except Malformed as error:
         raise Malformed(f"the {what}: {error.detail}", code=error.code, got=error.got) from None
     except ValueError as error:
-        raise Malformed(f"the {what} is not JSON", code="json_malformed", got=str(error)[:200]) from None
-    if "\\u" in text and _has_lone_surrogate(value):
-        raise Malformed(f"the {what} is not Unicode text", code="json_malformed", got="a lone surrogate")
+        raise Malformed(
+            f"the {what} is not JSON", code="json_malformed", got=str(error)[:200]
+        ) from None
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(value, what)
+    if "\\u" in text and _has_lone_surrogate(value):
+        raise Malformed(
+            f"the {what} is not Unicode text", code="json_malformed", got="a lone surrogate"
+        )
     return value
 
 
 def dumps(value: Any, *, pretty: bool = False) -> str:
-    """Return JSON text: sorted keys, UTF-8, compact unless ``pretty``."""
+    """Return JSON text: compact with sorted keys, or indented in the given order if ``pretty``."""
     if pretty:
-        return json.dumps(value, indent=2, sort_keys=False, ensure_ascii=False)
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+
+
+def _text(data: bytes | str, limit: int, what: str) -> str:
+    if len(data) > limit:
+        raise _too_large(what, limit, len(data))
+    try:
+        raw = data.encode() if isinstance(data, str) else data
+        text = raw.decode()
+    except UnicodeError as error:
+        raise Malformed(
+            f"the {what} is not UTF-8 text", code="json_malformed", got=str(error)[:200]
+        ) from None
+    if len(raw) > limit:
+        raise _too_large(what, limit, len(raw))
+    return text
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise Malformed("one key is given twice", code="json_duplicate_key", got=twice[:100])
+        got = _first_repeated(key for key, _ in pairs)[:100]
+        raise Malformed(
+            "one key is given twice",
+            code="json_duplicate_key",
+            got=got.encode(errors="backslashreplace").decode(),
+        )
     return value
+
+
+def _first_repeated(keys: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise ValueError("no key is repeated")
 
 
 def _no_constant(name: str) -> NoReturn:
     raise Malformed("NaN and Infinity are not JSON", code="json_malformed", got=name)
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise Malformed("a number is too large", code="json_malformed", got=digits[:100])
+    return number
+
+
 def _has_lone_surrogate(value: Any) -> bool:
     try:
         json.dumps(value, ensure_ascii=False).encode()
-    except (UnicodeEncodeError, RecursionError):
+    except UnicodeEncodeError:
         return True
     return False
 
@@ -88,6 +128,12 @@ def _check_depth(value: Any, what: str) -> None:
         if not level:
             return
     raise _too_deep(what)
+
+
+def _too_large(what: str, limit: int, size: int) -> TooLarge:
+    return TooLarge(
+        f"the {what} is too large", expected=f"at most {limit} bytes", got=f"{size} bytes"
+    )
 
 
 def _too_deep(what: str) -> Malformed:
