@@ -19,5 +19,5 @@ def data_directory(environment: Mapping[str, str]) -> Path:
         return Path(explicit).absolute()
     base = environment.get("XDG_DATA_HOME", "")
     if not base.startswith("/"):  # the specification says that a relative path must be ignored
-        base = (environment.get("HOME") or "/") + "/.local/share"
+        base = environment.get("HOME", "") + "/.local/share"
     return Path(base) / "teeproof"
