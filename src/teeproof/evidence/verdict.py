@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 State = Literal["passed", "failed", "not_checked"]
-Concern = Literal["authenticity", "policy"]
+Concern = Literal["authenticity", "availability", "policy"]
 Level = Literal["hardware", "measured", "simulated"]
 
 MAX_VERDICT_BYTES = 1 << 20
@@ -42,7 +42,8 @@ class Check(msgspec.Struct, frozen=True):
         name: what users see and scripts match, ``kebab-case``.
         state: passed, failed or not checked.
         detail: one sentence for people.
-        concern: whether a failure means "not authentic" (exit 2) or "not allowed" (exit 4).
+        concern: whether a failure means "not authentic" (exit 2), "cannot be told, something is
+            missing" (exit 3) or "not allowed" (exit 4).
         code: of a failure, its stable ``snake_case`` name.
         expected: what would have passed, as text.
         got: what was found, as text.
@@ -135,15 +136,18 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def authentic(self) -> bool:
-        """Whether no check of authenticity failed."""
-        return not any(c.state == "failed" and c.concern == "authenticity" for c in self.checks)
+        """Whether nothing failed that authenticity rests on."""
+        return not any(c.concern != "policy" for c in self.failures)
 
     @property
-    def exit_code(self) -> Literal[0, 2, 4]:
-        """0 good, 2 not authentic, 4 authentic but not allowed."""
-        if self.ok:
-            return 0
-        return 4 if self.authentic else 2
+    def exit_code(self) -> Literal[0, 2, 3, 4]:
+        """0 good, 2 not authentic, 3 something needed is missing, 4 authentic but not allowed."""
+        concerns = {c.concern for c in self.failures}
+        if "authenticity" in concerns:
+            return 2
+        if "availability" in concerns:
+            return 3
+        return 4 if concerns else 0
 
     @property
     def failures(self) -> tuple[Check, ...]:
