@@ -10,6 +10,8 @@ from __future__ import annotations
 
 __all__ = ["SIMULATED_ROOT_OID", "SIMULATED_ROOT_TEXT"]
 
-# ITU-T X.667: the arc 2.25 followed by a UUID as an integer needs no registration.
-SIMULATED_ROOT_OID = "2.25.282114334608103969120553534572985872478"
+# RFC 5612 reserves this enterprise number for examples, so no real vendor's certificate has it. An
+# arc below 2.25 would need 128 bits, one below 2.999 two leading octets: dcap-qvl 0.7.0 parses
+# neither.
+SIMULATED_ROOT_OID = "1.3.6.1.4.1.32473.84.69.69"
 SIMULATED_ROOT_TEXT = "teeproof simulated root"
