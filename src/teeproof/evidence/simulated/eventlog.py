@@ -2,7 +2,7 @@
 
 The firmware events have the types and the order that OVMF writes (TCG PC Client Platform Firmware
 Profile, 10.4.1); their digests are made up, except where the digest is that of the payload. What
-dstack adds has have real digests: version 1 over name and payload joined by colons, version 2 over
+dstack adds has real digests: version 1 over name and payload joined by colons, version 2 over
 canonical JSON.
 
 Trusts: nothing; it only writes.  Does not trust: nothing comes from outside.
