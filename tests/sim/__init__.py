@@ -1,0 +1,1 @@
+"""Simulated machines that tests talk to as they would to real ones."""
