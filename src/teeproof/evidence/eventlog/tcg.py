@@ -62,8 +62,8 @@ _NAMES = {
 _VARIABLE_HEADER = 32  # GUID 16, name length in UTF-16 units 8, data length 8
 _TAG_HEADER = 8  # tag 4, data length 4
 _TAGS = {
-    "LOADED_IMAGE::LoadOptions": "kernel command line",  # Linux EFI stub, efi_load_option
-    "Linux initrd": "initial ramdisk",
+    "LOADED_IMAGE::LoadOptions": "the command line",  # Linux EFI stub, efi_load_option
+    "Linux initrd": "the initial ramdisk",
 }
 
 
