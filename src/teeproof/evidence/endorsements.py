@@ -19,7 +19,13 @@ __all__ = ["MAX_COLLATERAL_BYTES", "Collateral"]
 
 MAX_COLLATERAL_BYTES = 4 << 20  # Intel's largest PCK CRLs stay far below 1 MiB
 
-_TEXT = ("pck_crl_issuer_chain", "tcb_info_issuer_chain", "tcb_info", "qe_identity_issuer_chain", "qe_identity")
+_TEXT = (
+    "pck_crl_issuer_chain",
+    "tcb_info_issuer_chain",
+    "tcb_info",
+    "qe_identity_issuer_chain",
+    "qe_identity",
+)
 _HEX = ("root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature")
 FIELDS = (
     "pck_crl_issuer_chain",

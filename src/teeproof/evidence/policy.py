@@ -9,7 +9,7 @@ Trusts: whoever wrote the policy.  Does not trust: the evidence; nothing here co
 from __future__ import annotations
 
 import tomllib
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
@@ -100,7 +100,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     roots: tuple[str, ...] = (INTEL_ROOT,)
     simulated_roots: tuple[str, ...] = ()
     tcb_statuses: tuple[TcbStatus, ...] | None = None
-    tcb_grace_days: dict[TcbStatus, int] | None = None
+    tcb_grace_days: tuple[tuple[TcbStatus, int], ...] | None = None
     denied_advisories: tuple[str, ...] | None = None
     tcb_evaluation_floor: tuple[Floor, ...] | None = None
     max_collateral_age_days: int | None = None
@@ -134,8 +134,149 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     report_data: str | None = None
     nonce: str | None = None
     keyset_digest: str | None = None
-    nonce_issued_at: str | None = None
+    nonce_issued_at: datetime | None = None
     max_age_seconds: int | None = None
     allowed_platforms: tuple[str, ...] | None = None
     blocked_platforms: tuple[str, ...] | None = None
 
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` of the canonical form: the same expectations always have the same digest."""
+        return _digest(self)
+
+    @property
+    def roots_digest(self) -> str:
+        """``sha256:…`` of all root fingerprints that the policy pins."""
+        return _roots_digest(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that are set."""
+        body = {k: v for k, v in msgspec.to_builtins(self).items() if v is not None}
+        if self.tcb_grace_days is not None:
+            body["tcb_grace_days"] = dict(self.tcb_grace_days)
+        return body
+
+    def with_(self, **changes: Any) -> Policy:
+        """Return a copy with some expectations changed, checked like a new policy."""
+        return _checked(self.to_json() | changes)
+
+
+@lru_cache(maxsize=128)
+def _digest(policy: Policy) -> str:
+    return named(sha256(strictjson.dumps(policy.to_json()).encode()))
+
+
+@lru_cache(maxsize=128)
+def _roots_digest(policy: Policy) -> str:
+    pinned = {"roots": sorted(policy.roots), "simulated_roots": sorted(policy.simulated_roots)}
+    return named(sha256(strictjson.dumps(pinned).encode()))
+
+
+def parse_policy(text: str | bytes) -> Policy:
+    """Return the policy in a TOML document.
+
+    Raises:
+        Usage: not TOML, an unknown key, or a value of the wrong form.
+        TooLarge: more than ``MAX_POLICY_BYTES``.
+    """
+    if len(text) > MAX_POLICY_BYTES:
+        raise TooLarge(
+            "this is too large for a policy",
+            expected=f"at most {MAX_POLICY_BYTES} bytes",
+            got=f"{len(text)} bytes",
+        )
+    try:
+        value = tomllib.loads(text if isinstance(text, str) else text.decode())
+    except (ValueError, RecursionError) as error:
+        raise _wrong(f"not a TOML document: {error}") from None
+    return _checked(value)
+
+
+def load_policy(name: str) -> Policy:
+    """Return a built-in policy.
+
+    Raises:
+        Usage: there is none of this name.
+    """
+    if name not in BUILT_IN:
+        raise Usage(
+            "there is no built-in policy of this name: name one, or a TOML file",
+            code="policy_unknown",
+            expected=", ".join(BUILT_IN),
+            got=name[:100],
+        )
+    return parse_policy(policy_text(name))
+
+
+def policy_text(name: str) -> str:
+    """Return the TOML text of a built-in policy, comments included."""
+    return (resources.files("teeproof.evidence") / "policies" / f"{name}.toml").read_text()
+
+
+def _checked(value: dict[str, Any]) -> Policy:
+    grace = value.get("tcb_grace_days")
+    if isinstance(grace, dict):
+        value = value | {"tcb_grace_days": sorted(grace.items())}
+    try:
+        policy = msgspec.convert(value, Policy, strict=True)
+    except msgspec.ValidationError as error:
+        raise _wrong(str(error)) from None
+    _check_forms(policy)
+    _check_together(policy)
+    return policy
+
+
+_HEX_BYTES = {
+    "mrtd": 48, "mrseam": 48, "rtmr0": 48, "rtmr1": 48, "rtmr2": 48, "rtmr3": 48, "mrconfigid": 48,
+    "mrowner": 48, "mrownerconfig": 48, "compose_hash": 32, "app_id": 20, "instance_id": 20,
+    "os_image_hash": 32, "mr_system": 32, "mr_aggregated": 32,
+}  # fmt: skip
+_NAMED = ("roots", "simulated_roots", "allowed_platforms", "blocked_platforms")
+
+
+def _check_forms(policy: Policy) -> None:
+    for field, size in _HEX_BYTES.items():
+        for text in getattr(policy, field) or ():
+            _check_hex(field, text, size)
+    for field in _NAMED:
+        for text in getattr(policy, field) or ():
+            _check_hex(field, text.removeprefix("sha256:"), 32)
+            if not text.startswith("sha256:"):
+                raise _wrong(f"{field} must be written sha256:<hex>, got {text[:100]!r}")
+    if policy.report_data is not None:
+        _check_hex("report_data", policy.report_data, 64)
+    if policy.keyset_digest is not None:
+        _check_hex("keyset_digest", policy.keyset_digest.removeprefix("sha256:"), 32)
+    for field in ("max_collateral_age_days", "max_age_seconds"):
+        if (getattr(policy, field) or 0) < 0:
+            raise _wrong(f"{field} must not be negative")
+    if any(days < 0 for _, days in policy.tcb_grace_days or ()):
+        raise _wrong("tcb_grace_days must not be negative")
+
+
+def _check_hex(field: str, text: str, size: int) -> None:
+    if len(text) != 2 * size or text.strip("0123456789abcdef"):
+        raise _wrong(
+            f"{field} must be {2 * size} lower-case hex digits ({size} bytes), got {text[:140]!r}"
+        )
+
+
+def _check_together(policy: Policy) -> None:
+    if policy.report_data is not None and policy.nonce is not None:
+        raise _wrong("report_data and nonce say the same thing twice: set one")
+    if (policy.nonce is None) != (policy.keyset_digest is None):
+        raise _wrong("nonce and keyset_digest belong together: report_data binds both")
+    if policy.max_age_seconds is not None and policy.nonce_issued_at is None:
+        raise _wrong("max_age_seconds needs nonce_issued_at: a quote carries no time of its own")
+    if policy.nonce_issued_at is not None and policy.nonce is None and policy.report_data is None:
+        raise _wrong("nonce_issued_at needs nonce or report_data: nothing else shows the age")
+    if policy.nonce_issued_at is not None and policy.nonce_issued_at.tzinfo is None:
+        raise _wrong("nonce_issued_at needs a time zone, such as 2026-02-25T12:00:00Z")
+
+
+def _wrong(why: str) -> Usage:
+    return Usage(f"the policy cannot be used: {why}", code="policy_malformed", got=why)
+
+
+BUILT_IN = ("standard", "strict", "dstack", "azure", "sgx", "genuine")
+"""Names of the built-in policies; ``standard`` is the default for TDX, ``sgx`` for SGX."""

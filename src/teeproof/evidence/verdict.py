@@ -200,4 +200,6 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.convert(value, cls, strict=True)
         except msgspec.ValidationError as error:
-            raise Malformed("this is not a verdict", code="verdict_malformed", got=str(error)) from None
+            raise Malformed(
+                "this is not a verdict", code="verdict_malformed", got=str(error)
+            ) from None

@@ -116,14 +116,23 @@ def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
     blocks = _PEM.findall(pem)
     rest = _PEM.sub(b"", pem)
     if not 1 <= len(blocks) <= 6 or rest.strip(b" \r\n\x00"):
-        raise _malformed(what, "one to six PEM certificates and nothing else", f"{len(blocks)} certificates")
+        raise _malformed(
+            what, "one to six PEM certificates and nothing else", f"{len(blocks)} certificates"
+        )
     return tuple(_parse_certificate(block, what) for block in blocks)
 
 
 def _parse_certificate(base64: bytes, what: str) -> Certificate:
     try:
-        return _load_certificate(b64decode(base64.replace(b"\r", b"").replace(b"\n", b""), validate=True))
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        return _load_certificate(
+            b64decode(base64.replace(b"\r", b"").replace(b"\n", b""), validate=True)
+        )
+    except (
+        ValueError,
+        TypeError,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
         raise _malformed(what, "X.509 certificates over P-256", str(error)[:200]) from None
 
 
@@ -157,14 +166,18 @@ def _load_certificate(der: bytes) -> Certificate:
     )
 
 
-def _may_sign_certificates(extensions: dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]]) -> bool:
+def _may_sign_certificates(
+    extensions: dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]],
+) -> bool:
     constraints = extensions.get(x509.OID_BASIC_CONSTRAINTS)
     usage = extensions.get(x509.OID_KEY_USAGE)
     return bool(
         constraints is not None
         and isinstance(constraints.value, x509.BasicConstraints)
         and constraints.value.ca
-        and (usage is None or (isinstance(usage.value, x509.KeyUsage) and usage.value.key_cert_sign))
+        and (
+            usage is None or (isinstance(usage.value, x509.KeyUsage) and usage.value.key_cert_sign)
+        )
     )
 
 
@@ -211,7 +224,9 @@ def require_issued(child: Certificate, issuer: Certificate, *, what: str, code: 
 
 def require_crl(crl: RevocationList, issuer: Certificate, *, what: str, code: str) -> None:
     """Check that ``issuer`` issued the revocation list; raise NotAuthentic with ``code`` if not."""
-    if crl.issuer != issuer.x509.subject.public_bytes() or not crl.x509.is_signature_valid(issuer.key):
+    if crl.issuer != issuer.x509.subject.public_bytes() or not crl.x509.is_signature_valid(
+        issuer.key
+    ):
         raise NotAuthentic(f"{what}: {issuer.subject} did not sign it", code=code)
 
 

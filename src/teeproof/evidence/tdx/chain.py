@@ -84,9 +84,7 @@ class Endorsed:
         self.checks.append(not_checked(name, why))
 
 
-def endorse_cold(
-    section: bytes, collateral: Collateral | None, roots: frozenset[str]
-) -> Endorsed:
+def endorse_cold(section: bytes, collateral: Collateral | None, roots: frozenset[str]) -> Endorsed:
     """Return what hangs on the roots, from the signature section's endorsed part.
 
     Args:
@@ -137,7 +135,10 @@ def _parse_chain(pem: bytes) -> tuple[str, tuple[Certificate, ...]]:
             got=f"{len(chain)} certificates",
         )
     parse_pck(chain[0])
-    return f"three certificates, of which the first certifies FMSPC {parse_pck(chain[0]).fmspc.hex()}", chain
+    return (
+        f"three certificates, of which the first certifies FMSPC {parse_pck(chain[0]).fmspc.hex()}",
+        chain,
+    )
 
 
 def _root(root: Certificate, roots: frozenset[str]) -> tuple[str, Level]:
@@ -237,7 +238,9 @@ def _tcb_info(out: Endorsed, collateral: Collateral, root: Certificate) -> tuple
     return f"signed by Intel, evaluation number {info.tcb_evaluation_data_number}", info
 
 
-def _qe_identity(out: Endorsed, collateral: Collateral, root: Certificate) -> tuple[str, QeIdentity]:
+def _qe_identity(
+    out: Endorsed, collateral: Collateral, root: Certificate
+) -> tuple[str, QeIdentity]:
     _signed_document(
         out, collateral, root, collateral.qe_identity_issuer_chain, "QE identity", "qe_identity",
         collateral.qe_identity, collateral.qe_identity_signature,

@@ -15,7 +15,14 @@ import msgspec
 from teeproof.core.clock import to_epoch
 from teeproof.core.errors import Malformed
 
-__all__ = ["ModuleIdentity", "QeIdentity", "TcbInfo", "TcbLevel", "parse_qe_identity", "parse_tcb_info"]
+__all__ = [
+    "ModuleIdentity",
+    "QeIdentity",
+    "TcbInfo",
+    "TcbLevel",
+    "parse_qe_identity",
+    "parse_tcb_info",
+]
 
 _Svn = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -142,7 +149,9 @@ def parse_tcb_info(data: bytes) -> TcbInfo:
     info = _decode(data, TcbInfo, "TCB info")
     levels = sorted(info.tcb_levels, key=lambda level: level.order, reverse=True)
     orders = [level.order for level in levels]
-    sizes = {len(order[0]) for order in orders} | ({len(o[2]) for o in orders} if info.id == "TDX" else set())
+    sizes = {len(order[0]) for order in orders} | (
+        {len(o[2]) for o in orders} if info.id == "TDX" else set()
+    )
     if sizes != {16} or len(set(orders)) != len(orders):
         raise _malformed("TCB info", "distinct levels of 16 components each")
     return msgspec.structs.replace(info, tcb_levels=tuple(levels))

@@ -33,7 +33,9 @@ TEE_SGX = 0
 INTEL_QE_VENDOR = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 
 CERT_DATA_PCK_CHAIN = 5  # PEM: PCK leaf, intermediate, root
-CERT_DATA_QE_REPORT = 6  # QE report, its signature, authentication data, then another certification data
+CERT_DATA_QE_REPORT = (
+    6  # QE report, its signature, authentication data, then another certification data
+)
 
 
 class _View:
@@ -198,17 +200,23 @@ class SignatureSection:
             raise malformed("signature section", "at least 584 bytes", f"{len(raw)} bytes")
         outer_type, outer_size = struct.unpack_from("<HI", raw, 128)
         if outer_type != CERT_DATA_QE_REPORT:
-            raise malformed("certification data", f"type {CERT_DATA_QE_REPORT}", f"type {outer_type}")
+            raise malformed(
+                "certification data", f"type {CERT_DATA_QE_REPORT}", f"type {outer_type}"
+            )
         if outer_size != len(raw) - 134:
             raise malformed("certification data", f"{len(raw) - 134} bytes", f"{outer_size} bytes")
         (auth_size,) = struct.unpack_from("<H", raw, 582)
         inner = 584 + auth_size
         if inner + 6 > len(raw):
-            raise malformed("QE authentication data", f"at most {len(raw) - 590} bytes", f"{auth_size} bytes")
+            raise malformed(
+                "QE authentication data", f"at most {len(raw) - 590} bytes", f"{auth_size} bytes"
+            )
         inner_type, inner_size = struct.unpack_from("<HI", raw, inner)
         if inner_type != CERT_DATA_PCK_CHAIN:
             raise malformed(
-                "PCK certification data", f"type {CERT_DATA_PCK_CHAIN}, a PEM chain", f"type {inner_type}"
+                "PCK certification data",
+                f"type {CERT_DATA_PCK_CHAIN}, a PEM chain",
+                f"type {inner_type}",
             )
         if inner_size != len(raw) - inner - 6:
             raise malformed("PCK chain", f"{len(raw) - inner - 6} bytes", f"{inner_size} bytes")

@@ -57,7 +57,9 @@ def parse(raw: bytes) -> TdxQuote:
             got=f"{len(raw)} bytes",
         )
     if len(raw) < HEADER_BYTES + TD10_BYTES + 4:
-        raise malformed("length", f"at least {HEADER_BYTES + TD10_BYTES + 4} bytes", f"{len(raw)} bytes")
+        raise malformed(
+            "length", f"at least {HEADER_BYTES + TD10_BYTES + 4} bytes", f"{len(raw)} bytes"
+        )
     header = Header(raw[:HEADER_BYTES])
     if header.version not in _VERSIONS:
         raise malformed("version", "4 or 5", str(header.version))

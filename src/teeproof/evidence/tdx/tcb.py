@@ -29,7 +29,15 @@ _BOTH = "ConfigurationAndSWHardeningNeeded"
 _OUT_OF_DATE_CONFIGURATION = "OutOfDateConfigurationNeeded"
 _RELAUNCH = "TDRelaunchAdvised"
 _RELAUNCH_CONFIGURATION = "TDRelaunchAdvisedConfigurationNeeded"
-_KNOWN = {UP_TO_DATE, _HARDENING, _CONFIGURATION, _BOTH, OUT_OF_DATE, _OUT_OF_DATE_CONFIGURATION, REVOKED}
+_KNOWN = {
+    UP_TO_DATE,
+    _HARDENING,
+    _CONFIGURATION,
+    _BOTH,
+    OUT_OF_DATE,
+    _OUT_OF_DATE_CONFIGURATION,
+    REVOKED,
+}
 _NEEDS_CONFIGURATION = {_CONFIGURATION, _BOTH, _OUT_OF_DATE_CONFIGURATION, _RELAUNCH_CONFIGURATION}
 
 
@@ -41,7 +49,7 @@ class Tcb(msgspec.Struct, frozen=True, kw_only=True):
         platform_status: of CPU microcode, PCE, TDX loader and module together.
         module_status: of the TDX module alone; None for module version 0, which levels cover.
         qe_status: of the quoting enclave.
-        date: the TCB date of the matched platform level.
+        date: the TCB date of the matched platform level, or of the module's if that is earlier.
         qe_date: the TCB date of the matched QE level.
         advisories: Intel's advisories that apply, sorted.
     """
@@ -75,15 +83,21 @@ def assess(body: TdReport10, *, info: TcbInfo, pck: PckExtension, qe: SvnLevel) 
     if module is not None:
         _require_known(module.tcb_status)
         platform = _worsen(platform, module.tcb_status)
-    if isinstance(body, TdReport15) and _relaunch_helps(body, info, sgx_level, platform, module, qe):
+    if isinstance(body, TdReport15) and _relaunch_helps(
+        body, info, sgx_level, platform, module, qe
+    ):
         platform = _relaunch_status(sgx_level.tcb_status, platform)
-    advisories = {*tdx_level.advisory_ids, *qe.advisory_ids, *(module.advisory_ids if module else ())}
+    advisories = {
+        *tdx_level.advisory_ids,
+        *qe.advisory_ids,
+        *(module.advisory_ids if module else ()),
+    }
     return Tcb(
         status=_worsen(platform, qe.tcb_status),
         platform_status=platform,
         module_status=module.tcb_status if module else None,
         qe_status=qe.tcb_status,
-        date=tdx_level.tcb_date,
+        date=min(tdx_level.tcb_date, module.tcb_date) if module else tdx_level.tcb_date,
         qe_date=qe.tcb_date,
         advisories=tuple(sorted(advisories)),
     )
@@ -154,7 +168,8 @@ def _identity(version: int, info: TcbInfo) -> ModuleIdentity | None:
     raise NotAuthentic(
         "Intel lists no TDX module of this version",
         code="tdx_module_unknown",
-        expected=", ".join(identity.id for identity in info.tdx_module_identities) or "no version above 0",
+        expected=", ".join(identity.id for identity in info.tdx_module_identities)
+        or "no version above 0",
         got=wanted,
     )
 

@@ -39,14 +39,17 @@ class Verification:
         checks: in reading order.
         facts: None if a check of authenticity failed.
         evidence_id: the evidence's identity; None if the chain could not be read.
-        root_der: the root certificate that the second path is to use; None if none is trusted.
-        signatures_hold: whether every signature held, whatever dates and levels say.
+        root: fingerprint of the root that the chain ends in; None if it is not trusted.
+        root_der: that root's certificate.
+        tcb: Intel's judgement, if our path got that far.
     """
 
     checks: tuple[Check, ...]
     facts: TdxFacts | None
     evidence_id: str | None
+    root: str | None
     root_der: bytes | None
+    tcb: tcb.Tcb | None
 
 
 def verify(
@@ -87,16 +90,27 @@ def verify(
             tcb_info=endorsed.tcb_info,
             qe_identity=endorsed.qe_identity,
         )
-    return Verification(checks, facts, evidence_id, root.der if root else None)
+    return Verification(
+        checks=checks,
+        facts=facts,
+        evidence_id=evidence_id,
+        root=root.fingerprint if root else None,
+        root_der=root.der if root else None,
+        tcb=judged,
+    )
 
 
 def _form(quote: TdxQuote) -> list[Check]:
     header, tail = quote.header, quote.trailing
-    checks = [passed("quote-format", f"TDX quote version {header.version} with a {quote.body.name}")]
+    checks = [
+        passed("quote-format", f"TDX quote version {header.version} with a {quote.body.name}")
+    ]
     if not tail:
         checks.append(passed("quote-tail", "nothing follows the signature"))
     elif not any(tail):
-        checks.append(passed("quote-tail", f"{len(tail)} zero bytes of padding follow the signature"))
+        checks.append(
+            passed("quote-tail", f"{len(tail)} zero bytes of padding follow the signature")
+        )
     else:
         checks.append(
             not_checked("quote-tail", f"{len(tail)} bytes follow the signature; nobody signed them")
@@ -112,13 +126,17 @@ def _form(quote: TdxQuote) -> list[Check]:
             )
         )
     else:
-        checks.append(passed("quoting-enclave", "the header names Intel's quoting enclave, ECDSA P-256"))
+        checks.append(
+            passed("quoting-enclave", "the header names Intel's quoting enclave, ECDSA P-256")
+        )
     return checks
 
 
 def _dates(name: str, windows: list[Window], now: int) -> Check:
     if not windows:
-        return not_checked(name, "there is no verified certificate or document whose dates could count")
+        return not_checked(
+            name, "there is no verified certificate or document whose dates could count"
+        )
     begins = max(windows, key=lambda window: window.begins)
     ends = min(windows, key=lambda window: window.ends)
     if now < begins.begins:
@@ -139,7 +157,9 @@ def _dates(name: str, windows: list[Window], now: int) -> Check:
             expected=f"not before {format_time(now)}",
             got=format_time(ends.ends),
         )
-    return passed(name, f"all {len(windows)} valid from {_day(begins.begins)} until {_day(ends.ends)}")
+    return passed(
+        name, f"all {len(windows)} valid from {_day(begins.begins)} until {_day(ends.ends)}"
+    )
 
 
 def _collateral_dates(collateral: Collateral | None, endorsed: Endorsed, now: int) -> Check:

@@ -1,0 +1,1 @@
+"""Hold facts against a policy: one module per question, one check per expectation."""

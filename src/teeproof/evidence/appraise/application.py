@@ -1,0 +1,161 @@
+"""Hold a dstack application against a policy: what runs, on which image, with keys from whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from teeproof.evidence.appraise.expect import any_of
+from teeproof.evidence.eventlog import AppFacts, derived
+from teeproof.evidence.eventlog.images import check_images
+from teeproof.evidence.policy import Policy
+from teeproof.evidence.tdx.layout import TdReport10
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+
+__all__ = ["checks", "describe"]
+
+_ADVICE = ": give the event log of this quote"
+
+
+def checks(
+    body: TdReport10,
+    app: AppFacts | None,
+    policy: Policy,
+    *,
+    log_checks: Sequence[Check],
+    compose: bytes | None,
+) -> list[Check]:
+    """Return the checks of what the event log establishes.
+
+    Args:
+        body: the verified TD report.
+        app: what the log establishes; None without a log, or if it failed.
+        policy: expectations.
+        log_checks: the checks that the log went through.
+        compose: bytes of app-compose.json, believed only if the check ``compose`` passed.
+    """
+    states = {check.name: check.state for check in log_checks}
+    advice = "" if app else _ADVICE
+    provider = app.key_provider if app else None
+    return [
+        _event_log(policy, states),
+        any_of(
+            "compose-hash",
+            policy.compose_hash,
+            _compose_hash(body, app),
+            what="application (compose hash)",
+            advice=advice,
+        ),
+        _images(policy, states, compose),
+        any_of("app-id", policy.app_id, _hex(app and app.app_id), what="app id", advice=advice),
+        any_of(
+            "instance-id",
+            policy.instance_id,
+            _hex(app and app.instance_id),
+            what="instance id",
+            advice=advice,
+        ),
+        any_of(
+            "os-image",
+            policy.os_image_hash,
+            _hex(app and app.os_image_hash),
+            what="OS image",
+            advice=advice,
+        ),
+        any_of(
+            "key-provider",
+            policy.key_provider,
+            provider.name if provider else None,
+            what="key provider",
+            advice=advice,
+        ),
+        any_of(
+            "key-provider-id",
+            policy.key_provider_id,
+            _hex(provider and provider.id),
+            what="key provider's identity",
+            advice=advice,
+        ),
+        any_of(
+            "mr-system", policy.mr_system, _mr_system(body, app), what="mr_system", advice=advice
+        ),
+        any_of(
+            "mr-aggregated",
+            policy.mr_aggregated,
+            derived.mr_aggregated(body).hex(),
+            what="mr_aggregated",
+        ),
+    ]
+
+
+def describe(body: TdReport10, app: AppFacts | None) -> dict[str, Any] | None:
+    """Return what is established about the application, for people and programs."""
+    if app is None:
+        return None
+    provider = app.key_provider
+    return {
+        "app_id": app.app_id.hex(),
+        "compose_hash": app.compose_hash.hex(),
+        "instance_id": app.instance_id.hex() or None,
+        "os_image_hash": _hex(app.os_image_hash),
+        "key_provider": {"name": provider.name, "id": provider.id.hex()} if provider else None,
+        "mr_system": _mr_system(body, app),
+        "mr_aggregated": derived.mr_aggregated(body).hex(),
+        "events_of_the_application": list(app.app_events),
+    }
+
+
+def _event_log(policy: Policy, states: dict[str, str]) -> Check:
+    if policy.event_log is None:
+        return not_checked("event-log", "the policy does not ask for one", "policy")
+    missing = [
+        name
+        for name in ("event-log-replay", "event-log-order", "event-log-payloads")
+        if states.get(name) != "passed"
+    ]
+    if missing:
+        return failed(
+            "event-log",
+            "event_log_missing",
+            "the policy asks for an event log that explains all four registers: give it together with the quote",
+            "policy",
+            expected="event-log-payloads, event-log-replay and event-log-order passed",
+            got=", ".join(
+                f"{name} {states.get(name, 'not checked').replace('_', ' ')}" for name in missing
+            ),
+        )
+    return passed("event-log", "an event log explains the registers, as the policy asks", "policy")
+
+
+def _images(policy: Policy, states: dict[str, str], compose: bytes | None) -> Check:
+    if policy.compose_images_pinned is None:
+        return not_checked("compose-images", "the policy does not ask for pinned images", "policy")
+    if compose is None or states.get("compose") != "passed":
+        return failed(
+            "compose-images",
+            "compose_missing",
+            "the policy asks for pinned images, which only the measured compose file can show: give it",
+            "policy",
+            expected="the app-compose.json that was measured",
+        )
+    check = check_images(compose)
+    if check.state == "not_checked":
+        return failed("compose-images", "compose_images_unknown", check.detail, "policy")
+    return check
+
+
+def _compose_hash(body: TdReport10, app: AppFacts | None) -> str | None:
+    if app is not None:
+        return app.compose_hash.hex()
+    # dstack-types, mr_config.rs: version 1 of MRCONFIGID is the compose hash itself.
+    return body.mrconfigid[1:33].hex() if body.mrconfigid[0] == 1 else None
+
+
+def _mr_system(body: TdReport10, app: AppFacts | None) -> str | None:
+    if app is None:
+        return None
+    return derived.mr_system(body, key_provider_info=app.key_provider_info).hex()
+
+
+def _hex(value: bytes | None) -> str | None:
+    return value.hex() if value else None

@@ -1,0 +1,92 @@
+"""Hold an SGX enclave against a policy. Only what applies to SGX is looked at; the rest says so."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from teeproof.evidence.appraise import freshness
+from teeproof.evidence.appraise.expect import flag
+from teeproof.evidence.policy import Policy
+from teeproof.evidence.sgx import SgxFacts
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+
+__all__ = ["checks"]
+
+# Expectations that an SGX quote, verified by dcap-qvl alone, cannot meet or break.
+_TDX_ONLY = (
+    "migration", "service_td", "sept_ve_disable", "dynamic_platform", "cached_keys", "smt", "mrtd",
+    "mrseam", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrowner", "mrownerconfig",
+    "event_log", "compose_hash", "compose_images_pinned", "app_id", "instance_id", "os_image_hash",
+    "key_provider", "key_provider_id", "mr_system", "mr_aggregated", "allowed_platforms",
+    "blocked_platforms", "tcb_grace_days", "max_collateral_age_days", "tcb_evaluation_floor",
+)  # fmt: skip
+
+
+def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes]) -> list[Check]:
+    """Return the checks of policy."""
+    return [
+        _status(facts, policy),
+        _advisories(facts, policy),
+        flag(
+            "debug",
+            # dcap-qvl refuses debug enclaves before it tells their status, so no policy can allow one.
+            False,
+            facts.debug,
+            on="the host can read and change the enclave's memory",
+            off="the host cannot look into the enclave",
+        ),
+        *_inapplicable(policy),
+        *freshness.checks(facts.report_data, policy, now=now, seen=seen),
+    ]
+
+
+def _status(facts: SgxFacts, policy: Policy) -> Check:
+    if policy.tcb_statuses is None or facts.status is None:
+        why = (
+            "the policy does not say which it allows" if facts.status else "the status is not known"
+        )
+        return not_checked("tcb-status", why, "policy", got=facts.status)
+    if facts.status in policy.tcb_statuses:
+        return passed("tcb-status", f"{facts.status} is a status that the policy allows", "policy")
+    return failed(
+        "tcb-status",
+        "tcb_status",
+        f"the platform is {facts.status}, which the policy does not allow",
+        "policy",
+        expected=" or ".join(policy.tcb_statuses),
+        got=facts.status,
+    )
+
+
+def _advisories(facts: SgxFacts, policy: Policy) -> Check:
+    got = ", ".join(facts.advisories) or "none"
+    denied = sorted({*facts.advisories} & {*(policy.denied_advisories or ())})
+    if denied:
+        return failed(
+            "advisories",
+            "advisory_denied",
+            "a flaw that the policy does not accept is open on this platform",
+            "policy",
+            expected=f"none of {', '.join(policy.denied_advisories or ())}",
+            got=", ".join(denied),
+        )
+    if policy.denied_advisories is None:
+        return not_checked("advisories", "the policy denies none", "policy", got=got)
+    return passed("advisories", "no advisory that the policy denies is open", "policy", got=got)
+
+
+def _inapplicable(policy: Policy) -> list[Check]:
+    """An expectation that cannot be checked is not met: the named policy was written for TDX."""
+    asked = [name for name in _TDX_ONLY if getattr(policy, name) is not None]
+    if not asked:
+        return []
+    return [
+        failed(
+            "tee",
+            "policy_for_tdx",
+            "the policy expects what only a TDX quote can show: use one that was written for SGX",
+            "policy",
+            expected=", ".join(asked),
+            got="an SGX quote",
+        )
+    ]

@@ -1,0 +1,126 @@
+"""Hold a quote's report_data against a policy: whose key it binds, and how old it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from teeproof.core.clock import format_time, to_epoch
+from teeproof.evidence.binding import report_data_for
+from teeproof.evidence.policy import Policy
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+
+__all__ = ["checks"]
+
+
+def checks(report_data: bytes, policy: Policy, *, now: int, seen: Container[bytes]) -> list[Check]:
+    """Return the checks of binding, replay and age.
+
+    Args:
+        report_data: 64 bytes that the workload chose.
+        policy: expectations.
+        now: the T of the verdict, seconds since 1970.
+        seen: report_data of evidence that this verifier already accepted.
+    """
+    binding = _binding(report_data, policy)
+    return [binding, _replayed(report_data, seen), _age(policy, binding, now)]
+
+
+def _binding(report_data: bytes, policy: Policy) -> Check:
+    expected = _expected(policy)
+    if expected is None:
+        if not any(report_data):
+            return not_checked(
+                "report-data",
+                "report_data is all zero: nothing binds this quote to a key, a nonce or a moment",
+                "policy",
+                got=report_data.hex(),
+            )
+        return not_checked(
+            "report-data",
+            "the policy does not say what it must bind",
+            "policy",
+            got=report_data.hex(),
+        )
+    if report_data != expected:
+        what = "this nonce and keyset" if policy.nonce is not None else "what the policy expects"
+        return failed(
+            "report-data",
+            "report_data_mismatch",
+            f"report_data does not bind {what}: the quote was made for something else, or for someone "
+            "else's challenge; ask for a quote over your own nonce",
+            "policy",
+            expected=expected.hex(),
+            got=report_data.hex(),
+        )
+    return passed(
+        "report-data",
+        "report_data binds exactly what the policy expects",
+        "policy",
+        got=report_data.hex(),
+    )
+
+
+def _expected(policy: Policy) -> bytes | None:
+    if policy.report_data is not None:
+        return bytes.fromhex(policy.report_data)
+    if policy.keyset_digest is not None:
+        return report_data_for(policy.keyset_digest, nonce=policy.nonce)
+    return None
+
+
+def _replayed(report_data: bytes, seen: Container[bytes]) -> Check:
+    if not any(report_data):
+        return not_checked(
+            "replay", "report_data is all zero, so two quotes cannot be told apart", "policy"
+        )
+    if report_data in seen:
+        return failed(
+            "replay",
+            "report_data_reused",
+            "this report_data was accepted before: the quote is replayed",
+            "policy",
+            expected="report_data that was not seen before",
+            got=report_data.hex(),
+        )
+    return not_checked(
+        "replay", "nothing that this verifier remembers has the same report_data", "policy"
+    )
+
+
+def _age(policy: Policy, binding: Check, now: int) -> Check:
+    limit, issued = policy.max_age_seconds, policy.nonce_issued_at
+    if limit is None or issued is None:
+        return not_checked("age", "a quote carries no time, and the policy sets no limit", "policy")
+    if binding.state != "passed":
+        return failed(
+            "age",
+            "age_unknown",
+            "the quote does not bind the nonce, so nothing shows how old it is",
+            "policy",
+            expected=f"at most {limit} seconds",
+        )
+    age = now - to_epoch(issued)
+    if age < 0:
+        return failed(
+            "age",
+            "nonce_from_the_future",
+            "the nonce was issued after the time in question",
+            "policy",
+            expected=f"not after {format_time(now)}",
+            got=format_time(issued),
+        )
+    if age > limit:
+        return failed(
+            "age",
+            "too_old",
+            f"the nonce is {age} seconds old, the policy allows {limit}: ask for a fresh quote",
+            "policy",
+            expected=f"at most {limit} seconds",
+            got=f"{age} seconds",
+        )
+    return passed(
+        "age",
+        f"made within the last {age} seconds, the policy allows {limit}",
+        "policy",
+        got=f"{age} seconds",
+    )

@@ -1,0 +1,182 @@
+"""Ask another verifier: ``dcap-qvl`` 0.7.0, written in Rust by others, on the same bytes.
+
+It answers with a status or with free text; one table turns that text into our codes, which is why
+the version is pinned. Whether its answer and ours agree is judged by ``compare``:
+
+* it accepted: our signatures must hold, and status and advisories must be equal;
+* it refused by one of its built-in rules (debug, SEPT_VE_DISABLE, …): it had found every signature
+  good by then, so signatures are compared and the status is not;
+* it refused for a reason of authenticity: so must we.
+
+Trusts: dcap-qvl, as far as it goes.  Does not trust: either path alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import dcap_qvl
+
+from teeproof.evidence.endorsements import FIELDS, Collateral
+from teeproof.evidence.policy import INTEL_ROOT
+from teeproof.evidence.tdx.tcb import Tcb
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+
+__all__ = ["NAME", "Opinion", "ask", "compare", "skipped"]
+
+NAME = "dcap-qvl 0.7.0"
+
+Reason = Literal["built_in", "tcb", "authenticity"]
+
+# Fragment of dcap-qvl's message -> (our code, what kind of refusal). The first that fits wins.
+# "built_in": refused although every signature held; each stands for a policy check of ours.
+REFUSALS: tuple[tuple[str, str, Reason], ...] = (
+    ("SEPT_VE_DISABLE is not enabled", "sept_ve_disable", "built_in"),
+    ("Debug mode is enabled", "debug", "built_in"),
+    ("TD migration is enabled", "migration", "built_in"),
+    ("Invalid MR service TD", "service_td", "built_in"),
+    ("Reserved bits in TD attributes", "td_attributes", "built_in"),
+    ("No matching TCB level", "tcb_level_none", "tcb"),
+    ("TCB status is invalid", "tcb_revoked", "tcb"),
+    ("is below minimum required", "svn_level_none", "tcb"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the second path says.
+
+    Attributes:
+        accepted: whether it accepted the quote.
+        status: its TCB status, if it accepted.
+        advisories: its advisories, sorted, if it accepted.
+        code: of a refusal, our name for it.
+        reason: of a refusal, its kind.
+        text: of a refusal, its own words.
+    """
+
+    accepted: bool
+    status: str | None = None
+    advisories: tuple[str, ...] = ()
+    code: str | None = None
+    reason: Reason | None = None
+    text: str | None = None
+
+
+def ask(
+    raw: bytes, *, collateral: Collateral, root_fingerprint: str, root_der: bytes, now: int
+) -> Opinion:
+    """Return dcap-qvl's opinion of a quote.
+
+    Args:
+        raw: the quote's bytes.
+        collateral: the same endorsements that our path uses.
+        root_fingerprint: of the root that our path trusted; Intel's makes dcap-qvl use its own copy.
+        root_der: that root's certificate, for any other root.
+        now: the T to verify at, seconds since 1970.
+    """
+    try:
+        theirs = _convert(collateral)
+        if root_fingerprint == INTEL_ROOT:
+            report = dcap_qvl.verify(raw, theirs, now)
+        else:
+            report = dcap_qvl.verify_with_root_ca(raw, theirs, root_der, now)
+    except (ValueError, OverflowError, TypeError, UnicodeDecodeError) as error:
+        return _refusal(str(error))
+    return Opinion(True, report.status, tuple(sorted(report.advisory_ids)))
+
+
+@lru_cache(maxsize=64)
+def _convert(collateral: Collateral) -> dcap_qvl.QuoteCollateralV3:
+    text = {name for name in FIELDS if name.endswith(("chain", "_info", "_identity"))}
+    fields = {
+        name: getattr(collateral, name).decode() if name in text else getattr(collateral, name)
+        for name in FIELDS
+    }
+    return dcap_qvl.QuoteCollateralV3(**fields)
+
+
+def _refusal(text: str) -> Opinion:
+    words = " ".join(text.removeprefix("Verification failed:").split())[:300]
+    for fragment, code, reason in REFUSALS:
+        if fragment in text:
+            return Opinion(False, code=code, reason=reason, text=words)
+    return Opinion(False, code="refused", reason="authenticity", text=words)
+
+
+def skipped(why: str) -> list[Check]:
+    """Return the two checks as not made."""
+    return [not_checked("second-path-signatures", why), not_checked("second-path-tcb", why)]
+
+
+def compare(opinion: Opinion, *, ours: tuple[Check, ...], tcb: Tcb | None) -> list[Check]:
+    """Return the checks ``second-path-signatures`` and ``second-path-tcb``.
+
+    Args:
+        opinion: what the second path says.
+        ours: the checks of our own path.
+        tcb: our judgement of the platform; None if our path did not get that far.
+    """
+    refused = [check for check in ours if check.state == "failed"]
+    judged = [check for check in refused if check.name in _JUDGEMENTS]
+    forged = [check for check in refused if check.name not in _JUDGEMENTS]
+    if opinion.reason == "authenticity":
+        return _both_must_refuse(opinion, refused)
+    if forged:
+        return [
+            _disagree("second-path-signatures", _name(forged[0]), _theirs(opinion)),
+            *skipped("")[1:],
+        ]
+    signatures = passed("second-path-signatures", f"{NAME} finds every signature good, as we do")
+    if opinion.reason == "built_in":
+        rule = f"{NAME} stops at a rule of its own ({opinion.text}), so its TCB status is not known"
+        return [signatures, not_checked("second-path-tcb", rule)]
+    return [signatures, _compare_tcb(opinion, judged, tcb)]
+
+
+_JUDGEMENTS = ("tcb-level", "qe-measurement", "tdx-module")
+
+
+def _compare_tcb(opinion: Opinion, judged: list[Check], tcb: Tcb | None) -> Check:
+    if opinion.reason == "tcb" and judged:
+        return passed("second-path-tcb", f"{NAME} refuses this TCB, as we do: {opinion.text}")
+    if judged or tcb is None:
+        return _disagree(
+            "second-path-tcb", _name(judged[0]) if judged else "none", _theirs(opinion)
+        )
+    if (opinion.status, opinion.advisories) != (tcb.status, tcb.advisories):
+        ours = f"{tcb.status}, advisories: {', '.join(tcb.advisories) or 'none'}"
+        return _disagree("second-path-tcb", ours, _theirs(opinion))
+    return passed(
+        "second-path-tcb", f"{NAME} reaches the same status and advisories", got=tcb.status
+    )
+
+
+def _both_must_refuse(opinion: Opinion, refused: list[Check]) -> list[Check]:
+    if not refused:
+        return [_disagree("second-path-signatures", "all held", _theirs(opinion)), *skipped("")[1:]]
+    agreed = passed("second-path-signatures", f"{NAME} refuses this evidence too: {opinion.text}")
+    return [agreed, not_checked("second-path-tcb", "both paths refuse before they come to the TCB")]
+
+
+def _disagree(name: str, ours: str, theirs: str) -> Check:
+    return failed(
+        name,
+        "paths_disagree",
+        f"two verifiers disagree, so neither is believed: ours says {ours!r}, {NAME} says {theirs!r}; "
+        "please report this evidence",
+        expected=f"ours: {ours}",
+        got=f"{NAME}: {theirs}",
+    )
+
+
+def _name(check: Check) -> str:
+    return f"{check.name}: {check.code}"
+
+
+def _theirs(opinion: Opinion) -> str:
+    if opinion.accepted:
+        return f"{opinion.status}, advisories: {', '.join(opinion.advisories) or 'none'}"
+    return f"refused: {opinion.text}"

@@ -1,0 +1,216 @@
+"""Verify an SGX quote, version 3, through dcap-qvl alone.
+
+We parse the quote, so that its identity and fields are ours; signatures, revocation, dates and TCB
+levels are dcap-qvl's word. There is no second path: the verdict says so, and a policy that asks for
+two paths refuses.
+
+Trusts: dcap-qvl, Intel's root inside it.  Does not trust: host, network.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from teeproof.core.digests import framed_sha256, named
+from teeproof.core.errors import TooLarge
+from teeproof.evidence import second_path, x509
+from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.policy import INTEL_ROOT
+from teeproof.evidence.second_path import Opinion
+from teeproof.evidence.tdx.documents import TcbInfo, parse_tcb_info
+from teeproof.evidence.tdx.layout import HEADER_BYTES, TEE_SGX, Header, malformed
+from teeproof.evidence.tdx.quote import MAX_QUOTE_BYTES
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+
+__all__ = ["SgxFacts", "SgxQuote", "parse", "verify"]
+
+VERSION = 3
+REPORT_BYTES = 384  # Intel SGX SDK, sgx_report_body_t
+_MIN = HEADER_BYTES + REPORT_BYTES + 4 + 64 + 64 + REPORT_BYTES + 64 + 2 + 6
+
+
+@dataclass(frozen=True, slots=True)
+class SgxQuote:
+    """An SGX quote, version 3.
+
+    Attributes:
+        raw: the bytes as they came.
+        header: version, key type, TEE type.
+        report: 384 bytes, the enclave's report.
+        signed: header and report.
+        attestation_key: 64 bytes, x then y.
+        pck_chain: PEM, leaf first.
+        trailing: bytes behind the signature; nobody signed them.
+    """
+
+    raw: bytes
+    header: Header
+    report: bytes
+    signed: bytes
+    attestation_key: bytes
+    pck_chain: bytes
+    trailing: bytes
+
+
+def parse(raw: bytes) -> SgxQuote:
+    """Return the quote in ``raw``.
+
+    Raises:
+        TooLarge: more than ``MAX_QUOTE_BYTES``.
+        Malformed: not an SGX quote of version 3 with a PEM chain, or a length that does not add up.
+    """
+    if len(raw) > MAX_QUOTE_BYTES:
+        raise TooLarge("this is too large for a quote", expected=f"at most {MAX_QUOTE_BYTES} bytes")
+    if len(raw) < _MIN:
+        raise malformed("length", f"at least {_MIN} bytes", f"{len(raw)} bytes")
+    header = Header(raw[:HEADER_BYTES])
+    if (header.version, header.tee_type) != (VERSION, TEE_SGX):
+        raise malformed("version", "3 (SGX)", f"{header.version}, TEE type {header.tee_type:#x}")
+    signed = raw[: HEADER_BYTES + REPORT_BYTES]
+    start = len(signed) + 4
+    size = int.from_bytes(raw[len(signed) : start], "little")
+    section = raw[start : start + size]
+    if len(section) != size or size < _MIN - start:
+        raise malformed("signature section", f"{size} bytes", f"{len(raw) - start} bytes")
+    (auth_size,) = struct.unpack_from("<H", section, 576)
+    inner = 578 + auth_size
+    if inner + 6 > size:
+        raise malformed(
+            "QE authentication data", f"at most {size - 584} bytes", f"{auth_size} bytes"
+        )
+    kind, chain_size = struct.unpack_from("<HI", section, inner)
+    if kind != 5 or chain_size != size - inner - 6:
+        raise malformed(
+            "PCK chain", f"type 5, {size - inner - 6} bytes", f"type {kind}, {chain_size} bytes"
+        )
+    return SgxQuote(
+        raw=raw,
+        header=header,
+        report=signed[HEADER_BYTES:],
+        signed=signed,
+        attestation_key=section[64:128],
+        pck_chain=section[inner + 6 :],
+        trailing=raw[start + size :],
+    )
+
+
+class SgxFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts of one SGX quote.
+
+    Attributes:
+        evidence_id: the evidence's identity.
+        report: the enclave's report, 384 bytes.
+        status: dcap-qvl's TCB status; None if it stopped at its debug rule.
+        advisories: Intel's advisories that apply.
+        tcb_info: the endorsement that the status rests on.
+    """
+
+    evidence_id: str
+    report: bytes
+    status: str | None
+    advisories: tuple[str, ...]
+    tcb_info: TcbInfo
+
+    @property
+    def debug(self) -> bool:
+        """Whether the host can read the enclave (ATTRIBUTES bit 1)."""
+        return bool(self.report[48] & 0x02)
+
+    @property
+    def report_data(self) -> bytes:
+        """64 bytes chosen by the enclave."""
+        return self.report[320:384]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts for people and programs."""
+        return {
+            "quote_version": VERSION,
+            "mrenclave": self.report[64:96].hex(),
+            "mrsigner": self.report[128:160].hex(),
+            "isv_prod_id": int.from_bytes(self.report[256:258], "little"),
+            "isv_svn": int.from_bytes(self.report[258:260], "little"),
+            "attributes": self.report[48:64].hex(),
+            "debug": self.debug,
+            "report_data": self.report_data.hex(),
+            "tcb": {"status": self.status, "advisories": list(self.advisories)},
+        }
+
+
+def verify(
+    quote: SgxQuote, *, collateral: Collateral | None, roots: Container[str], now: int
+) -> tuple[tuple[Check, ...], SgxFacts | None, str | None]:
+    """Return the checks, the facts if all held, and the evidence's identity.
+
+    Args:
+        quote: a parsed quote.
+        collateral: Intel's endorsements.
+        roots: fingerprints of trusted roots. Only Intel's serves here: it is inside dcap-qvl.
+        now: the T to verify at, seconds since 1970.
+    """
+    checks = [passed("quote-format", "SGX quote version 3")]
+    if any(quote.trailing):
+        detail = f"{len(quote.trailing)} bytes follow the signature; nobody signed them"
+        checks.append(not_checked("quote-tail", detail))
+    leaf = x509.parse_chain(quote.pck_chain, what="PCK certificate chain")[0]
+    evidence_id = named(
+        framed_sha256("teeproof.evidence.sgx.v1", quote.signed, quote.attestation_key, leaf.tbs)
+    )
+    if INTEL_ROOT not in roots:
+        detail = "the policy does not pin Intel's root, and SGX quotes have no other"
+        checks.append(failed("root", "root_not_pinned", detail, expected=INTEL_ROOT))
+        return tuple(checks), None, evidence_id
+    if collateral is None:
+        checks.append(
+            failed(
+                "collateral-dates",
+                "endorsements_missing",
+                "no endorsements for this platform were given: add them (teeproof endorsements add FILE) "
+                "or name them (--endorsements FILE)",
+                "availability",
+            )
+        )
+        return tuple(checks), None, evidence_id
+    opinion = second_path.ask(
+        quote.raw, collateral=collateral, root_fingerprint=INTEL_ROOT, root_der=b"", now=now
+    )
+    checks += _checks(opinion)
+    alone = f"SGX is verified by {second_path.NAME} alone; we have no path of our own"
+    checks += second_path.skipped(alone)
+    if any(check.state == "failed" for check in checks):
+        return tuple(checks), None, evidence_id
+    facts = SgxFacts(
+        evidence_id=evidence_id,
+        report=quote.report,
+        status=opinion.status,
+        advisories=opinion.advisories,
+        tcb_info=parse_tcb_info(collateral.tcb_info),
+    )
+    return tuple(checks), facts, evidence_id
+
+
+def _checks(opinion: Opinion) -> list[Check]:
+    by = f"by {second_path.NAME}"
+    if opinion.reason == "authenticity":
+        return [
+            failed(
+                "signatures",
+                opinion.code or "refused",
+                f"refused {by}: {opinion.text}",
+                got=opinion.text,
+            ),
+            not_checked("tcb-level", "the signatures did not hold"),
+        ]
+    held = passed("signatures", f"every signature from Intel's root to the report holds, {by}")
+    if opinion.reason == "tcb":
+        return [held, failed("tcb-level", opinion.code or "tcb", f"refused {by}: {opinion.text}")]
+    if opinion.reason == "built_in":
+        return [
+            held,
+            not_checked("tcb-level", f"{second_path.NAME} stopped before: {opinion.text}"),
+        ]
+    return [held, passed("tcb-level", f"{opinion.status}, {by}", got=opinion.status)]

@@ -1,0 +1,236 @@
+"""From evidence to verdict: verify it, ask the second path, read its log, hold it against a policy.
+
+No I/O here: bytes, policy, endorsements and time come in, a verdict goes out.
+
+Trusts: the policy's roots, this code.  Does not trust: host, network, operator, the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from datetime import datetime
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from teeproof.core.clock import format_time, to_epoch
+from teeproof.evidence import eventlog, second_path, sgx
+from teeproof.evidence.appraise import application, domain, enclave, freshness, platform
+from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.policy import Policy, load_policy
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.tdx import quote as tdx_quote
+from teeproof.evidence.tdx import verify as tdx
+from teeproof.evidence.tdx.quote import TdxQuote
+from teeproof.evidence.verdict import Check, Level, Provenance, Verdict, failed, not_checked, passed
+
+__all__ = ["verifier_name", "verify"]
+
+SGX_VERSION = b"\x03\x00"  # the first two bytes of an SGX quote, version 3
+_default = lru_cache(maxsize=4)(load_policy)
+
+
+def verify(
+    evidence: Evidence | bytes,
+    *,
+    now: datetime,
+    policy: Policy | None = None,
+    collateral: Collateral | None = None,
+    both_paths: bool = True,
+    seen: Container[bytes] = frozenset(),
+) -> Verdict:
+    """Return the verdict on one piece of evidence.
+
+    Args:
+        evidence: a quote's bytes, or a quote with its event log, compose file and collateral.
+        now: the T that the verdict speaks of; an aware datetime.
+        policy: what the relying party expects; without one, the built-in ``standard`` for TDX and
+            ``sgx`` for SGX.
+        collateral: endorsements; without them, those that came along with the evidence.
+        both_paths: whether to ask dcap-qvl too; if not, agreement is not checked.
+        seen: report_data (64 bytes each) of evidence accepted before, to refuse replays.
+
+    Raises:
+        Malformed: the quote is not a quote; TooLarge: it is too large to be one.
+    """
+    if isinstance(evidence, bytes):
+        evidence = Evidence(quote=evidence)
+    collateral = collateral or evidence.collateral
+    if evidence.quote[:2] == SGX_VERSION:
+        return _sgx(evidence, policy or _default("sgx"), to_epoch(now), collateral, seen)
+    return _tdx(
+        evidence, policy or _default("standard"), to_epoch(now), collateral, both_paths, seen
+    )
+
+
+def _tdx(
+    evidence: Evidence,
+    policy: Policy,
+    now: int,
+    collateral: Collateral | None,
+    both_paths: bool,
+    seen: Container[bytes],
+) -> Verdict:
+    quote = tdx_quote.parse(evidence.quote)
+    ours = tdx.verify(quote, collateral=collateral, roots=frozenset(policy.roots), now=now)
+    checks = [*ours.checks, *_second_path(quote, ours, collateral, now, both_paths)]
+    facts = ours.facts if not _any_failed(checks) else None
+    described: dict[str, Any] = {}
+    if facts is None:
+        checks.append(_not_appraised())
+    else:
+        log_checks, app = eventlog.verify(
+            evidence.event_log,
+            rtmrs=facts.body.rtmrs,
+            mrconfigid=facts.body.mrconfigid,
+            compose=evidence.compose,
+            mr_config=evidence.mr_config,
+        )
+        checks += log_checks
+        checks.append(_required_path(policy, checks))
+        checks += platform.checks(facts, policy, now=now)
+        checks += domain.checks(facts, policy)
+        checks += application.checks(
+            facts.body, app, policy, log_checks=log_checks, compose=evidence.compose
+        )
+        checks += freshness.checks(facts.body.report_data, policy, now=now, seen=seen)
+        described = facts.to_json() | {"application": application.describe(facts.body, app)}
+    return _verdict(
+        "tdx",
+        ours.evidence_id,
+        checks,
+        described,
+        level=facts.level if facts else None,
+        confidential=facts.confidential if facts else False,
+        policy=policy,
+        collateral=collateral,
+        evaluation_number=facts.evaluation_number if facts else None,
+        second=_asked(checks),
+        now=now,
+    )
+
+
+def _second_path(
+    quote: TdxQuote,
+    ours: tdx.Verification,
+    collateral: Collateral | None,
+    now: int,
+    both_paths: bool,
+) -> list[Check]:
+    if not both_paths:
+        return second_path.skipped("only our own path was asked for")
+    if collateral is None or ours.root_der is None or ours.root is None:
+        return second_path.skipped(f"{second_path.NAME} needs endorsements and a trusted root")
+    opinion = second_path.ask(
+        quote.raw,
+        collateral=collateral,
+        root_fingerprint=ours.root,
+        root_der=ours.root_der,
+        now=now,
+    )
+    return second_path.compare(opinion, ours=ours.checks, tcb=ours.tcb)
+
+
+def _required_path(policy: Policy, checks: list[Check]) -> Check:
+    agreed = any(c.name == "second-path-signatures" and c.state == "passed" for c in checks)
+    if policy.second_path is None:
+        return not_checked("two-paths", "the policy does not ask for a second verifier", "policy")
+    if agreed:
+        return passed("two-paths", "a second verifier ran, as the policy asks", "policy")
+    return failed(
+        "two-paths",
+        "second_path_missing",
+        "the policy asks for a second verifier, and none ran",
+        "policy",
+        expected=second_path.NAME,
+    )
+
+
+def _sgx(
+    evidence: Evidence,
+    policy: Policy,
+    now: int,
+    collateral: Collateral | None,
+    seen: Container[bytes],
+) -> Verdict:
+    quote = sgx.parse(evidence.quote)
+    found, facts, evidence_id = sgx.verify(
+        quote, collateral=collateral, roots=policy.roots, now=now
+    )
+    checks = list(found)
+    if facts is None:
+        checks.append(_not_appraised())
+    else:
+        checks += enclave.checks(facts, policy, now=now, seen=seen)
+    return _verdict(
+        "sgx",
+        evidence_id,
+        checks,
+        facts.to_json() if facts else {},
+        level="hardware" if facts else None,
+        confidential=facts is not None and not facts.debug,
+        policy=policy,
+        collateral=collateral,
+        evaluation_number=facts.tcb_info.tcb_evaluation_data_number if facts else None,
+        second=second_path.NAME if collateral else None,
+        now=now,
+    )
+
+
+def _verdict(
+    kind: str,
+    subject: str | None,
+    checks: list[Check],
+    facts: dict[str, Any],
+    *,
+    level: Level | None,
+    confidential: bool,
+    policy: Policy,
+    collateral: Collateral | None,
+    evaluation_number: int | None,
+    second: str | None,
+    now: int,
+) -> Verdict:
+    return Verdict(
+        subject=subject,
+        kind=kind,
+        ok=not _any_failed(checks),
+        level=level,
+        confidential=confidential,
+        checks=tuple(checks),
+        facts=facts,
+        provenance=Provenance(
+            verifier=verifier_name(),
+            second_path=second,
+            policy=policy.name,
+            policy_digest=policy.digest,
+            roots_digest=policy.roots_digest,
+            endorsements_digest=collateral.id if collateral else None,
+            tcb_evaluation_number=evaluation_number,
+            time=format_time(now),
+        ),
+    )
+
+
+def _any_failed(checks: list[Check]) -> bool:
+    return any(check.state == "failed" for check in checks)
+
+
+def _not_appraised() -> Check:
+    return not_checked(
+        "policy", "not reached: nothing can be expected of evidence that does not hold", "policy"
+    )
+
+
+def _asked(checks: list[Check]) -> str | None:
+    ran = any(c.name.startswith("second-path") and c.state != "not_checked" for c in checks)
+    return second_path.NAME if ran else None
+
+
+@lru_cache(maxsize=1)
+def verifier_name() -> str:
+    """Return the name and version of this program, as verdicts record it."""
+    try:
+        return f"teeproof {version('teeproof')}"
+    except PackageNotFoundError:
+        return "teeproof (not installed)"
