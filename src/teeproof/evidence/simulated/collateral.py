@@ -26,10 +26,10 @@ LIFETIME = timedelta(days=30)  # as Intel's
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One TCB level: a machine whose first CPU SVN reaches ``svn`` has this status.
+    """One TCB level: what reaches ``svn`` has this status.
 
     Attributes:
-        svn: what the first of the 16 SGX components must reach.
+        svn: of a platform, its first SGX component; of a module or enclave, its ISVSVN.
         status: Intel's word for the level.
         date: the day on which the level became the then newest.
         advisories: Intel's security advisories that apply.
@@ -53,21 +53,23 @@ LADDER = (
     Rung(4, "OutOfDateConfigurationNeeded", "2024-03-13", ("INTEL-SA-00161", "INTEL-SA-00960")),
     Rung(3, "Revoked", "2018-01-04", ("INTEL-SA-00106",)),
 )
-"""Newest first. A machine below the last rung has no level at all."""
+"""Levels of the platform, newest first. A machine below the last rung has no level at all."""
 
 MODULES = {
-    "TDX_03": ((3, "UpToDate", "2025-05-14"),),
+    "TDX_03": (Rung(3, "UpToDate", "2025-05-14"),),
     "TDX_01": (
-        (6, "UpToDate", "2025-05-14"),
-        (4, "OutOfDate", "2023-08-09"),
-        (2, "Revoked", "2023-02-15"),
+        Rung(6, "UpToDate", "2025-05-14"),
+        Rung(4, "OutOfDate", "2023-08-09", ("INTEL-SA-01036",)),
+        Rung(2, "Revoked", "2023-02-15", ("INTEL-SA-00837",)),
     ),
 }
+"""Levels of the TDX module, by its version. Version 0 has none: the platform's levels cover it."""
 ENCLAVES = (
-    (6, "UpToDate", "2025-05-14"),
-    (4, "OutOfDate", "2023-08-09"),
-    (2, "Revoked", "2021-11-10"),
+    Rung(6, "UpToDate", "2025-05-14"),
+    Rung(4, "OutOfDate", "2023-08-09", ("INTEL-SA-01010",)),
+    Rung(2, "Revoked", "2021-11-10", ("INTEL-SA-00477",)),
 )
+"""Levels of the quoting enclave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +167,12 @@ def _tcb_info(edition: Edition) -> dict[str, Any]:
             {"id": name, **_MODULE_SIGNER, "tcbLevels": _versions(levels)}
             for name, levels in MODULES.items()
         ]
-    return document | {"tcbLevels": [_level(rung, tdx=edition.tee == "TDX") for rung in LADDER]}
+    return document | {
+        "tcbLevels": [_platform_level(rung, tdx=edition.tee == "TDX") for rung in LADDER]
+    }
 
 
-def _level(rung: Rung, *, tdx: bool) -> dict[str, Any]:
+def _platform_level(rung: Rung, *, tdx: bool) -> dict[str, Any]:
     first = {"svn": rung.svn, "category": "BIOS", "type": "Early Microcode Update"}
     rest = [{"svn": svn} for svn in (2, 2, 2, 3, 1, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0)]
     tcb: dict[str, Any] = {"sgxtcbcomponents": [first, *rest], "pcesvn": 11}
@@ -179,7 +183,12 @@ def _level(rung: Rung, *, tdx: bool) -> dict[str, Any]:
             {"svn": 3, "category": "OS/VMM", "type": "TDX Late Microcode Update"},
             *({"svn": 0} for _ in range(13)),
         ]
-    level: dict[str, Any] = {"tcb": tcb, "tcbDate": _midnight(rung.date), "tcbStatus": rung.status}
+    return _level(rung, tcb)
+
+
+def _level(rung: Rung, tcb: dict[str, Any]) -> dict[str, Any]:
+    level = {"tcb": tcb, "tcbDate": f"{rung.date}T00:00:00Z", "tcbStatus": rung.status}
+    # Intel leaves the field out where nothing applies.
     return level | ({"advisoryIDs": list(rung.advisories)} if rung.advisories else {})
 
 
@@ -207,19 +216,12 @@ _MODULE_SIGNER = {
 }
 
 
-def _versions(levels: tuple[tuple[int, str, str], ...]) -> list[dict[str, Any]]:
-    return [
-        {"tcb": {"isvsvn": svn}, "tcbDate": _midnight(date), "tcbStatus": status}
-        for svn, status, date in levels
-    ]
+def _versions(levels: tuple[Rung, ...]) -> list[dict[str, Any]]:
+    return [_level(rung, {"isvsvn": rung.svn}) for rung in levels]
 
 
 def _dates(window: Window) -> dict[str, str]:
     return {"issueDate": format_time(window.issued), "nextUpdate": format_time(window.next_update)}
-
-
-def _midnight(date: str) -> str:
-    return f"{date}T00:00:00Z"
 
 
 def _encode(document: dict[str, Any]) -> bytes:

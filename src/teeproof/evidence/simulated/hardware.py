@@ -8,11 +8,11 @@ Trusts: nothing; it only describes.  Does not trust: nothing comes from outside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from teeproof.core.digests import sha256, sha384
 
-__all__ = ["Domain", "Processor", "QuotingEnclave", "measurement"]
+__all__ = ["Domain", "Processor", "QuotingEnclave", "measurement", "patched"]
 
 FMSPC = b"SIM\0\0\0"
 
@@ -110,3 +110,9 @@ class Domain:
     mrowner: bytes = bytes(48)
     mrownerconfig: bytes = bytes(48)
     mrservicetd: bytes = bytes(48)
+
+
+def patched(svn: int, *, pce_svn: int = 11) -> Processor:
+    """Return a processor that stands on this rung of the TCB ladder."""
+    honest = Processor()
+    return replace(honest, cpu_svn=bytes([svn]) + honest.cpu_svn[1:], pce_svn=pce_svn)

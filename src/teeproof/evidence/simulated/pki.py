@@ -8,6 +8,7 @@ Trusts: whoever holds the seed.  Does not trust: nothing comes from outside.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from teeproof.evidence.simulated.hardware import Processor
 from teeproof.evidence.simulated.keys import private_key, serial_number
 from teeproof.evidence.simulated.pck import SGX_EXTENSION_OID, sgx_extension
 
-__all__ = ["IMPOSTOR", "SIMULATED", "Issued", "Names", "Pki", "pem_chain"]
+__all__ = ["IMPOSTOR", "SIMULATED", "Issued", "Names", "Pki", "pem", "pem_chain"]
 
 # Fixed, so that one seed means one set of certificates whenever it is opened.
 NOT_BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
@@ -171,7 +172,14 @@ class Pki:
 
 def pem_chain(*certificates: Issued) -> bytes:
     """Return the certificates as PEM, in this order."""
-    return b"".join(c.certificate.public_bytes(Encoding.PEM) for c in certificates)
+    return b"".join(pem(certificate.der) for certificate in certificates)
+
+
+def pem(der: bytes) -> bytes:
+    """Return a certificate's bytes as PEM, 64 characters a line."""
+    text = b64encode(der)
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    return b"\n".join([b"-----BEGIN CERTIFICATE-----", *lines, b"-----END CERTIFICATE-----", b""])
 
 
 def _extensions(
