@@ -25,7 +25,8 @@ __all__ = ["BUILT_IN", "INTEL_ROOT", "Floor", "Policy", "TcbStatus", "load_polic
 MAX_POLICY_BYTES = 256 << 10
 
 # SHA-256 of the SubjectPublicKeyInfo of "Intel SGX Root CA" (valid 2018-05-21 to 2049-12-31), the
-# root of every SGX and TDX certificate; certificate: Intel PCS, Intel_SGX_Provisioning_Certification_RootCA.
+# root of every SGX and TDX certificate.
+# Source: Intel PCS, Intel_SGX_Provisioning_Certification_RootCA.cer.
 INTEL_ROOT = "sha256:a0af031289f5d5d4132f9186068a7fc13628633ba235777472e29b6b6c67a49e"
 
 TcbStatus = Literal[
@@ -87,7 +88,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         mr_system: any of these dstack system digests.
         mr_aggregated: any of these dstack aggregate digests.
         report_data: exactly these 64 bytes.
-        nonce: the verifier's own nonce; report_data must be the binding of it and ``keyset_digest``.
+        nonce: the verifier's own; report_data must be the binding of it and ``keyset_digest``.
         keyset_digest: ``sha256:…`` of the workload's keyset, which its key document determines.
         nonce_issued_at: when the verifier issued the nonce, RFC 3339.
         max_age_seconds: the greatest age of the evidence, known through the nonce.

@@ -1,7 +1,7 @@
 """Evidence as it is collected, handed over and verified: a quote and what explains it.
 
-Only the quote is signed. Everything else (event log, compose file, collateral) is believed as far as
-digests or signatures tie it to the quote, and no further.
+Only the quote is signed. Everything else (event log, compose file, collateral) is believed as far
+as digests or signatures tie it to the quote, and no further.
 
 Trusts: nothing; it only carries.  Does not trust: host, network.
 """

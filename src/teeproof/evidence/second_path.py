@@ -73,7 +73,7 @@ def ask(
     Args:
         raw: the quote's bytes.
         collateral: the same endorsements that our path uses.
-        root_fingerprint: of the root that our path trusted; Intel's makes dcap-qvl use its own copy.
+        root_fingerprint: of the root that our path trusted; for Intel's, dcap-qvl has its own copy.
         root_der: that root's certificate, for any other root.
         now: the T to verify at, seconds since 1970.
     """
@@ -165,8 +165,8 @@ def _disagree(name: str, ours: str, theirs: str) -> Check:
     return failed(
         name,
         "paths_disagree",
-        f"two verifiers disagree, so neither is believed: ours says {ours!r}, {NAME} says {theirs!r}; "
-        "please report this evidence",
+        f"two verifiers disagree, so neither is believed: ours says {ours!r}, {NAME} says "
+        f"{theirs!r}; please report this evidence",
         expected=f"ours: {ours}",
         got=f"{NAME}: {theirs}",
     )

@@ -169,8 +169,8 @@ def verify(
             failed(
                 "collateral-dates",
                 "endorsements_missing",
-                "no endorsements for this platform were given: add them (teeproof endorsements add FILE) "
-                "or name them (--endorsements FILE)",
+                "no endorsements for this platform were given: add them (teeproof endorsements add "
+                "FILE) or name them (--endorsements FILE)",
                 "availability",
             )
         )

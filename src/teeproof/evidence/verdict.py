@@ -163,7 +163,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The cache key: no verdict may be replayed for other evidence, another policy or another T."""
+        """The cache key: no verdict may be replayed for other evidence, policy or T."""
         how = self.provenance
         parts = (
             self.subject or "",
@@ -193,7 +193,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Verdict:
-        """Return a verdict that was saved as JSON. It proves nothing: only its maker knows it is true."""
+        """Return a verdict saved as JSON. It proves nothing: only its maker knows it is true."""
         value = strictjson.loads(data, limit=MAX_VERDICT_BYTES, what="verdict")
         if isinstance(value, dict):
             value = {k: v for k, v in value.items() if k not in ("authentic", "exit_code", "key")}

@@ -57,17 +57,23 @@ def verify(
         evidence = Evidence(quote=evidence)
     collateral = collateral or evidence.collateral
     if evidence.quote[:2] == SGX_VERSION:
-        return _sgx(evidence, policy or _default("sgx"), to_epoch(now), collateral, seen)
+        return _sgx(evidence, policy or _default("sgx"), collateral, now=to_epoch(now), seen=seen)
     return _tdx(
-        evidence, policy or _default("standard"), to_epoch(now), collateral, both_paths, seen
+        evidence,
+        policy or _default("standard"),
+        collateral,
+        now=to_epoch(now),
+        both_paths=both_paths,
+        seen=seen,
     )
 
 
 def _tdx(
     evidence: Evidence,
     policy: Policy,
-    now: int,
     collateral: Collateral | None,
+    *,
+    now: int,
     both_paths: bool,
     seen: Container[bytes],
 ) -> Verdict:
@@ -149,8 +155,9 @@ def _required_path(policy: Policy, checks: list[Check]) -> Check:
 def _sgx(
     evidence: Evidence,
     policy: Policy,
-    now: int,
     collateral: Collateral | None,
+    *,
+    now: int,
     seen: Container[bytes],
 ) -> Verdict:
     quote = sgx.parse(evidence.quote)

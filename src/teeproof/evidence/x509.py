@@ -211,7 +211,7 @@ def _load_crl(der: bytes) -> RevocationList:
 
 
 def require_issued(child: Certificate, issuer: Certificate, *, what: str, code: str) -> None:
-    """Check that ``issuer`` is a CA and signed ``child``; raise NotAuthentic with ``code`` if not."""
+    """Check that ``issuer`` is a CA and signed ``child``; else raise NotAuthentic(``code``)."""
     if not issuer.is_ca:
         raise NotAuthentic(f"{what}: {issuer.subject} may not sign certificates", code=code)
     try:
@@ -241,7 +241,7 @@ def load_key(raw: bytes, *, what: str) -> ec.EllipticCurvePublicKey:
 def require_signature(
     key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes, *, what: str, code: str
 ) -> None:
-    """Check an ECDSA signature over SHA-256; ``signature`` is r then s, 32 bytes each, big-endian."""
+    """Check an ECDSA signature over SHA-256; it is r then s, 32 bytes each, big-endian."""
     half = len(signature) // 2
     der = encode_dss_signature(
         int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from teeproof.evidence.appraise.expect import any_of
@@ -47,18 +47,20 @@ def checks(
             advice=advice,
         ),
         _images(policy, states, compose),
-        any_of("app-id", policy.app_id, _hex(app and app.app_id), what="app id", advice=advice),
+        any_of(
+            "app-id", policy.app_id, _hex(app.app_id if app else None), what="app id", advice=advice
+        ),
         any_of(
             "instance-id",
             policy.instance_id,
-            _hex(app and app.instance_id),
+            _hex(app.instance_id if app else None),
             what="instance id",
             advice=advice,
         ),
         any_of(
             "os-image",
             policy.os_image_hash,
-            _hex(app and app.os_image_hash),
+            _hex(app.os_image_hash if app else None),
             what="OS image",
             advice=advice,
         ),
@@ -72,7 +74,7 @@ def checks(
         any_of(
             "key-provider-id",
             policy.key_provider_id,
-            _hex(provider and provider.id),
+            _hex(provider.id if provider else None),
             what="key provider's identity",
             advice=advice,
         ),
@@ -105,7 +107,7 @@ def describe(body: TdReport10, app: AppFacts | None) -> dict[str, Any] | None:
     }
 
 
-def _event_log(policy: Policy, states: dict[str, str]) -> Check:
+def _event_log(policy: Policy, states: Mapping[str, str]) -> Check:
     if policy.event_log is None:
         return not_checked("event-log", "the policy does not ask for one", "policy")
     missing = [
@@ -117,7 +119,8 @@ def _event_log(policy: Policy, states: dict[str, str]) -> Check:
         return failed(
             "event-log",
             "event_log_missing",
-            "the policy asks for an event log that explains all four registers: give it together with the quote",
+            "the policy asks for an event log that explains all four registers: give it together "
+            "with the quote",
             "policy",
             expected="event-log-payloads, event-log-replay and event-log-order passed",
             got=", ".join(
@@ -127,14 +130,15 @@ def _event_log(policy: Policy, states: dict[str, str]) -> Check:
     return passed("event-log", "an event log explains the registers, as the policy asks", "policy")
 
 
-def _images(policy: Policy, states: dict[str, str], compose: bytes | None) -> Check:
+def _images(policy: Policy, states: Mapping[str, str], compose: bytes | None) -> Check:
     if policy.compose_images_pinned is None:
         return not_checked("compose-images", "the policy does not ask for pinned images", "policy")
     if compose is None or states.get("compose") != "passed":
         return failed(
             "compose-images",
             "compose_missing",
-            "the policy asks for pinned images, which only the measured compose file can show: give it",
+            "the policy asks for pinned images, which only the measured compose file can show: "
+            "give it",
             "policy",
             expected="the app-compose.json that was measured",
         )

@@ -66,8 +66,8 @@ def _unknown_attributes(facts: TdxFacts) -> Check:
         return failed(
             "td-attributes",
             "td_attributes_unknown",
-            "the domain has attributes that no specification known to this version defines, so nobody "
-            "can say what they open: update teeproof",
+            "the domain has attributes that no specification known to this version defines, so "
+            "nobody can say what they open: update teeproof",
             "policy",
             expected="no reserved bit",
             got=f"{unknown:#018x}",

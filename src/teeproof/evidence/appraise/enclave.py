@@ -29,7 +29,7 @@ def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes])
         _advisories(facts, policy),
         flag(
             "debug",
-            # dcap-qvl refuses debug enclaves before it tells their status, so no policy can allow one.
+            # dcap-qvl refuses a debug enclave before it tells the status: no policy can allow one.
             False,
             facts.debug,
             on="the host can read and change the enclave's memory",

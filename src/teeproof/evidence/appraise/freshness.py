@@ -46,8 +46,8 @@ def _binding(report_data: bytes, policy: Policy) -> Check:
         return failed(
             "report-data",
             "report_data_mismatch",
-            f"report_data does not bind {what}: the quote was made for something else, or for someone "
-            "else's challenge; ask for a quote over your own nonce",
+            f"report_data does not bind {what}: the quote was made for something else, or for "
+            "someone else's challenge; ask for a quote over your own nonce",
             "policy",
             expected=expected.hex(),
             got=report_data.hex(),

@@ -1,4 +1,4 @@
-"""Hold a platform against a policy: its root, its patches, its owner's choices, its place on lists."""
+"""Hold a platform against a policy: root, patches, its owner's choices, its place on lists."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def _simulated(facts: TdxFacts, policy: Policy) -> list[Check]:
         failed(
             "simulated-root",
             "simulated_root_not_accepted",
-            "SIMULATED: no hardware stands behind this evidence, and the policy does not accept this "
-            "simulator's root: pin it under simulated_roots to test with it",
+            "SIMULATED: no hardware stands behind this evidence, and the policy does not accept "
+            "this simulator's root: pin it under simulated_roots to test with it",
             "policy",
             expected=" or ".join(policy.simulated_roots) or "evidence of real hardware",
             got=facts.root,
@@ -97,7 +97,8 @@ def _tcb_status(tcb: Tcb | None, policy: Policy, now: int) -> Check:
         return failed(
             "tcb-status",
             "tcb_grace_over",
-            f"the platform is {tcb.status}, and the policy's {days} days of grace ended: its owner must update it",
+            f"the platform is {tcb.status}, and the policy's {days} days of grace are over: "
+            "its owner must update it",
             "policy",
             expected=f"until {ends:%Y-%m-%d}",
             got=format_time(now),
@@ -105,7 +106,8 @@ def _tcb_status(tcb: Tcb | None, policy: Policy, now: int) -> Check:
     return failed(
         "tcb-status",
         "tcb_status",
-        f"the platform is {tcb.status}, which the policy does not allow: its owner must update or reconfigure it",
+        f"the platform is {tcb.status}, which the policy does not allow: its owner must update or "
+        "reconfigure it",
         "policy",
         expected=" or ".join(policy.tcb_statuses) or "nothing: the policy's list is empty",
         got=tcb.status,
@@ -113,7 +115,7 @@ def _tcb_status(tcb: Tcb | None, policy: Policy, now: int) -> Check:
 
 
 def _dated(tcb: Tcb) -> datetime:
-    """Return the TCB date that the grace period counts from: the oldest part that is not up to date."""
+    """Return the date that grace counts from: of the oldest part that is not up to date."""
     dates = [tcb.date] if tcb.platform_status != UP_TO_DATE else []
     dates += [tcb.qe_date] if tcb.qe_status != UP_TO_DATE else []
     return min(dates, default=tcb.date)
@@ -154,8 +156,8 @@ def _evaluation_number(facts: TdxFacts, policy: Policy, now: int) -> Check:
         return failed(
             "evaluation-number",
             "evaluation_number_rollback",
-            "the collateral is older than what Intel had published by then: it may hide a known flaw; "
-            "fetch the current one",
+            "the collateral is older than what Intel had published by then: it may hide a known "
+            "flaw; fetch the current one",
             "policy",
             expected=f"at least {floor}",
             got=got,

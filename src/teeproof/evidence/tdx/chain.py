@@ -229,10 +229,11 @@ def _documents(out: Endorsed, collateral: Collateral) -> None:
 
 
 def _tcb_info(out: Endorsed, collateral: Collateral, root: Certificate) -> tuple[str, TcbInfo]:
-    _signed_document(
-        out, collateral, root, collateral.tcb_info_issuer_chain, "TCB info", "tcb_info",
-        collateral.tcb_info, collateral.tcb_info_signature,
-    )  # fmt: skip
+    pem, signature = collateral.tcb_info_issuer_chain, collateral.tcb_info_signature
+    signer = _signer(out, collateral, root, pem=pem, what="TCB info", code="tcb_info_chain")
+    _require_document(
+        signer, collateral.tcb_info, signature, what="TCB info", code="tcb_info_signature"
+    )
     info = documents.parse_tcb_info(collateral.tcb_info)
     out.collateral_windows.append(Window("TCB info", "tcb_info", *info.window))
     return f"signed by Intel, evaluation number {info.tcb_evaluation_data_number}", info
@@ -241,65 +242,66 @@ def _tcb_info(out: Endorsed, collateral: Collateral, root: Certificate) -> tuple
 def _qe_identity(
     out: Endorsed, collateral: Collateral, root: Certificate
 ) -> tuple[str, QeIdentity]:
-    _signed_document(
-        out, collateral, root, collateral.qe_identity_issuer_chain, "QE identity", "qe_identity",
-        collateral.qe_identity, collateral.qe_identity_signature,
-    )  # fmt: skip
+    pem, signature = collateral.qe_identity_issuer_chain, collateral.qe_identity_signature
+    signer = _signer(out, collateral, root, pem=pem, what="QE identity", code="qe_identity_chain")
+    _require_document(
+        signer, collateral.qe_identity, signature, what="QE identity", code="qe_identity_signature"
+    )
     identity = documents.parse_qe_identity(collateral.qe_identity)
     out.collateral_windows.append(Window("QE identity", "qe_identity", *identity.window))
     return f"signed by Intel, evaluation number {identity.tcb_evaluation_data_number}", identity
 
 
-def _signed_document(
-    out: Endorsed,
-    collateral: Collateral,
-    root: Certificate,
-    pem: bytes,
-    what: str,
-    code: str,
-    document: bytes,
-    signature: bytes,
-) -> None:
+def _signer(
+    out: Endorsed, collateral: Collateral, root: Certificate, *, pem: bytes, what: str, code: str
+) -> Certificate:
+    """Return the certificate that may sign the document: Intel's TCB signing, not revoked."""
     chain = x509.parse_chain(pem, what=f"{what} issuer chain")
     if len(chain) != 2 or chain[1].fingerprint != root.fingerprint:
         raise NotAuthentic(
             f"the {what} issuer chain does not end in the root of the PCK chain",
-            code=f"{code}_chain",
+            code=code,
             expected=f"2 certificates under {root.fingerprint}",
             got=f"{len(chain)} certificates under {chain[-1].fingerprint}",
         )
     signer = chain[0]
-    x509.require_issued(signer, root, what=f"{what} issuer chain", code=f"{code}_chain")
+    x509.require_issued(signer, root, what=f"{what} issuer chain", code=code)
     if signer.is_ca or "SGX TCB Signing" not in signer.subject:
         raise NotAuthentic(
             f"the {what} is signed by a certificate made for something else",
-            code=f"{code}_chain",
+            code=code,
             expected="SGX TCB Signing",
             got=signer.subject,
         )
-    root_crl = x509.parse_crl(collateral.root_ca_crl, what="root CA revocation list")
-    if root_crl.revokes(signer):
+    if x509.parse_crl(collateral.root_ca_crl, what="root CA revocation list").revokes(signer):
         raise NotAuthentic(
             f"Intel revoked the certificate that signed the {what}", code="tcb_signing_revoked"
         )
     window = _certificate_window(signer)
     if window not in out.certificate_windows:
         out.certificate_windows.append(window)
-    x509.require_signature(
-        signer.key, signature, document, what=f"the signature of the {what} does not hold",
-        code=f"{code}_signature",
-    )  # fmt: skip
+    return signer
+
+
+def _require_document(
+    signer: Certificate, document: bytes, signature: bytes, *, what: str, code: str
+) -> None:
+    why = f"the signature of the {what} does not hold"
+    x509.require_signature(signer.key, signature, document, what=why, code=code)
 
 
 def _about_platform(info: TcbInfo, identity: QeIdentity, pck: PckExtension) -> tuple[str, bool]:
+    enclave = f"{identity.id}, version {identity.version}"
     for what, code, expected, got in (
-        ("TCB info is for another kind of TEE", "tcb_info_tee", "TDX, version 3", f"{info.id}, version {info.version}"),
-        ("TCB info is for another processor family", "tcb_info_fmspc", pck.fmspc.hex(), info.fmspc.lower()),
-        ("TCB info is for another provisioning enclave", "tcb_info_pceid", pck.pce_id.hex(), info.pce_id.lower()),
-        ("the QE identity is of another enclave", "qe_identity_kind", "TD_QE, version 2", f"{identity.id}, version {identity.version}"),
-    ):  # fmt: skip
+        ("TEE", "tcb_info_tee", "TDX, version 3", f"{info.id}, version {info.version}"),
+        ("processor family", "tcb_info_fmspc", pck.fmspc.hex(), info.fmspc.lower()),
+        ("provisioning enclave", "tcb_info_pceid", pck.pce_id.hex(), info.pce_id.lower()),
+        ("quoting enclave", "qe_identity_kind", "TD_QE, version 2", enclave),
+    ):
         if expected != got:
-            raise NotAuthentic(what, code=code, expected=expected, got=got[:100])
+            raise NotAuthentic(
+                f"the collateral is for another {what}", code=code, expected=expected, got=got[:100]
+            )
     return f"TCB info and QE identity are for TDX on FMSPC {info.fmspc.lower()}", True
 
 

@@ -57,7 +57,7 @@ class PckExtension:
 
     @property
     def platform_id(self) -> str:
-        """``sha256:…`` of the PPID: names the platform without publishing the PPID (dstack's device_id)."""
+        """``sha256:…`` of the PPID, dstack's device_id: names the platform, not the PPID."""
         return named(sha256(self.ppid))
 
 

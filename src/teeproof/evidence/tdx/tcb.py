@@ -3,8 +3,8 @@
 The numbers in comments are the steps of Intel's SGX and TDX DCAP quote verification library,
 ``sgx_ql_verify``: 4.1.2.4.11 (TDX module), 4.1.2.4.15 (quoting enclave), 4.1.2.4.17 (levels).
 
-Trusts: TCB info and QE identity, whose signatures were verified before.  Does not trust: the quote's
-version numbers beyond what the signatures cover.
+Trusts: TCB info and QE identity, whose signatures were verified before.
+Does not trust: the quote's version numbers beyond what the signatures cover.
 """
 
 from __future__ import annotations
@@ -84,7 +84,12 @@ def assess(body: TdReport10, *, info: TcbInfo, pck: PckExtension, qe: SvnLevel) 
         _require_known(module.tcb_status)
         platform = _worsen(platform, module.tcb_status)
     if isinstance(body, TdReport15) and _relaunch_helps(
-        body, info, sgx_level, platform, module, qe
+        body,
+        info,
+        sgx=sgx_level.tcb_status,
+        platform=platform,
+        module=module.tcb_status if module else None,
+        qe=qe.tcb_status,
     ):
         platform = _relaunch_status(sgx_level.tcb_status, platform)
     advisories = {
@@ -116,12 +121,13 @@ def _match_levels(svn: bytes, info: TcbInfo, pck: PckExtension) -> tuple[TcbLeve
         first = 2 if svn[1] > 0 else 0
         if not _below(svn[first:], level.tdx[first:]):
             return sgx_level, level
+    lowest = info.tcb_levels[-1]
     raise NotAuthentic(
         "the platform is below every TCB level that Intel lists, so Intel does not vouch for it: "
         "its owner must update firmware and microcode",
         code="tcb_level_none",
-        expected=f"at least {bytes(info.tcb_levels[-1].sgx).hex()}, PCE {info.tcb_levels[-1].tcb.pcesvn}, "
-        f"TDX {bytes(info.tcb_levels[-1].tdx).hex()}",
+        expected=f"at least {bytes(lowest.sgx).hex()}, PCE {lowest.tcb.pcesvn}, "
+        f"TDX {bytes(lowest.tdx).hex()}",
         got=f"{bytes(pck.components).hex()}, PCE {pck.pce_svn}, TDX {svn.hex()}",
     )
 
@@ -223,29 +229,17 @@ def _worsen(status: str, part: str) -> str:
 
 
 def _relaunch_helps(
-    body: TdReport15,
-    info: TcbInfo,
-    sgx_level: TcbLevel,
-    platform: str,
-    module: SvnLevel | None,
-    qe: SvnLevel,
+    body: TdReport15, info: TcbInfo, *, sgx: str, platform: str, module: str | None, qe: str
 ) -> bool:
     """Whether only the launch is old (4.1.2.4.17.4.3): TDX was updated under the running domain."""
-    if qe.tcb_status in (OUT_OF_DATE, REVOKED):
+    if qe in (OUT_OF_DATE, REVOKED) or sgx not in (UP_TO_DATE, _HARDENING, _CONFIGURATION, _BOTH):
         return False
-    if sgx_level.tcb_status not in (UP_TO_DATE, _HARDENING, _CONFIGURATION, _BOTH):
-        return False
-    if platform not in (OUT_OF_DATE, _OUT_OF_DATE_CONFIGURATION):
-        return False
-    if module is None or module.tcb_status != OUT_OF_DATE:
+    if platform not in (OUT_OF_DATE, _OUT_OF_DATE_CONFIGURATION) or module != OUT_OF_DATE:
         return False
     now, latest = body.tee_tcb_svn2, info.tcb_levels[0].tdx
-    if now[1] == 0:
-        return now[0] >= latest[0] and now[2] >= latest[2]
     identity = _identity(now[1], info)
-    if identity is None or not identity.tcb_levels:
-        return False
-    return now[0] >= _descending(identity.tcb_levels)[0].tcb.isvsvn and now[2] >= latest[2]
+    newest = _descending(identity.tcb_levels)[0].tcb.isvsvn if identity else latest[0]
+    return now[0] >= newest and now[2] >= latest[2]
 
 
 def _relaunch_status(sgx: str, platform: str) -> str:

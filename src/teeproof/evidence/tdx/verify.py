@@ -10,7 +10,8 @@ The checks, in reading order:
     quote-signature                                    the report is what that key signed
     tdx-module, tcb-level                              how well patched the platform is
 
-Trusts: the pinned roots, this code.  Does not trust: host, network, operator, the file's collateral.
+Trusts: the pinned roots, this code.
+Does not trust: host, network, operator, the collateral that comes with a quote.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from teeproof.core.clock import format_time
 from teeproof.core.errors import Error
 from teeproof.evidence import x509
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.tdx import chain, tcb
+from teeproof.evidence.tdx import chain, documents, tcb
 from teeproof.evidence.tdx.chain import Endorsed, Window
 from teeproof.evidence.tdx.facts import TdAttributes, TdxFacts, evidence_identity
 from teeproof.evidence.tdx.layout import ECDSA_P256, INTEL_QE_VENDOR
@@ -143,8 +144,8 @@ def _dates(name: str, windows: list[Window], now: int) -> Check:
         return failed(
             name,
             f"{begins.code}_not_yet_valid",
-            f"the {begins.what} is valid only from {_day(begins.begins)} on, after the time in question: "
-            "use what was in force then",
+            f"the {begins.what} is valid only from {_day(begins.begins)} on, after the time in "
+            "question: use what was in force then",
             expected=f"not after {format_time(now)}",
             got=format_time(begins.begins),
         )
@@ -152,8 +153,8 @@ def _dates(name: str, windows: list[Window], now: int) -> Check:
         return failed(
             name,
             f"{ends.code}_expired",
-            f"the {ends.what} expired on {_day(ends.ends)}, {_days(now - ends.ends)} before the time "
-            "in question: give newer endorsements, or verify as of a time before that (--at)",
+            f"the {ends.what} expired on {_day(ends.ends)}, {_days(now - ends.ends)} before the "
+            "time in question: give newer endorsements, or verify as of a time before that (--at)",
             expected=f"not before {format_time(now)}",
             got=format_time(ends.ends),
         )
@@ -167,8 +168,9 @@ def _collateral_dates(collateral: Collateral | None, endorsed: Endorsed, now: in
         return failed(
             "collateral-dates",
             "endorsements_missing",
-            "no endorsements for this platform were given, so nothing is known of revocation and of its "
-            "patch level: add them (teeproof endorsements add FILE) or name them (--endorsements FILE)",
+            "no endorsements for this platform were given, so nothing is known of revocation and "
+            "of its patch level: add them (teeproof endorsements add FILE) or name them "
+            "(--endorsements FILE)",
             "availability",
         )
     return _dates("collateral-dates", endorsed.collateral_windows, now)
@@ -238,8 +240,8 @@ def _level(judged: tcb.Tcb) -> Check:
         return failed(
             "tcb-level",
             "tcb_revoked",
-            "Intel revoked this platform's TCB: its keys may be in other hands, so its signature proves "
-            "nothing",
+            "Intel revoked this platform's TCB: its keys may be in other hands, so its signature "
+            "proves nothing",
             expected="any other status",
             got=judged.status,
         )
@@ -253,5 +255,5 @@ def _level(judged: tcb.Tcb) -> Check:
 def clear_caches() -> None:
     """Forget everything that was computed before (for measurements of cold runs)."""
     chain.endorse.cache_clear()
-    chain.documents.clear_caches()
+    documents.clear_caches()
     x509.clear_caches()
