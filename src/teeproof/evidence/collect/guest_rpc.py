@@ -76,7 +76,8 @@ def ask(
     connection.response_class = _bounded_response(remaining)  # type: ignore[assignment]
     try:
         connection.request("POST", prefix + path, json.dumps(question).encode(), _HEADERS)
-        return _read(connection.getresponse(), endpoint, path)
+        with connection.getresponse() as response:
+            return _read(response, endpoint, path)
     except _TooLongError:
         raise _too_large(endpoint, path) from None
     except OSError as error:
@@ -196,10 +197,9 @@ def _connection(endpoint: str, timeout: float) -> tuple[http.client.HTTPConnecti
     url = urlsplit(endpoint)
     if url.scheme not in _SCHEMES or not url.hostname or url.username or url.query or url.fragment:
         raise Usage(
-            f"{endpoint} is no guest agent's address",
+            "this is no guest agent's address",  # not repeated: it may hold a password
             code="agent_address",
             expected="a socket's path, or http://host:port",
-            got=endpoint,
         )
     kind, default_port = _SCHEMES[url.scheme]
     port = _port(url, endpoint) or default_port
@@ -210,7 +210,7 @@ def _port(url: SplitResult, endpoint: str) -> int | None:
     try:
         return url.port
     except ValueError:
-        raise Usage(f"{endpoint} has no valid port", code="agent_address", got=endpoint) from None
+        raise Usage(f"{endpoint} has no valid port", code="agent_address") from None
 
 
 def _read(response: http.client.HTTPResponse, endpoint: str, path: str) -> Answer:
