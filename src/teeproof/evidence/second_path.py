@@ -44,6 +44,22 @@ REFUSALS: tuple[tuple[str, str, Reason], ...] = (
 )
 
 
+# Codes of ours for rules that dcap-qvl does not have: there it has no answer to compare.
+OURS_ALONE = frozenset(
+    {
+        "certificates_malformed",  # it does not look at the root certificate inside the quote
+        "crl_not_yet_valid",
+        "pck_chain_leaf",
+        "pck_chain_length",
+        "pck_extension_malformed",
+        "root_certificate",
+        "tcb_info_pceid",
+        "tcb_signing_purpose",
+        "tdx_module_attributes",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """What the second path says.
@@ -124,11 +140,10 @@ def compare(opinion: Opinion, *, ours: tuple[Check, ...], tcb: Tcb | None) -> li
     forged = [check for check in refused if check.name not in _JUDGEMENTS]
     if opinion.reason == "authenticity":
         return _both_must_refuse(opinion, refused)
+    if any(check.code in OURS_ALONE for check in refused):
+        return skipped(f"{NAME} has no rule of its own for {_name(refused[0])}")
     if forged:
-        return [
-            _disagree("second-path-signatures", _name(forged[0]), _theirs(opinion)),
-            *skipped("")[1:],
-        ]
+        return _split(_name(forged[0]), opinion)
     signatures = passed("second-path-signatures", f"{NAME} finds every signature good, as we do")
     if opinion.reason == "built_in":
         rule = f"{NAME} stops at a rule of its own ({opinion.text}), so its TCB status is not known"
@@ -156,9 +171,14 @@ def _compare_tcb(opinion: Opinion, judged: list[Check], tcb: Tcb | None) -> Chec
 
 def _both_must_refuse(opinion: Opinion, refused: list[Check]) -> list[Check]:
     if not refused:
-        return [_disagree("second-path-signatures", "all held", _theirs(opinion)), *skipped("")[1:]]
+        return _split("every signature, date and level holds", opinion)
     agreed = passed("second-path-signatures", f"{NAME} refuses this evidence too: {opinion.text}")
     return [agreed, not_checked("second-path-tcb", "both paths refuse before they come to the TCB")]
+
+
+def _split(ours: str, opinion: Opinion) -> list[Check]:
+    apart = _disagree("second-path-signatures", ours, _theirs(opinion))
+    return [apart, not_checked("second-path-tcb", "the two paths part before they come to the TCB")]
 
 
 def _disagree(name: str, ours: str, theirs: str) -> Check:

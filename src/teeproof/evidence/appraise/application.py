@@ -35,6 +35,9 @@ def checks(
         compose: bytes of app-compose.json, believed only if the check ``compose`` passed.
     """
     states = {check.name: check.state for check in log_checks}
+    if "failed" in states.values():
+        why = "not reached: the event log or a file that it measures did not hold"
+        return [not_checked("application", why, "policy")]
     advice = "" if app else _ADVICE
     provider = app.key_provider if app else None
     return [

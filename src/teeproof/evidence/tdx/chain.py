@@ -156,7 +156,7 @@ def _root(root: Certificate, roots: frozenset[str]) -> tuple[str, Level]:
 
 def _chain(chain: tuple[Certificate, ...]) -> tuple[str, bool]:
     leaf, issuer, root = chain
-    x509.require_issued(root, root, what="root certificate", code="pck_chain_signature")
+    x509.require_issued(root, root, what="root certificate", code="root_certificate")
     x509.require_issued(issuer, root, what="PCK chain", code="pck_chain_signature")
     x509.require_issued(leaf, issuer, what="PCK chain", code="pck_chain_signature")
     # Intel's verifier asks for this phrase too (4.1.2.4.4): it keeps the other certificates of
@@ -269,7 +269,7 @@ def _signer(
     if signer.is_ca or "SGX TCB Signing" not in signer.subject:
         raise NotAuthentic(
             f"the {what} is signed by a certificate made for something else",
-            code=code,
+            code="tcb_signing_purpose",
             expected="SGX TCB Signing",
             got=signer.subject,
         )
