@@ -23,8 +23,6 @@ from teeproof.evidence.eventlog.parse import MAX_EVENTS
 __all__ = ["MAX_ATTESTATION_BYTES", "Attestation", "parse_attestation"]
 
 MAX_ATTESTATION_BYTES = 2 << 20  # room for a quote of 64 KiB and a log of 1 MiB; dstack: 10 MiB
-    2 << 20
-)  # a quote of 64 KiB and a log of 1 MiB fit many times; dstack: 10 MiB
 _SCALE_TDX = 0  # AttestationQuote::DstackTdx
 _U8 = range(256)
 
