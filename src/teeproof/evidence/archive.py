@@ -88,7 +88,7 @@ def ca_of(issuer: bytes) -> str:
 
 
 class Archive:
-    """Endorsements in one directory. Two processes may add at once; nothing is ever half-written."""
+    """Endorsements in one directory. Two processes may add at once; no file is half-written."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -109,7 +109,7 @@ class Archive:
         return entry
 
     def entries(self) -> Iterator[Entry]:
-        """Yield what is stored, newest last; files that are not entries are refused, not skipped."""
+        """Yield what is stored, newest last; a file that is no entry is refused, not skipped."""
         found = [self._entry(path) for path in sorted((self.directory / "sets").glob("*.json"))]
         yield from sorted(found, key=lambda entry: (entry.begins, entry.id))
 
@@ -173,10 +173,10 @@ class Archive:
         return content
 
     def _write(self, path: Path, content: bytes) -> None:
-        """Write a file whole or not at all; its name is its content, so an existing one is right."""
-        if path.is_file() and path.stat().st_size == len(content):
-            return
+        """Write a file whole or not at all; an existing one that holds the same is left alone."""
         try:
+            if path.is_file() and path.read_bytes() == content:
+                return
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
             try:
