@@ -23,7 +23,7 @@ from teeproof.evidence.simulated.keys import private_key
 from teeproof.evidence.simulated.pki import Issued, Pki, pem_chain
 from teeproof.evidence.simulated.quote import BodyType, Version
 
-__all__ = ["REPORT_DATA_BYTES", "Machine"]
+__all__ = ["Machine", "require_report_data"]
 
 REPORT_DATA_BYTES = 64
 
@@ -78,13 +78,7 @@ class Machine:
             body: of the TD report; version 4 knows only ``1.0``, version 5 defaults to ``1.5``.
         """
         body = body or ("1.0" if version == 4 else "1.5")
-        if len(report_data) != REPORT_DATA_BYTES:
-            raise Usage(
-                "report_data is not 64 bytes long: hash what you want to bind",
-                code="report_data_size",
-                expected="64 bytes",
-                got=f"{len(report_data)} bytes",
-            )
+        require_report_data(report_data)
         if version == 4 and body != "1.0":
             raise Usage(
                 "a quote of version 4 carries a TD report 1.0 only", expected="1.0", got=body
@@ -142,4 +136,15 @@ class Machine:
             pck_key=self.pck.key,
             attestation_key=self._attestation_key,
             pck_chain=pem_chain(self.pck, self.pki.pck_ca, self.pki.root),
+        )
+
+
+def require_report_data(report_data: bytes) -> None:
+    """Raise Usage unless these are 64 bytes."""
+    if len(report_data) != REPORT_DATA_BYTES:
+        raise Usage(
+            "report_data is not 64 bytes long: hash what you want to bind",
+            code="report_data_length",
+            expected=f"{REPORT_DATA_BYTES} bytes",
+            got=f"{len(report_data)} bytes",
         )

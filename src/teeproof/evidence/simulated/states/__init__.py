@@ -4,9 +4,10 @@ Trusts: nothing; it only describes.  Does not trust: nothing comes from outside.
 """
 
 from teeproof.evidence.simulated.states import domain, forgery, guest, log, tcb, vendor
+from teeproof.evidence.simulated.states.guest import LISTED
 from teeproof.evidence.simulated.states.state import Outcome, State
 
-__all__ = ["STATES", "Outcome", "State"]
+__all__ = ["LISTED", "STATES", "Outcome", "State"]
 
 STATES: dict[str, State] = {
     state.name: state

@@ -107,6 +107,17 @@ def _impostor(scene: Scene) -> Evidence:
     return impostor.machine().evidence(scene.report_data, now=scene.now)
 
 
+def _foreign_root(scene: Scene) -> Evidence:
+    honest, pki = scene.evidence(), scene.platform.pki
+    chain = pem_chain(scene.machine(Setup()).pck, pki.pck_ca, scene.stranger().pki.root)
+    return Evidence(
+        quote=_with_chain(honest.quote, chain),
+        event_log=honest.event_log,
+        compose=honest.compose,
+        collateral=honest.collateral,
+    )
+
+
 def _stranger(scene: Scene) -> Evidence:
     return scene.stranger().machine().evidence(scene.report_data, now=scene.now)
 
@@ -118,6 +129,11 @@ STATES = (
             "trailing-bytes",
             "Bytes that nobody signed follow the quote; the evidence's identity must not change.",
             forged(lambda quote: quote + b"nobody signed this"),
+        ),
+        (
+            "certificates-reformatted",
+            "The quote's certificates have other line ends; the identity must not change.",
+            forged(lambda quote: _with_chain(quote, quote[_CHAIN:].replace(b"\n", b"\r\n"))),
         ),
         (
             "twin-quote-signature",
@@ -162,6 +178,11 @@ STATES = (
             "impostor-root",
             "A root that calls itself Intel SGX Root CA and is not Intel's vouches for everything.",
             _impostor,
+        ),
+        (
+            "embedded-root-foreign",
+            "The last certificate in the quote is another root than the one that signed.",
+            _foreign_root,
         ),
         (
             "section-length-huge",

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.simulated.guest import DEVELOPMENT_IMAGE, Guest, KeyProvider, app_compose
-from teeproof.evidence.simulated.states.state import Make, Scene, Setup, booted, table
+from teeproof.evidence.simulated.states.state import Scene, Setup, booted, table
 
-__all__ = ["STATES"]
+__all__ = ["LISTED", "STATES"]
 
 
-def _keys_from(provider: KeyProvider) -> Make:
-    guest = Guest(compose=app_compose(key_provider=provider), key_provider=provider)
-    return booted(Setup(guest=guest))
+def _keys_from(provider: KeyProvider) -> Guest:
+    return Guest(compose=app_compose(key_provider=provider), key_provider=provider)
+
+
+_NO_KEYS, _LOCAL_KEYS = _keys_from("none"), _keys_from("local-sgx")
+_NEWER_LOG = Guest(compose=app_compose(log_version=2), log_version=2)
+_MUTABLE = Guest(compose=app_compose(image="simulated.invalid/hello:latest"))
+
+LISTED = (Guest(), _NEWER_LOG, _NO_KEYS, _LOCAL_KEYS, _MUTABLE)
+"""Guests whose application the reference policy lists, whatever else is wrong with them."""
 
 
 def _config_of_another_app(scene: Scene) -> Evidence:
@@ -48,7 +55,7 @@ STATES = (
         (
             "event-log-v2",
             "Everything is in order, with an event log of version 2.",
-            booted(Setup(guest=Guest(compose=app_compose(log_version=2), log_version=2))),
+            booted(Setup(guest=_NEWER_LOG)),
         ),
         (
             "mr-config-zero",
@@ -71,12 +78,12 @@ STATES = (
         (
             "key-provider-none",
             "The application got no keys from anybody.",
-            _keys_from("none"),
+            booted(Setup(guest=_NO_KEYS)),
         ),
         (
             "key-provider-local",
             "The application got its keys from the machine instead of the KMS.",
-            _keys_from("local-sgx"),
+            booted(Setup(guest=_LOCAL_KEYS)),
         ),
         (
             "development-image",
@@ -91,7 +98,7 @@ STATES = (
         (
             "mutable-image-tag",
             "The compose file names a container image by a tag, which may change.",
-            booted(Setup(guest=Guest(compose=app_compose(image="simulated.invalid/hello:latest")))),
+            booted(Setup(guest=_MUTABLE)),
         ),
     ),
     *table(

@@ -17,7 +17,7 @@ from teeproof.evidence.simulated.eventlog import Event
 from teeproof.evidence.simulated.guest import Guest
 from teeproof.evidence.simulated.hardware import Domain, Processor, QuotingEnclave
 from teeproof.evidence.simulated.keys import SEED_BYTES
-from teeproof.evidence.simulated.machine import Machine
+from teeproof.evidence.simulated.machine import Machine, require_report_data
 from teeproof.evidence.simulated.platform import SimulatedPlatform
 from teeproof.evidence.simulated.quote import BodyType, Version
 
@@ -33,8 +33,15 @@ __all__ = [
     "table",
 ]
 
-Outcome = Literal["accepted", "not-authentic", "not-allowed"]
 # What a verifier must say, given the reference policy (``collect.simulated.reference_policy``).
+# What cannot be parsed is not authentic either.
+Outcome = Literal["accepted", "not-authentic", "unavailable", "not-allowed"]
+_EXIT_CODES: dict[Outcome, int] = {
+    "accepted": 0,
+    "not-authentic": 2,
+    "unavailable": 3,
+    "not-allowed": 4,
+}
 
 _PROCESSOR, _ENCLAVE, _DOMAIN, _GUEST = Processor(), QuotingEnclave(), Domain(), Guest()
 
@@ -120,16 +127,22 @@ class State:
     make: Make
     status: str | None = "UpToDate"
 
+    @property
+    def exit_code(self) -> int:
+        """The outcome as the exit code of a command."""
+        return _EXIT_CODES[self.outcome]
+
     def evidence(
         self, platform: SimulatedPlatform, report_data: bytes, *, now: datetime
     ) -> Evidence:
         """Return evidence in this state.
 
         Raises:
-            Usage: ``report_data`` is not 64 bytes.
+            Usage: ``report_data`` is not 64 bytes, or ``now`` has no zone.
         """
         if now.tzinfo is None:
             raise Usage("this time has no zone: pass an aware datetime", code="time_malformed")
+        require_report_data(report_data)
         made = self.make(Scene(platform, report_data, now))
         return Evidence(
             quote=made.quote,
@@ -142,8 +155,8 @@ class State:
 
 
 def table(outcome: Outcome, *rows: tuple[str, str, Make]) -> tuple[State, ...]:
-    """Return states of one outcome; those that are not authentic have no TCB status."""
-    status = None if outcome == "not-authentic" else "UpToDate"
+    """Return states of one outcome; those that are not vouched for have no TCB status."""
+    status = "UpToDate" if outcome in ("accepted", "not-allowed") else None
     return tuple(State(name, sentence, outcome, make, status) for name, sentence, make in rows)
 
 

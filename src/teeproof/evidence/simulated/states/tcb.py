@@ -35,7 +35,6 @@ _LEVELS = (
         "OutOfDateConfigurationNeeded",
         "microcode updates are missing and a BIOS setting must change",
     ),
-    ("revoked", "Revoked", "Intel no longer vouches for anything this platform says"),
 )
 
 STATES = (
@@ -60,6 +59,13 @@ STATES = (
             status,
         )
         for name, status, why in _LEVELS
+    ),
+    State(
+        "revoked",
+        "The platform's TCB status is Revoked: Intel vouches for nothing that it says.",
+        "not-authentic",
+        booted(Setup(processor=patched(rung("Revoked")))),
+        "Revoked",
     ),
     State(
         "advisory",
@@ -91,7 +97,7 @@ STATES = (
     State(
         "tdx-module-revoked",
         "The TDX module's version is revoked.",
-        "not-allowed",
+        "not-authentic",
         booted(Setup(domain=_module(2))),
         "Revoked",
     ),
@@ -139,7 +145,7 @@ STATES = (
     State(
         "qe-revoked",
         "The quoting enclave's version is revoked.",
-        "not-allowed",
+        "not-authentic",
         booted(Setup(enclave=QuotingEnclave(isvsvn=2))),
         "Revoked",
     ),

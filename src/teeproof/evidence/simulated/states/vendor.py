@@ -43,6 +43,11 @@ def _with_collateral(change: Callable[[Scene], Collateral]) -> Make:
     return make
 
 
+def _without_collateral(scene: Scene) -> Evidence:
+    made = scene.evidence()
+    return Evidence(quote=made.quote, event_log=made.event_log, compose=made.compose)
+
+
 def _edited(field: str, old: bytes, new: bytes, setup: Setup) -> Make:
     def make(scene: Scene) -> Evidence:
         honest = publish(scene.platform.pki, scene.edition)
@@ -172,6 +177,14 @@ _MISFITS: tuple[tuple[str, str, Make], ...] = (
 
 STATES: tuple[State, ...] = (
     *table("not-authentic", *_REVOKED, *_DATED, *_MISFITS),
+    *table(
+        "unavailable",
+        (
+            "collateral-missing",
+            "No collateral came along: nothing is known of revocation and patches.",
+            _without_collateral,
+        ),
+    ),
     *table(
         "not-allowed",
         (

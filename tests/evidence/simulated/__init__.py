@@ -1,0 +1,1 @@
+"""The simulator, judged by a verifier that knows nothing of it."""
