@@ -114,8 +114,8 @@ def test_a_command_that_does_not_exist_is_caught():
 
 # What the page layout of the report leaves between its headings: logos, captions, a date.
 NOISE = """
-Phala Network 2025|Real Code for Real dAGI|NEVR|IZ.NET|Spore Fun|Hyperbolic|ail6z|Flashbots|Δ Λυτυμλτλ|b) lit|🗞 RITUAL|
-Ľ\t10.00|November 6, 2024|Acknowledgments
+Phala Network 2025|Real Code for Real dAGI|NEVR|IZ.NET|Spore Fun|Hyperbolic|ail6z|Flashbots|
+Δ Λυτυμλτλ|b) lit|🗞 RITUAL|Ľ\t10.00|November 6, 2024|Acknowledgments
 """.replace("\n", "").split("|")
 
 
