@@ -25,7 +25,8 @@ check: .venv/with-dev  ## format, lint, types and layers
 	@$(BIN)/ruff format --check --quiet . || { echo "to mend the format: make format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-logo
+	@said=$$($(BIN)/lint-imports --no-logo) || { echo "$$said"; exit 1; }
+	@echo "check: format, lint, types and layers hold"
 
 bench: .venv/with-dev  ## every speed claim, beside the limit measured in the same run
 	@$(BENCH) $(TARGETS)
