@@ -74,7 +74,7 @@ def describe(collateral: Collateral) -> Entry:
         id=collateral.id,
         tee=info.id[:16],
         fmspc=info.fmspc.lower()[:32],
-        ca=ca_of(crls[1].issuer),
+        ca=ca_of(crls[1].issuer_name),
         evaluation_number=min(info.tcb_evaluation_data_number, identity.tcb_evaluation_data_number),
         begins=max(info.window[0], identity.window[0], *(crl.this_update for crl in crls)),
         ends=min(info.window[1], identity.window[1], *(crl.next_update for crl in crls)),
@@ -82,9 +82,9 @@ def describe(collateral: Collateral) -> Entry:
     )
 
 
-def ca_of(issuer: bytes) -> str:
-    """Return which of Intel's two PCK CAs a name (DER) is of."""
-    return "processor" if b"Processor CA" in issuer else "platform"
+def ca_of(issuer_name: bytes) -> str:
+    """Return which of Intel's two PCK CAs bears this name (DER)."""
+    return "processor" if b"Processor CA" in issuer_name else "platform"
 
 
 class Archive:

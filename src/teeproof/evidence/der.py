@@ -2,39 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+__all__ = [
+    "BITS",
+    "BOOLEAN",
+    "ENUMERATED",
+    "INTEGER",
+    "OCTETS",
+    "OID",
+    "SEQUENCE",
+    "elements",
+    "encode",
+    "encode_oid",
+    "only",
+]
 
-__all__ = ["BOOLEAN", "ENUMERATED", "INTEGER", "OCTETS", "OID", "SEQUENCE", "elements", "only"]
+# ITU-T X.690: universal tags.
+BOOLEAN, INTEGER, BITS, OCTETS, OID, ENUMERATED, SEQUENCE = 1, 2, 3, 4, 6, 0x0A, 0x30
 
-BOOLEAN, INTEGER, OCTETS, OID, ENUMERATED, SEQUENCE = 0x01, 0x02, 0x04, 0x06, 0x0A, 0x30
 
-
-def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (tag, value) of the elements that stand in ``data`` one after the other.
+def elements(data: bytes) -> list[tuple[int, bytes]]:
+    """Return (tag, value) of the elements that stand in ``data`` one after the other.
 
     Raises:
         ValueError: a length that is not minimal, or that runs past the end.
     """
-    at = 0
-    while at < len(data):
-        if at + 2 > len(data):
+    found = []
+    at, end = 0, len(data)
+    while at < end:
+        if at + 2 > end:
             raise ValueError("truncated DER element")
-        tag, size, at = data[at], data[at + 1], at + 2
-        if size & 0x80:
+        tag, size = data[at], data[at + 1]
+        at += 2
+        if size >= 0x80:
             count = size & 0x7F
             size = int.from_bytes(data[at : at + count], "big")
             if not 1 <= count <= 3 or size < 0x80 or size.bit_length() <= 8 * (count - 1):
                 raise ValueError("non-minimal DER length")
             at += count
-        if at + size > len(data):
+        if at + size > end:
             raise ValueError("DER element runs past the end")
-        yield tag, data[at : at + size]
+        found.append((tag, data[at : at + size]))
         at += size
+    return found
 
 
 def only(data: bytes, tag: int) -> bytes:
     """Return the value of the single element in ``data``, which must have this tag."""
-    found = list(elements(data))
+    found = elements(data)
     if len(found) != 1 or found[0][0] != tag:
         raise ValueError(f"expected one DER element with tag {tag:#04x}")
     return found[0][1]
+
+
+def encode(tag: int, value: bytes) -> bytes:
+    """Return one DER element."""
+    size = len(value)
+    if size < 0x80:
+        return bytes((tag, size)) + value
+    digits = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(digits))) + digits + value
+
+
+def encode_oid(text: str) -> bytes:
+    """Return the DER content of an object identifier given in dotted form."""
+    first, second, *rest = map(int, text.split("."))
+    out = b""
+    for arc in (40 * first + second, *rest):
+        digits = [arc & 0x7F]
+        while arc := arc >> 7:
+            digits.append(0x80 | arc & 0x7F)
+        out += bytes(reversed(digits))
+    return out

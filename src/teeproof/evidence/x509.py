@@ -14,14 +14,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAuthentic
+from teeproof.evidence.der import (
+    BITS,
+    BOOLEAN,
+    OCTETS,
+    OID,
+    SEQUENCE,
+    elements,
+    encode,
+    encode_oid,
+    only,
+)
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
 
 __all__ = [
@@ -36,64 +46,70 @@ __all__ = [
 
 MAX_CHAIN_BYTES = 32 << 10
 MAX_CRL_BYTES = 2 << 20
-ECDSA_SHA256 = "1.2.840.10045.4.3.2"  # RFC 5758, ecdsa-with-SHA256
+# AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758, 3.2), as DER writes it.
+ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----"
 )
-_KNOWN_EXTENSIONS = {
-    x509.OID_BASIC_CONSTRAINTS,
-    x509.OID_KEY_USAGE,
-    x509.OID_SUBJECT_KEY_IDENTIFIER,
-    x509.OID_AUTHORITY_KEY_IDENTIFIER,
-    x509.OID_CRL_DISTRIBUTION_POINTS,
-}
+_COMMON_NAME = bytes.fromhex("0603550403")  # OID 2.5.4.3
+_BASIC_CONSTRAINTS = bytes.fromhex("551d13")  # id-ce 19; the next two are 15, and 14, 35, 31
+_KEY_USAGE = bytes.fromhex("551d0f")
+_UNDERSTOOD = {_BASIC_CONSTRAINTS, _KEY_USAGE, *map(bytes.fromhex, ("551d0e", "551d23", "551d1f"))}
+_KEY_CERT_SIGN = 0x04  # bit 5 of KeyUsage, counted from the left
+_MARK = encode_oid(SIMULATED_ROOT_OID)
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
-    """A P-256 certificate.
+    """A P-256 certificate, signed with ECDSA over SHA-256.
 
     Attributes:
         der: its bytes.
         tbs: the signed part; unlike ``der`` it has no malleable twin.
+        signature: DER, over ``tbs``.
         serial: serial number.
-        subject: the subject's common name, for messages only.
+        subject: the subject's common name, for messages and phrases.
+        subject_name: the subject's name, DER content.
+        issuer_name: the issuer's name, DER content.
         not_before: first valid second since 1970.
         not_after: last valid second since 1970.
         fingerprint: ``sha256:…`` of the SubjectPublicKeyInfo.
         key: the public key.
         is_ca: whether it may sign certificates.
+        extensions: OID (DER content) -> value (DER).
         simulated: whether it carries the mark of a simulator's root.
-        x509: the library's object.
     """
 
     der: bytes
     tbs: bytes
+    signature: bytes
     serial: int
     subject: str
+    subject_name: bytes
+    issuer_name: bytes
     not_before: int
     not_after: int
     fingerprint: str
     key: ec.EllipticCurvePublicKey
     is_ca: bool
+    extensions: dict[bytes, bytes]
     simulated: bool
-    x509: x509.Certificate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RevocationList:
-    """A certificate revocation list.
+    """A certificate revocation list, signed with ECDSA over SHA-256.
 
     Attributes:
-        issuer: the issuer's name, DER.
+        issuer_name: the issuer's name, DER content.
         this_update: when it was issued, seconds since 1970.
         next_update: when it expires, seconds since 1970.
         x509: the library's object.
     """
 
-    issuer: bytes
+    issuer_name: bytes
     this_update: int
     next_update: int
     x509: x509.CertificateRevocationList
@@ -127,12 +143,7 @@ def _parse_certificate(base64: bytes, what: str) -> Certificate:
         return _load_certificate(
             b64decode(base64.replace(b"\r", b"").replace(b"\n", b""), validate=True)
         )
-    except (
-        ValueError,
-        TypeError,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-    ) as error:
+    except (ValueError, TypeError, IndexError, UnsupportedAlgorithm) as error:
         raise _malformed(what, "X.509 certificates over P-256", str(error)[:200]) from None
 
 
@@ -142,43 +153,67 @@ def _load_certificate(der: bytes) -> Certificate:
     key = certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise ValueError("the key is not on P-256")
-    if certificate.signature_algorithm_oid.dotted_string != ECDSA_SHA256:
-        raise ValueError("the signature algorithm is not ECDSA with SHA-256")
-    extensions = {extension.oid: extension for extension in certificate.extensions}
-    for oid, extension in extensions.items():
-        # RFC 5280, 4.2: a critical extension that is not understood voids the certificate.
-        if extension.critical and oid not in _KNOWN_EXTENSIONS:
-            raise ValueError(f"unknown critical extension {oid.dotted_string}")
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    names = certificate.subject.get_attributes_for_oid(x509.OID_COMMON_NAME)
+    tbs = certificate.tbs_certificate_bytes
+    serial, issuer, subject, spki, extensions = _fields(der, tbs)
     return Certificate(
         der=der,
-        tbs=certificate.tbs_certificate_bytes,
-        serial=certificate.serial_number,
-        subject=str(names[0].value) if names else "(no common name)",
+        tbs=tbs,
+        signature=certificate.signature,
+        serial=serial,
+        subject=_common_name(subject),
+        subject_name=subject,
+        issuer_name=issuer,
         not_before=int(certificate.not_valid_before_utc.timestamp()),
         not_after=int(certificate.not_valid_after_utc.timestamp()),
         fingerprint=named(sha256(spki)),
         key=key,
         is_ca=_may_sign_certificates(extensions),
-        simulated=x509.ObjectIdentifier(SIMULATED_ROOT_OID) in extensions,
-        x509=certificate,
+        extensions=extensions,
+        simulated=_MARK in extensions,
     )
 
 
-def _may_sign_certificates(
-    extensions: dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]],
-) -> bool:
-    constraints = extensions.get(x509.OID_BASIC_CONSTRAINTS)
-    usage = extensions.get(x509.OID_KEY_USAGE)
-    return bool(
-        constraints is not None
-        and isinstance(constraints.value, x509.BasicConstraints)
-        and constraints.value.ca
-        and (
-            usage is None or (isinstance(usage.value, x509.KeyUsage) and usage.value.key_cert_sign)
-        )
-    )
+def _fields(der: bytes, tbs: bytes) -> tuple[int, bytes, bytes, bytes, dict[bytes, bytes]]:
+    """Return serial, issuer, subject, SubjectPublicKeyInfo and extensions (RFC 5280, 4.1)."""
+    outer = elements(only(der, SEQUENCE))
+    fields = elements(only(tbs, SEQUENCE))
+    algorithm = only(ECDSA_SHA256, SEQUENCE)
+    if len(fields) != 8 or fields[0][0] != 0xA0 or fields[7][0] != 0xA3:
+        raise ValueError("not a version 3 certificate without unique identifiers")
+    if outer[1] != (SEQUENCE, algorithm) or fields[2] != (SEQUENCE, algorithm):
+        raise ValueError("the signature algorithm is not ECDSA with SHA-256")
+    spki = encode(SEQUENCE, fields[6][1])
+    serial = int.from_bytes(fields[1][1], "big", signed=True)
+    return serial, fields[3][1], fields[5][1], spki, _extensions(fields[7][1])
+
+
+def _extensions(data: bytes) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for tag, extension in elements(only(data, SEQUENCE)):
+        parts = elements(extension)
+        critical = len(parts) == 3 and parts[1] == (BOOLEAN, b"\xff")
+        oid = parts[0][1]
+        if tag != SEQUENCE or parts[0][0] != OID or parts[-1][0] != OCTETS or oid in found:
+            raise ValueError("a malformed or repeated extension")
+        # RFC 5280, 4.2: a critical extension that is not understood voids the certificate.
+        if critical and oid not in _UNDERSTOOD:
+            raise ValueError(f"an unknown critical extension, OID {oid.hex()}")
+        found[oid] = parts[-1][1]
+    return found
+
+
+def _common_name(name: bytes) -> str:
+    _, found, value = name.partition(_COMMON_NAME)
+    if not found or len(value) < 2:
+        return "(no common name)"
+    return value[2 : 2 + value[1]].decode(errors="replace")
+
+
+def _may_sign_certificates(extensions: dict[bytes, bytes]) -> bool:
+    constraints = extensions.get(_BASIC_CONSTRAINTS)
+    usage = extensions.get(_KEY_USAGE)
+    ca = constraints is not None and (BOOLEAN, b"\xff") in elements(only(constraints, SEQUENCE))[:1]
+    return ca and (usage is None or bool(only(usage, BITS)[1] & _KEY_CERT_SIGN))
 
 
 def parse_crl(der: bytes, *, what: str) -> RevocationList:
@@ -200,10 +235,13 @@ def _load_crl(der: bytes) -> RevocationList:
     crl = x509.load_der_x509_crl(der)
     if crl.next_update_utc is None:
         raise ValueError("it has no next update")
-    if crl.signature_algorithm_oid.dotted_string != ECDSA_SHA256:
+    fields = elements(only(crl.tbs_certlist_bytes, SEQUENCE))
+    algorithm = (SEQUENCE, only(ECDSA_SHA256, SEQUENCE))
+    # RFC 5280, 5.1.2: version, algorithm, issuer, this update, …
+    if fields[1] != algorithm or elements(only(der, SEQUENCE))[1] != algorithm:
         raise ValueError("the signature algorithm is not ECDSA with SHA-256")
     return RevocationList(
-        issuer=crl.issuer.public_bytes(),
+        issuer_name=fields[2][1],
         this_update=int(crl.last_update_utc.timestamp()),
         next_update=int(crl.next_update_utc.timestamp()),
         x509=crl,
@@ -214,20 +252,28 @@ def require_issued(child: Certificate, issuer: Certificate, *, what: str, code: 
     """Check that ``issuer`` is a CA and signed ``child``; else raise NotAuthentic(``code``)."""
     if not issuer.is_ca:
         raise NotAuthentic(f"{what}: {issuer.subject} may not sign certificates", code=code)
-    try:
-        child.x509.verify_directly_issued_by(issuer.x509)
-    except (InvalidSignature, ValueError, TypeError):
+    if child.issuer_name != issuer.subject_name or not _signed(
+        issuer.key, child.signature, child.tbs
+    ):
         raise NotAuthentic(
             f"{what}: {issuer.subject} did not sign the certificate of {child.subject}", code=code
-        ) from None
+        )
 
 
 def require_crl(crl: RevocationList, issuer: Certificate, *, what: str, code: str) -> None:
     """Check that ``issuer`` issued the revocation list; raise NotAuthentic with ``code`` if not."""
-    if crl.issuer != issuer.x509.subject.public_bytes() or not crl.x509.is_signature_valid(
-        issuer.key
+    if crl.issuer_name != issuer.subject_name or not _signed(
+        issuer.key, crl.x509.signature, crl.x509.tbs_certlist_bytes
     ):
         raise NotAuthentic(f"{what}: {issuer.subject} did not sign it", code=code)
+
+
+def _signed(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) -> bool:
+    try:
+        key.verify(signature, message, _SHA256)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def load_key(raw: bytes, *, what: str) -> ec.EllipticCurvePublicKey:
@@ -246,10 +292,8 @@ def require_signature(
     der = encode_dss_signature(
         int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
     )
-    try:
-        key.verify(der, message, _SHA256)
-    except InvalidSignature:
-        raise NotAuthentic(what, code=code) from None
+    if not _signed(key, der, message):
+        raise NotAuthentic(what, code=code)
 
 
 def clear_caches() -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cryptography import x509
-
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed
 from teeproof.evidence import der
@@ -18,8 +16,7 @@ from teeproof.evidence.x509 import Certificate
 
 __all__ = ["PckExtension", "parse_pck"]
 
-SGX_EXTENSION = "1.2.840.113741.1.13.1"
-_ARC = bytes.fromhex("2a864886f84d010d01")  # the same OID, as DER writes it
+_ARC = der.encode_oid("1.2.840.113741.1.13.1")
 
 _PPID, _TCB, _PCEID, _FMSPC, _TYPE, _INSTANCE, _CONFIGURATION = range(1, 8)
 _PCESVN, _CPUSVN = 17, 18
@@ -68,21 +65,13 @@ def parse_pck(certificate: Certificate) -> PckExtension:
         Malformed: the certificate has none, or its DER is wrong.
     """
     try:
-        return _parse(_extension_value(certificate.x509))
+        return _parse(certificate.extensions[_ARC])
     except (ValueError, KeyError, IndexError) as error:
         raise Malformed(
-            "the PCK certificate's SGX extension is malformed",
+            "the PCK certificate has no readable SGX extension",
             code="pck_extension_malformed",
             got=str(error)[:200],
         ) from None
-
-
-def _extension_value(certificate: x509.Certificate) -> bytes:
-    oid = x509.ObjectIdentifier(SGX_EXTENSION)
-    for extension in certificate.extensions:
-        if extension.oid == oid and isinstance(extension.value, x509.UnrecognizedExtension):
-            return extension.value.value
-    raise ValueError(f"no extension {SGX_EXTENSION}")
 
 
 @lru_cache(maxsize=256)
@@ -112,7 +101,7 @@ def _numbered(data: bytes, arc: bytes) -> dict[int, tuple[int, bytes]]:
     """Return {last arc: (tag, value)} of a sequence of (OID under ``arc``, value) pairs."""
     found: dict[int, tuple[int, bytes]] = {}
     for tag, pair in der.elements(data):
-        parts = list(der.elements(pair)) if tag == der.SEQUENCE else []
+        parts = der.elements(pair) if tag == der.SEQUENCE else []
         if len(parts) != 2 or parts[0][0] != der.OID:
             raise ValueError("expected pairs of OID and value")
         oid = parts[0][1]
