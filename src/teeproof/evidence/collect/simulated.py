@@ -18,14 +18,24 @@ from types import MappingProxyType
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Usage
 from teeproof.evidence.record import Evidence
+from teeproof.evidence.simulated.collateral import Edition, Window, publish
+from teeproof.evidence.simulated.eventlog import Event, dstack_event
 from teeproof.evidence.simulated.guest import Guest, app_compose
-from teeproof.evidence.simulated.hardware import Domain, Processor, QuotingEnclave
+from teeproof.evidence.simulated.hardware import (
+    Domain,
+    Processor,
+    QuotingEnclave,
+    measurement,
+    patched,
+)
 from teeproof.evidence.simulated.machine import Machine
 from teeproof.evidence.simulated.platform import SimulatedPlatform
 from teeproof.evidence.simulated.states import LISTED, STATES, Outcome, State
 
 __all__ = [
     "Domain",
+    "Edition",
+    "Event",
     "Guest",
     "Machine",
     "Outcome",
@@ -34,9 +44,14 @@ __all__ = [
     "SimulatedAttester",
     "SimulatedPlatform",
     "State",
+    "Window",
     "app_compose",
+    "dstack_event",
+    "measurement",
     "open_platform",
     "opt_in_policy",
+    "patched",
+    "publish",
     "reference_policy",
     "simulate",
     "states",
@@ -176,7 +191,7 @@ def _state(name: str) -> State:
     if name in STATES:
         return STATES[name]
     raise Usage(
-        "the simulator knows no such state: list them with teeproof simulate --list",
+        "the simulator knows no such state: name one of these",
         code="state_unknown",
         expected=", ".join(STATES),
         got=name[:100],

@@ -14,7 +14,8 @@ from teeproof.evidence.simulated.states.state import Scene, Setup, booted, table
 __all__ = ["STATES"]
 
 # Bits of the attributes (Intel TDX Module Base Architecture Specification, ATTRIBUTES)
-_DEBUG, _SEPT_VE_DISABLE, _MIGRATABLE, _RESERVED = 1 << 0, 1 << 28, 1 << 29, 1 << 20
+_DEBUG, _PROFILING, _SERVICE_EXTENSION = 1 << 0, 1 << 4, 1 << 17
+_SEPT_VE_DISABLE, _MIGRATABLE, _RESERVED = 1 << 28, 1 << 29, 1 << 40
 
 
 def _attributes(bits: int) -> Setup:
@@ -37,6 +38,16 @@ STATES = (
             "debug",
             "The host may read the domain's memory.",
             booted(_attributes(_DEBUG | _SEPT_VE_DISABLE)),
+        ),
+        (
+            "profiling",
+            "The host may observe the domain through performance counters.",
+            booted(_attributes(_SEPT_VE_DISABLE | _PROFILING)),
+        ),
+        (
+            "service-extension",
+            "The domain is set up for the extended binding to a service domain.",
+            booted(_attributes(_SEPT_VE_DISABLE | _SERVICE_EXTENSION)),
         ),
         (
             "migratable",
