@@ -17,10 +17,10 @@ import pytest
 
 from teeproof.core.digests import sha256
 from teeproof.core.errors import NotAuthentic, Unavailable, Usage
+from teeproof.evidence.collect import Attester
 from teeproof.evidence.collect.dstack import DSTACK_SOCKETS, TAPPD_SOCKETS, DstackAttester
 from teeproof.evidence.collect.dstack import default_endpoint as find
-from teeproof.evidence.simulated.guest import Guest
-from teeproof.evidence.simulated.platform import SimulatedPlatform
+from teeproof.evidence.collect.simulated import Guest, SimulatedPlatform
 from teeproof.evidence.tdx import quote as tdx_quote
 from tests.sim import guest_agent as sim
 
@@ -167,6 +167,15 @@ def test_clients_that_race_each_get_the_quote_for_their_own_data(listen: Listen)
     assert [tdx_quote.parse(quote).body.report_data for quote in given] == asked
 
 
+def test_it_is_an_attester_and_its_evidence_says_where_it_came_from(listen: Listen):
+    attester = DstackAttester(listen().path)
+
+    assert isinstance(attester, Attester)
+    assert (
+        attester.attest(NONCE).name == attester.name == f"dstack guest agent at {attester.endpoint}"
+    )
+
+
 def test_two_quotes_are_asked_for_with_one_look_at_the_version(listen: Listen):
     agent = listen()
     attester = DstackAttester(agent.path)
@@ -182,7 +191,7 @@ def test_report_data_of_another_length_is_refused_before_anybody_is_asked(length
     with pytest.raises(Usage) as caught:
         DstackAttester("/nowhere.sock").attest(bytes(length))
 
-    assert caught.value.got == f"{length} bytes"
+    assert (caught.value.code, caught.value.got) == ("report_data_size", f"{length} bytes")
 
 
 def test_the_compose_file_comes_along_byte_for_byte_when_the_log_measures_it(listen: Listen):

@@ -91,6 +91,11 @@ class DstackAttester:
         self._timeout = timeout
         self._clock = clock
 
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        return f"dstack guest agent at {self.endpoint}"
+
     def attest(self, report_data: bytes) -> Evidence:
         """Return fresh evidence whose quote carries ``report_data``.
 
@@ -122,7 +127,7 @@ class DstackAttester:
             event_log=event_log,
             compose=self._compose(events),
             mr_config=mr_config,
-            name=self.endpoint,
+            name=self.name,
         )
 
     def identify(self) -> Dialect:
@@ -189,8 +194,8 @@ class DstackAttester:
 
 def _wrong_length(report_data: bytes) -> Usage:
     return Usage(
-        "report data has exactly 64 bytes: pad it yourself",
-        code="report_data_length",
+        "report_data is not 64 bytes long: hash what you want to bind",
+        code="report_data_size",
         expected=f"{_REPORT_DATA_BYTES} bytes",
         got=f"{len(report_data)} bytes",
     )
