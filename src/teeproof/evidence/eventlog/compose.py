@@ -156,7 +156,7 @@ def check_compose(
 def _measured(facts: AppFacts | None, mrconfigid: bytes) -> tuple[bytes | None, str]:
     if facts is not None:
         return facts.compose_hash, "the event log"
-    if mrconfigid[0] == 1:
+    if mrconfigid[0] == 1 and not any(mrconfigid[33:]):
         return mrconfigid[1:33], "MRCONFIGID"
     return None, ""
 

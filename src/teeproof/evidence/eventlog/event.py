@@ -30,7 +30,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         index: position in the log, from 0.
         imr: the register that it extends, 0 to 3 for RTMR0 to RTMR3.
-        type: event type: TCG's, or ``RUNTIME_EVENT``.
+        type: event type: TCG's, which no digest covers, or ``RUNTIME_EVENT``.
         name: name of a runtime event; always empty for any other, where no digest covers it.
         payload: the event's data; of events other than runtime events only ``payloads.coverage``
             says whether a digest covers it.

@@ -2,6 +2,8 @@
 
 Words come from the event's type and from what its digest covers. A payload that no digest covers is
 quoted as a claim, never as a fact; the name of an event of firmware or kernel is not quoted at all.
+Its type is covered by no digest either: a sentence about it helps to find a cause, and proves
+nothing. What counts are the registers.
 
 Trusts: nothing; it only describes.  Does not trust: the host that hands over the log.
 """
