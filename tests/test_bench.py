@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 
@@ -64,16 +65,44 @@ def test_an_amount_is_written_with_the_unit_that_fits(value, unit, text):
     assert run.amount(value, unit) == text
 
 
-def test_more_work_takes_more_of_the_cpu():
-    little, much = beside(lambda: sum(range(100)), lambda: sum(range(10_000)), rounds=3)
-    assert 0 < little.value < much.value
-    assert rate(little).value > rate(much).value
+class Clock:
+    """CPU time that passes when work says so."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr("time.process_time", lambda: self.now)
+
+    def work(self, *seconds: float):
+        costs = itertools.cycle(seconds)
+
+        def spend() -> None:
+            self.now += next(costs)
+
+        return spend
 
 
-def test_every_round_calls_the_work():
-    calls = []
-    cpu(lambda: calls.append(sum(range(5000))), rounds=2)
-    assert len(calls) > 3
+def test_each_work_is_measured_by_the_cpu_time_of_one_call(monkeypatch):
+    clock = Clock(monkeypatch)
+    little, much = beside(clock.work(0.001), clock.work(0.5))
+    assert little.value == pytest.approx(0.001)
+    assert much.value == pytest.approx(0.5)
+    assert much.noise == pytest.approx(0)
+    assert rate(much, 100).value == pytest.approx(200)
+
+
+def test_the_best_round_counts_and_the_others_are_noise(monkeypatch):
+    clock = Clock(monkeypatch)
+    # The first call belongs to no round, the second finds how many calls make one.
+    (figure,) = beside(clock.work(9.0, 0.25, 0.3, 0.2, 0.3), rounds=3)
+    assert figure.value == pytest.approx(0.2)
+    assert figure.noise == pytest.approx(0.5)
+
+
+def test_work_too_short_for_the_clock_is_called_often_enough(monkeypatch):
+    clock, calls = Clock(monkeypatch), []
+    spend = clock.work(1e-5)
+    assert cpu(lambda: (spend(), calls.append(0)), rounds=2).value == pytest.approx(1e-5)
+    assert len(calls) * 1e-5 > 3 * 0.05
 
 
 def test_the_memory_of_a_command_is_its_own_and_not_its_parents():
