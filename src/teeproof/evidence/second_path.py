@@ -33,9 +33,13 @@ Reason = Literal["built_in", "tcb", "authenticity"]
 # Fragment of dcap-qvl's message -> (our code, what kind of refusal). The first that fits wins.
 # "built_in": refused although every signature held; each stands for a policy check of ours.
 REFUSALS: tuple[tuple[str, str, Reason], ...] = (
+    # Of the quoting enclave, not of the domain: it must stand before the debug rule below.
+    ("QE report validation failed", "qe_debug", "authenticity"),
     ("SEPT_VE_DISABLE is not enabled", "sept_ve_disable", "built_in"),
     ("Debug mode is enabled", "debug", "built_in"),
+    ("TD profiling is enabled", "debug", "built_in"),
     ("TD migration is enabled", "migration", "built_in"),
+    ("SERVTD_EXT is enabled", "service_td", "built_in"),
     ("Invalid MR service TD", "service_td", "built_in"),
     ("Reserved bits in TD attributes", "td_attributes", "built_in"),
     ("No matching TCB level", "tcb_level_none", "tcb"),
@@ -112,6 +116,11 @@ def _convert(collateral: Collateral) -> dcap_qvl.QuoteCollateralV3:
         for name in FIELDS
     }
     return dcap_qvl.QuoteCollateralV3(**fields)
+
+
+def clear_caches() -> None:
+    """Forget converted collateral (for measurements of cold runs)."""
+    _convert.cache_clear()
 
 
 def _refusal(text: str) -> Opinion:

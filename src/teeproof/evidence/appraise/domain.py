@@ -34,7 +34,7 @@ def checks(facts: TdxFacts, policy: Policy) -> list[Check]:
             "service-td",
             policy.service_td,
             facts.service_td,
-            on="a service TD is bound to the domain and shares its secrets",
+            on="a service TD is bound to the domain, or may be, and shares its secrets",
             off="no service TD is bound to the domain",
         ),
         flag(

@@ -203,7 +203,8 @@ def _check_crls(
     root_crl = x509.parse_crl(collateral.root_ca_crl, what="root CA revocation list")
     pck_crl = x509.parse_crl(collateral.pck_crl, what="PCK revocation list")
     for name, crl in (("root CA revocation list", root_crl), ("PCK revocation list", pck_crl)):
-        out.collateral_windows.append(Window(name, "crl", crl.this_update, crl.next_update))
+        # RFC 5280, 5.1.2.5: the next list is there at nextUpdate, so that second is out already.
+        out.collateral_windows.append(Window(name, "crl", crl.this_update, crl.next_update - 1))
     x509.require_crl(root_crl, root, what="root CA revocation list", code="crl_signature")
     x509.require_crl(pck_crl, issuer, what="PCK revocation list", code="crl_signature")
     for crl, certificate, code in (

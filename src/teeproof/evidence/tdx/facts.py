@@ -25,6 +25,7 @@ TD_ATTRIBUTES = {
     5: "PERF_PROF",
     6: "PMT_PROF",
     16: "ICSSD",
+    17: "SERVTD_EXT",
     27: "LASS",
     28: "SEPT_VE_DISABLE",
     29: "MIGRATABLE",
@@ -99,8 +100,9 @@ class TdxFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def service_td(self) -> bool:
-        """Whether a service TD is bound to the domain."""
-        return isinstance(self.body, TdReport15) and any(self.body.mrservicetd)
+        """Whether a service TD is bound to the domain, or may be bound later (SERVTD_EXT)."""
+        bound = isinstance(self.body, TdReport15) and any(self.body.mrservicetd)
+        return bound or bool(self.attributes.value >> 17 & 1)
 
     @property
     def confidential(self) -> bool:

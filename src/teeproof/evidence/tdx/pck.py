@@ -97,6 +97,11 @@ def _parse(value: bytes) -> PckExtension:
     )
 
 
+def clear_caches() -> None:
+    """Forget every parsed extension (for measurements of cold runs)."""
+    _parse.cache_clear()
+
+
 def _numbered(data: bytes, arc: bytes) -> dict[int, tuple[int, bytes]]:
     """Return {last arc: (tag, value)} of a sequence of (OID under ``arc``, value) pairs."""
     found: dict[int, tuple[int, bytes]] = {}

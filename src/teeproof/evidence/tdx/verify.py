@@ -22,7 +22,7 @@ from teeproof.core.clock import format_time
 from teeproof.core.errors import Error
 from teeproof.evidence import x509
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.tdx import chain, documents, tcb
+from teeproof.evidence.tdx import chain, documents, pck, tcb
 from teeproof.evidence.tdx.chain import Endorsed, Window
 from teeproof.evidence.tdx.facts import TdAttributes, TdxFacts, evidence_identity
 from teeproof.evidence.tdx.layout import ECDSA_P256, INTEL_QE_VENDOR
@@ -255,5 +255,6 @@ def _level(judged: tcb.Tcb) -> Check:
 def clear_caches() -> None:
     """Forget everything that was computed before (for measurements of cold runs)."""
     chain.endorse.cache_clear()
+    pck.clear_caches()
     documents.clear_caches()
     x509.clear_caches()
