@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 TARGETS ?=
 
 BIN := .venv/bin
-DEMO := $(BIN)/python -m teeproof.cli.demo
+DEMO := $(BIN)/teeproof demo
 BENCH := $(BIN)/python -m bench.run
 FUZZ := $(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
 

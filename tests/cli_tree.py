@@ -9,9 +9,9 @@ import click
 
 def commands() -> dict[str, click.Command]:
     """Return every command and group: ``{"teeproof": …, "teeproof verify": …}``."""
-    from teeproof.cli import main
+    from teeproof.cli.group import teeproof
 
-    return dict(_walk("teeproof", main, None))
+    return dict(_walk("teeproof", teeproof, None))
 
 
 def _walk(

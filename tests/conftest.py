@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
 import itertools
 import os
@@ -22,17 +23,13 @@ _SCRATCH = Path(tempfile.mkdtemp(prefix="teeproof-tests-"))
 _INHERITED = ("TEEPROOF_", "XDG_", "DSTACK_", "TAPPD_")
 _KEPT = ("TEEPROOF_VECTORS",)
 _numbers = itertools.count()
+atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
 
 # No deadline: a loaded machine is no failure. CI draws the same examples each time.
 hypothesis.configuration.set_hypothesis_home_dir(_SCRATCH / "hypothesis")
 hypothesis.settings.register_profile("local", deadline=None, database=None)
 hypothesis.settings.register_profile("ci", deadline=None, database=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
-
-
-def pytest_sessionfinish() -> None:
-    """Leave nothing behind."""
-    shutil.rmtree(_SCRATCH, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
