@@ -216,6 +216,64 @@ def test_host_swaps_the_compose_file_and_it_is_left_out_and_logged(
     assert caplog.messages == ["event=compose_left_out reason=not_the_measured_one"]
 
 
+@pytest.mark.parametrize("decoy", [{"imr": 2}, {"event_type": 1}, {"event": "compose-hash2"}])
+def test_host_puts_a_decoy_before_the_measured_compose_hash_and_it_is_not_taken(
+    listen: Listen, decoy: dict[str, object]
+):
+    guest = Guest()
+    events = json.loads(on_platform(guest)(NONCE).event_log)
+    measured = next(event for event in events if event["event"] == "compose-hash")
+    log = json.dumps([measured | {"event_payload": "00" * 32} | decoy, *events])
+
+    evidence = DstackAttester(listen(fault=sim.change(event_log=log)).path).attest(NONCE)
+
+    assert evidence.compose == guest.compose
+
+
+def test_client_emits_a_second_compose_hash_later_and_the_first_one_counts(listen: Listen):
+    guest = Guest()
+    events = json.loads(on_platform(guest)(NONCE).event_log)
+    measured = next(event for event in events if event["event"] == "compose-hash")
+    log = json.dumps([*events, measured | {"event_payload": "00" * 32}])
+
+    evidence = DstackAttester(listen(fault=sim.change(event_log=log)).path).attest(NONCE)
+
+    assert evidence.compose == guest.compose
+
+
+@pytest.mark.parametrize("payload", ["zz", 7, None])
+def test_a_compose_hash_that_is_no_digest_leaves_the_compose_file_out(
+    listen: Listen, payload: object
+):
+    events = json.loads(on_platform()(NONCE).event_log)
+    for event in events:
+        if event["event"] == "compose-hash":
+            event["event_payload"] = payload
+    agent = listen(fault=sim.change(event_log=json.dumps(events)))
+
+    assert DstackAttester(agent.path).attest(NONCE).compose is None
+
+
+def test_an_agent_that_hides_its_version_is_known_by_its_answer(listen: Listen):
+    attester = DstackAttester(listen(dialect="0.5-early", fault=sim.change(attestation="")).path)
+
+    attester.attest(NONCE)
+
+    assert (attester.dialect, attester.version) == ("0.6", None)
+
+
+@pytest.mark.parametrize(
+    ("version", "dialect"),
+    [("0.5.7", "0.5"), ("v0.6.0-rc1", "0.6"), ("1.0.0", "0.6"), ("", "0.5"), ("next", "0.5")],
+)
+def test_the_dialect_follows_the_first_two_numbers_of_the_version(
+    listen: Listen, version: str, dialect: str
+):
+    agent = listen(fault=sim.change(version=version), faulty=("Version",))
+
+    assert DstackAttester(agent.path).identify() == dialect
+
+
 def test_an_agent_without_info_still_gives_its_quote_and_the_gap_is_logged(
     listen: Listen, caplog: pytest.LogCaptureFixture
 ):
