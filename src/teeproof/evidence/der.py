@@ -14,6 +14,7 @@ __all__ = [
     "encode",
     "encode_oid",
     "only",
+    "signed_part",
 ]
 
 # ITU-T X.690: universal tags.
@@ -52,6 +53,23 @@ def only(data: bytes, tag: int) -> bytes:
     if len(found) != 1 or found[0][0] != tag:
         raise ValueError(f"expected one DER element with tag {tag:#04x}")
     return found[0][1]
+
+
+def signed_part(data: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
+    """Return what X.509 calls SIGNED: the signed element's own bytes, and all three elements."""
+    content = only(data, SEQUENCE)
+    parts = elements(content)
+    if len(parts) != 3:
+        raise ValueError("expected a signed element, an algorithm and a signature")
+    return content[: _end_of_first(content)], parts
+
+
+def _end_of_first(content: bytes) -> int:
+    size = content[1]
+    if size < 0x80:
+        return 2 + size
+    count = size & 0x7F
+    return 2 + count + int.from_bytes(content[2 : 2 + count], "big")
 
 
 def encode(tag: int, value: bytes) -> bytes:

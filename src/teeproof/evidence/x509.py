@@ -31,6 +31,7 @@ from teeproof.evidence.der import (
     encode,
     encode_oid,
     only,
+    signed_part,
 )
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
 
@@ -47,7 +48,7 @@ __all__ = [
 MAX_CHAIN_BYTES = 32 << 10
 MAX_CRL_BYTES = 2 << 20
 # AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758, 3.2), as DER writes it.
-ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
+ECDSA_SHA256 = (SEQUENCE, bytes.fromhex("06082a8648ce3d040302"))
 
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----"
@@ -59,6 +60,9 @@ _UNDERSTOOD = {_BASIC_CONSTRAINTS, _KEY_USAGE, *map(bytes.fromhex, ("551d0e", "5
 _KEY_CERT_SIGN = 0x04  # bit 5 of KeyUsage, counted from the left
 _MARK = encode_oid(SIMULATED_ROOT_OID)
 _SHA256 = ec.ECDSA(hashes.SHA256())
+
+# What the library raises for bytes that it cannot read; not all of it is a ValueError.
+_UNREADABLE = (ValueError, TypeError, IndexError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,12 +107,14 @@ class RevocationList:
     """A certificate revocation list, signed with ECDSA over SHA-256.
 
     Attributes:
+        tbs: the signed part.
         issuer_name: the issuer's name, DER content.
         this_update: when it was issued, seconds since 1970.
         next_update: when it expires, seconds since 1970.
         x509: the library's object.
     """
 
+    tbs: bytes
     issuer_name: bytes
     this_update: int
     next_update: int
@@ -129,13 +135,16 @@ def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
     """
     if len(pem) > MAX_CHAIN_BYTES:
         raise _malformed(what, f"at most {MAX_CHAIN_BYTES} bytes", f"{len(pem)} bytes")
-    blocks = _PEM.findall(pem)
-    rest = _PEM.sub(b"", pem)
-    if not 1 <= len(blocks) <= 6 or rest.strip(b" \r\n\x00"):
+    found, between, at = [], b"", 0
+    for match in _PEM.finditer(pem):
+        between += pem[at : match.start()]
+        found.append(match[1])
+        at = match.end()
+    if not 1 <= len(found) <= 6 or (between + pem[at:]).strip(b" \r\n\x00"):
         raise _malformed(
-            what, "one to six PEM certificates and nothing else", f"{len(blocks)} certificates"
+            what, "one to six PEM certificates and nothing else", f"{len(found)} certificates"
         )
-    return tuple(_parse_certificate(block, what) for block in blocks)
+    return tuple(_parse_certificate(block, what) for block in found)
 
 
 def _parse_certificate(base64: bytes, what: str) -> Certificate:
@@ -143,7 +152,7 @@ def _parse_certificate(base64: bytes, what: str) -> Certificate:
         return _load_certificate(
             b64decode(base64.replace(b"\r", b"").replace(b"\n", b""), validate=True)
         )
-    except (ValueError, TypeError, IndexError, UnsupportedAlgorithm) as error:
+    except _UNREADABLE as error:
         raise _malformed(what, "X.509 certificates over P-256", str(error)[:200]) from None
 
 
@@ -153,8 +162,8 @@ def _load_certificate(der: bytes) -> Certificate:
     key = certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise ValueError("the key is not on P-256")
-    tbs = certificate.tbs_certificate_bytes
-    serial, issuer, subject, spki, extensions = _fields(der, tbs)
+    tbs, parts = signed_part(der)
+    serial, issuer, subject, spki, extensions = _fields(parts)
     return Certificate(
         der=der,
         tbs=tbs,
@@ -173,14 +182,14 @@ def _load_certificate(der: bytes) -> Certificate:
     )
 
 
-def _fields(der: bytes, tbs: bytes) -> tuple[int, bytes, bytes, bytes, dict[bytes, bytes]]:
+def _fields(
+    parts: list[tuple[int, bytes]],
+) -> tuple[int, bytes, bytes, bytes, dict[bytes, bytes]]:
     """Return serial, issuer, subject, SubjectPublicKeyInfo and extensions (RFC 5280, 4.1)."""
-    outer = elements(only(der, SEQUENCE))
-    fields = elements(only(tbs, SEQUENCE))
-    algorithm = only(ECDSA_SHA256, SEQUENCE)
+    fields = elements(parts[0][1])
     if len(fields) != 8 or fields[0][0] != 0xA0 or fields[7][0] != 0xA3:
         raise ValueError("not a version 3 certificate without unique identifiers")
-    if outer[1] != (SEQUENCE, algorithm) or fields[2] != (SEQUENCE, algorithm):
+    if parts[1] != ECDSA_SHA256 or fields[2] != ECDSA_SHA256:
         raise ValueError("the signature algorithm is not ECDSA with SHA-256")
     spki = encode(SEQUENCE, fields[6][1])
     serial = int.from_bytes(fields[1][1], "big", signed=True)
@@ -191,7 +200,7 @@ def _extensions(data: bytes) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     for tag, extension in elements(only(data, SEQUENCE)):
         parts = elements(extension)
-        critical = len(parts) == 3 and parts[1] == (BOOLEAN, b"\xff")
+        critical = len(parts) == 3 and parts[1] != (BOOLEAN, b"\x00")
         oid = parts[0][1]
         if tag != SEQUENCE or parts[0][0] != OID or parts[-1][0] != OCTETS or oid in found:
             raise ValueError("a malformed or repeated extension")
@@ -226,7 +235,7 @@ def parse_crl(der: bytes, *, what: str) -> RevocationList:
         raise _malformed(what, f"at most {MAX_CRL_BYTES} bytes", f"{len(der)} bytes")
     try:
         return _load_crl(der)
-    except (ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise _malformed(what, "a DER certificate revocation list", str(error)[:200]) from None
 
 
@@ -235,12 +244,13 @@ def _load_crl(der: bytes) -> RevocationList:
     crl = x509.load_der_x509_crl(der)
     if crl.next_update_utc is None:
         raise ValueError("it has no next update")
-    fields = elements(only(crl.tbs_certlist_bytes, SEQUENCE))
-    algorithm = (SEQUENCE, only(ECDSA_SHA256, SEQUENCE))
+    tbs, parts = signed_part(der)
+    fields = elements(parts[0][1])
     # RFC 5280, 5.1.2: version, algorithm, issuer, this update, …
-    if fields[1] != algorithm or elements(only(der, SEQUENCE))[1] != algorithm:
+    if fields[1] != ECDSA_SHA256 or parts[1] != ECDSA_SHA256:
         raise ValueError("the signature algorithm is not ECDSA with SHA-256")
     return RevocationList(
+        tbs=tbs,
         issuer_name=fields[2][1],
         this_update=int(crl.last_update_utc.timestamp()),
         next_update=int(crl.next_update_utc.timestamp()),
@@ -263,7 +273,7 @@ def require_issued(child: Certificate, issuer: Certificate, *, what: str, code: 
 def require_crl(crl: RevocationList, issuer: Certificate, *, what: str, code: str) -> None:
     """Check that ``issuer`` issued the revocation list; raise NotAuthentic with ``code`` if not."""
     if crl.issuer_name != issuer.subject_name or not _signed(
-        issuer.key, crl.x509.signature, crl.x509.tbs_certlist_bytes
+        issuer.key, crl.x509.signature, crl.tbs
     ):
         raise NotAuthentic(f"{what}: {issuer.subject} did not sign it", code=code)
 
@@ -288,9 +298,10 @@ def require_signature(
     key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes, *, what: str, code: str
 ) -> None:
     """Check an ECDSA signature over SHA-256; it is r then s, 32 bytes each, big-endian."""
-    half = len(signature) // 2
+    if len(signature) != 64:
+        raise NotAuthentic(what, code=code, expected="64 bytes", got=f"{len(signature)} bytes")
     der = encode_dss_signature(
-        int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
+        int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     )
     if not _signed(key, der, message):
         raise NotAuthentic(what, code=code)
