@@ -6,9 +6,10 @@ signature has been verified: the JSON comes from Intel, so a fast typed decoder 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -27,6 +28,26 @@ __all__ = [
 _Svn = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 _Svn16 = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+_Hex2 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}\Z")]
+_Hex4 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{8}\Z")]
+_Hex6 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{12}\Z")]
+_Hex8 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{16}\Z")]
+_Hex16 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{32}\Z")]
+_Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{64}\Z")]
+_Hex48 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{96}\Z")]
+
+# Intel's verifier refuses a document that uses another word anywhere (TcbStatus.h,
+# VALID_TCB_INFO_STATUSES and VALID_MODULE_TCB_STATUSES; EnclaveIdentityV2.cpp).
+PlatformStatus = Literal[
+    "UpToDate",
+    "SWHardeningNeeded",
+    "ConfigurationNeeded",
+    "ConfigurationAndSWHardeningNeeded",
+    "OutOfDate",
+    "OutOfDateConfigurationNeeded",
+    "Revoked",
+]
+PartStatus = Literal["UpToDate", "OutOfDate", "Revoked"]
 
 
 class _Component(msgspec.Struct, frozen=True):
@@ -44,7 +65,7 @@ class TcbLevel(msgspec.Struct, frozen=True, rename="camel"):
 
     tcb: _Tcb
     tcb_date: _Time
-    tcb_status: str
+    tcb_status: PlatformStatus
     advisory_ids: tuple[str, ...] = msgspec.field(default=(), name="advisoryIDs")
 
     @property
@@ -72,26 +93,29 @@ class SvnLevel(msgspec.Struct, frozen=True, rename="camel"):
 
     tcb: _SvnTcb
     tcb_date: _Time
-    tcb_status: str
+    tcb_status: PartStatus
     advisory_ids: tuple[str, ...] = msgspec.field(default=(), name="advisoryIDs")
+
+
+_SvnLevels = Annotated[tuple[SvnLevel, ...], msgspec.Meta(min_length=1)]
 
 
 class TdxModule(msgspec.Struct, frozen=True, rename="camel"):
     """What the TDX module of version 0 must look like; hex."""
 
-    mrsigner: str
-    attributes: str
-    attributes_mask: str
+    mrsigner: _Hex48
+    attributes: _Hex8
+    attributes_mask: _Hex8
 
 
 class ModuleIdentity(msgspec.Struct, frozen=True, rename="camel"):
     """What the TDX module of the version in ``id`` (``TDX_03``) must look like, and its levels."""
 
     id: str
-    mrsigner: str
-    attributes: str
-    attributes_mask: str
-    tcb_levels: tuple[SvnLevel, ...]
+    mrsigner: _Hex48
+    attributes: _Hex8
+    attributes_mask: _Hex8
+    tcb_levels: _SvnLevels
 
 
 class TcbInfo(msgspec.Struct, frozen=True, rename="camel"):
@@ -101,8 +125,9 @@ class TcbInfo(msgspec.Struct, frozen=True, rename="camel"):
     version: int
     issue_date: _Time
     next_update: _Time
-    fmspc: str
-    pce_id: str
+    fmspc: _Hex6
+    pce_id: _Hex2
+    tcb_type: Literal[0]
     tcb_evaluation_data_number: int
     tcb_levels: tuple[TcbLevel, ...]
     tdx_module: TdxModule | None = None
@@ -122,13 +147,13 @@ class QeIdentity(msgspec.Struct, frozen=True, rename="camel"):
     issue_date: _Time
     next_update: _Time
     tcb_evaluation_data_number: int
-    miscselect: str
-    miscselect_mask: str
-    attributes: str
-    attributes_mask: str
-    mrsigner: str
+    miscselect: _Hex4
+    miscselect_mask: _Hex4
+    attributes: _Hex16
+    attributes_mask: _Hex16
+    mrsigner: _Hex32
     isvprodid: _Svn16
-    tcb_levels: tuple[SvnLevel, ...]
+    tcb_levels: _SvnLevels
 
     @property
     def window(self) -> tuple[int, int]:
@@ -144,7 +169,8 @@ def parse_tcb_info(data: bytes) -> TcbInfo:
     """Return TCB info; levels come out in Intel's order, best first.
 
     Raises:
-        Malformed: a field is missing or of the wrong form, or one level stands there twice.
+        Malformed: a field is missing or of the wrong form, one level stands there twice, or a
+            status is none of Intel's.
     """
     info = _decode(data, TcbInfo, "TCB info")
     levels = sorted(info.tcb_levels, key=lambda level: level.order, reverse=True)
@@ -153,7 +179,9 @@ def parse_tcb_info(data: bytes) -> TcbInfo:
         {len(o[2]) for o in orders} if info.id == "TDX" else set()
     )
     if sizes != {16} or len(set(orders)) != len(orders):
-        raise _malformed("TCB info", "distinct levels of 16 components each")
+        raise _malformed("TCB info", "the levels are not distinct, or not of 16 components each")
+    if (info.id == "TDX") != (info.tdx_module is not None):
+        raise _malformed("TCB info", "tdxModule belongs to TDX, and to nothing else")
     return msgspec.structs.replace(info, tcb_levels=tuple(levels))
 
 
@@ -162,7 +190,7 @@ def parse_qe_identity(data: bytes) -> QeIdentity:
     """Return the QE identity.
 
     Raises:
-        Malformed: a field is missing or of the wrong form.
+        Malformed: a field is missing or of the wrong form, or a status is none of Intel's.
     """
     return _decode(data, QeIdentity, "QE identity")
 
@@ -176,12 +204,35 @@ def clear_caches() -> None:
 def _decode(data: bytes, kind: type[_Document], what: str) -> _Document:
     try:
         value = msgspec.json.decode(data, type=kind)
-        issued, expires = value.window
-        if issued >= expires:
-            raise _malformed(what, "an issue date before the next update")
-        return value
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if "enum" in str(error) and "tcbStatus" in str(error):
+            raise _unknown_status(what, str(error)) from None
         raise _malformed(what, str(error)[:200]) from None
+    # Intel writes UTC, and what lies outside these years overflows somewhere.
+    if any(time.utcoffset() or not 1970 <= time.year < 9000 for time in _times(value)):
+        raise _malformed(what, "a date that is not in UTC, or in no sensible year")
+    issued, expires = value.window
+    if issued >= expires:
+        raise _malformed(what, "the issue date is not before the next update")
+    return value
+
+
+def _times(document: TcbInfo | QeIdentity) -> Iterator[datetime]:
+    yield document.issue_date
+    yield document.next_update
+    yield from (level.tcb_date for level in document.tcb_levels)
+    if isinstance(document, TcbInfo):
+        for identity in document.tdx_module_identities:
+            yield from (level.tcb_date for level in identity.tcb_levels)
+
+
+def _unknown_status(what: str, why: str) -> Malformed:
+    return Malformed(
+        f"Intel's {what} uses a status that this version does not know: update teeproof",
+        code="tcb_status_unknown",
+        expected=", ".join(get_args(PlatformStatus)),
+        got=why[:200],
+    )
 
 
 def _malformed(what: str, why: str) -> Malformed:
