@@ -1,0 +1,150 @@
+"""Choose the endorsements for a piece of evidence, and say which they were.
+
+Those that the person names come first, then those that lie with the evidence, then the archive in
+the data directory. The verifier checks all of them alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from teeproof.cli.screen import short
+from teeproof.core.clock import format_time, to_epoch
+from teeproof.core.errors import Error, Usage
+from teeproof.core.home import data_directory
+from teeproof.core.reading import read_bounded
+from teeproof.evidence.archive import Archive, Entry, describe
+from teeproof.evidence.bundles import Bundle
+from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
+from teeproof.evidence.fitting import Platform, platform_of
+
+__all__ = ["ARCHIVE", "Endorsing", "archive_of", "collateral_files", "endorse"]
+
+ARCHIVE = "endorsements"  # the archive's directory in the data directory
+
+Source = Literal["named", "evidence", "archive", "none"]
+_FROM = {
+    "named": "as you named them",
+    "evidence": "from beside the evidence",
+    "archive": "from your archive",
+}
+
+
+class Endorsing(msgspec.Struct, frozen=True, kw_only=True):
+    """Endorsements for one piece of evidence.
+
+    Attributes:
+        source: where they came from.
+        collateral: the endorsements; None if there are none.
+        entry: their dates and platform, not verified; None if they cannot be read.
+    """
+
+    source: Source
+    collateral: Collateral | None = None
+    entry: Entry | None = None
+
+    def words(self) -> str:
+        """Return one line about them."""
+        if self.collateral is None:
+            return "none: not beside the evidence, and not in your archive"
+        dates = ""
+        if self.entry:
+            begins, ends = format_time(self.entry.begins)[:10], format_time(self.entry.ends)[:10]
+            dates = f", in force {begins} to {ends}"
+        return f"{_FROM[self.source]}{dates}, {short(self.collateral.id)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same facts as ``words``."""
+        entry = self.entry
+        return {
+            "source": self.source,
+            "id": self.collateral.id if self.collateral else None,
+            "begins": format_time(entry.begins) if entry else None,
+            "ends": format_time(entry.ends) if entry else None,
+        }
+
+
+def endorse(
+    bundle: Bundle, *, given: Sequence[Path], now: datetime, environment: Mapping[str, str]
+) -> Endorsing:
+    """Return the endorsements to verify a bundle with, as of ``now``.
+
+    Args:
+        bundle: what was given.
+        given: files, or directories of files, that the person named.
+        now: the T of the verdict.
+        environment: names the data directory with the archive.
+
+    Raises:
+        Usage: files were named, and none of them is for this platform.
+    """
+    if given:
+        return _made("named", _named(bundle, given, now))
+    if bundle.evidence.collateral is not None:
+        return _made("evidence", bundle.evidence.collateral)
+    platform = _platform(bundle)
+    if platform is None:
+        return Endorsing(source="none")
+    tee, fmspc, ca = platform
+    found = archive_of(environment).find(tee=tee, fmspc=fmspc, ca=ca, at=to_epoch(now))
+    return _made("archive", found) if found else Endorsing(source="none")
+
+
+def archive_of(environment: Mapping[str, str]) -> Archive:
+    """Return the archive in the data directory; nothing is created."""
+    return Archive(data_directory(environment) / ARCHIVE)
+
+
+def collateral_files(paths: Sequence[Path]) -> list[tuple[Path, Collateral]]:
+    """Return the collateral in files; of a directory, each JSON file in it.
+
+    Raises:
+        Malformed: a file is no collateral.
+    """
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(path.glob("*.json")) if path.is_dir() else [path]
+    return [
+        (path, Collateral.parse(read_bounded(path, limit=MAX_COLLATERAL_BYTES, what="collateral")))
+        for path in files
+    ]
+
+
+def _named(bundle: Bundle, given: Sequence[Path], now: datetime) -> Collateral:
+    found = [collateral for _, collateral in collateral_files(given)]
+    if len(found) == 1:
+        return found[0]  # even if it does not fit: the verdict says how
+    platform, at = _platform(bundle), to_epoch(now)
+    fitting = [(describe(c), c) for c in found]
+    fitting = [(e, c) for e, c in fitting if platform is None or (e.tee, e.fmspc, e.ca) == platform]
+    if not fitting:
+        raise Usage(
+            f"none of the named endorsements is for the platform of {bundle.name}",
+            code="endorsements_do_not_fit",
+            expected=" ".join(platform) if platform else None,
+            got=f"{len(found)} files for other platforms",
+        )
+    valid = [(e, c) for e, c in fitting if e.begins <= at <= e.ends]
+    if valid:
+        return max(valid, key=lambda pair: (pair[0].evaluation_number, pair[0].begins))[1]
+    return max(fitting, key=lambda pair: pair[0].ends)[1]  # the verdict says when it expired
+
+
+def _platform(bundle: Bundle) -> Platform | None:
+    try:
+        return platform_of(bundle.evidence.quote)
+    except Error:
+        return None  # the verifier says what is wrong with the quote
+
+
+def _made(source: Source, collateral: Collateral) -> Endorsing:
+    try:
+        entry = describe(collateral)
+    except Error:
+        entry = None  # the verifier says what is wrong with them
+    return Endorsing(source=source, collateral=collateral, entry=entry)

@@ -1,0 +1,102 @@
+"""Find the policy that a person named, and help with its spelling."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from teeproof.core.errors import Usage
+from teeproof.core.reading import read_bounded
+from teeproof.evidence.policy import BUILT_IN, MAX_POLICY_BYTES, Policy, load_policy, parse_policy
+
+__all__ = ["FIELDS", "find_policy", "policy_of", "read_policy"]
+
+FIELDS = Policy.__struct_fields__
+"""Every key that a policy may have, in reading order."""
+
+
+def find_policy(name: str | None, changes: Sequence[str] = (), *, default: str) -> Policy | None:
+    """Return the policy for a verification; None where the verifier's own default serves.
+
+    Args:
+        name: a built-in policy or a TOML file; None for the default.
+        changes: ``FIELD=VALUE`` each, on top of it.
+        default: the built-in policy that the changes start from if none is named.
+    """
+    if name is None and not changes:
+        return None
+    policy = policy_of(name or default)
+    return policy.with_(**_changes(changes)) if changes else policy
+
+
+def policy_of(name: str) -> Policy:
+    """Return a built-in policy or the one in a TOML file; Usage if there is neither."""
+    if name in BUILT_IN:
+        return load_policy(name)
+    return read_policy(Path(name))
+
+
+def read_policy(path: Path) -> Policy:
+    """Return the policy in a TOML file; Usage names the nearest key of one that is misspelt."""
+    if not path.exists() and path.suffix != ".toml" and path.name == str(path):
+        raise Usage(
+            "there is no built-in policy and no file of this name" + _nearest(str(path), BUILT_IN),
+            code="policy_unknown",
+            expected=f"{', '.join(BUILT_IN)}, or a TOML file",
+            got=str(path),
+        )
+    data = read_bounded(path, limit=MAX_POLICY_BYTES, what="policy")
+    try:
+        keys = list(tomllib.loads(data.decode()))
+    except (ValueError, RecursionError):
+        keys = []  # parse_policy says what is wrong
+    for key in keys:
+        _require_known(key)
+    return parse_policy(data)
+
+
+def _require_known(key: str) -> None:
+    if key not in FIELDS:
+        raise Usage(
+            f"a policy has no key {key!r}" + _nearest(key, FIELDS),
+            code="policy_key_unknown",
+            expected=f"one of {', '.join(FIELDS)}",
+            got=key[:100],
+        )
+
+
+def _nearest(word: str, words: Sequence[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  only for mistakes
+
+    near = get_close_matches(word.replace("-", "_"), words, n=1, cutoff=0.5)
+    return f": did you mean {near[0]}?" if near else ""
+
+
+def _changes(changes: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for change in changes:
+        field, separator, text = change.partition("=")
+        if not separator:
+            raise Usage(
+                "--set takes a field and a value", expected="--set FIELD=VALUE", got=change[:100]
+            )
+        field = field.strip().replace("-", "_")
+        _require_known(field)
+        found[field] = _value(field, text.strip())
+    return found
+
+
+def _value(field: str, text: str) -> Any:
+    """Read a value as TOML would; bare words are text, and one thing stands for a list of it."""
+    annotation = str(Policy.__annotations__[field])
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    if "str" in annotation and isinstance(value, int):
+        value = text  # hex digits that happen to look like a number
+    if annotation.startswith("tuple") and not isinstance(value, list | dict):
+        value = [part.strip() for part in text.split(",")]
+    return value

@@ -1,0 +1,89 @@
+"""The command ``teeproof``: which commands there are, each with one line.
+
+The lines stand here, and not only in the commands' modules, so that ``teeproof --help`` imports
+none of them.
+"""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["COMMANDS", "teeproof"]
+
+COMMANDS = {
+    "verify": "Check evidence and say what may be believed.",
+    "show": "Print what a file claims, without checking it.",
+    "why": "Say what a machine measured, or where two machines first differ.",
+    "simulate": "Make simulated evidence, right or wrong in a way you choose.",
+    "policy": "List, show, explain, check or begin a policy.",
+    "endorsements": "Keep Intel's collateral, to verify old evidence later.",
+    "samples": "Get real evidence that others published.",
+    "demo": "See it all in a few seconds.",
+}
+
+
+def _load(name: str) -> click.Command | None:
+    # Imported by name and when called: each command costs only what it needs.
+    match name:
+        case "verify":
+            from teeproof.cli.verify import command  # noqa: PLC0415
+        case "show":
+            from teeproof.cli.show import command  # noqa: PLC0415
+        case "why":
+            from teeproof.cli.why import command  # noqa: PLC0415
+        case "simulate":
+            from teeproof.cli.simulate import command  # noqa: PLC0415
+        case "policy":
+            from teeproof.cli.policy import command  # noqa: PLC0415
+        case "endorsements":
+            from teeproof.cli.endorsements import command  # noqa: PLC0415
+        case "samples":
+            from teeproof.cli.samples import command  # noqa: PLC0415
+        case "demo":
+            from teeproof.cli.demo import command  # noqa: PLC0415
+        case _:
+            return None
+    return command
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _load(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from teeproof import __version__  # noqa: PLC0415
+
+        click.echo(f"teeproof {__version__}")
+        context.exit()
+
+
+@click.command(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 good, 1 usage, 2 not authentic, 3 something is missing, 4 not allowed.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+def teeproof() -> None:
+    r"""Check what trusted hardware says about itself: offline, with every check named.
+
+    \b
+    Begin with
+      teeproof demo
+      teeproof verify quote.bin collateral.json
+    """

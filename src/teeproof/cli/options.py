@@ -1,0 +1,74 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from teeproof.core.clock import parse_time, wall_clock
+from teeproof.core.errors import Usage
+
+__all__ = ["at_option", "output_options", "paths_argument", "policy_option", "time_of"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def output_options(function: _Function) -> _Function:
+    """Add ``--json`` and ``--color``."""
+    color = click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        help="Colours; auto: on a terminal, unless NO_COLOR is set.",
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    return as_json(color(function))
+
+
+def at_option(function: _Function) -> _Function:
+    """Add ``--at``."""
+    return click.option(
+        "--at",
+        metavar="TIME",
+        help="Verify as of this time (2026-02-25, or with a time of day); without it, now.",
+    )(function)
+
+
+def policy_option(function: _Function) -> _Function:
+    """Add ``--policy`` and ``--set``."""
+    policy = click.option(
+        "--policy",
+        metavar="NAME|FILE",
+        help="What you expect: a built-in policy or a TOML file. Default: standard, or sgx.",
+    )
+    changes = click.option(
+        "--set",
+        "changes",
+        metavar="FIELD=VALUE",
+        multiple=True,
+        help="Expect something more, such as --set mrtd=HEX; may be repeated.",
+    )
+    return policy(changes(function))
+
+
+def paths_argument(function: _Function) -> _Function:
+    """Add the files or directories that a command reads."""
+    return click.argument(
+        "files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path)
+    )(function)
+
+
+def time_of(text: str | None) -> datetime:
+    """Return the time that ``--at`` names; without it, what the machine's clock says."""
+    if text is None:
+        return wall_clock()
+    try:
+        return parse_time(text)
+    except Usage as error:
+        raise Usage(
+            f"--at: {error.detail}", code=error.code, expected=error.expected, got=error.got
+        ) from None

@@ -1,0 +1,150 @@
+"""Write to a terminal: colours where they are wanted, ASCII where nothing else can be shown.
+
+What comes from evidence is written with its control characters escaped: a certificate's name or an
+event's payload cannot move the cursor, change colours or turn the text around.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping
+from typing import Literal, TextIO
+
+__all__ = ["ColorChoice", "Screen", "plain", "short", "standard"]
+
+ColorChoice = Literal["auto", "always", "never"]
+_CODES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "magenta": "35",
+    "cyan": "36",
+}
+_ASCII = {
+    "✓": "+", "✗": "x", "–": "-", "·": "|", "…": "...", "→": "->", "—": "-", "’": "'",
+}  # fmt: skip
+_WIDEST = 120
+_UNBOUNDED = 1 << 20
+
+
+class Screen:
+    """Where a command writes what people read.
+
+    Args:
+        stream: the text stream.
+        color: whether to write ANSI colours.
+        width: columns; text is wrapped to it.
+    """
+
+    def __init__(self, stream: TextIO, *, color: bool, width: int) -> None:
+        self.stream, self.color, self.width = stream, color, width
+        self._ascii = not _can_show(stream)
+
+    @classmethod
+    def of(
+        cls,
+        stream: TextIO,
+        choice: ColorChoice = "auto",
+        environment: Mapping[str, str] = os.environ,
+    ) -> Screen:
+        """Return the screen for a stream: coloured on a terminal unless ``NO_COLOR`` is set.
+
+        Text is wrapped to the terminal's width or ``COLUMNS``; into a pipe or file it is not.
+        """
+        terminal = stream.isatty()
+        wanted = terminal and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+        color = choice == "always" or (choice == "auto" and wanted)
+        if terminal or environment.get("COLUMNS", "").isdecimal():
+            width = max(40, min(_WIDEST, shutil.get_terminal_size((80, 24)).columns))
+        else:
+            width = _UNBOUNDED
+        return cls(stream, color=color, width=width)
+
+    def paint(self, text: str, *styles: str) -> str:
+        """Return text in a style such as ``bold`` or ``red``; the text itself is made harmless."""
+        safe = plain(text)
+        if not self.color or not styles:
+            return safe
+        return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{safe}\x1b[0m"
+
+    def write(self, line: str = "") -> None:
+        """Write one line that ``paint`` and ``plain`` made."""
+        if self._ascii:
+            encoding = self.stream.encoding or "ascii"
+            for mark, instead in _ASCII.items():
+                line = line.replace(mark, instead)
+            line = line.encode(encoding, "backslashreplace").decode(encoding)
+        self.stream.write(line + "\n")
+
+    def title(self, text: str) -> None:
+        """Write a heading, with an empty line before it."""
+        self.write()
+        self.write(self.paint(text, "bold"))
+
+    def text(self, text: str, *styles: str, indent: int = 0) -> None:
+        """Write a paragraph, wrapped."""
+        for line in self._wrapped(text, indent):
+            self.write(" " * indent + self.paint(line, *styles))
+
+    def row(
+        self, label: str, text: str, *styles: str, indent: int = 2, column: int = 14, mark: str = ""
+    ) -> None:
+        """Write a label and, from a column on, a text; only the text is wrapped.
+
+        Args:
+            label: stands left.
+            text: stands right.
+            styles: of the text.
+            indent: columns before the label.
+            column: columns that the label takes.
+            mark: an already painted mark of one column before the label.
+        """
+        head = f"{mark} " if mark else ""
+        start = indent + (2 if mark else 0) + column
+        label_styles = ("dim",) if not mark else tuple(s for s in styles if s == "dim")
+        first = " " * indent + head + self.paint(label.ljust(column - 1), *label_styles)
+        lines = self._wrapped(text, start)
+        self.write(f"{first} {self.paint(lines[0], *styles)}")
+        for line in lines[1:]:
+            self.write(" " * start + self.paint(line, *styles))
+
+    def _wrapped(self, text: str, indent: int) -> list[str]:
+        room = max(20, self.width - indent)
+        return [
+            line
+            for paragraph in plain(text, keep="\n").split("\n")
+            for line in textwrap.wrap(paragraph, room, break_on_hyphens=False) or [""]
+        ]
+
+
+def plain(text: str, *, keep: str = "") -> str:
+    """Return text in which every character that does not print is written as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
+
+
+def short(digest: str | None, digits: int = 16) -> str:
+    """Return a digest cut short for the eye, such as ``sha256:0123456789abcdef…``."""
+    if digest is None:
+        return "none"
+    prefix, separator, rest = digest.rpartition(":")
+    return f"{prefix}{separator}{rest[:digits]}…" if len(rest) > digits else digest
+
+
+def _can_show(stream: TextIO) -> bool:
+    try:
+        "".join(_ASCII).encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def standard(choice: ColorChoice = "auto") -> Screen:
+    """Return the screen of standard output."""
+    return Screen.of(sys.stdout, choice)

@@ -1,0 +1,140 @@
+"""``teeproof show``: print what a file claims, without checking it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from teeproof.cli.claims import claims
+from teeproof.cli.options import output_options, paths_argument
+from teeproof.cli.screen import ColorChoice, Screen, standard
+from teeproof.core import strictjson
+from teeproof.evidence.bundles import read_pieces
+from teeproof.evidence.files import KINDS, Kind
+
+__all__ = ["command", "write_claims"]
+
+_MEANING = "_meaning"
+_HIDDEN = ("kind", "name", "verified")
+_COLUMN = 18
+
+
+@click.command("show")
+@paths_argument
+@click.option("--ppid", is_flag=True, help="Print the PPID too; it names the machine for ever.")
+@output_options
+def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorChoice) -> int:
+    r"""Print what a file claims, without checking it.
+
+    Of a quote, each field, the certificates and what Intel says of the platform; of collateral, its
+    dates and levels; of an event log, each event in words; of a saved verdict, its checks.
+
+    \b
+    Examples
+      teeproof show quote.bin
+      teeproof show collateral.json --json
+    """
+    shown = [claims(piece, ppid=ppid) for piece in read_pieces(files)]
+    screen = standard(color)
+    if as_json:
+        screen.write(strictjson.dumps(shown[0] if len(shown) == 1 else shown, pretty=True))
+        return 0
+    for index, found in enumerate(shown):
+        if index:
+            screen.write()
+        write_claims(screen, found)
+    return 0
+
+
+def write_claims(screen: Screen, found: dict[str, Any]) -> None:
+    """Write what one file claims."""
+    kind: Kind = found["kind"]
+    screen.write(screen.paint(KINDS[kind], "bold") + screen.paint(f" · {found['name']}", "dim"))
+    advice = (
+        "" if kind in ("policy", "verdict") else f" Check them: teeproof verify {found['name']}"
+    )
+    screen.text(f"NOT VERIFIED: these are claims.{advice}", "yellow")
+    if kind == "verdict":
+        _write_verdict(screen, found)
+        return
+    screen.write()
+    _write_fields(screen, {k: v for k, v in found.items() if k not in _HIDDEN})
+
+
+def _write_fields(screen: Screen, fields: dict[str, Any]) -> None:
+    """Write rows, and below them one section per field that has fields of its own."""
+    nested = {k: v for k, v in fields.items() if isinstance(v, dict) or _is_table(v)}
+    column = max([_COLUMN, *(len(k) + 2 for k in fields if k not in nested)])
+    for key, value in fields.items():
+        if key in nested or (key.endswith(_MEANING) and key.removesuffix(_MEANING) in fields):
+            continue
+        label = key.removesuffix(_MEANING)
+        meaning = fields.get(f"{key}{_MEANING}")
+        for text, style in _lines(value, meaning):
+            screen.row(label, text, *style, column=column)
+            label = ""
+    for key, value in nested.items():
+        screen.title(key.replace("_", " "))
+        if isinstance(value, dict):
+            _write_fields(screen, value)
+        elif key == "event_log":
+            write_events(screen, value)
+        else:
+            _write_table(screen, value)
+
+
+def write_events(screen: Screen, events: Sequence[dict[str, Any]]) -> None:
+    """Write each event of a log on a line: position, register, what happened."""
+    for event in events:
+        screen.row(f"{event['index']:>3} {event['register']}", event["sentence"], column=12)
+
+
+def _write_table(screen: Screen, rows: Sequence[dict[str, Any]]) -> None:
+    for index, row in enumerate(rows):
+        if index:
+            screen.write()
+        _write_fields(screen, row)
+
+
+def _lines(value: Any, meaning: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    text = _text(value)
+    if meaning is None:
+        yield text, ()
+    elif len(text) <= 20:
+        yield f"{text} ({meaning})", ()
+    else:
+        yield text, ()
+        yield meaning, ("dim",)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "not stated"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "none"
+    text = str(value)
+    if len(text) >= 32 and not text.strip("0"):
+        return f"{len(text) // 2} zero bytes"
+    return text
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _write_verdict(screen: Screen, found: dict[str, Any]) -> None:
+    from teeproof.cli.verdicts import write_strength, write_verdict  # noqa: PLC0415  few files are verdicts
+    from teeproof.evidence.verdict import Verdict  # noqa: PLC0415
+
+    verdict = Verdict.from_json(strictjson.dumps(found["verdict"]))
+    screen.text("Only its maker knows whether it is true: verify the evidence itself.", "yellow")
+    screen.write()
+    write_strength(screen, verdict)
+    screen.row("as of", verdict.provenance.time)
+    screen.row("made by", verdict.provenance.verifier)
+    write_verdict(screen, verdict)

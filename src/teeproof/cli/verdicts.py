@@ -1,0 +1,159 @@
+"""Write a verdict for people: what it is, how strong, each check, and the answer in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from teeproof.cli.screen import Screen, short
+from teeproof.evidence.verdict import Check, Verdict
+
+__all__ = ["answer", "counts", "headline", "write_strength", "write_verdict"]
+
+_LOG_CHECKS = frozenset(
+    {
+        "event-log-format",
+        "event-log-payloads",
+        "event-log-replay",
+        "event-log-order",
+        "compose",
+        "mrconfigid",
+    }
+)
+_MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not_checked": ("–", "yellow")}
+_LEVELS = {
+    "hardware": (
+        "hardware",
+        ("green", "bold"),
+        "a root that the policy pins vouches for the machine",
+    ),
+    "measured": (
+        "measured",
+        ("yellow", "bold"),
+        "a TPM vouches for what was started, not for secrecy",
+    ),
+    "simulated": (
+        "SIMULATED",
+        ("magenta", "bold"),
+        "made by a simulator: it proves nothing about any hardware",
+    ),
+    None: ("none", ("red", "bold"), "nothing is established"),
+}
+_UNASKED = "the policy "  # how the detail of an expectation begins that the policy leaves unset
+_NAME_COLUMN = 24
+
+
+def write_verdict(screen: Screen, verdict: Verdict, *, every: bool = False) -> None:
+    """Write the checks of a verdict, and the answer.
+
+    Args:
+        screen: where to.
+        verdict: what to write.
+        every: show each expectation that the policy leaves unset on a line of its own.
+    """
+    write_checks(screen, verdict.checks, policy=verdict.provenance.policy, every=every)
+    write_answer(screen, verdict)
+
+
+def write_strength(screen: Screen, verdict: Verdict) -> None:
+    """Write the level, and whether the machine keeps secrets from its host."""
+    word, styles, meaning = _LEVELS[verdict.level]
+    private = "yes: the host cannot read the workload's memory"
+    if not verdict.confidential:
+        private = "no" if verdict.level is None else "no: the host can read the workload's memory"
+        if verdict.level == "simulated":
+            private = "no: simulated evidence keeps no secret"
+    screen.row("level", f"{word} – {meaning}", *styles)
+    screen.row("confidential", private, *(("green",) if verdict.confidential else ("red",)))
+
+
+def write_checks(
+    screen: Screen, checks: Iterable[Check], *, policy: str, every: bool = False
+) -> None:
+    """Write checks in reading order: authenticity, event log, policy."""
+    groups: dict[str, list[Check]] = {}
+    for check in checks:
+        groups.setdefault(_group(check, policy), []).append(check)
+    for title, members in groups.items():
+        unset = [check for check in members if _is_unset(check)] if not every else []
+        screen.title(title)
+        for check in members:
+            if check not in unset:
+                write_check(screen, check)
+        _write_unset(screen, unset)
+
+
+def write_check(screen: Screen, check: Check) -> None:
+    """Write one check; of a failed one, both sides of the difference."""
+    mark, color = _MARKS[check.state]
+    style = {"failed": ("red",), "not_checked": ("dim",)}.get(check.state, ())
+    detail = check.detail if check.state != "not_checked" else f"not checked: {check.detail}"
+    screen.row(
+        check.name, detail, *style, column=_NAME_COLUMN, mark=screen.paint(mark, color, "bold")
+    )
+    if check.state == "failed":
+        for label, text in (("expected", check.expected), ("got", check.got)):
+            if text is not None:
+                screen.row(label, text, indent=4 + _NAME_COLUMN, column=10)
+
+
+def write_answer(screen: Screen, verdict: Verdict) -> None:
+    """Write the answer in words, the counts, and the two ids."""
+    words, color = answer(verdict)
+    screen.write()
+    screen.write(
+        f"{screen.paint(words, color, 'bold')} {screen.paint(f'· {counts(verdict)}', 'dim')}"
+    )
+    screen.write(
+        screen.paint(f"evidence {short(verdict.subject)} · verdict {short(verdict.key)}", "dim")
+    )
+
+
+def answer(verdict: Verdict) -> tuple[str, str]:
+    """Return the answer in a few words, and its colour."""
+    code = verdict.exit_code
+    if code == 2:
+        return "NOT AUTHENTIC", "red"
+    if code == 3:
+        missing = [check for check in verdict.failures if check.concern == "availability"]
+        what = (
+            "endorsements missing" if "endorsements" in str(missing[0].code) else missing[0].detail
+        )
+        return f"CANNOT TELL: {what}", "yellow"
+    if code == 4:
+        return "AUTHENTIC, NOT ALLOWED", "red"
+    if verdict.level == "simulated":
+        return "SIMULATED, AND ALLOWED AS SUCH", "magenta"
+    return "AUTHENTIC AND ALLOWED", "green"
+
+
+def counts(verdict: Verdict) -> str:
+    """Return how many checks passed, failed and were not made."""
+    states = [check.state for check in verdict.checks]
+    passed, failed = states.count("passed"), states.count("failed")
+    return f"{passed} passed, {failed} failed, {states.count('not_checked')} not checked"
+
+
+def headline(verdict: Verdict) -> str:
+    """Return what was verified, such as ``TDX quote v4, TD report 1.0``."""
+    return verdict.check("quote-format").detail
+
+
+def _group(check: Check, policy: str) -> str:
+    if check.name in _LOG_CHECKS:
+        return "event log"
+    return "authenticity" if check.concern != "policy" else f"policy {policy}"
+
+
+def _is_unset(check: Check) -> bool:
+    return (
+        check.state == "not_checked"
+        and check.concern == "policy"
+        and check.detail.startswith(_UNASKED)
+    )
+
+
+def _write_unset(screen: Screen, unset: list[Check]) -> None:
+    if unset:
+        names = ", ".join(check.name for check in unset)
+        text = f"not checked, because the policy does not ask: {names} (--all shows each)"
+        screen.row("", text, "dim", column=0, mark=screen.paint("–", "yellow", "bold"))

@@ -1,0 +1,173 @@
+"""``teeproof verify``: check evidence and say what may be believed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from teeproof.cli.endorsing import Endorsing, endorse
+from teeproof.cli.expectations import find_policy
+from teeproof.cli.options import at_option, output_options, paths_argument, policy_option, time_of
+from teeproof.cli.screen import ColorChoice, Screen, short, standard
+from teeproof.cli.verdicts import headline, write_strength, write_verdict
+from teeproof.core import strictjson
+from teeproof.evidence.bundles import Bundle, gather
+from teeproof.evidence.policy import Policy
+from teeproof.evidence.verdict import Verdict
+from teeproof.evidence.verify import verify
+
+__all__ = ["Answer", "command", "verify_bundle", "write_answer"]
+
+_WORST_FIRST = (2, 3, 4, 0)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """One bundle, verified.
+
+    Attributes:
+        bundle: what was given.
+        endorsing: which endorsements were used, and where they came from.
+        verdict: what came of it.
+    """
+
+    bundle: Bundle
+    endorsing: Endorsing
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict's object, and under ``input`` what it was given."""
+        bundle = self.bundle
+        return self.verdict.to_json() | {
+            "input": {
+                "name": bundle.name,
+                "files": [{"kind": kind, "name": name} for kind, name in bundle.files],
+                "endorsements": self.endorsing.to_json(),
+                "ignored": [{"name": name, "why": why} for name, why in bundle.ignored],
+                "remarks": list(bundle.remarks),
+            }
+        }
+
+
+@click.command("verify")
+@paths_argument
+@policy_option
+@at_option
+@click.option(
+    "--endorsements",
+    "endorsements",
+    metavar="FILE|DIR",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Intel's collateral, in place of what lies with the evidence or in your archive.",
+)
+@click.option("--all", "every", is_flag=True, help="Show each expectation the policy leaves unset.")
+@output_options
+def command(
+    files: Sequence[Path],
+    *,
+    policy: str | None,
+    changes: Sequence[str],
+    at: str | None,
+    endorsements: Sequence[Path],
+    every: bool,
+    as_json: bool,
+    color: ColorChoice,
+) -> int:
+    r"""Check evidence and say what may be believed.
+
+    Each FILE is a quote, collateral, an event log, a dstack response, an RA-TLS certificate or an
+    app-compose.json; which one it is shows in its bytes. A directory holds what belongs to one
+    quote. Nothing is sent anywhere.
+
+    \b
+    Examples
+      teeproof verify quote.bin collateral.json
+      teeproof verify evidence/ --at 2026-02-25 --policy strict
+      teeproof verify quote.hex --set mrtd=91eb2b44d1… --json
+    """
+    now = time_of(at)
+    bundles = gather(files)
+    expected = find_policy(policy, changes, default=_default(bundles))
+    answers = [
+        verify_bundle(bundle, policy=expected, now=now, given=endorsements, environment=os.environ)
+        for bundle in bundles
+    ]
+    screen = standard(color)
+    if as_json:
+        screen.write(strictjson.dumps(_json(answers), pretty=True))
+    else:
+        for index, found in enumerate(answers):
+            if index:
+                screen.write("\n" + screen.paint("─" * 40, "dim") + "\n")
+            write_answer(screen, found, every=every)
+    return _worst(answers)
+
+
+def verify_bundle(
+    bundle: Bundle,
+    *,
+    policy: Policy | None,
+    now: datetime,
+    given: Sequence[Path] = (),
+    environment: Mapping[str, str],
+) -> Answer:
+    """Return the answer on one bundle; endorsements are looked for where they are due."""
+    endorsing = endorse(bundle, given=given, now=now, environment=environment)
+    verdict = verify(bundle.evidence, now=now, policy=policy, collateral=endorsing.collateral)
+    if bundle.certificate is not None:
+        verdict = _with_binding(verdict, bundle)
+    return Answer(bundle=bundle, endorsing=endorsing, verdict=verdict)
+
+
+def write_answer(screen: Screen, found: Answer, *, every: bool = False) -> None:
+    """Write an answer: what it is, what it was given, the verdict."""
+    bundle, verdict = found.bundle, found.verdict
+    how = verdict.provenance
+    screen.write(screen.paint(headline(verdict), "bold") + screen.paint(f" · {bundle.name}", "dim"))
+    screen.write()
+    write_strength(screen, verdict)
+    screen.row("as of", how.time)
+    screen.row("policy", f"{how.policy} {short(how.policy_digest)}")
+    screen.row("endorsements", found.endorsing.words())
+    screen.row("files", ", ".join(name for _, name in bundle.files))
+    for name, why in bundle.ignored:
+        screen.row("ignored", f"{name}: {why}", "yellow")
+    for remark in bundle.remarks:
+        screen.row("remark", remark, "yellow")
+    write_verdict(screen, verdict, every=every)
+
+
+def _with_binding(verdict: Verdict, bundle: Bundle) -> Verdict:
+    """Add what the certificate that carried the quote says about its key."""
+    from teeproof.evidence import ratls  # noqa: PLC0415  few files are certificates
+
+    certificate = ratls.parse(bundle.certificate or b"", name=bundle.name)
+    binding = ratls.check_binding(certificate)
+    at = next((i for i, check in enumerate(verdict.checks) if check.concern == "policy"), None)
+    checks = (*verdict.checks[:at], *binding, *(verdict.checks[at:] if at is not None else ()))
+    ok = verdict.ok and not any(check.state == "failed" for check in binding)
+    return msgspec.structs.replace(verdict, checks=checks, ok=ok)
+
+
+def _default(bundles: Sequence[Bundle]) -> str:
+    return "sgx" if all(b.evidence.quote[:2] == b"\x03\x00" for b in bundles) else "standard"
+
+
+def _json(answers: Sequence[Answer]) -> dict[str, Any]:
+    if len(answers) == 1:
+        return answers[0].to_json()
+    return {
+        "ok": all(found.verdict.ok for found in answers),
+        "exit_code": _worst(answers),
+        "verdicts": [found.to_json() for found in answers],
+    }
+
+
+def _worst(answers: Sequence[Answer]) -> int:
+    return min((found.verdict.exit_code for found in answers), key=_WORST_FIRST.index)

@@ -1,0 +1,303 @@
+"""Put the files of one machine together: a quote, and what explains it.
+
+A directory is one bundle. Loose files are one bundle if they hold one quote; with several quotes, a
+piece goes to the quote that it fits: collateral by platform family, an event log by replaying to
+the quote's registers, a compose file or MrConfigV3 document by its digest. What fits none or
+several is an error, never a guess.
+
+Trusts: nothing; fitting only sorts, the verifier checks.  Does not trust: names, order, copies.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from teeproof.core.errors import Error, Malformed, TooLarge, Unavailable, Usage
+from teeproof.core.reading import read_bounded
+from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.files import MAX_FILE_BYTES, Kind, Piece, identify
+from teeproof.evidence.fitting import fits
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.unpack import Unpacked, unpack
+
+__all__ = ["Bundle", "bundle", "gather", "read_pieces"]
+
+MAX_FILES = 64  # of one directory
+
+_WELL_KNOWN = frozenset(
+    {
+        "quote.bin",
+        "quote.hex",
+        "quote.json",
+        "collateral.json",
+        "event_log.json",
+        "app-compose.json",
+        "mr_config.json",
+    }
+)
+_ROLES: dict[Kind, str] = {
+    "collateral": "collateral",
+    "event-log": "event_log",
+    "app-compose": "compose",
+    "mr-config": "mr_config",
+}
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of one machine.
+
+    Attributes:
+        evidence: what the verifier takes.
+        files: what was used: what it is, and the file's name.
+        certificate: bytes of the RA-TLS certificate that carried the quote, if one did.
+        ignored: what was not: the file's name, and why.
+        remarks: sentences about copies that differ from what is signed.
+    """
+
+    evidence: Evidence
+    files: tuple[tuple[Kind, str], ...]
+    certificate: bytes | None = None
+    ignored: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return self.evidence.name
+
+
+def gather(paths: Sequence[Path]) -> list[Bundle]:
+    """Return the bundles in files and directories, in the order of their quotes.
+
+    Raises:
+        Usage: no quote, or a piece that fits no quote or several.
+        Malformed: a file that is not understood; TooLarge, Unavailable: one that cannot be read.
+    """
+    folders, loose = [], []
+    for path in paths:
+        if path.is_dir():
+            folders.append(_folder(path))
+        else:
+            loose.append(identify(_read(path), name=path.name))
+    quotes, pieces = _split(loose)
+    bundles = folders + [bundle([quote], name=quote.name) for quote in quotes]
+    if not bundles:
+        raise _no_quote(loose)
+    for piece in pieces:
+        bundles = _join(bundles, piece)
+    return bundles
+
+
+def read_pieces(paths: Sequence[Path]) -> list[Piece]:
+    """Return each file recognised; of a directory, the files in it that are understood.
+
+    Raises:
+        Usage: a directory holds nothing that is understood.
+        Malformed: a file is not understood; TooLarge, Unavailable: it cannot be read.
+    """
+    found: list[Piece] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(identify(_read(path), name=path.name))
+            continue
+        inside, ignored = _recognised(path)
+        if not inside:
+            raise Usage(
+                f"{path} holds nothing that teeproof understands",
+                code="directory_empty",
+                got=", ".join(name for name, _ in ignored)[:200] or "no files",
+            )
+        found += inside
+    return found
+
+
+def bundle(
+    pieces: Iterable[Piece], *, name: str, ignored: Sequence[tuple[str, str]] = ()
+) -> Bundle:
+    """Return the one bundle that these pieces form.
+
+    Raises:
+        Usage: no quote, two different quotes, or two different pieces of one kind.
+    """
+    found = list(pieces)
+    quotes, others = _split(found)
+    if not quotes:
+        raise _no_quote(found)
+    made = _from_quote(unpack(quotes[0]), name)
+    for quote in quotes[1:]:
+        made = _merge(made, unpack(quote))
+    for piece in others:
+        made = _add(made, piece)
+    return msgspec.structs.replace(made, ignored=tuple(ignored))
+
+
+def _folder(path: Path) -> Bundle:
+    pieces, ignored = _recognised(path)
+    ignored += [(p.name, _NOT_EVIDENCE[p.kind]) for p in pieces if p.kind in _NOT_EVIDENCE]
+    evidence = [piece for piece in pieces if piece.kind not in _NOT_EVIDENCE]
+    return bundle(evidence, name=path.name or str(path.absolute()), ignored=ignored)
+
+
+def _recognised(path: Path) -> tuple[list[Piece], list[tuple[str, str]]]:
+    """Return what is understood in a directory, and the names of the rest, each with why not."""
+    pieces: list[Piece] = []
+    ignored: list[tuple[str, str]] = []
+    for entry in _listed(path):
+        try:
+            pieces.append(identify(_read(entry), name=entry.name))
+        except (Malformed, Usage) as error:
+            # A file by one of the usual names must be what its name says; others may be anything.
+            if entry.name in _WELL_KNOWN:
+                raise
+            ignored.append((entry.name, _why(error)))
+    return pieces, ignored
+
+
+_NOT_EVIDENCE: dict[Kind, str] = {
+    "policy": "a policy comes from you, not from the evidence: name it with --policy",
+    "verdict": "a saved verdict proves nothing: the evidence is verified anew",
+}
+
+
+def _listed(path: Path) -> list[Path]:
+    try:
+        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise Unavailable(
+            f"{path} cannot be read: {error.strerror}", code="file_unavailable", got=str(path)
+        ) from None
+    if len(entries) > MAX_FILES:
+        raise Usage(
+            f"{path} holds too many files for one machine's evidence: name the files",
+            code="directory_too_large",
+            expected=f"at most {MAX_FILES} files",
+            got=f"{len(entries)} files",
+        )
+    return entries
+
+
+def _why(error: Error) -> str:
+    if isinstance(error, TooLarge):
+        return f"too large: {error.got}"
+    if error.code == "evidence_unsupported":
+        return f"{error.got}; this version verifies TDX and SGX"
+    return error.got or error.detail
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            raise Usage("a directory within the directory", code="not_a_file")
+    except OSError:
+        pass  # read_bounded says what is wrong
+    return read_bounded(path, limit=MAX_FILE_BYTES, what="piece of evidence")
+
+
+def _split(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+    quotes = [piece for piece in pieces if piece.kind in _QUOTES]
+    return quotes, [piece for piece in pieces if piece.kind not in _QUOTES]
+
+
+_QUOTES: tuple[Kind, ...] = (
+    "tdx-quote",
+    "sgx-quote",
+    "quote-response",
+    "attestation",
+    "certificate",
+)
+
+
+def _from_quote(found: Unpacked, name: str) -> Bundle:
+    piece = found.piece
+    return Bundle(
+        evidence=Evidence(
+            quote=found.quote,
+            event_log=found.event_log,
+            compose=found.compose,
+            mr_config=found.mr_config,
+            name=name,
+        ),
+        files=((piece.kind, piece.name),),
+        certificate=piece.data if piece.kind == "certificate" else None,
+        remarks=found.remarks,
+    )
+
+
+def _merge(made: Bundle, found: Unpacked) -> Bundle:
+    """Add a second file that carries the same quote, such as the response it came in."""
+    piece = found.piece
+    if found.quote != made.evidence.quote:
+        raise Usage(
+            f"{made.files[0][1]} and {piece.name} hold two different quotes: name one of them",
+            code="quotes_differ",
+            expected="one quote per directory",
+            got=f"{made.files[0][1]}, {piece.name}",
+        )
+    for field in ("event_log", "compose", "mr_config"):
+        value = getattr(found, field)
+        if value is not None:
+            made = _with(made, field, value, piece)
+    return msgspec.structs.replace(
+        made,
+        files=(*made.files, (piece.kind, piece.name)),
+        certificate=made.certificate or (piece.data if piece.kind == "certificate" else None),
+        remarks=made.remarks + found.remarks,
+    )
+
+
+def _add(made: Bundle, piece: Piece) -> Bundle:
+    """Add a piece that is no quote."""
+    if piece.kind not in _ROLES:
+        raise Usage(
+            f"{piece.name} is a {piece.words}, which is no evidence: {_NOT_EVIDENCE[piece.kind]}",
+            code="not_evidence",
+            got=piece.words,
+        )
+    value = Collateral.parse(piece.data) if piece.kind == "collateral" else piece.data
+    added = _with(made, _ROLES[piece.kind], value, piece)
+    return msgspec.structs.replace(added, files=(*made.files, (piece.kind, piece.name)))
+
+
+def _with(made: Bundle, field: str, value: object, piece: Piece) -> Bundle:
+    present = getattr(made.evidence, field)
+    if present is not None and present != value:
+        raise Usage(
+            f"{piece.name} is a second, different {field.replace('_', ' ')}: name the one to use",
+            code="pieces_differ",
+            expected=f"one {field.replace('_', ' ')} per quote",
+            got=piece.name,
+        )
+    return msgspec.structs.replace(
+        made, evidence=msgspec.structs.replace(made.evidence, **{field: value})
+    )
+
+
+def _join(bundles: list[Bundle], piece: Piece) -> list[Bundle]:
+    """Add a loose piece to the bundles that it belongs to."""
+    if len(bundles) == 1 or piece.kind not in _ROLES:
+        return [_add(bundles[0], piece), *bundles[1:]]
+    fitting = [index for index, made in enumerate(bundles) if fits(piece, made.evidence)]
+    if not fitting or (len(fitting) > 1 and piece.kind != "collateral"):
+        names = [bundles[index].name for index in fitting]
+        raise Usage(
+            f"{piece.name} fits {'several quotes' if names else 'none of the quotes'}: verify one"
+            " quote at a time, with its own files",
+            code="piece_without_quote",
+            expected="exactly one quote that it belongs to",
+            got=", ".join(names) or "none",
+        )
+    return [_add(made, piece) if i in fitting else made for i, made in enumerate(bundles)]
+
+
+def _no_quote(pieces: Sequence[Piece]) -> Usage:
+    found = ", ".join(f"{piece.name} ({piece.words})" for piece in pieces)
+    return Usage(
+        "there is no quote among these files: name the file that holds it",
+        code="quote_missing",
+        expected="a quote, or a file that carries one",
+        got=found or "nothing that teeproof understands",
+    )

@@ -1,0 +1,271 @@
+"""Find out what a file is, by its bytes: a quote, collateral, an event log, or something else.
+
+Only the shape is looked at here, after the size; whoever uses a piece parses it strictly. What is
+not understood is an error that lists what is, never a guess.
+
+Trusts: nothing; a file's name is used in messages only.  Does not trust: whoever made the file.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import tomllib
+from typing import Any, Literal
+
+import msgspec
+
+from teeproof.core import strictjson
+from teeproof.core.errors import Error, Malformed, TooLarge
+from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
+from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
+from teeproof.evidence.tdx.layout import INTEL_QE_VENDOR, TEE_SGX, TEE_TDX, Header
+from teeproof.evidence.tdx.quote import MAX_QUOTE_BYTES
+
+__all__ = ["KINDS", "MAX_FILE_BYTES", "Kind", "Piece", "identify"]
+
+MAX_FILE_BYTES = MAX_COLLATERAL_BYTES  # the largest thing that is understood
+
+Kind = Literal[
+    "tdx-quote",
+    "sgx-quote",
+    "collateral",
+    "event-log",
+    "quote-response",
+    "attestation",
+    "app-compose",
+    "mr-config",
+    "certificate",
+    "policy",
+    "verdict",
+]
+KINDS: dict[Kind, str] = {
+    "tdx-quote": "TDX quote",
+    "sgx-quote": "SGX quote",
+    "collateral": "Intel collateral",
+    "event-log": "dstack event log",
+    "quote-response": "dstack GetQuote response",
+    "attestation": "dstack attestation",
+    "app-compose": "app-compose.json",
+    "mr-config": "MrConfigV3 document",
+    "certificate": "RA-TLS certificate",
+    "policy": "policy",
+    "verdict": "saved verdict",
+}
+"""Each kind in words."""
+
+_UNDERSTOOD = (
+    "a TDX quote (version 4 or 5) or SGX quote (version 3) in binary, hex or base64; Intel"
+    " collateral (QuoteCollateralV3 JSON); a dstack event log, GetQuote response, attestation,"
+    " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a policy (TOML); a verdict"
+)
+_HEX = re.compile(rb"(?:0[xX])?[0-9a-fA-F\s]+")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
+_POLICY_FIELDS = frozenset(Policy.__struct_fields__)
+_DSTACK_ARC = bytes.fromhex("2b0601040183e73d01")  # 1.3.6.1.4.1.62397.1, dstack ra-tls, oids.rs
+_SNP_REPORT_BYTES = 1184  # AMD SEV-SNP ABI, table "ATTESTATION_REPORT"
+_SNP_VERSIONS = (2, 3, 4, 5)
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """One file, recognised.
+
+    Attributes:
+        kind: what it is.
+        data: its bytes; of a quote in hex or base64, the bytes that the text stands for.
+        name: the file's name, for messages.
+        form: how it was written: ``binary``, ``hex``, ``base64``, ``json``, ``pem`` or ``toml``.
+    """
+
+    kind: Kind
+    data: bytes
+    name: str
+    form: str
+
+    @property
+    def words(self) -> str:
+        """What it is, in words."""
+        return KINDS[self.kind]
+
+
+def identify(data: bytes, *, name: str = "file") -> Piece:
+    """Return what these bytes are.
+
+    Raises:
+        TooLarge: larger than anything that is understood.
+        Malformed: nothing that is understood; the error lists what is.
+    """
+    if len(data) > MAX_FILE_BYTES:
+        raise TooLarge(
+            f"{name} is too large to be evidence",
+            expected=f"at most {MAX_FILE_BYTES} bytes",
+            got=f"{len(data)} bytes",
+        )
+    kind = _quote_kind(data)
+    if kind:
+        return _piece(kind, data, name, "binary")
+    if _is_attestation(data):
+        return _piece("attestation", data, name, "binary")
+    _refuse_foreign_bytes(data, name)
+    text = data.lstrip(b" \t\r\n")
+    if text[:1] in (b"{", b"["):
+        return _piece(_json_kind(data, name), data, name, "json")
+    if text.startswith(b"-----BEGIN CERTIFICATE-----") or data[:2] == b"\x30\x82":
+        return _certificate(data, name)
+    return _encoded_quote(data, name) or _policy(data, name) or _unknown(data, name)
+
+
+def _piece(kind: Kind, data: bytes, name: str, form: str) -> Piece:
+    if kind in ("tdx-quote", "sgx-quote") and len(data) > MAX_QUOTE_BYTES:
+        raise TooLarge(
+            f"{name} is too large for a quote",
+            expected=f"at most {MAX_QUOTE_BYTES} bytes",
+            got=f"{len(data)} bytes",
+        )
+    return Piece(kind=kind, data=data, name=name, form=form)
+
+
+def _quote_kind(data: bytes) -> Kind | None:
+    header = Header(data[:48])
+    tee = (header.version == 3 and header.tee_type == TEE_SGX) or header.tee_type == TEE_TDX
+    plausible = header.version in (3, 4, 5) and header.key_type in (2, 3) and tee
+    if len(data) < 48 or not (plausible or header.qe_vendor == INTEL_QE_VENDOR):
+        return None
+    return "sgx-quote" if header.version == 3 else "tdx-quote"
+
+
+def _is_attestation(data: bytes) -> bool:
+    # version 0 is SCALE: 0x00, 0x00 for TDX, a length of one, two or four bytes, then the quote;
+    # version 1 is a MessagePack map whose first key is "version"
+    scale = data[:2] == b"\0\0" and INTEL_QE_VENDOR in data[15:34]
+    return scale or data[1:9] == b"\xa7version"
+
+
+def _encoded_quote(data: bytes, name: str) -> Piece | None:
+    """Return the quote that a hex or base64 text stands for; None if it is no such text."""
+    if len(data) > 3 * MAX_QUOTE_BYTES:
+        return None
+    if _HEX.fullmatch(data):
+        digits = b"".join(data.split())
+        raw, form = (
+            _decoded(binascii.unhexlify, digits[2:] if digits[1:2] in b"xX" else digits),
+            "hex",
+        )
+    elif _BASE64.fullmatch(data):
+        raw, form = _decoded(binascii.a2b_base64, b"".join(data.split())), "base64"
+    else:
+        return None
+    kind = _quote_kind(raw) if raw else None
+    return _piece(kind, raw, name, form) if kind and raw else None
+
+
+def _decoded(decode: Any, text: bytes) -> bytes | None:
+    try:
+        raw: bytes = decode(text)
+    except binascii.Error:
+        return None
+    return raw
+
+
+def _json_kind(data: bytes, name: str) -> Kind:
+    value = strictjson.loads(data, limit=MAX_FILE_BYTES, what=name)
+    if isinstance(value, list):
+        return _list_kind(value, name)
+    for kind, fits in _SHAPES.items():
+        if fits(value):
+            return kind
+    for words, keys in _FOREIGN_OBJECTS:
+        if keys <= set(value):
+            raise _foreign(name, words)
+    raise _not_understood(name, f"a JSON object with {_some(value)}")
+
+
+_SHAPES: dict[Kind, Any] = {
+    "collateral": lambda v: "tcb_info" in v and "qe_identity" in v,
+    "verdict": lambda v: v.get("type") == "urn:teeproof:verdict:v1",
+    "quote-response": lambda v: isinstance(v.get("quote"), str) and "tcb_info" not in v,
+    "attestation": lambda v: isinstance(v.get("attestation"), str),
+    "app-compose": lambda v: "docker_compose_file" in v or {"manifest_version", "runner"} <= set(v),
+    "mr-config": lambda v: "compose_hash" in v and "key_provider" in v,
+}
+_FOREIGN_OBJECTS = (
+    ("Intel's TCB info alone, and a verifier needs the whole collateral", {"tcbInfo"}),
+    ("Intel's QE identity alone, and a verifier needs the whole collateral", {"enclaveIdentity"}),
+    ("NVIDIA GPU evidence", {"evidence_list"}),
+    ("NVIDIA GPU evidence", {"arch", "evidence", "certificate"}),
+)
+
+
+def _list_kind(value: list[Any], name: str) -> Kind:
+    first = value[0] if value else None
+    if isinstance(first, dict) and {"arch", "evidence"} <= set(first):
+        raise _foreign(name, "NVIDIA GPU evidence")
+    if (isinstance(first, dict) and "imr" in first) or (not value and "event" in name):
+        return "event-log"
+    raise _not_understood(name, f"a JSON list of {len(value)} other things")
+
+
+def _certificate(data: bytes, name: str) -> Piece:
+    der = data
+    if data[:1] != b"\x30":
+        der = (
+            _decoded(binascii.a2b_base64, data.partition(b"-----END")[0].partition(b"E-----")[2])
+            or b""
+        )
+    if _DSTACK_ARC not in der:
+        raise _not_understood(name, "a certificate that carries no quote")
+    return _piece("certificate", data, name, "binary" if der is data else "pem")
+
+
+def _policy(data: bytes, name: str) -> Piece | None:
+    if len(data) > MAX_POLICY_BYTES:
+        return None
+    try:
+        value = tomllib.loads(data.decode())
+    except (ValueError, RecursionError):
+        return None
+    known = _POLICY_FIELDS & set(value)
+    return _piece("policy", data, name, "toml") if known or name.endswith(".toml") else None
+
+
+def _refuse_foreign_bytes(data: bytes, name: str) -> None:
+    if data[:2] == b"\x1f\x8b" or data[:4] in (b"PK\x03\x04", b"\x28\xb5\x2f\xfd"):
+        raise _not_understood(name, "a compressed file: unpack it first")
+    if len(data) == _SNP_REPORT_BYTES and int.from_bytes(data[:4], "little") in _SNP_VERSIONS:
+        raise _foreign(name, "an AMD SEV-SNP report")
+    # COSE_Sign1: an array of four whose protected header {1: -35} says ES384
+    if b"\x84\x44\xa1\x01\x38\x22" in data[:16]:
+        raise _foreign(name, "an AWS Nitro document")
+    if data[:4] == b"\xffTCG":  # TPM_GENERATED_VALUE
+        raise _foreign(name, "a TPM quote")
+    if data[:4] == b"HCLA":
+        raise _foreign(name, "an Azure HCL report")
+
+
+def _foreign(name: str, words: str) -> Error:
+    return Malformed(
+        f"{name} looks like {words}; this version verifies TDX and SGX",
+        code="evidence_unsupported",
+        expected=_UNDERSTOOD,
+        got=words,
+    )
+
+
+def _not_understood(name: str, got: str) -> Error:
+    return Malformed(
+        f"{name} is nothing that teeproof understands",
+        code="file_unknown",
+        expected=_UNDERSTOOD,
+        got=got,
+    )
+
+
+def _unknown(data: bytes, name: str) -> Piece:
+    if not data:
+        raise _not_understood(name, "an empty file")
+    raise _not_understood(name, f"{len(data)} bytes that begin with {data[:8].hex()}")
+
+
+def _some(value: dict[str, Any]) -> str:
+    keys = [ascii(key[:40])[1:-1] for key in list(value)[:6]]
+    return ", ".join(keys) + (", …" if len(value) > 6 else "") if keys else "no fields"

@@ -1,0 +1,86 @@
+"""Say whether a piece belongs to a quote, to sort files that were given together.
+
+Fitting is no verification: a forger can make a piece that fits. It only keeps the pieces of two
+machines apart before each is verified.
+
+Trusts: nothing; it only compares.  Does not trust: whoever made the files.
+"""
+
+from __future__ import annotations
+
+from teeproof.core import strictjson
+from teeproof.core.errors import Error
+from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
+from teeproof.evidence.files import Piece
+from teeproof.evidence.record import Evidence
+
+__all__ = ["Platform", "fits", "platform_of"]
+
+Platform = tuple[str, str, str]
+"""TEE (``TDX``, ``SGX``), FMSPC in hex, and the certificate's CA: ``platform`` or ``processor``."""
+
+
+def platform_of(quote: bytes) -> Platform:
+    """Return which endorsements a quote needs, as its certificate claims.
+
+    Raises:
+        Malformed: the quote or its certificate cannot be read.
+    """
+    from teeproof.evidence import sgx, x509  # noqa: PLC0415  needs 60 ms, and few commands sort
+    from teeproof.evidence.archive import ca_of  # noqa: PLC0415
+    from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
+    from teeproof.evidence.tdx.pck import parse_pck  # noqa: PLC0415
+
+    is_sgx = quote[:2] == b"\x03\x00"
+    chain = sgx.parse(quote).pck_chain if is_sgx else tdx_quote.parse(quote).signature.pck_chain
+    leaf = x509.parse_chain(chain, what="PCK certificate chain")[0]
+    ca = ca_of(leaf.issuer_name)
+    return "SGX" if is_sgx else "TDX", parse_pck(leaf).fmspc.hex(), ca
+
+
+def fits(piece: Piece, evidence: Evidence) -> bool:
+    """Whether a collateral, event log, compose file or MrConfigV3 document belongs to a quote."""
+    try:
+        if piece.kind == "collateral":
+            return _collateral_fits(piece, evidence)
+        from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
+
+        body = tdx_quote.parse(evidence.quote).body
+        if piece.kind == "event-log":
+            return _rtmr3(piece.data) == body.rtmrs[3]
+        if piece.kind == "mr-config":
+            from teeproof.evidence.eventlog.mrconfig import mrconfigid_v3  # noqa: PLC0415
+
+            return mrconfigid_v3(piece.data) == body.mrconfigid
+        return _compose_fits(piece.data, body.mrconfigid, evidence.event_log)
+    except Error:
+        return False  # what cannot be read fits nothing; the error that follows names it
+
+
+def _collateral_fits(piece: Piece, evidence: Evidence) -> bool:
+    info = strictjson.loads(
+        Collateral.parse(piece.data).tcb_info, limit=MAX_COLLATERAL_BYTES, what="TCB info"
+    )
+    tee, fmspc, _ = platform_of(evidence.quote)
+    return isinstance(info, dict) and (
+        info.get("id"),
+        str(info.get("fmspc")).lower(),
+    ) == (tee, fmspc)
+
+
+def _rtmr3(log: bytes) -> bytes:
+    from teeproof.evidence.eventlog.parse import parse  # noqa: PLC0415
+    from teeproof.evidence.eventlog.replay import replay  # noqa: PLC0415
+
+    return replay(parse(log))[3]
+
+
+def _compose_fits(compose: bytes, mrconfigid: bytes, log: bytes | None) -> bool:
+    from teeproof.evidence.eventlog.compose import compose_hash  # noqa: PLC0415
+    from teeproof.evidence.eventlog.parse import parse  # noqa: PLC0415
+
+    digest = compose_hash(compose)
+    if mrconfigid[0] == 1:
+        return digest == mrconfigid[1:33]
+    events = parse(log) if log else ()
+    return any(event.name == "compose-hash" and event.payload == digest for event in events)
