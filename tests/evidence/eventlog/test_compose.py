@@ -67,6 +67,8 @@ def test_without_a_log_the_quoted_configuration_speaks_for_the_compose_file():
     assert compose_check(logs.COMPOSE, log=False, mrconfigid=ours).state == "passed"
     assert compose_check(logs.COMPOSE, log=False, mrconfigid=other).state == "failed"
     assert compose_check(logs.COMPOSE, log=False).state == "not_checked"
+    foreign = ours[:-1] + b"\1"
+    assert compose_check(logs.COMPOSE, log=False, mrconfigid=foreign).state == "not_checked"
 
 
 def test_an_app_id_is_normally_the_beginning_of_the_compose_hash():

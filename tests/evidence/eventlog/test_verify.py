@@ -255,6 +255,18 @@ def test_a_log_without_its_early_events_explains_rtmr3_alone_and_says_so():
     assert facts.compose_hash == logs.COMPOSE_HASH
 
 
+def test_host_leaves_the_early_events_out_and_one_of_the_applications_too():
+    true = logs.whole()
+    log = [true[3], *true[8:10], *true[11:]]
+    assert failure(log, machine=true) == ("event-log-replay", "rtmr_mismatch")
+
+
+def test_host_leaves_the_events_of_one_early_register_out():
+    true = logs.whole()
+    log = [*true[:6], *true[8:]]
+    assert failure(log, machine=true) == ("event-log-replay", "rtmr_mismatch")
+
+
 def test_a_failed_check_leaves_the_later_ones_unchecked_and_says_which_failed():
     checks, _ = verify(b"[", rtmrs=logs.rtmrs([]))
     assert [c.state for c in checks[:4]] == ["failed"] + ["not_checked"] * 3
