@@ -89,9 +89,17 @@ def _written(collateral: Collateral) -> bytes:
 
 def _signed(data: bytes, what: str) -> tuple[bytes, bytes]:
     found = _SIGNED.fullmatch(data)
-    if found is None:
+    if found is None or not _is_text(found[1]):
         raise _malformed(what, "a document and its signature", data[:60].decode(errors="replace"))
     return found[1], bytes.fromhex(found[2].decode())
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _pem(der: bytes) -> bytes:
