@@ -15,7 +15,7 @@ from teeproof.core.errors import Malformed, TooLarge
 
 __all__ = ["MAX_DEPTH", "dumps", "loads"]
 
-MAX_DEPTH = 64  # DESIGN section 5: inputs are bounded before any cryptography
+MAX_DEPTH = 64  # what we read stays below 10
 
 
 def loads(data: bytes | str, *, limit: int, what: str = "JSON document") -> Any:

@@ -25,7 +25,7 @@ from teeproof.core import strictjson
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.core.errors import Malformed, NotAuthentic, Unavailable
 from teeproof.core.reading import read_bounded
-from teeproof.evidence import x509
+from teeproof.evidence.crl import parse_crl
 from teeproof.evidence.endorsements import FIELDS, MAX_COLLATERAL_BYTES, Collateral
 from teeproof.evidence.tdx.documents import parse_qe_identity, parse_tcb_info
 
@@ -67,8 +67,8 @@ def describe(collateral: Collateral) -> Entry:
     info = parse_tcb_info(collateral.tcb_info)
     identity = parse_qe_identity(collateral.qe_identity)
     crls = [
-        x509.parse_crl(collateral.root_ca_crl, what="root CA revocation list"),
-        x509.parse_crl(collateral.pck_crl, what="PCK revocation list"),
+        parse_crl(collateral.root_ca_crl, what="root CA revocation list"),
+        parse_crl(collateral.pck_crl, what="PCK revocation list"),
     ]
     return Entry(
         id=collateral.id,

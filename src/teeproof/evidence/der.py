@@ -1,4 +1,7 @@
-"""The little DER that X.509 libraries leave to us: tag, length, value, with every bound checked."""
+"""The little DER that X.509 libraries leave to us: tag, length, value, with every bound checked.
+
+Trusts: nothing; it only reads.  Does not trust: lengths.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from teeproof.evidence.endorsements import Collateral
 
 __all__ = ["MAX_COMPOSE_BYTES", "MAX_EVENT_LOG_BYTES", "Evidence"]
 
-MAX_EVENT_LOG_BYTES = 1 << 20  # DESIGN section 5
+MAX_EVENT_LOG_BYTES = 1 << 20  # a dstack guest writes some 10 KiB
 MAX_COMPOSE_BYTES = 1 << 20
 
 

@@ -1,4 +1,4 @@
-"""X.509 as Intel uses it: short PEM chains of P-256 certificates, and their revocation lists.
+"""X.509 as Intel uses it: short PEM chains of P-256 certificates.
 
 Parsing is a pure function of the bytes and is remembered; signatures are checked by the callers'
 explicit calls. A root is recognised by the fingerprint of its public key, never by its name.
@@ -36,17 +36,18 @@ from teeproof.evidence.der import (
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
 
 __all__ = [
+    "UNREADABLE",
     "Certificate",
-    "RevocationList",
+    "clear_caches",
     "load_key",
+    "malformed_x509",
     "parse_chain",
-    "parse_crl",
     "require_issued",
     "require_signature",
+    "signed_by",
 ]
 
 MAX_CHAIN_BYTES = 32 << 10
-MAX_CRL_BYTES = 2 << 20
 # AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758, 3.2), as DER writes it.
 ECDSA_SHA256 = (SEQUENCE, bytes.fromhex("06082a8648ce3d040302"))
 
@@ -62,7 +63,7 @@ _MARK = encode_oid(SIMULATED_ROOT_OID)
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
 # What the library raises for bytes that it cannot read; not all of it is a ValueError.
-_UNREADABLE = (ValueError, TypeError, IndexError, UnsupportedAlgorithm, x509.InvalidVersion)
+UNREADABLE = (ValueError, TypeError, IndexError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,29 +103,6 @@ class Certificate:
     simulated: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RevocationList:
-    """A certificate revocation list, signed with ECDSA over SHA-256.
-
-    Attributes:
-        tbs: the signed part.
-        issuer_name: the issuer's name, DER content.
-        this_update: when it was issued, seconds since 1970.
-        next_update: when it expires, seconds since 1970.
-        x509: the library's object.
-    """
-
-    tbs: bytes
-    issuer_name: bytes
-    this_update: int
-    next_update: int
-    x509: x509.CertificateRevocationList
-
-    def revokes(self, certificate: Certificate) -> bool:
-        """Whether it lists the certificate's serial number."""
-        return self.x509.get_revoked_certificate_by_serial_number(certificate.serial) is not None
-
-
 def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
     """Return the certificates of a PEM chain, leaf first.
 
@@ -134,14 +112,14 @@ def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
         Malformed: anything else, no certificate, more than six, or one that is not P-256.
     """
     if len(pem) > MAX_CHAIN_BYTES:
-        raise _malformed(what, f"at most {MAX_CHAIN_BYTES} bytes", f"{len(pem)} bytes")
+        raise malformed_x509(what, f"at most {MAX_CHAIN_BYTES} bytes", f"{len(pem)} bytes")
     found, between, at = [], b"", 0
     for match in _PEM.finditer(pem):
         between += pem[at : match.start()]
         found.append(match[1])
         at = match.end()
     if not 1 <= len(found) <= 6 or (between + pem[at:]).strip(b" \r\n\x00"):
-        raise _malformed(
+        raise malformed_x509(
             what, "one to six PEM certificates and nothing else", f"{len(found)} certificates"
         )
     return tuple(_parse_certificate(block, what) for block in found)
@@ -152,8 +130,8 @@ def _parse_certificate(base64: bytes, what: str) -> Certificate:
         return _load_certificate(
             b64decode(base64.replace(b"\r", b"").replace(b"\n", b""), validate=True)
         )
-    except _UNREADABLE as error:
-        raise _malformed(what, "X.509 certificates over P-256", str(error)[:200]) from None
+    except UNREADABLE as error:
+        raise malformed_x509(what, "X.509 certificates over P-256", str(error)[:200]) from None
 
 
 @lru_cache(maxsize=256)
@@ -225,44 +203,11 @@ def _may_sign_certificates(extensions: dict[bytes, bytes]) -> bool:
     return ca and (usage is None or bool(only(usage, BITS)[1] & _KEY_CERT_SIGN))
 
 
-def parse_crl(der: bytes, *, what: str) -> RevocationList:
-    """Return the revocation list in ``der``.
-
-    Raises:
-        Malformed: not a DER CRL, or one that never expires.
-    """
-    if len(der) > MAX_CRL_BYTES:
-        raise _malformed(what, f"at most {MAX_CRL_BYTES} bytes", f"{len(der)} bytes")
-    try:
-        return _load_crl(der)
-    except _UNREADABLE as error:
-        raise _malformed(what, "a DER certificate revocation list", str(error)[:200]) from None
-
-
-@lru_cache(maxsize=64)
-def _load_crl(der: bytes) -> RevocationList:
-    crl = x509.load_der_x509_crl(der)
-    if crl.next_update_utc is None:
-        raise ValueError("it has no next update")
-    tbs, parts = signed_part(der)
-    fields = elements(parts[0][1])
-    # RFC 5280, 5.1.2: version, algorithm, issuer, this update, …
-    if fields[1] != ECDSA_SHA256 or parts[1] != ECDSA_SHA256:
-        raise ValueError("the signature algorithm is not ECDSA with SHA-256")
-    return RevocationList(
-        tbs=tbs,
-        issuer_name=fields[2][1],
-        this_update=int(crl.last_update_utc.timestamp()),
-        next_update=int(crl.next_update_utc.timestamp()),
-        x509=crl,
-    )
-
-
 def require_issued(child: Certificate, issuer: Certificate, *, what: str, code: str) -> None:
     """Check that ``issuer`` is a CA and signed ``child``; else raise NotAuthentic(``code``)."""
     if not issuer.is_ca:
         raise NotAuthentic(f"{what}: {issuer.subject} may not sign certificates", code=code)
-    if child.issuer_name != issuer.subject_name or not _signed(
+    if child.issuer_name != issuer.subject_name or not signed_by(
         issuer.key, child.signature, child.tbs
     ):
         raise NotAuthentic(
@@ -270,15 +215,8 @@ def require_issued(child: Certificate, issuer: Certificate, *, what: str, code: 
         )
 
 
-def require_crl(crl: RevocationList, issuer: Certificate, *, what: str, code: str) -> None:
-    """Check that ``issuer`` issued the revocation list; raise NotAuthentic with ``code`` if not."""
-    if crl.issuer_name != issuer.subject_name or not _signed(
-        issuer.key, crl.x509.signature, crl.tbs
-    ):
-        raise NotAuthentic(f"{what}: {issuer.subject} did not sign it", code=code)
-
-
-def _signed(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) -> bool:
+def signed_by(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) -> bool:
+    """Whether ``signature`` (DER, ECDSA over SHA-256) is the key's over ``message``."""
     try:
         key.verify(signature, message, _SHA256)
     except InvalidSignature:
@@ -303,17 +241,17 @@ def require_signature(
     der = encode_dss_signature(
         int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     )
-    if not _signed(key, der, message):
+    if not signed_by(key, der, message):
         raise NotAuthentic(what, code=code)
 
 
 def clear_caches() -> None:
-    """Forget every parsed certificate and revocation list (for measurements of cold runs)."""
+    """Forget every parsed certificate (for measurements of cold runs)."""
     _load_certificate.cache_clear()
-    _load_crl.cache_clear()
 
 
-def _malformed(what: str, expected: str, got: str) -> Malformed:
+def malformed_x509(what: str, expected: str, got: str) -> Malformed:
+    """Return the error for bytes that are no certificate or list."""
     return Malformed(
         f"the {what} is malformed: expected {expected}, got {got}",
         code="certificates_malformed",

@@ -1,4 +1,7 @@
-"""Hold a dstack application against a policy: what runs, on which image, with keys from whom."""
+"""Hold a dstack application against a policy: what runs, on which image, with keys from whom.
+
+Trusts: a verified quote and a log that replays to it.  Does not trust: the application.
+"""
 
 from __future__ import annotations
 

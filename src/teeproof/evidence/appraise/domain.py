@@ -1,4 +1,7 @@
-"""Hold a trust domain against a policy: who can look inside, and what was started in it."""
+"""Hold a trust domain against a policy: who can look inside, and what was started in it.
+
+Trusts: facts of a verified quote.  Does not trust: nothing else comes in.
+"""
 
 from __future__ import annotations
 

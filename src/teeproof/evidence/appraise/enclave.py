@@ -1,4 +1,7 @@
-"""Hold an SGX enclave against a policy. Only what applies to SGX is looked at; the rest says so."""
+"""Hold an SGX enclave against a policy. Only what applies to SGX is looked at; the rest says so.
+
+Trusts: facts of a verified quote.  Does not trust: nothing else comes in.
+"""
 
 from __future__ import annotations
 

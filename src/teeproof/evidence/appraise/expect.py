@@ -1,4 +1,7 @@
-"""The three forms that most expectations have: any of these, this way, at least that."""
+"""The three forms that most expectations have: any of these, this way, at least that.
+
+Trusts: its caller.  Does not trust: nothing comes from outside.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Hold a quote's report_data against a policy: whose key it binds, and how old it can be."""
+"""Hold a quote's report_data against a policy: whose key it binds, and how old it can be.
+
+Trusts: the policy's nonce, the verifier's memory.  Does not trust: the workload's choice of bytes.
+"""
 
 from __future__ import annotations
 

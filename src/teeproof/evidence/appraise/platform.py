@@ -1,4 +1,7 @@
-"""Hold a platform against a policy: root, patches, its owner's choices, its place on lists."""
+"""Hold a platform against a policy: root, patches, its owner's choices, its place on lists.
+
+Trusts: facts of a verified quote, verified collateral.  Does not trust: nothing else comes in.
+"""
 
 from __future__ import annotations
 

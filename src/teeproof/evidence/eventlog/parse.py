@@ -28,7 +28,7 @@ from teeproof.evidence.record import MAX_EVENT_LOG_BYTES
 
 __all__ = ["MAX_EVENTS", "MAX_NAME", "parse"]
 
-MAX_EVENTS = 4096  # DESIGN section 5
+MAX_EVENTS = 4096  # a dstack guest writes some 30
 MAX_NAME = 256
 
 _Register = Annotated[int, msgspec.Meta(ge=0, le=3)]

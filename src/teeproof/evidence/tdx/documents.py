@@ -2,6 +2,8 @@
 
 Intel PCS API v4, "TCB Info" and "Enclave Identity". Call these parsers only with bytes whose
 signature has been verified: the JSON comes from Intel, so a fast typed decoder is enough.
+
+Trusts: Intel, whose signature the bytes bear.  Does not trust: their form; every field is checked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a verified TDX quote establishes, before anyone's opinion."""
+"""What a verified TDX quote establishes, before anyone's opinion.
+
+Trusts: the verification that made them.  Does not trust: nothing else comes in.
+"""
 
 from __future__ import annotations
 
@@ -182,7 +185,7 @@ def _endorsements(facts: TdxFacts) -> dict[str, Any] | None:
 def evidence_identity(quote: TdxQuote, leaf_tbs: bytes) -> str:
     """Return ``sha256:…`` that names this evidence, whatever malleable twin of it one holds.
 
-    Over the signed region, the attestation key and the leaf's TBSCertificate (DESIGN section 4):
+    Over the signed region, the attestation key and the leaf's TBSCertificate:
     trailing bytes, other encodings of the chain and twin signatures all leave it unchanged.
     """
     return named(

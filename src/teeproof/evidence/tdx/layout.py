@@ -2,6 +2,8 @@
 
 Intel TDX DCAP Quoting Library API, appendix 3 ("Quote Format"); all integers are little-endian.
 A view holds the bytes and reads a field when it is asked for, so parsing costs next to nothing.
+
+Trusts: nothing; it only reads.  Does not trust: lengths and types in the bytes.
 """
 
 from __future__ import annotations

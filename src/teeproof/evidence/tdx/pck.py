@@ -2,6 +2,8 @@
 
 Intel SGX PCK Certificate and Certificate Revocation List Profile Specification, 1.3.5
 (OID 1.2.840.113741.1.13.1).
+
+Trusts: nothing; the certificate is verified elsewhere.  Does not trust: the extension's form.
 """
 
 from __future__ import annotations

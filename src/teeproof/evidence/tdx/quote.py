@@ -1,4 +1,7 @@
-"""Parse a TDX quote: bytes to fields, with every length checked. No keys and no clock here."""
+"""Parse a TDX quote: bytes to fields, with every length checked. No keys and no clock here.
+
+Trusts: nothing; it only reads.  Does not trust: lengths and types in the bytes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from teeproof.evidence.tdx.layout import (
 
 __all__ = ["MAX_QUOTE_BYTES", "TdxQuote", "parse"]
 
-MAX_QUOTE_BYTES = 64 << 10  # DESIGN section 5
+MAX_QUOTE_BYTES = 64 << 10  # real ones have some 5 KB
 _VERSIONS = {v4.VERSION: v4.parse_body, v5.VERSION: v5.parse_body}
 
 

@@ -1,4 +1,7 @@
-"""Quote version 4: the TD report stands right behind the header."""
+"""Quote version 4: the TD report stands right behind the header.
+
+Trusts: nothing; it only reads.  Does not trust: nothing beyond the header decides here.
+"""
 
 from __future__ import annotations
 

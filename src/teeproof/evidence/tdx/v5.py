@@ -1,4 +1,7 @@
-"""Quote version 5: the body carries its type and size, so that newer TD reports fit."""
+"""Quote version 5: the body carries its type and size, so that newer TD reports fit.
+
+Trusts: nothing; it only reads.  Does not trust: the type and size in the bytes.
+"""
 
 from __future__ import annotations
 

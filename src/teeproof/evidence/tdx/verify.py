@@ -20,10 +20,10 @@ from dataclasses import dataclass
 
 from teeproof.core.clock import format_time
 from teeproof.core.errors import Error
-from teeproof.evidence import x509
+from teeproof.evidence import crl, x509
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.tdx import chain, documents, pck, tcb
-from teeproof.evidence.tdx.chain import Endorsed, Window
+from teeproof.evidence.tdx.endorsed import Endorsed, Window
 from teeproof.evidence.tdx.facts import TdAttributes, TdxFacts, evidence_identity
 from teeproof.evidence.tdx.layout import ECDSA_P256, INTEL_QE_VENDOR
 from teeproof.evidence.tdx.quote import TdxQuote
@@ -258,3 +258,4 @@ def clear_caches() -> None:
     pck.clear_caches()
     documents.clear_caches()
     x509.clear_caches()
+    crl.clear_caches()
