@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import socket
 import tempfile
 import threading
@@ -89,7 +91,9 @@ class _Line:
 
 @cache
 def _line() -> _Line:
-    return _Line(Path(tempfile.mkdtemp(prefix="teeproof-fuzz-")))
+    folder = Path(tempfile.mkdtemp(prefix="teeproof-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return _Line(folder)
 
 
 _VENDOR = _vendor_files()
