@@ -52,7 +52,7 @@ MAX_CHAIN_BYTES = 32 << 10
 ECDSA_SHA256 = (SEQUENCE, bytes.fromhex("06082a8648ce3d040302"))
 
 _PEM = re.compile(
-    rb"-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END CERTIFICATE-----"
+    rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)\n-----END CERTIFICATE-----"
 )
 _COMMON_NAME = bytes.fromhex("0603550403")  # OID 2.5.4.3
 _BASIC_CONSTRAINTS = bytes.fromhex("551d13")  # id-ce 19; the next two are 15, and 14, 35, 31
@@ -136,12 +136,12 @@ def _parse_certificate(base64: bytes, what: str) -> Certificate:
 
 @lru_cache(maxsize=256)
 def _load_certificate(der: bytes) -> Certificate:
+    tbs, parts = signed_part(der)
+    serial, issuer, subject, spki, extensions = _fields(parts)
     certificate = x509.load_der_x509_certificate(der)
     key = certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise ValueError("the key is not on P-256")
-    tbs, parts = signed_part(der)
-    serial, issuer, subject, spki, extensions = _fields(parts)
     return Certificate(
         der=der,
         tbs=tbs,
@@ -171,6 +171,8 @@ def _fields(
         raise ValueError("the signature algorithm is not ECDSA with SHA-256")
     spki = encode(SEQUENCE, fields[6][1])
     serial = int.from_bytes(fields[1][1], "big", signed=True)
+    if serial <= 0:  # RFC 5280, 4.1.2.2; no revocation list could name it
+        raise ValueError("the serial number is not positive")
     return serial, fields[3][1], fields[5][1], spki, _extensions(fields[7][1])
 
 
