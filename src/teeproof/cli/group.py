@@ -24,26 +24,25 @@ COMMANDS = {
 
 def _load(name: str) -> click.Command | None:
     # Imported by name and when called: each command costs only what it needs.
-    match name:
-        case "verify":
-            from teeproof.cli.verify import command  # noqa: PLC0415
-        case "show":
-            from teeproof.cli.show import command  # noqa: PLC0415
-        case "why":
-            from teeproof.cli.why import command  # noqa: PLC0415
-        case "simulate":
-            from teeproof.cli.simulate import command  # noqa: PLC0415
-        case "policy":
-            from teeproof.cli.policy import command  # noqa: PLC0415
-        case "endorsements":
-            from teeproof.cli.endorsements import command  # noqa: PLC0415
-        case "samples":
-            from teeproof.cli.samples import command  # noqa: PLC0415
-        case "demo":
-            from teeproof.cli.demo import command  # noqa: PLC0415
-        case _:
-            return None
-    return command
+    if name == "verify":
+        from teeproof.cli import verify as module  # noqa: PLC0415
+    elif name == "show":
+        from teeproof.cli import show as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "why":
+        from teeproof.cli import why as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "simulate":
+        from teeproof.cli import simulate as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "policy":
+        from teeproof.cli import policy as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "endorsements":
+        from teeproof.cli import endorsements as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "samples":
+        from teeproof.cli import samples as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "demo":
+        from teeproof.cli import demo as module  # type: ignore[no-redef]  # noqa: PLC0415
+    else:
+        return None
+    return module.command
 
 
 class _Lazy(click.Group):

@@ -107,9 +107,9 @@ class Screen:
         head = f"{mark} " if mark else ""
         start = indent + (2 if mark else 0) + column
         label_styles = ("dim",) if not mark else tuple(s for s in styles if s == "dim")
-        first = " " * indent + head + self.paint(label.ljust(column - 1), *label_styles)
+        first = self.paint(label.ljust(column - 1), *label_styles) + " " if column else ""
         lines = self._wrapped(text, start)
-        self.write(f"{first} {self.paint(lines[0], *styles)}")
+        self.write(" " * indent + head + first + self.paint(lines[0], *styles))
         for line in lines[1:]:
             self.write(" " * start + self.paint(line, *styles))
 

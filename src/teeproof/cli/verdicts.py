@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from teeproof.cli.screen import Screen, short
 from teeproof.evidence.verdict import Check, Verdict
 
-__all__ = ["answer", "counts", "headline", "write_strength", "write_verdict"]
+__all__ = [
+    "answer",
+    "counts",
+    "headline",
+    "write_answer",
+    "write_failures",
+    "write_strength",
+    "write_verdict",
+]
 
 _LOG_CHECKS = frozenset(
     {
@@ -50,7 +56,7 @@ def write_verdict(screen: Screen, verdict: Verdict, *, every: bool = False) -> N
         verdict: what to write.
         every: show each expectation that the policy leaves unset on a line of its own.
     """
-    write_checks(screen, verdict.checks, policy=verdict.provenance.policy, every=every)
+    write_checks(screen, verdict, every=every)
     write_answer(screen, verdict)
 
 
@@ -66,25 +72,25 @@ def write_strength(screen: Screen, verdict: Verdict) -> None:
     screen.row("confidential", private, *(("green",) if verdict.confidential else ("red",)))
 
 
-def write_checks(
-    screen: Screen, checks: Iterable[Check], *, policy: str, every: bool = False
-) -> None:
-    """Write checks in reading order: authenticity, event log, policy."""
+def write_checks(screen: Screen, verdict: Verdict, *, every: bool = False) -> None:
+    """Write the checks in reading order: authenticity, event log, policy."""
     groups: dict[str, list[Check]] = {}
-    for check in checks:
-        groups.setdefault(_group(check, policy), []).append(check)
+    for check in verdict.checks:
+        groups.setdefault(_group(check, verdict.provenance.policy), []).append(check)
     for title, members in groups.items():
         unset = [check for check in members if _is_unset(check)] if not every else []
         screen.title(title)
         for check in members:
             if check not in unset:
-                write_check(screen, check)
+                write_check(screen, check, simulated=verdict.level == "simulated")
         _write_unset(screen, unset)
 
 
-def write_check(screen: Screen, check: Check) -> None:
-    """Write one check; of a failed one, both sides of the difference."""
+def write_check(screen: Screen, check: Check, *, simulated: bool = False) -> None:
+    """Write one check; of a failed one, both sides. Nothing that is simulated is green."""
     mark, color = _MARKS[check.state]
+    if simulated and check.state == "passed":
+        color = "magenta"
     style = {"failed": ("red",), "not_checked": ("dim",)}.get(check.state, ())
     detail = check.detail if check.state != "not_checked" else f"not checked: {check.detail}"
     screen.row(
@@ -94,6 +100,12 @@ def write_check(screen: Screen, check: Check) -> None:
         for label, text in (("expected", check.expected), ("got", check.got)):
             if text is not None:
                 screen.row(label, text, indent=4 + _NAME_COLUMN, column=10)
+
+
+def write_failures(screen: Screen, verdict: Verdict) -> None:
+    """Write only the checks that failed."""
+    for check in verdict.failures:
+        write_check(screen, check)
 
 
 def write_answer(screen: Screen, verdict: Verdict) -> None:
@@ -119,6 +131,8 @@ def answer(verdict: Verdict) -> tuple[str, str]:
             "endorsements missing" if "endorsements" in str(missing[0].code) else missing[0].detail
         )
         return f"CANNOT TELL: {what}", "yellow"
+    if code == 4 and verdict.level == "simulated":
+        return "SIMULATED, NOT ALLOWED", "magenta"
     if code == 4:
         return "AUTHENTIC, NOT ALLOWED", "red"
     if verdict.level == "simulated":

@@ -95,7 +95,13 @@ def command(
     bundles = gather(files)
     expected = find_policy(policy, changes, default=_default(bundles))
     answers = [
-        verify_bundle(bundle, policy=expected, now=now, given=endorsements, environment=os.environ)
+        verify_bundle(
+            _without(bundle, policy),
+            policy=expected,
+            now=now,
+            given=endorsements,
+            environment=os.environ,
+        )
         for bundle in bundles
     ]
     screen = standard(color)
@@ -153,6 +159,13 @@ def _with_binding(verdict: Verdict, bundle: Bundle) -> Verdict:
     checks = (*verdict.checks[:at], *binding, *(verdict.checks[at:] if at is not None else ()))
     ok = verdict.ok and not any(check.state == "failed" for check in binding)
     return msgspec.structs.replace(verdict, checks=checks, ok=ok)
+
+
+def _without(bundle: Bundle, policy: str | None) -> Bundle:
+    """Do not call a file ignored that the person named as the policy."""
+    used = Path(policy).name if policy else None
+    ignored = tuple(entry for entry in bundle.ignored if entry[0] != used)
+    return msgspec.structs.replace(bundle, ignored=ignored)
 
 
 def _default(bundles: Sequence[Bundle]) -> str:

@@ -1,0 +1,238 @@
+"""``teeproof demo``: see it all in a few seconds. What ``make demo`` runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from teeproof.cli.options import output_options
+from teeproof.cli.samples import found_sample
+from teeproof.cli.screen import ColorChoice, Screen, short, standard
+from teeproof.cli.simulate import files_of, write_folder
+from teeproof.cli.verdicts import (
+    headline,
+    write_answer,
+    write_checks,
+    write_failures,
+    write_strength,
+)
+from teeproof.cli.verify import Answer, verify_bundle
+from teeproof.core import strictjson
+from teeproof.core.clock import format_time, wall_clock
+from teeproof.evidence.bundles import Bundle, gather
+from teeproof.evidence.collect.simulated import (
+    SimulatedPlatform,
+    opt_in_policy,
+    simulate,
+    states,
+)
+from teeproof.evidence.policy import Policy, parse_policy
+from teeproof.evidence.samples import SAMPLES, Sample
+
+__all__ = ["command"]
+
+_PREFERRED = ("dstack", "tdx-v5", "tdx-v4")
+_MRTD = 48 + 136  # offset of MRTD in a quote: behind the header, at 136 of the TD report
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that the demo does.
+
+    Attributes:
+        name: for programs.
+        title: for people.
+        sentence: what to look at.
+        answer: what came of it.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    answer: Answer
+
+
+@click.command("demo")
+@output_options
+def command(*, as_json: bool, color: ColorChoice) -> int:
+    r"""See it all in a few seconds: real evidence, refusals, simulated evidence.
+
+    Real evidence is verified if some is on this machine (teeproof samples). Nothing is left behind,
+    and nothing is sent anywhere.
+
+    \b
+    Example
+      teeproof demo
+    """
+    screen = standard(color)
+    sample = next((SAMPLES[name] for name in _PREFERRED if found_sample(SAMPLES[name])), None)
+    with tempfile.TemporaryDirectory(prefix="teeproof-demo-") as scratch:
+        real = _real(sample) if sample else []
+        simulated = _simulated(Path(scratch), wall_clock())
+    if as_json:
+        steps = {step.name: _summary(step.answer) for step in (*real, *simulated)}
+        screen.write(strictjson.dumps(steps, pretty=True))
+        return 0
+    _intro(screen)
+    if sample is None:
+        _say_how_to_get_it(screen)
+    for number, step in enumerate((*real, *simulated), 1):
+        _write_step(screen, number, step, full=step.name == "real")
+    _write_json(screen, simulated[-1].answer)
+    _write_next(screen, sample)
+    return 0
+
+
+def _real(sample: Sample) -> list[Step]:
+    folder = found_sample(sample)
+    bundle = gather([folder])[0] if folder else None
+    if bundle is None:
+        return []
+    return [
+        Step(
+            name="real",
+            title="Real evidence, as of its own time",
+            sentence=f"{sample.about}, published by its owner. Every check has a name; what was not"
+            " checked says so.",
+            answer=_verified(bundle, now=sample.at),
+        ),
+        Step(
+            name="real_today",
+            title="The same evidence, today",
+            sentence="Intel's word holds for 30 days. A verifier that does not look at dates would"
+            " still say yes.",
+            answer=_verified(bundle, now=wall_clock()),
+        ),
+        Step(
+            name="real_flipped",
+            title="The same evidence, with one bit of the measured firmware flipped",
+            sentence="Whoever changes the report breaks the signature over it.",
+            answer=_verified(_flipped(bundle), now=sample.at),
+        ),
+    ]
+
+
+def _simulated(scratch: Path, now: datetime) -> list[Step]:
+    platform = SimulatedPlatform.create()
+    folder = scratch / "simulated-evidence"
+    evidence = simulate("up-to-date", os.urandom(64), platform=platform, now=now)
+    policy = opt_in_policy(platform)
+    write_folder(folder, files_of(evidence, policy=policy, state=states()["up-to-date"]))
+    bundle = gather([folder])[0]
+    return [
+        Step(
+            name="simulated",
+            title="Simulated evidence, nobody having asked for it",
+            sentence="A platform made in memory just now: real formats, real signatures, and a root"
+            " key that no policy of yours pins.",
+            answer=_verified(bundle, now=now),
+        ),
+        Step(
+            name="simulated_allowed",
+            title="The same, with a policy that pins that root",
+            sentence="Now it is allowed, as what it is. No policy makes it hardware.",
+            answer=_verified(bundle, now=now, policy=parse_policy(policy)),
+        ),
+    ]
+
+
+def _verified(bundle: Bundle, *, now: datetime, policy: Policy | None = None) -> Answer:
+    return verify_bundle(bundle, policy=policy, now=now, environment=os.environ)
+
+
+def _flipped(bundle: Bundle) -> Bundle:
+    quote = bytearray(bundle.evidence.quote)
+    quote[_MRTD] ^= 1
+    evidence = msgspec.structs.replace(bundle.evidence, quote=bytes(quote))
+    return msgspec.structs.replace(bundle, evidence=evidence)
+
+
+def _intro(screen: Screen) -> None:
+    screen.text("teeproof checks what trusted hardware says about itself.", "bold")
+    screen.text("Offline: no server is asked, and nothing is left behind.")
+
+
+def _say_how_to_get_it(screen: Screen) -> None:
+    screen.title("Real evidence")
+    screen.text(
+        "None is on this machine. Others published some, and this downloads it by commit and digest:"
+    )
+    screen.text("teeproof samples fetch dstack", "bold", indent=2)
+    screen.text("Then run the demo again. Simulated evidence shows the rest:")
+
+
+def _write_step(screen: Screen, number: int, step: Step, *, full: bool) -> None:
+    found, verdict = step.answer, step.answer.verdict
+    screen.write()
+    screen.text(f"{number}. {step.title}", "bold", "cyan")
+    screen.text(step.sentence)
+    screen.write()
+    screen.row("evidence", f"{headline(verdict)} · {found.bundle.name}")
+    write_strength(screen, verdict)
+    screen.row("as of", verdict.provenance.time)
+    screen.row("policy", f"{verdict.provenance.policy} {short(verdict.provenance.policy_digest)}")
+    if full:
+        write_checks(screen, verdict)
+    elif verdict.failures:
+        screen.write()
+        write_failures(screen, verdict)
+    write_answer(screen, verdict)
+
+
+def _summary(found: Answer) -> dict[str, Any]:
+    verdict = found.verdict
+    return {
+        "ok": verdict.ok,
+        "level": verdict.level,
+        "confidential": verdict.confidential,
+        "exit_code": verdict.exit_code,
+        "time": verdict.provenance.time,
+        "policy": verdict.provenance.policy,
+        "failures": [
+            {"name": c.name, "error": c.code, "expected": c.expected, "got": c.got}
+            for c in verdict.failures
+        ],
+    }
+
+
+def _write_json(screen: Screen, found: Answer) -> None:
+    screen.write()
+    screen.text("The same verdict for programs, cut short", "bold", "cyan")
+    for line in strictjson.dumps(_summary(found), pretty=True).split("\n"):
+        screen.write(screen.paint(line, "magenta" if "simulated" in line else "dim"))
+
+
+def _write_next(screen: Screen, sample: Sample | None) -> None:
+    lines: Sequence[tuple[str, str]] = [
+        ("teeproof simulate debug", "evidence of a machine that its host can look into"),
+        ("teeproof why event_log.json", "what a machine measured, in words"),
+        ("teeproof policy new > mine.toml", "say what you expect"),
+        ("teeproof --help", "everything else"),
+    ]
+    if sample:
+        command_line = (
+            f"teeproof verify {_shown(found_sample(sample))} --at {format_time(sample.at)}"
+        )
+        lines = [(command_line, "the first step again, by yourself"), *lines]
+    screen.title("Type next")
+    for line, meaning in lines:
+        screen.write("  " + screen.paint(line, "bold"))
+        screen.text(meaning, "dim", indent=4)
+
+
+def _shown(folder: Path | None) -> str:
+    """Return a path as people would type it from here."""
+    return os.path.relpath(folder) if folder else ""
+
+
+if __name__ == "__main__":
+    from teeproof.cli import main
+
+    sys.exit(main(["demo", *sys.argv[1:]]))

@@ -1,0 +1,200 @@
+"""``teeproof endorsements``: keep Intel's collateral, to verify old evidence later."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from teeproof.cli.endorsing import archive_of, collateral_files
+from teeproof.cli.options import at_option, output_options, paths_argument, time_of
+from teeproof.cli.screen import ColorChoice, Screen, short, standard
+from teeproof.core import strictjson
+from teeproof.core.clock import format_time, to_epoch
+from teeproof.core.errors import NotAuthentic, Unavailable, Usage
+from teeproof.evidence.archive import Archive, Entry
+
+__all__ = ["command"]
+
+
+@click.group("endorsements")
+def command() -> None:
+    r"""Keep Intel's collateral, to verify old evidence later.
+
+    Collateral is in force for 30 days, and Intel serves only the newest. What is kept here, by its
+    content, lets evidence be verified as of its own time for ever; verify finds it by itself.
+
+    \b
+    Examples
+      teeproof endorsements add collateral.json
+      teeproof endorsements check --at 2026-02-25
+    """
+
+
+@command.command("add")
+@paths_argument
+@output_options
+def _add(files: Sequence[Path], *, as_json: bool, color: ColorChoice) -> int:
+    r"""Add collateral to the archive. It is read, not verified: each use verifies it.
+
+    \b
+    Example
+      teeproof endorsements add collateral.json
+    """
+    screen = standard(color)
+    found = collateral_files(files)
+    if not found:
+        raise Usage("there is no JSON file in there", code="collateral_missing")
+    archive = archive_of(os.environ)
+    entries = [archive.add(collateral) for _, collateral in found]
+    if as_json:
+        screen.write(strictjson.dumps([_json(entry, None) for entry in entries], pretty=True))
+        return 0
+    for (path, _), entry in zip(found, entries, strict=True):
+        screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {path.name}", "bold"))
+        _write_entry(screen, entry, None)
+    screen.row("kept in", str(archive.directory))
+    return 0
+
+
+@command.command("list")
+@at_option
+@output_options
+def _list(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
+    r"""List what the archive holds, oldest first.
+
+    \b
+    Example
+      teeproof endorsements list
+    """
+    screen = standard(color)
+    now = time_of(at)
+    archive = archive_of(os.environ)
+    entries = list(archive.entries())
+    if as_json:
+        screen.write(strictjson.dumps([_json(entry, now) for entry in entries], pretty=True))
+        return 0
+    if not entries:
+        screen.text(f"The archive in {archive.directory} is empty.")
+        screen.text("Add collateral: teeproof endorsements add FILE")
+        return 0
+    for entry in entries:
+        screen.write(screen.paint(short(entry.id), "bold"))
+        _write_entry(screen, entry, now)
+    return 0
+
+
+@command.command("show")
+@click.argument("id", metavar="ID")
+@output_options
+def _show(*, id: str, as_json: bool, color: ColorChoice) -> int:  # noqa: A002  click's name
+    r"""Print a set of the archive; ID may be cut short.
+
+    \b
+    Example
+      teeproof endorsements show 2ac705a4
+    """
+    from teeproof.cli.claims import claims  # noqa: PLC0415  only here
+    from teeproof.cli.show import write_claims  # noqa: PLC0415
+    from teeproof.evidence.files import Piece  # noqa: PLC0415
+
+    screen = standard(color)
+    archive = archive_of(os.environ)
+    entry = _find(archive, id)
+    text = strictjson.dumps(archive.load(entry.id).to_json(), pretty=True)
+    piece = Piece(kind="collateral", data=text.encode(), name=short(entry.id), form="json")
+    found = claims(piece)
+    if as_json:
+        screen.write(strictjson.dumps(found, pretty=True))
+    else:
+        write_claims(screen, found)
+    return 0
+
+
+@command.command("check")
+@at_option
+@output_options
+def _check(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
+    r"""Read every set again, compare digests, and say which is in force at a time.
+
+    \b
+    Example
+      teeproof endorsements check --at 2026-02-25
+    """
+    screen = standard(color)
+    now = time_of(at)
+    archive = archive_of(os.environ)
+    found = [(entry, _broken(archive, entry)) for entry in archive.entries()]
+    bad = [entry for entry, broken in found if broken]
+    if as_json:
+        rows = [_json(entry, now) | {"intact": broken is None} for entry, broken in found]
+        screen.write(strictjson.dumps({"ok": not bad, "sets": rows}, pretty=True))
+        return NotAuthentic.exit_code if bad else 0
+    for entry, broken in found:
+        mark, color_name = ("✗", "red") if broken else ("✓", "green")
+        text = f"changed on disk: {broken}" if broken else _state(entry, now)
+        label = f"{short(entry.id, 8)} {entry.tee} {entry.fmspc}"
+        screen.row(label, text, mark=screen.paint(mark, color_name, "bold"), column=36)
+    screen.text(f"{len(found)} sets, {len(bad)} changed, as of {format_time(now)}", "dim")
+    return NotAuthentic.exit_code if bad else 0
+
+
+def _find(archive: Archive, given: str) -> Entry:
+    digits = given.removeprefix("sha256:").rstrip("…").lower()
+    found = [e for e in archive.entries() if e.id.removeprefix("sha256:").startswith(digits)]
+    if len(digits) < 4 or len(found) > 1:
+        raise Usage(
+            "this names several sets, or too few digits of one",
+            code="endorsements_ambiguous",
+            expected="at least 4 digits that only one set begins with",
+            got=given[:80],
+        )
+    if not found:
+        raise Unavailable(
+            "the archive holds no such endorsements: list them with teeproof endorsements list",
+            code="endorsements_unknown",
+            got=given[:80],
+        )
+    return found[0]
+
+
+def _broken(archive: Archive, entry: Entry) -> str | None:
+    try:
+        archive.load(entry.id)
+    except (NotAuthentic, Unavailable) as error:
+        return error.detail
+    return None
+
+
+def _state(entry: Entry, now: datetime) -> str:
+    at = to_epoch(now)
+    if at < entry.begins:
+        return f"not in force before {format_time(entry.begins)[:10]}"
+    if at > entry.ends:
+        return f"expired on {format_time(entry.ends)[:10]}"
+    return f"in force until {format_time(entry.ends)[:10]}"
+
+
+def _write_entry(screen: Screen, entry: Entry, now: datetime | None) -> None:
+    screen.row("id", entry.id)
+    screen.row("for", f"{entry.tee} on FMSPC {entry.fmspc}, certified by the {entry.ca} CA")
+    dates = f"{format_time(entry.begins)[:10]} to {format_time(entry.ends)[:10]}"
+    screen.row("in force", dates + (f": {_state(entry, now)}" if now else ""))
+    screen.row("number", str(entry.evaluation_number))
+
+
+def _json(entry: Entry, now: datetime | None) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "tee": entry.tee,
+        "fmspc": entry.fmspc,
+        "ca": entry.ca,
+        "evaluation_number": entry.evaluation_number,
+        "begins": format_time(entry.begins),
+        "ends": format_time(entry.ends),
+        "state": _state(entry, now) if now else None,
+    }

@@ -1,0 +1,90 @@
+"""What each field of a policy means, in the record's own words, and a policy to begin with."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from functools import lru_cache
+from inspect import getdoc
+
+from teeproof.cli.expectations import FIELDS
+from teeproof.evidence.eventlog.labels import REGISTERS
+from teeproof.evidence.policy import INTEL_ROOT, Policy, policy_text
+
+__all__ = ["meaning_of", "template"]
+
+_SIZES = {
+    "compose_hash": 32, "app_id": 20, "instance_id": 20, "os_image_hash": 32, "mr_system": 32,
+    "mr_aggregated": 32, "report_data": 64,
+}  # fmt: skip
+_EXAMPLES = {
+    "roots": f'["{INTEL_ROOT}"]',
+    "simulated_roots": '["sha256:…"]  # from the policy.toml that teeproof simulate writes',
+    "tcb_grace_days": "{ OutOfDate = 14 }",
+    "denied_advisories": '["INTEL-SA-01397"]',
+    "tcb_evaluation_floor": "[{ since = 2026-02-18, number = 18 }]",
+    "max_collateral_age_days": "30",
+    "compose_images_pinned": "true",
+    "event_log": "true",
+    "dynamic_platform": "false",
+    "cached_keys": "false",
+    "smt": "false",
+    "key_provider": '["kms"]',
+    "key_provider_id": '["…"]',
+    "nonce": '"…"',
+    "keyset_digest": '"sha256:…"',
+    "nonce_issued_at": "2026-02-25T12:00:00Z",
+    "max_age_seconds": "300",
+    "allowed_platforms": '["sha256:…"]',
+    "blocked_platforms": '["sha256:…"]',
+}
+
+
+def meaning_of(field: str) -> str:
+    """Return one sentence about a field of a policy."""
+    register = REGISTERS.get(field.upper())
+    return f"any of these values; it depends on {register}" if register else _meanings()[field]
+
+
+def template() -> str:
+    """Return a policy (TOML) that expects what ``standard`` does; each other field is a comment."""
+    given = policy_text("standard")
+    body = re.sub(r"(?m)^#.*\n", "", given)
+    body = body.replace('name = "standard"', 'name = "mine"')
+    body = re.sub(r"(?m)^description = .*$", 'description = ""', body)
+    present = set(re.findall(r"(?m)^(\w+) =", body))
+    lines = [
+        "# What you expect of evidence. What is not set is not checked, and the verdict says so.",
+        "# Take away the # before a line to expect it.",
+        "",
+        body.strip(),
+    ]
+    for field in FIELDS:
+        if field not in present:
+            meaning = textwrap.wrap(meaning_of(field), 96)
+            lines += ["", *(f"# {line}" for line in meaning), f"# {field} = {_example(field)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _example(field: str) -> str:
+    if field in _EXAMPLES:
+        return _EXAMPLES[field]
+    text = f'"{"…"}"  # {2 * _SIZES.get(field, 48)} lower-case hex digits'
+    return (
+        text
+        if field == "report_data"
+        else f"[{text.partition('  #')[0]}]  #{text.partition('  #')[2]}"
+    )
+
+
+@lru_cache(maxsize=1)
+def _meanings() -> dict[str, str]:
+    """Read the sentences of ``Policy``'s docstring; "likewise" names fields that share one."""
+    text = (getdoc(Policy) or "").partition("Attributes:\n")[2]
+    found: dict[str, str] = {}
+    for entry in re.split(r"\n(?=    \w+: )", "\n" + text)[1:]:
+        field, _, sentence = " ".join(entry.split()).partition(": ")
+        sentence, _, shared = sentence.partition("; likewise ")
+        for name in (field, *re.findall(r"``(\w+)``", shared)):
+            found[name] = sentence.replace("``", "").rstrip(".")
+    return found

@@ -1,0 +1,174 @@
+"""``teeproof policy``: list, show, explain, check or begin a policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from teeproof.cli.expectations import FIELDS, policy_of, read_policy
+from teeproof.cli.meanings import meaning_of, template
+from teeproof.cli.options import output_options
+from teeproof.cli.screen import ColorChoice, short, standard
+from teeproof.core import strictjson
+from teeproof.evidence.policy import BUILT_IN, Policy, load_policy, policy_text
+
+__all__ = ["command"]
+
+_ABOUT = ("name", "description")
+
+
+@click.group("policy")
+def command() -> None:
+    r"""List, show, explain, check or begin a policy.
+
+    A policy says what you expect of evidence, one field per expectation. What it does not say is
+    not checked, and every verdict says so.
+
+    \b
+    Examples
+      teeproof policy list
+      teeproof policy new > mine.toml
+      teeproof verify evidence/ --policy mine.toml
+    """
+
+
+@command.command("list")
+@output_options
+def _list(*, as_json: bool, color: ColorChoice) -> int:
+    r"""List the built-in policies.
+
+    \b
+    Example
+      teeproof policy list
+    """
+    screen = standard(color)
+    policies = [load_policy(name) for name in BUILT_IN]
+    if as_json:
+        rows = [
+            {"name": p.name, "description": p.description, "digest": p.digest} for p in policies
+        ]
+        screen.write(strictjson.dumps(rows, pretty=True))
+        return 0
+    for policy in policies:
+        screen.row(policy.name, policy.description, column=12)
+    return 0
+
+
+@command.command("show")
+@click.argument("name")
+@output_options
+def _show(name: str, *, as_json: bool, color: ColorChoice) -> int:
+    r"""Print a built-in policy, to copy or to extend.
+
+    \b
+    Example
+      teeproof policy show strict > mine.toml
+    """
+    screen = standard(color)
+    policy = policy_of(name)
+    if as_json:
+        screen.write(strictjson.dumps(_json(policy), pretty=True))
+        return 0
+    text = policy_text(name) if name in BUILT_IN else Path(name).read_text(encoding="utf-8")
+    for line in text.rstrip("\n").split("\n"):
+        screen.write(screen.paint(line))
+    return 0
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@output_options
+def _check(file: Path, *, as_json: bool, color: ColorChoice) -> int:
+    r"""Check that a policy file can be used; a key that does not exist is an error.
+
+    \b
+    Example
+      teeproof policy check mine.toml
+    """
+    screen = standard(color)
+    policy = read_policy(file)
+    if as_json:
+        screen.write(strictjson.dumps({"ok": True} | _json(policy), pretty=True))
+        return 0
+    asked = _asked(policy)
+    screen.write(
+        screen.paint("✓", "green", "bold") + screen.paint(f" {policy.name} can be used", "bold")
+    )
+    screen.row("digest", short(policy.digest))
+    screen.row("expects", ", ".join(asked) or "nothing")
+    screen.row("leaves open", ", ".join(f for f in FIELDS if f not in (*asked, *_ABOUT)))
+    return 0
+
+
+@command.command("explain")
+@click.argument("name", metavar="NAME|FILE")
+@output_options
+def _explain(name: str, *, as_json: bool, color: ColorChoice) -> int:
+    r"""Say in words what a policy expects, and what it leaves unchecked.
+
+    \b
+    Example
+      teeproof policy explain standard
+    """
+    screen = standard(color)
+    policy = policy_of(name)
+    asked = _asked(policy)
+    if as_json:
+        rows = [
+            {"field": f, "expected": asked.get(f), "meaning": meaning_of(f)}
+            for f in FIELDS
+            if f not in _ABOUT
+        ]
+        screen.write(strictjson.dumps(_json(policy) | {"fields": rows}, pretty=True))
+        return 0
+    screen.write(
+        screen.paint(policy.name, "bold") + screen.paint(f" · {policy.description}", "dim")
+    )
+    screen.title("expected")
+    for field, value in asked.items():
+        screen.row(field, _text(value), column=26)
+        screen.row("", meaning_of(field), "dim", column=26)
+    screen.title("not checked, because the policy does not say")
+    for field in FIELDS:
+        if field not in asked and field not in _ABOUT:
+            screen.row(field, meaning_of(field), column=26)
+    return 0
+
+
+@command.command("new")
+@output_options
+def _new(*, as_json: bool, color: ColorChoice) -> int:
+    r"""Print a policy to begin with: the standard one, and every other field as a comment.
+
+    \b
+    Example
+      teeproof policy new > mine.toml
+    """
+    screen = standard(color)
+    text = template()
+    if as_json:
+        screen.write(strictjson.dumps({"toml": text}, pretty=True))
+        return 0
+    for line in text.rstrip("\n").split("\n"):
+        screen.write(line)
+    return 0
+
+
+def _asked(policy: Policy) -> dict[str, Any]:
+    return {k: v for k, v in policy.to_json().items() if k not in _ABOUT and v not in ([], ())}
+
+
+def _json(policy: Policy) -> dict[str, Any]:
+    return {"digest": policy.digest, "policy": policy.to_json()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(entry)}" for key, entry in value.items())
+    return str(value)

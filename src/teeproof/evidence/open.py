@@ -1,0 +1,69 @@
+"""Open evidence where it lies and verify it: the short way, for programs.
+
+This is the edge of the layer: paths are read here and, where no time is given, the clock. All of it
+can be had without either from ``verify.verify``.
+
+Trusts: the policy's roots, this machine's clock if no time is given.  Does not trust: the files.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+
+from teeproof.core.clock import wall_clock
+from teeproof.core.errors import Usage
+from teeproof.evidence.bundles import gather
+from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.policy import Policy, load_policy
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.verdict import Verdict
+from teeproof.evidence.verify import verify as _verify
+
+__all__ = ["load", "verify"]
+
+
+def load(*paths: str | PathLike[str]) -> Evidence:
+    """Return the evidence in files, or in a directory: one quote, and what explains it.
+
+    Raises:
+        Usage: no quote, or several.
+        Malformed, TooLarge, Unavailable: a file cannot be understood or read.
+    """
+    bundles = gather([Path(path) for path in paths])
+    if len(bundles) != 1:
+        names = ", ".join(bundle.name for bundle in bundles)
+        raise Usage(
+            "these files hold several quotes: load one at a time",
+            code="several_quotes",
+            expected="one quote",
+            got=names,
+        )
+    return bundles[0].evidence
+
+
+def verify(
+    evidence: Evidence | bytes | str | PathLike[str],
+    *,
+    policy: Policy | str | None = None,
+    now: datetime | None = None,
+    collateral: Collateral | None = None,
+) -> Verdict:
+    """Return the verdict on evidence.
+
+    Args:
+        evidence: evidence, the bytes of a quote, or the path of a file or directory.
+        policy: what is expected: a policy or a built-in one's name. Without one, ``standard`` for
+            TDX and ``sgx`` for SGX.
+        now: the T that the verdict speaks of, an aware datetime; without it, the machine's clock.
+        collateral: endorsements; without them, those that came along with the evidence.
+
+    Raises:
+        Malformed: there is no quote in it; Usage, Unavailable, TooLarge: as ``load``.
+    """
+    if not isinstance(evidence, Evidence | bytes):
+        evidence = load(evidence)
+    if isinstance(policy, str):
+        policy = load_policy(policy)
+    return _verify(evidence, now=now or wall_clock(), policy=policy, collateral=collateral)
