@@ -5,9 +5,9 @@ Trusts: nothing; it only answers questions about bytes.  Does not trust: names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 from cryptography import x509
 
 from teeproof.core.errors import NotAuthentic
@@ -25,8 +25,7 @@ __all__ = ["RevocationList", "clear_caches", "parse_crl", "require_crl"]
 MAX_CRL_BYTES = 2 << 20
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RevocationList:
+class RevocationList(msgspec.Struct, frozen=True, eq=False):
     """A certificate revocation list, signed with ECDSA over SHA-256.
 
     Attributes:

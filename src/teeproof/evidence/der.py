@@ -32,26 +32,32 @@ def elements(data: bytes) -> list[tuple[int, bytes]]:
     """
     found = []
     at, end = 0, len(data)
-    while at < end:
-        if at + 2 > end:
-            raise ValueError("truncated DER element")
-        tag, size = data[at], data[at + 1]
-        at += 2
-        if size >= 0x80:
-            count = size & 0x7F
-            size = int.from_bytes(data[at : at + count], "big")
-            if not 1 <= count <= 3 or size < 0x80 or size.bit_length() <= 8 * (count - 1):
-                raise ValueError("non-minimal DER length")
-            at += count
-        if at + size > end:
-            raise ValueError("DER element runs past the end")
-        found.append((tag, data[at : at + size]))
-        at += size
+    try:
+        while at < end:
+            tag, size = data[at], data[at + 1]
+            at += 2
+            if size >= 0x80:
+                size, at = _long_length(data, at, size & 0x7F)
+            if at + size > end:
+                raise ValueError("DER element runs past the end")
+            found.append((tag, data[at : at + size]))
+            at += size
+    except IndexError:
+        raise ValueError("truncated DER element") from None
     return found
+
+
+def _long_length(data: bytes, at: int, count: int) -> tuple[int, int]:
+    size = int.from_bytes(data[at : at + count], "big")
+    if not 1 <= count <= 3 or size < 0x80 or size.bit_length() <= 8 * (count - 1):
+        raise ValueError("non-minimal DER length")
+    return size, at + count
 
 
 def only(data: bytes, tag: int) -> bytes:
     """Return the value of the single element in ``data``, which must have this tag."""
+    if len(data) >= 2 and data[0] == tag and data[1] < 0x80 and len(data) == 2 + data[1]:
+        return data[2:]
     found = elements(data)
     if len(found) != 1 or found[0][0] != tag:
         raise ValueError(f"expected one DER element with tag {tag:#04x}")

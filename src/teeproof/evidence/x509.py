@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -60,14 +60,14 @@ _KEY_USAGE = bytes.fromhex("551d0f")
 _UNDERSTOOD = {_BASIC_CONSTRAINTS, _KEY_USAGE, *map(bytes.fromhex, ("551d0e", "551d23", "551d1f"))}
 _KEY_CERT_SIGN = 0x04  # bit 5 of KeyUsage, counted from the left
 _MARK = encode_oid(SIMULATED_ROOT_OID)
+_TRUE = encode(BOOLEAN, b"\xff")
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
 # What the library raises for bytes that it cannot read; not all of it is a ValueError.
 UNREADABLE = (ValueError, TypeError, IndexError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Certificate:
+class Certificate(msgspec.Struct, frozen=True, eq=False):
     """A P-256 certificate, signed with ECDSA over SHA-256.
 
     Attributes:
@@ -177,17 +177,18 @@ def _fields(
 
 
 def _extensions(data: bytes) -> dict[bytes, bytes]:
+    """Return {OID: value} of a list of extensions (RFC 5280, 4.1): OID, critical or not, octets."""
     found: dict[bytes, bytes] = {}
     for tag, extension in elements(only(data, SEQUENCE)):
-        parts = elements(extension)
-        critical = len(parts) == 3 and parts[1] != (BOOLEAN, b"\x00")
-        oid = parts[0][1]
-        if tag != SEQUENCE or parts[0][0] != OID or parts[-1][0] != OCTETS or oid in found:
+        end = 2 + extension[1]
+        oid, rest = extension[2:end], extension[end:]
+        critical = rest.startswith(_TRUE)
+        if tag != SEQUENCE or extension[0] != OID or oid in found:
             raise ValueError("a malformed or repeated extension")
         # RFC 5280, 4.2: a critical extension that is not understood voids the certificate.
         if critical and oid not in _UNDERSTOOD:
             raise ValueError(f"an unknown critical extension, OID {oid.hex()}")
-        found[oid] = parts[-1][1]
+        found[oid] = only(rest[len(_TRUE) :] if critical else rest, OCTETS)
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from teeproof.core.errors import Error
@@ -23,8 +24,7 @@ __all__ = ["Endorsed", "Window", "certificate_window"]
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """From when until when something is valid, in seconds since 1970, both inclusive."""
 
     what: str

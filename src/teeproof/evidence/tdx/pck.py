@@ -107,15 +107,25 @@ def clear_caches() -> None:
 def _numbered(data: bytes, arc: bytes) -> dict[int, tuple[int, bytes]]:
     """Return {last arc: (tag, value)} of a sequence of (OID under ``arc``, value) pairs."""
     found: dict[int, tuple[int, bytes]] = {}
+    size = len(arc) + 1
+    opening = bytes((der.OID, size)) + arc
     for tag, pair in der.elements(data):
-        parts = der.elements(pair) if tag == der.SEQUENCE else []
-        if len(parts) != 2 or parts[0][0] != der.OID:
+        # Each pair is OID and value; the OID differs in its last arc alone.
+        if tag != der.SEQUENCE or not pair.startswith(opening) or len(pair) < size + 2:
             raise ValueError("expected pairs of OID and value")
-        oid = parts[0][1]
-        if oid[:-1] != arc or oid[-1] in found:
-            raise ValueError("unexpected or repeated OID")
-        found[oid[-1]] = parts[1]
+        if pair[size + 1] in found:
+            raise ValueError("expected each OID once")
+        found[pair[size + 1]] = _single(pair[size + 2 :])
     return found
+
+
+def _single(value: bytes) -> tuple[int, bytes]:
+    if len(value) >= 2 and value[1] < 0x80 and len(value) == 2 + value[1]:
+        return value[0], value[2:]
+    found = der.elements(value)
+    if len(found) != 1:
+        raise ValueError("expected one value for each OID")
+    return found[0]
 
 
 def _typed(element: tuple[int, bytes], tag: int) -> bytes:
