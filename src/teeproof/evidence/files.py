@@ -263,9 +263,9 @@ def _not_understood(name: str, got: str) -> Error:
 def _unknown(data: bytes, name: str) -> Piece:
     if not data:
         raise _not_understood(name, "an empty file")
-    words = data[:40].split(b"\n")[0].decode("ascii", "replace")
-    if words.isprintable() and "\ufffd" not in words and len(words) > 3:
-        raise _not_understood(name, f'text that begins with "{words}"')
+    words = data[:60].split(b"\n")[0].decode("ascii", "replace")
+    if words.isprintable() and " " in words and "\ufffd" not in words:
+        raise _not_understood(name, f'text that begins with "{words.rpartition(" ")[0]}"')
     raise _not_understood(name, f"{len(data)} bytes that begin with {data[:8].hex()}")
 
 

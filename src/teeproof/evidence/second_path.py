@@ -13,6 +13,7 @@ Trusts: dcap-qvl, as far as it goes.  Does not trust: either path alone.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -103,8 +104,13 @@ def ask(
             report = dcap_qvl.verify(raw, theirs, now)
         else:
             report = dcap_qvl.verify_with_root_ca(raw, theirs, root_der, now)
-    except (ValueError, OverflowError, TypeError, UnicodeDecodeError) as error:
+    except (ValueError, OverflowError, TypeError) as error:
         return _refusal(str(error))
+    except BaseException as error:
+        # A panic in Rust arrives as pyo3's own BaseException: that is a refusal, not our end.
+        if type(error).__name__ != "PanicException":
+            raise
+        return _refusal(f"panicked: {error}")
     return Opinion(True, report.status, tuple(sorted(report.advisory_ids)))
 
 
@@ -136,13 +142,16 @@ def skipped(why: str) -> list[Check]:
     return [not_checked("second-path-signatures", why), not_checked("second-path-tcb", why)]
 
 
-def compare(opinion: Opinion, *, ours: tuple[Check, ...], tcb: Tcb | None) -> list[Check]:
+def compare(
+    opinion: Opinion, *, ours: tuple[Check, ...], tcb: Tcb | None, unwelcome: Container[str]
+) -> list[Check]:
     """Return the checks ``second-path-signatures`` and ``second-path-tcb``.
 
     Args:
         opinion: what the second path says.
         ours: the checks of our own path.
         tcb: our judgement of the platform; None if our path did not get that far.
+        unwelcome: codes of the built-in rules that, by our reading, the report breaks.
     """
     refused = [check for check in ours if check.state == "failed"]
     judged = [check for check in refused if check.name in _JUDGEMENTS]
@@ -155,6 +164,8 @@ def compare(opinion: Opinion, *, ours: tuple[Check, ...], tcb: Tcb | None) -> li
         return _split(_name(forged[0]), opinion)
     signatures = passed("second-path-signatures", f"{NAME} finds every signature good, as we do")
     if opinion.reason == "built_in":
+        if opinion.code not in unwelcome:
+            return _split(f"the report does not break the rule {opinion.code}", opinion)
         rule = f"{NAME} stops at a rule of its own ({opinion.text}), so its TCB status is not known"
         return [signatures, not_checked("second-path-tcb", rule)]
     return [signatures, _compare_tcb(opinion, judged, tcb)]

@@ -21,6 +21,7 @@ from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tdx import verify as tdx
+from teeproof.evidence.tdx.facts import unwelcome
 from teeproof.evidence.tdx.quote import TdxQuote
 from teeproof.evidence.verdict import Check, Level, Provenance, Verdict, failed, not_checked, passed
 
@@ -134,7 +135,9 @@ def _second_path(
         root_der=ours.root_der,
         now=now,
     )
-    return second_path.compare(opinion, ours=ours.checks, tcb=ours.tcb)
+    return second_path.compare(
+        opinion, ours=ours.checks, tcb=ours.tcb, unwelcome=unwelcome(quote.body)
+    )
 
 
 def _required_path(policy: Policy, checks: list[Check]) -> Check:

@@ -18,7 +18,7 @@ from teeproof.evidence.tdx.quote import TdxQuote
 from teeproof.evidence.tdx.tcb import Tcb
 from teeproof.evidence.verdict import Level
 
-__all__ = ["TD_ATTRIBUTES", "TdAttributes", "TdxFacts", "evidence_identity"]
+__all__ = ["TD_ATTRIBUTES", "TdAttributes", "TdxFacts", "evidence_identity", "unwelcome"]
 
 # Intel TDX Module ABI 1.5, "ATTRIBUTES". Bits 0-7 (TUD, "TD under debug") each open the domain
 # to its host; the rest are features.
@@ -104,8 +104,7 @@ class TdxFacts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def service_td(self) -> bool:
         """Whether a service TD is bound to the domain, or may be bound later (SERVTD_EXT)."""
-        bound = isinstance(self.body, TdReport15) and any(self.body.mrservicetd)
-        return bound or bool(self.attributes.value >> 17 & 1)
+        return _service_td(self.body, self.attributes)
 
     @property
     def confidential(self) -> bool:
@@ -180,6 +179,24 @@ def _endorsements(facts: TdxFacts) -> dict[str, Any] | None:
         "issued": format_time(facts.tcb_info.issue_date),
         "next_update": format_time(facts.tcb_info.next_update),
     }
+
+
+def unwelcome(body: TdReport10) -> frozenset[str]:
+    """Return what many verifiers refuse in a report unasked, by the codes of our own checks."""
+    attributes = TdAttributes.of(body)
+    found = {
+        "debug": attributes.debug,
+        "migration": attributes.migratable,
+        "service_td": _service_td(body, attributes),
+        "sept_ve_disable": not attributes.sept_ve_disable,
+        "td_attributes": attributes.unknown != 0,
+    }
+    return frozenset(code for code, holds in found.items() if holds)
+
+
+def _service_td(body: TdReport10, attributes: TdAttributes) -> bool:
+    bound = isinstance(body, TdReport15) and any(body.mrservicetd)
+    return bound or bool(attributes.value >> 17 & 1)
 
 
 def evidence_identity(quote: TdxQuote, leaf_tbs: bytes) -> str:
