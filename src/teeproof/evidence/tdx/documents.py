@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
@@ -78,12 +79,12 @@ class TcbLevel(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def sgx(self) -> tuple[int, ...]:
         """The 16 CPU component SVNs."""
-        return tuple(component.svn for component in self.tcb.sgxtcbcomponents)
+        return tuple([component.svn for component in self.tcb.sgxtcbcomponents])
 
     @property
     def tdx(self) -> tuple[int, ...]:
         """The 16 TDX component SVNs."""
-        return tuple(component.svn for component in self.tcb.tdxtcbcomponents)
+        return tuple([component.svn for component in self.tcb.tdxtcbcomponents])
 
 
 class _SvnTcb(msgspec.Struct, frozen=True):
@@ -175,8 +176,8 @@ def parse_tcb_info(data: bytes) -> TcbInfo:
             status is none of Intel's.
     """
     info = _decode(data, TcbInfo, "TCB info")
-    levels = sorted(info.tcb_levels, key=lambda level: level.order, reverse=True)
-    orders = [level.order for level in levels]
+    ordered = sorted(((x.order, x) for x in info.tcb_levels), key=itemgetter(0), reverse=True)
+    orders = [order for order, _ in ordered]
     sizes = {len(order[0]) for order in orders} | (
         {len(o[2]) for o in orders} if info.id == "TDX" else set()
     )
@@ -184,7 +185,7 @@ def parse_tcb_info(data: bytes) -> TcbInfo:
         raise _malformed("TCB info", "the levels are not distinct, or not of 16 components each")
     if (info.id == "TDX") != (info.tdx_module is not None):
         raise _malformed("TCB info", "tdxModule belongs to TDX, and to nothing else")
-    return msgspec.structs.replace(info, tcb_levels=tuple(levels))
+    return msgspec.structs.replace(info, tcb_levels=tuple(level for _, level in ordered))
 
 
 @lru_cache(maxsize=64)
