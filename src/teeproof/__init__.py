@@ -74,7 +74,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def _load(name: str) -> Any:
+def _load(name: str) -> Any:  # noqa: PLR0911  one return per module
     # Imported by name, so that linters see each import.
     if name == "Evidence":
         from teeproof.evidence import record  # noqa: PLC0415

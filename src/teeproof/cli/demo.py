@@ -162,7 +162,7 @@ def _intro(screen: Screen) -> None:
 def _say_how_to_get_it(screen: Screen) -> None:
     screen.title("Real evidence")
     screen.text(
-        "None is on this machine. Others published some, and this downloads it by commit and digest:"
+        "None is on this machine. Others published some; this downloads it by commit and digest:"
     )
     screen.text("teeproof samples fetch dstack", "bold", indent=2)
     screen.text("Then run the demo again. Simulated evidence shows the rest:")
@@ -212,15 +212,14 @@ def _write_json(screen: Screen, found: Answer) -> None:
 def _write_next(screen: Screen, sample: Sample | None) -> None:
     lines: Sequence[tuple[str, str]] = [
         ("teeproof simulate debug", "evidence of a machine that its host can look into"),
-        ("teeproof why event_log.json", "what a machine measured, in words"),
+        ("teeproof why simulated-evidence", "what that machine measured, in words"),
         ("teeproof policy new > mine.toml", "say what you expect"),
         ("teeproof --help", "everything else"),
     ]
     if sample:
-        command_line = (
-            f"teeproof verify {_shown(found_sample(sample))} --at {format_time(sample.at)}"
-        )
-        lines = [(command_line, "the first step again, by yourself"), *lines]
+        folder, at = _shown(found_sample(sample)), format_time(sample.at).removesuffix("T00:00:00Z")
+        again = (f"teeproof verify {folder} --at {at}", "the first step again, by yourself")
+        lines = [again, *lines]
     screen.title("Type next")
     for line, meaning in lines:
         screen.write("  " + screen.paint(line, "bold"))

@@ -123,9 +123,7 @@ def _explain(name: str, *, as_json: bool, color: ColorChoice) -> int:
         ]
         screen.write(strictjson.dumps(_json(policy) | {"fields": rows}, pretty=True))
         return 0
-    screen.write(
-        screen.paint(policy.name, "bold") + screen.paint(f" · {policy.description}", "dim")
-    )
+    screen.sides(policy.name, policy.description, "bold")
     screen.title("expected")
     for field, value in asked.items():
         screen.row(field, _text(value), column=26)

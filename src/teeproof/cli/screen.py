@@ -91,6 +91,14 @@ class Screen:
         for line in self._wrapped(text, indent):
             self.write(" " * indent + self.paint(line, *styles))
 
+    def sides(self, left: str, right: str, *styles: str) -> None:
+        """Write two texts on one line with a dot between, or on two where they do not fit."""
+        if len(left) + len(right) + 3 > self.width:
+            self.text(left, *styles)
+            self.text(right, "dim")
+        else:
+            self.write(f"{self.paint(left, *styles)} {self.paint(f'· {right}', 'dim')}")
+
     def row(
         self, label: str, text: str, *styles: str, indent: int = 2, column: int = 14, mark: str = ""
     ) -> None:

@@ -12,8 +12,8 @@ from teeproof.cli.claims import claims
 from teeproof.cli.options import output_options, paths_argument
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
-from teeproof.evidence.bundles import read_pieces
 from teeproof.evidence.files import KINDS, Kind
+from teeproof.evidence.reading import read_pieces
 
 __all__ = ["command", "write_claims"]
 
@@ -52,7 +52,7 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
 def write_claims(screen: Screen, found: dict[str, Any]) -> None:
     """Write what one file claims."""
     kind: Kind = found["kind"]
-    screen.write(screen.paint(KINDS[kind], "bold") + screen.paint(f" · {found['name']}", "dim"))
+    screen.sides(KINDS[kind], found["name"], "bold")
     advice = (
         "" if kind in ("policy", "verdict") else f" Check them: teeproof verify {found['name']}"
     )

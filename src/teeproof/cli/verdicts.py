@@ -112,12 +112,8 @@ def write_answer(screen: Screen, verdict: Verdict) -> None:
     """Write the answer in words, the counts, and the two ids."""
     words, color = answer(verdict)
     screen.write()
-    screen.write(
-        f"{screen.paint(words, color, 'bold')} {screen.paint(f'· {counts(verdict)}', 'dim')}"
-    )
-    screen.write(
-        screen.paint(f"evidence {short(verdict.subject)} · verdict {short(verdict.key)}", "dim")
-    )
+    screen.sides(words, counts(verdict), color, "bold")
+    screen.sides(f"evidence {short(verdict.subject)}", f"verdict {short(verdict.key)}", "dim")
 
 
 def answer(verdict: Verdict) -> tuple[str, str]:

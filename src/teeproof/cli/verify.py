@@ -135,7 +135,7 @@ def write_answer(screen: Screen, found: Answer, *, every: bool = False) -> None:
     """Write an answer: what it is, what it was given, the verdict."""
     bundle, verdict = found.bundle, found.verdict
     how = verdict.provenance
-    screen.write(screen.paint(headline(verdict), "bold") + screen.paint(f" · {bundle.name}", "dim"))
+    screen.sides(headline(verdict), bundle.name, "bold")
     screen.write()
     write_strength(screen, verdict)
     screen.row("as of", how.time)

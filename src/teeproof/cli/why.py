@@ -13,10 +13,10 @@ from teeproof.cli.options import output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
 from teeproof.core.errors import Usage
-from teeproof.evidence.bundles import read_pieces
 from teeproof.evidence.eventlog import Event, parse, replay
 from teeproof.evidence.eventlog.difference import Difference, first_difference, register_difference
 from teeproof.evidence.eventlog.labels import REGISTERS, Label, label
+from teeproof.evidence.reading import read_pieces
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tdx.layout import TdReport10
 from teeproof.evidence.unpack import unpack
@@ -106,7 +106,7 @@ def _machine(path: Path) -> Machine:
             expected="an event log, a TDX quote, or a directory with them",
         )
     events = None if log is None else parse(log)
-    return Machine(name=path.name or str(path), events=events, body=body)
+    return Machine(name=str(path), events=events, body=body)
 
 
 def _explain(screen: Screen, machine: Machine, *, as_json: bool) -> int:
@@ -115,7 +115,7 @@ def _explain(screen: Screen, machine: Machine, *, as_json: bool) -> int:
         screen.write(strictjson.dumps(_explained_json(machine, labels), pretty=True))
         return 0
     what = "what its event log says was measured" if labels else "what its registers depend on"
-    screen.write(screen.paint(machine.name, "bold") + screen.paint(f" · {what}", "dim"))
+    screen.sides(machine.name, what, "bold")
     screen.text("NOT VERIFIED: whoever wrote the log could write anything.", "yellow")
     _write_fit(screen, machine)
     if labels is None:
@@ -159,7 +159,7 @@ def _compare(screen: Screen, left: Machine, right: Machine, *, as_json: bool) ->
     if as_json:
         screen.write(strictjson.dumps(_compared_json(left, right, found), pretty=True))
         return 0
-    screen.write(screen.paint(f"{left.name} and {right.name}", "bold"))
+    screen.text(f"{left.name} and {right.name}", "bold")
     screen.text("NOT VERIFIED: whoever wrote the files could write anything.", "yellow")
     for machine in (left, right):
         if machine.explained is False:
@@ -169,18 +169,14 @@ def _compare(screen: Screen, left: Machine, right: Machine, *, as_json: bool) ->
         screen.text("The same was measured on both, in the same order.", "green")
         return 0
     screen.text(f"They first differ in {found.register}: {found.kind}.", "bold")
-    screen.row(left.name, _side(found.left, found.left_index), column=_column(left, right))
-    screen.row(right.name, _side(found.right, found.right_index), column=_column(left, right))
-    screen.row("it depends on", found.depends_on, column=_column(left, right))
+    screen.row("first", _side(found.left, found.left_index))
+    screen.row("second", _side(found.right, found.right_index))
+    screen.row("depends on", found.depends_on)
     return 0
 
 
 def _side(words: str, index: int | None) -> str:
     return words if index is None else f"event {index}: {words}"
-
-
-def _column(left: Machine, right: Machine) -> int:
-    return max(15, min(30, 2 + max(len(left.name), len(right.name))))
 
 
 def _registers(body: TdReport10 | None) -> dict[str, str]:

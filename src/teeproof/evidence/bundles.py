@@ -10,35 +10,21 @@ Trusts: nothing; fitting only sorts, the verifier checks.  Does not trust: names
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from teeproof.core.errors import Error, Malformed, TooLarge, Unavailable, Usage
-from teeproof.core.reading import read_bounded
+from teeproof.core.errors import Usage
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.files import MAX_FILE_BYTES, Kind, Piece, identify
+from teeproof.evidence.files import Kind, Piece
 from teeproof.evidence.fitting import fits
+from teeproof.evidence.reading import read_files, read_folder
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.unpack import Unpacked, unpack
 
-__all__ = ["Bundle", "bundle", "gather", "read_pieces"]
+__all__ = ["Bundle", "bundle", "gather"]
 
-MAX_FILES = 64  # of one directory
-
-_WELL_KNOWN = frozenset(
-    {
-        "quote.bin",
-        "quote.hex",
-        "quote.json",
-        "collateral.json",
-        "event_log.json",
-        "app-compose.json",
-        "mr_config.json",
-    }
-)
 _ROLES: dict[Kind, str] = {
     "collateral": "collateral",
     "event-log": "event_log",
@@ -71,18 +57,14 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def gather(paths: Sequence[Path]) -> list[Bundle]:
-    """Return the bundles in files and directories, in the order of their quotes.
+    """Return the bundles in directories and files, directories first.
 
     Raises:
         Usage: no quote, or a piece that fits no quote or several.
         Malformed: a file that is not understood; TooLarge, Unavailable: one that cannot be read.
     """
-    folders, loose = [], []
-    for path in paths:
-        if path.is_dir():
-            folders.append(_folder(path))
-        else:
-            loose.append(identify(_read(path), name=path.name))
+    folders = [_folder(path) for path in paths if path.is_dir()]
+    loose = read_files([path for path in paths if not path.is_dir()])
     quotes, pieces = _split(loose)
     bundles = folders + [bundle([quote], name=quote.name) for quote in quotes]
     if not bundles:
@@ -90,29 +72,6 @@ def gather(paths: Sequence[Path]) -> list[Bundle]:
     for piece in pieces:
         bundles = _join(bundles, piece)
     return bundles
-
-
-def read_pieces(paths: Sequence[Path]) -> list[Piece]:
-    """Return each file recognised; of a directory, the files in it that are understood.
-
-    Raises:
-        Usage: a directory holds nothing that is understood.
-        Malformed: a file is not understood; TooLarge, Unavailable: it cannot be read.
-    """
-    found: list[Piece] = []
-    for path in paths:
-        if not path.is_dir():
-            found.append(identify(_read(path), name=path.name))
-            continue
-        inside, ignored = _recognised(path)
-        if not inside:
-            raise Usage(
-                f"{path} holds nothing that teeproof understands",
-                code="directory_empty",
-                got=", ".join(name for name, _ in ignored)[:200] or "no files",
-            )
-        found += inside
-    return found
 
 
 def bundle(
@@ -136,65 +95,16 @@ def bundle(
 
 
 def _folder(path: Path) -> Bundle:
-    pieces, ignored = _recognised(path)
+    pieces, ignored = read_folder(path)
     ignored += [(p.name, _NOT_EVIDENCE[p.kind]) for p in pieces if p.kind in _NOT_EVIDENCE]
     evidence = [piece for piece in pieces if piece.kind not in _NOT_EVIDENCE]
     return bundle(evidence, name=path.name or str(path.absolute()), ignored=ignored)
-
-
-def _recognised(path: Path) -> tuple[list[Piece], list[tuple[str, str]]]:
-    """Return what is understood in a directory, and the names of the rest, each with why not."""
-    pieces: list[Piece] = []
-    ignored: list[tuple[str, str]] = []
-    for entry in _listed(path):
-        try:
-            pieces.append(identify(_read(entry), name=entry.name))
-        except (Malformed, Usage) as error:
-            # A file by one of the usual names must be what its name says; others may be anything.
-            if entry.name in _WELL_KNOWN:
-                raise
-            ignored.append((entry.name, _why(error)))
-    return pieces, ignored
 
 
 _NOT_EVIDENCE: dict[Kind, str] = {
     "policy": "a policy comes from you, not from the evidence: name it with --policy",
     "verdict": "a saved verdict proves nothing: the evidence is verified anew",
 }
-
-
-def _listed(path: Path) -> list[Path]:
-    try:
-        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        raise Unavailable(
-            f"{path} cannot be read: {error.strerror}", code="file_unavailable", got=str(path)
-        ) from None
-    if len(entries) > MAX_FILES:
-        raise Usage(
-            f"{path} holds too many files for one machine's evidence: name the files",
-            code="directory_too_large",
-            expected=f"at most {MAX_FILES} files",
-            got=f"{len(entries)} files",
-        )
-    return entries
-
-
-def _why(error: Error) -> str:
-    if isinstance(error, TooLarge):
-        return f"too large: {error.got}"
-    if error.code == "evidence_unsupported":
-        return f"{error.got}; this version verifies TDX and SGX"
-    return error.got or error.detail
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if stat.S_ISDIR(path.stat().st_mode):
-            raise Usage("a directory within the directory", code="not_a_file")
-    except OSError:
-        pass  # read_bounded says what is wrong
-    return read_bounded(path, limit=MAX_FILE_BYTES, what="piece of evidence")
 
 
 def _split(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:

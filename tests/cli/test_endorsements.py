@@ -1,0 +1,83 @@
+"""``teeproof endorsements``: kept by content, found again, and a changed one is noticed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import AT
+
+
+@pytest.fixture
+def added(teeproof, simulated):
+    """Return the id of a set that is in the archive."""
+    answer = teeproof("endorsements", "add", simulated() / "collateral.json", "--json")
+    return answer.json[0]["id"]
+
+
+def test_what_was_added_is_listed_with_its_dates(teeproof, added):
+    answer = teeproof("endorsements", "list", "--at", AT)
+    assert answer.code == 0
+    assert added in answer.out
+    assert "in force      2026-03-01 to 2026-03-31: in force until 2026-03-31" in answer.out
+    twin = teeproof("endorsements", "list", "--at", AT, "--json").json
+    assert [row["id"] for row in twin] == [added]
+    assert twin[0]["state"] in answer.out
+    assert twin[0]["fmspc"] in answer.out
+
+
+def test_adding_again_changes_nothing(teeproof, simulated, added):
+    again = teeproof("endorsements", "add", simulated() / "collateral.json", "--json").json
+    assert again[0]["id"] == added
+    assert len(teeproof("endorsements", "list", "--json").json) == 1
+
+
+def test_an_empty_archive_says_how_to_fill_it(teeproof):
+    answer = teeproof("endorsements", "list")
+    assert answer.code == 0
+    assert "teeproof endorsements add FILE" in answer.out
+
+
+def test_a_set_is_shown_by_the_first_digits_of_its_id(teeproof, added):
+    answer = teeproof("endorsements", "show", added.removeprefix("sha256:")[:8])
+    assert answer.code == 0
+    assert added in answer.out
+    assert teeproof("endorsements", "show", added, "--json").json["id"] == added
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("0" * 16, 3), ("ab", 1)])
+def test_a_set_that_is_not_there_is_an_error(teeproof, added, wanted, code):
+    assert not added.startswith(f"sha256:{wanted}")
+    assert teeproof("endorsements", "show", wanted).code == code
+
+
+def test_check_says_which_sets_are_in_force(teeproof, added):
+    assert "in force until 2026-03-31" in teeproof("endorsements", "check", "--at", AT).out
+    late = teeproof("endorsements", "check", "--at", "2026-05-01")
+    assert late.code == 0
+    assert "expired on 2026-03-31" in late.out
+    assert "not in force before" in teeproof("endorsements", "check", "--at", "2026-01-01").out
+
+
+def test_host_cannot_change_the_archive_unnoticed(teeproof, added):
+    blobs = Path(os.environ["TEEPROOF_HOME"]) / "endorsements" / "blobs"
+    blob = max(
+        (path for path in blobs.rglob("*") if path.is_file()), key=lambda p: p.stat().st_size
+    )
+    blob.write_bytes(blob.read_bytes()[:-1] + b"!")
+    answer = teeproof("endorsements", "check", "--at", AT)
+    assert answer.code == 2
+    assert "✗" in answer.out
+    assert "changed on disk" in answer.out
+    twin = teeproof("endorsements", "check", "--at", AT, "--json")
+    assert twin.code == 2
+    assert twin.json["sets"][0]["intact"] is False
+
+
+def test_what_is_no_collateral_is_not_added(teeproof, simulated):
+    answer = teeproof("endorsements", "add", simulated() / "event_log.json")
+    assert answer.code == 2
+    assert "not Intel collateral" in answer.err
+    assert teeproof("endorsements", "list", "--json").json == []

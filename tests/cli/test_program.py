@@ -1,0 +1,203 @@
+"""The real program in a process of its own: streams, colours, pipes, start-up, faults."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import teeproof
+from teeproof.cli.group import COMMANDS
+from teeproof.cli.running import run
+from teeproof.cli.screen import Screen, plain
+from tests.cli.conftest import AT
+from tests.cli.program import program
+
+PROGRAM = Path(sys.executable).with_name("teeproof")
+HEAVY = {"httpx", "rich", "yaml", "httpcore", "asyncio", "markdown_it", "pygments"}
+
+
+def test_results_go_to_standard_output_and_complaints_to_standard_error(simulated):
+    good = program("verify", simulated(), "--at", AT)
+    assert (good.code, good.err) == (4, "")
+    bad = program("verify", "/nowhere")
+    assert (bad.code, bad.out) == (3, "")
+    assert bad.err.startswith("error     /nowhere cannot be read")
+
+
+def test_with_json_the_complaint_is_the_one_error_object_on_standard_output():
+    bad = program("verify", "/nowhere", "--json")
+    assert bad.code == 3
+    assert bad.err == ""
+    assert set(bad.json) == {"ok", "error", "detail", "expected", "got"}
+    assert bad.json["error"] == "file_unavailable"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--bogus"], ["verify"], ["verify", "--bogus"], ["nothing"], ["policy", "nothing"]],
+)
+def test_misuse_is_exit_code_1_and_never_2(arguments):
+    answer = program(*arguments)
+    assert answer.code == 1
+    assert answer.err.startswith("error  ")
+    assert "--help" in answer.err
+    twin = program(*arguments, "--json")
+    assert (twin.code, twin.json["error"]) == (1, "usage")
+
+
+def test_a_reader_that_has_seen_enough_leaves_no_traceback(simulated):
+    command = f"{PROGRAM} verify {simulated()} --at {AT} --all | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("TDX quote")
+    assert done.stderr == ""
+
+
+def _on_a_terminal(*arguments: object, **environment: str) -> str:
+    main, side = pty.openpty()
+    with subprocess.Popen(
+        [PROGRAM, *map(str, arguments)],
+        stdout=side,
+        stderr=side,
+        stdin=subprocess.DEVNULL,
+        env={k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+        | {"TERM": "xterm-256color", "COLUMNS": "80"}
+        | environment,
+    ):
+        os.close(side)
+        shown = b""
+        try:
+            while block := os.read(main, 65536):
+                shown += block
+        except OSError:
+            pass  # how a pty says that the other side is closed
+    os.close(main)
+    return shown.decode()
+
+
+def test_a_terminal_gets_colours_and_simulated_evidence_another_than_real(simulated, vectors):
+    folder = simulated()
+    made = _on_a_terminal("verify", folder, "--at", AT, "--policy", folder / "policy.toml")
+    assert "\x1b[35;1mSIMULATED" in made
+    assert "\x1b[32" not in made, "nothing that is simulated is green"
+    real = _on_a_terminal("verify", vectors / "dcap/dstack-quote-report", "--at", "2026-02-25")
+    assert "\x1b[32;1mhardware" in real
+    assert "\x1b[35" not in real
+
+
+def test_no_colour_when_it_is_not_wanted_or_not_a_terminal(simulated):
+    folder = simulated()
+    assert "\x1b" not in _on_a_terminal("verify", folder, "--at", AT, NO_COLOR="1")
+    assert "\x1b" not in _on_a_terminal("verify", folder, "--at", AT, "--color", "never")
+    assert "\x1b" not in program("verify", folder, "--at", AT).out
+    assert "\x1b[" in program("verify", folder, "--at", AT, "--color", "always").out
+
+
+def test_marks_are_ascii_where_the_terminal_can_show_nothing_else(simulated):
+    answer = program("verify", simulated(), "--at", AT, PYTHONIOENCODING="ascii")
+    assert answer.out.isascii()
+    assert "\n  + quote-signature" in answer.out
+    assert "\n  x simulated-root" in answer.out
+
+
+@pytest.mark.parametrize("width", ["60", "80", "120"])
+def test_text_is_wrapped_to_the_terminal(simulated, width):
+    folder = simulated()
+    answer = program("verify", folder, "--at", AT, "--all", COLUMNS=width)
+    assert max(map(len, answer.out.splitlines())) <= int(width)
+    wide = program("verify", folder, "--at", AT, "--all")
+    assert _letters(answer.out) == _letters(wide.out)
+
+
+def _letters(text: str) -> str:
+    return "".join(text.replace("·", " ").split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help_with_an_example_and_its_line_in_the_list(name):
+    answer = program(name, "--help")
+    assert answer.code == 0
+    assert "Example" in answer.out
+    assert f"\n  {name} " in program("--help").out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_and_subcommand_takes_json(name):
+    from teeproof.cli.group import teeproof as group
+
+    command = group.get_command(click.Context(group), name)
+    members = command.commands.values() if isinstance(command, click.Group) else [command]
+    for member in members:
+        assert "--json" in [option for p in member.params for option in p.opts], member.name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["verify", "{folder}", "--at", AT],
+        ["show", "{folder}/quote.bin"],
+        ["policy", "list"],
+    ],
+    ids=["help", "verify", "show", "policy"],
+)
+def test_a_command_imports_nothing_heavy(simulated, arguments):
+    folder = simulated()
+    script = (
+        "import sys; from teeproof.cli import main;"
+        f"main({[a.format(folder=folder) for a in arguments]!r});"
+        "print(*sorted({m.partition('.')[0] for m in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert not HEAVY & set(done.stderr.split())
+
+
+def test_help_imports_no_cryptography():
+    script = "import sys; from teeproof.cli import main; main(['--help']); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert not {m for m in loaded if m.startswith(("cryptography", "dcap_qvl", "msgspec"))}
+
+
+def test_the_version_is_the_distribution_s():
+    import tomllib
+
+    root = Path(teeproof.__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert teeproof.__version__ == project["version"]
+    assert program("--version").out == f"teeproof {project['version']}\n"
+
+
+def test_a_fault_of_ours_is_owned_up_to_and_its_trace_is_shown_only_when_asked(capfd, monkeypatch):
+    @click.command()
+    def broken() -> None:
+        raise RuntimeError("oh")
+
+    assert run(broken, []) == 70
+    quiet = capfd.readouterr()
+    assert quiet.out == ""
+    assert "please report it" in quiet.err
+    assert "RuntimeError: oh" in quiet.err
+    assert "Traceback" not in quiet.err
+    monkeypatch.setenv("TEEPROOF_DEBUG", "1")
+    assert run(broken, []) == 70
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_what_does_not_print_is_written_as_its_escape():
+    assert plain("a\x1b[31mb\u202ec\x00") == "a\\x1b[31mb\\u202ec\\x00"
+    assert plain("–✓ déjà") == "–✓ déjà"
+
+
+def test_paint_does_not_let_text_bring_its_own_colours(capfd):
+    screen = Screen(sys.stdout, color=True, width=80)
+    assert screen.paint("\x1b[32mgreen", "red") == "\x1b[31m\\x1b[32mgreen\x1b[0m"
