@@ -111,7 +111,7 @@ def ask(
         if type(error).__name__ != "PanicException":
             raise
         return _refusal(f"panicked: {error}")
-    return Opinion(True, report.status, tuple(sorted(report.advisory_ids)))
+    return Opinion(True, report.status, tuple(sorted(set(report.advisory_ids))))
 
 
 @lru_cache(maxsize=64)
