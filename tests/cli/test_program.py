@@ -122,7 +122,11 @@ def _letters(text: str) -> str:
 def test_each_command_has_help_with_an_example_and_its_line_in_the_list(name):
     answer = program(name, "--help")
     assert answer.code == 0
-    assert "Example" in answer.out
+    lines = [line.strip() for line in answer.out.splitlines()]
+    assert {"Example", "Examples"} & set(lines)
+    assert any(line.startswith(f"teeproof {name}") for line in lines)
+    assert "\b" not in answer.out
+    assert "\\b" not in answer.out
     assert f"\n  {name} " in program("--help").out
 
 

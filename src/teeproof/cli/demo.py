@@ -62,7 +62,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 @click.command("demo")
 @output_options
 def command(*, as_json: bool, color: ColorChoice) -> int:
-    r"""See it all in a few seconds: real evidence, refusals, simulated evidence.
+    """See it all in a few seconds: real evidence, refusals, simulated evidence.
 
     Real evidence is verified if some is on this machine (teeproof samples). Nothing is left behind,
     and nothing is sent anywhere.
@@ -70,7 +70,7 @@ def command(*, as_json: bool, color: ColorChoice) -> int:
     \b
     Example
       teeproof demo
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     sample = next((SAMPLES[name] for name in _PREFERRED if found_sample(SAMPLES[name])), None)
     with tempfile.TemporaryDirectory(prefix="teeproof-demo-") as scratch:

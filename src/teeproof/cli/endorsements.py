@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from teeproof.cli.endorsing import archive_of, collateral_files
-from teeproof.cli.options import at_option, output_options, paths_argument, time_of
+from teeproof.cli.options import Nouns, at_option, output_options, paths_argument, time_of
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.core import strictjson
 from teeproof.core.clock import format_time, to_epoch
@@ -21,9 +21,9 @@ from teeproof.evidence.archive import Archive, Entry
 __all__ = ["command"]
 
 
-@click.group("endorsements")
+@click.group("endorsements", cls=Nouns)
 def command() -> None:
-    r"""Keep Intel's collateral, to verify old evidence later.
+    """Keep Intel's collateral, to verify old evidence later.
 
     Collateral is in force for 30 days, and Intel serves only the newest. What is kept here, by its
     content, lets evidence be verified as of its own time for ever; verify finds it by itself.
@@ -32,19 +32,21 @@ def command() -> None:
     Examples
       teeproof endorsements add collateral.json
       teeproof endorsements check --at 2026-02-25
-    """
+    """  # noqa: D301  click reads the \b
 
 
 @command.command("add")
 @paths_argument
 @output_options
 def _add(files: Sequence[Path], *, as_json: bool, color: ColorChoice) -> int:
-    r"""Add collateral to the archive. It is read, not verified: each use verifies it.
+    """Add collateral to the archive.
+
+    It is read, not verified: each use verifies it.
 
     \b
     Example
       teeproof endorsements add collateral.json
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     found = collateral_files(files)
     if not found:
@@ -65,12 +67,12 @@ def _add(files: Sequence[Path], *, as_json: bool, color: ColorChoice) -> int:
 @at_option
 @output_options
 def _list(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
-    r"""List what the archive holds, oldest first.
+    """List what the archive holds, oldest first.
 
     \b
     Example
       teeproof endorsements list
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     now = time_of(at)
     archive = archive_of(os.environ)
@@ -92,12 +94,12 @@ def _list(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
 @click.argument("id", metavar="ID")
 @output_options
 def _show(*, id: str, as_json: bool, color: ColorChoice) -> int:  # noqa: A002  click's name
-    r"""Print a set of the archive; ID may be cut short.
+    """Print a set of the archive; ID may be cut short.
 
     \b
     Example
       teeproof endorsements show 2ac705a4
-    """
+    """  # noqa: D301  click reads the \b
     from teeproof.cli.claims import claims  # noqa: PLC0415  only here
     from teeproof.cli.show import write_claims  # noqa: PLC0415
     from teeproof.evidence.files import Piece  # noqa: PLC0415
@@ -119,12 +121,12 @@ def _show(*, id: str, as_json: bool, color: ColorChoice) -> int:  # noqa: A002  
 @at_option
 @output_options
 def _check(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
-    r"""Read every set again, compare digests, and say which is in force at a time.
+    """Compare digests, and say what is in force.
 
     \b
     Example
       teeproof endorsements check --at 2026-02-25
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     now = time_of(at)
     archive = archive_of(os.environ)

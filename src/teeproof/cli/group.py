@@ -79,10 +79,10 @@ def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> N
     help="Print the version.",
 )
 def teeproof() -> None:
-    r"""Check what trusted hardware says about itself: offline, with every check named.
+    """Check what trusted hardware says about itself: offline, with every check named.
 
     \b
     Begin with
       teeproof demo
       teeproof verify quote.bin collateral.json
-    """
+    """  # noqa: D301  click reads the \b

@@ -12,9 +12,17 @@ import click
 from teeproof.core.clock import parse_time, wall_clock
 from teeproof.core.errors import Usage
 
-__all__ = ["at_option", "output_options", "paths_argument", "policy_option", "time_of"]
+__all__ = ["Nouns", "at_option", "output_options", "paths_argument", "policy_option", "time_of"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Nouns(click.Group):
+    """A group that lists its commands in reading order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands as they were defined."""
+        return list(self.commands)
 
 
 def output_options(function: _Function) -> _Function:

@@ -9,7 +9,7 @@ import click
 
 from teeproof.cli.expectations import FIELDS, policy_of, read_policy
 from teeproof.cli.meanings import meaning_of, template
-from teeproof.cli.options import output_options
+from teeproof.cli.options import Nouns, output_options
 from teeproof.cli.screen import ColorChoice, short, standard
 from teeproof.core import strictjson
 from teeproof.evidence.policy import BUILT_IN, Policy, load_policy, policy_text
@@ -19,9 +19,9 @@ __all__ = ["command"]
 _ABOUT = ("name", "description")
 
 
-@click.group("policy")
+@click.group("policy", cls=Nouns)
 def command() -> None:
-    r"""List, show, explain, check or begin a policy.
+    """List, show, explain, check or begin a policy.
 
     A policy says what you expect of evidence, one field per expectation. What it does not say is
     not checked, and every verdict says so.
@@ -31,18 +31,18 @@ def command() -> None:
       teeproof policy list
       teeproof policy new > mine.toml
       teeproof verify evidence/ --policy mine.toml
-    """
+    """  # noqa: D301  click reads the \b
 
 
 @command.command("list")
 @output_options
 def _list(*, as_json: bool, color: ColorChoice) -> int:
-    r"""List the built-in policies.
+    """List the built-in policies.
 
     \b
     Example
       teeproof policy list
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     policies = [load_policy(name) for name in BUILT_IN]
     if as_json:
@@ -60,12 +60,12 @@ def _list(*, as_json: bool, color: ColorChoice) -> int:
 @click.argument("name")
 @output_options
 def _show(name: str, *, as_json: bool, color: ColorChoice) -> int:
-    r"""Print a built-in policy, to copy or to extend.
+    """Print a built-in policy, to copy or to extend.
 
     \b
     Example
       teeproof policy show strict > mine.toml
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     policy = policy_of(name)
     if as_json:
@@ -81,12 +81,12 @@ def _show(name: str, *, as_json: bool, color: ColorChoice) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @output_options
 def _check(file: Path, *, as_json: bool, color: ColorChoice) -> int:
-    r"""Check that a policy file can be used; a key that does not exist is an error.
+    """Check a policy file; a misspelt key is an error.
 
     \b
     Example
       teeproof policy check mine.toml
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     policy = read_policy(file)
     if as_json:
@@ -106,12 +106,12 @@ def _check(file: Path, *, as_json: bool, color: ColorChoice) -> int:
 @click.argument("name", metavar="NAME|FILE")
 @output_options
 def _explain(name: str, *, as_json: bool, color: ColorChoice) -> int:
-    r"""Say in words what a policy expects, and what it leaves unchecked.
+    """Say what a policy expects and leaves open.
 
     \b
     Example
       teeproof policy explain standard
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     policy = policy_of(name)
     asked = _asked(policy)
@@ -138,12 +138,14 @@ def _explain(name: str, *, as_json: bool, color: ColorChoice) -> int:
 @command.command("new")
 @output_options
 def _new(*, as_json: bool, color: ColorChoice) -> int:
-    r"""Print a policy to begin with: the standard one, and every other field as a comment.
+    """Print a policy to begin with, every field in it.
+
+    What the policy standard expects is set; each other field is a comment.
 
     \b
     Example
       teeproof policy new > mine.toml
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     text = template()
     if as_json:

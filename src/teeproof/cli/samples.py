@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import teeproof
-from teeproof.cli.options import output_options
+from teeproof.cli.options import Nouns, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
 from teeproof.core.clock import format_time
@@ -31,10 +31,10 @@ from teeproof.evidence.samples import (
 __all__ = ["command", "found_sample", "project_root"]
 
 
-@click.group("samples", invoke_without_command=True)
+@click.group("samples", cls=Nouns, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    r"""Get real evidence that others published, each file by commit and digest.
+    """Get real evidence that others published, each file by commit and digest.
 
     Nothing is downloaded unless you say fetch.
 
@@ -42,7 +42,7 @@ def command(context: click.Context) -> None:
     Examples
       teeproof samples
       teeproof samples fetch --all
-    """
+    """  # noqa: D301  click reads the \b
     if context.invoked_subcommand is None:
         context.exit(context.invoke(_list, as_json=False, color="auto"))
 
@@ -50,12 +50,12 @@ def command(context: click.Context) -> None:
 @command.command("list")
 @output_options
 def _list(*, as_json: bool, color: ColorChoice) -> int:
-    r"""List the samples, and which are on this machine.
+    """List the samples, and which are on this machine.
 
     \b
     Example
       teeproof samples list
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     if as_json:
         screen.write(strictjson.dumps([_json(sample) for sample in SAMPLES.values()], pretty=True))
@@ -72,12 +72,14 @@ def _list(*, as_json: bool, color: ColorChoice) -> int:
 @click.option("--all", "every", is_flag=True, help="Fetch every sample.")
 @output_options
 def _fetch(names: Sequence[str], *, every: bool, as_json: bool, color: ColorChoice) -> int:
-    r"""Download samples into the data directory, once; each file must have its pinned digest.
+    """Download samples into the data directory.
+
+    Each file must have its pinned digest; what is there already is not downloaded again.
 
     \b
     Example
       teeproof samples fetch --all
-    """
+    """  # noqa: D301  click reads the \b
     if bool(names) == every:
         raise Usage("name samples, or say --all", expected=", ".join(SAMPLES))
     wanted = list(SAMPLES.values()) if every else [named_sample(name) for name in names]
@@ -100,12 +102,12 @@ def _fetch(names: Sequence[str], *, every: bool, as_json: bool, color: ColorChoi
 @command.command("where")
 @output_options
 def _where(*, as_json: bool, color: ColorChoice) -> int:
-    r"""Say where samples are kept, and where else real evidence is looked for.
+    """Say where real evidence is looked for.
 
     \b
     Example
       teeproof samples where
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     vectors = find_vectors(os.environ, project_root=project_root())
     kept = data_directory(os.environ) / "samples"

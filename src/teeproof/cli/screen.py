@@ -68,7 +68,7 @@ class Screen:
     def paint(self, text: str, *styles: str) -> str:
         """Return text in a style such as ``bold`` or ``red``; the text itself is made harmless."""
         safe = plain(text)
-        if not self.color or not styles:
+        if not self.color or not styles or not safe.strip():
             return safe
         return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{safe}\x1b[0m"
 

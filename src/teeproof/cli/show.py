@@ -27,7 +27,7 @@ _COLUMN = 18
 @click.option("--ppid", is_flag=True, help="Print the PPID too; it names the machine for ever.")
 @output_options
 def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorChoice) -> int:
-    r"""Print what a file claims, without checking it.
+    """Print what a file claims, without checking it.
 
     Of a quote, each field, the certificates and what Intel says of the platform; of collateral, its
     dates and levels; of an event log, each event in words; of a saved verdict, its checks.
@@ -36,7 +36,7 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
     Examples
       teeproof show quote.bin
       teeproof show collateral.json --json
-    """
+    """  # noqa: D301  click reads the \b
     shown = [claims(piece, ppid=ppid) for piece in read_pieces(files)]
     screen = standard(color)
     if as_json:

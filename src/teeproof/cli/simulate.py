@@ -74,7 +74,7 @@ def command(
     as_json: bool,
     color: ColorChoice,
 ) -> int:
-    r"""Make simulated evidence in a STATE: in order (up-to-date), or wrong in a way you choose.
+    """Make simulated evidence in a STATE: in order (up-to-date), or wrong in a way you choose.
 
     The platform's root key is made on this machine and kept in the data directory. What it signs is
     marked as simulated everywhere, proves nothing, and is refused unless a policy pins that root.
@@ -84,7 +84,7 @@ def command(
       teeproof simulate
       teeproof simulate debug --out /tmp/debug
       teeproof simulate --list
-    """
+    """  # noqa: D301  click reads the \b
     screen = standard(color)
     if listing:
         return _list(screen, as_json=as_json)

@@ -79,7 +79,7 @@ def command(
     as_json: bool,
     color: ColorChoice,
 ) -> int:
-    r"""Check evidence and say what may be believed.
+    """Check evidence and say what may be believed.
 
     Each FILE is a quote, collateral, an event log, a dstack response, an RA-TLS certificate or an
     app-compose.json; which one it is shows in its bytes. A directory holds what belongs to one
@@ -90,7 +90,7 @@ def command(
       teeproof verify quote.bin collateral.json
       teeproof verify evidence/ --at 2026-02-25 --policy strict
       teeproof verify quote.hex --set mrtd=91eb2b44d1… --json
-    """
+    """  # noqa: D301  click reads the \b
     now = time_of(at)
     bundles = gather(files)
     expected = find_policy(policy, changes, default=_default(bundles))

@@ -50,7 +50,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 @click.argument("other", metavar="[OTHER]", required=False, type=click.Path(path_type=Path))
 @output_options
 def command(log: Path, other: Path | None, *, as_json: bool, color: ColorChoice) -> int:
-    r"""Say what a machine measured, or where two machines first differ.
+    """Say what a machine measured, or where two machines first differ.
 
     With one event log, quote or directory: each event in words, and what it depends on. With two:
     the first difference, and what must be the same for it to go away. Nothing is verified.
@@ -59,7 +59,7 @@ def command(log: Path, other: Path | None, *, as_json: bool, color: ColorChoice)
     Examples
       teeproof why event_log.json
       teeproof why monday/ tuesday/
-    """
+    """  # noqa: D301  click reads the \b
     machines = [_machine(path) for path in (log, other) if path is not None]
     screen = standard(color)
     if len(machines) == 1:

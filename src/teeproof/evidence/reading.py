@@ -1,7 +1,7 @@
 """Read files and directories, bounded, and recognise what is in them.
 
-In a directory, what is not understood is left out, by name and with the reason. A file by one of the
-usual names must be what its name says: spoiling it must not be a way to hide it.
+In a directory, what is not understood is left out, by name and with the reason. A file by one of
+the usual names must be what its name says: spoiling it must not be a way to hide it.
 
 Trusts: nothing; a name never decides what a file is.  Does not trust: whoever filled the directory.
 """
