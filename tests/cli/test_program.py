@@ -103,6 +103,8 @@ def test_marks_are_ascii_where_the_terminal_can_show_nothing_else(simulated):
     assert answer.out.isascii()
     assert "\n  + quote-signature" in answer.out
     assert "\n  x simulated-root" in answer.out
+    twin = ("simulate", "--list", "--json")
+    assert program(*twin, PYTHONIOENCODING="ascii").json == program(*twin).json
 
 
 @pytest.mark.parametrize("width", ["60", "80", "120"])

@@ -137,3 +137,6 @@ def test_host_cannot_paint_the_terminal_through_a_name_in_a_log(teeproof, simula
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert "\\x1b[2Jfake\\u202e" in shown
+    twin = teeproof("show", compose, "--json")
+    assert "\u202e" not in twin.out
+    assert twin.json["application"] == "\x1b[2Jfake\u202e"

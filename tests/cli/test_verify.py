@@ -232,3 +232,20 @@ def test_a_policy_that_does_not_exist_names_those_that_do(teeproof, simulated):
     assert answer.code == 1
     assert "did you mean strict?" in answer.err
     assert "standard, strict, dstack" in answer.err
+
+
+def test_checks_that_were_not_made_for_one_reason_stand_together(teeproof, simulated):
+    folder = simulated()
+    files = (folder / "quote.bin", folder / "collateral.json")
+    answer = teeproof("verify", *files, "--at", AT)
+    assert (
+        "– not checked, no event log was given: event-log-format, event-log-payloads,"
+        " event-log-replay, event-log-order" in answer.out
+    )
+    assert "– event-log-replay " in teeproof("verify", *files, "--at", AT, "--all").out
+
+
+def test_a_directory_of_another_platform_s_evidence_says_what_it_is(teeproof, vectors):
+    answer = teeproof("verify", vectors / "snp/milan-virtee")
+    assert answer.code == 1
+    assert "an AMD SEV-SNP report; this version verifies TDX and SGX" in answer.err

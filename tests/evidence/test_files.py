@@ -224,7 +224,7 @@ def test_host_cannot_send_the_verifier_round_in_circles(tmp_path):
         gather([folder])
     (folder / "loop").unlink()
     (bundle,) = gather([folder])
-    assert bundle.ignored == (("again", "a directory within the directory"),)
+    assert bundle.ignored == (("again", "a directory"),)
 
 
 def test_a_directory_with_thousands_of_files_is_refused(tmp_path):
@@ -320,6 +320,9 @@ def test_files_without_a_quote_are_an_error_that_names_them(tmp_path):
     with pytest.raises(Usage, match="there is no quote") as refused:
         gather([folder / "collateral.json"])
     assert refused.value.got == "collateral.json (Intel collateral)"
+    with pytest.raises(Usage) as refused:
+        gather([tmp_path])
+    assert refused.value.got == "evidence (a directory)"
     (tmp_path / "empty").mkdir()
     with pytest.raises(Usage, match="there is no quote"):
         gather([tmp_path / "empty"])

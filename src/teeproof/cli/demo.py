@@ -78,7 +78,7 @@ def command(*, as_json: bool, color: ColorChoice) -> int:
         simulated = _simulated(Path(scratch), wall_clock())
     if as_json:
         steps = {step.name: _summary(step.answer) for step in (*real, *simulated)}
-        screen.write(strictjson.dumps(steps, pretty=True))
+        screen.json(steps)
         return 0
     _intro(screen)
     if sample is None:

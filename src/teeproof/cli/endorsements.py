@@ -54,7 +54,7 @@ def _add(files: Sequence[Path], *, as_json: bool, color: ColorChoice) -> int:
     archive = archive_of(os.environ)
     entries = [archive.add(collateral) for _, collateral in found]
     if as_json:
-        screen.write(strictjson.dumps([_json(entry, None) for entry in entries], pretty=True))
+        screen.json([_json(entry, None) for entry in entries])
         return 0
     for (path, _), entry in zip(found, entries, strict=True):
         screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {path.name}", "bold"))
@@ -78,7 +78,7 @@ def _list(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
     archive = archive_of(os.environ)
     entries = list(archive.entries())
     if as_json:
-        screen.write(strictjson.dumps([_json(entry, now) for entry in entries], pretty=True))
+        screen.json([_json(entry, now) for entry in entries])
         return 0
     if not entries:
         screen.text(f"The archive in {archive.directory} is empty.")
@@ -111,7 +111,7 @@ def _show(*, id: str, as_json: bool, color: ColorChoice) -> int:  # noqa: A002  
     piece = Piece(kind="collateral", data=text.encode(), name=short(entry.id), form="json")
     found = claims(piece)
     if as_json:
-        screen.write(strictjson.dumps(found, pretty=True))
+        screen.json(found)
     else:
         write_claims(screen, found)
     return 0
@@ -134,7 +134,7 @@ def _check(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
     bad = [entry for entry, broken in found if broken]
     if as_json:
         rows = [_json(entry, now) | {"intact": broken is None} for entry, broken in found]
-        screen.write(strictjson.dumps({"ok": not bad, "sets": rows}, pretty=True))
+        screen.json({"ok": not bad, "sets": rows})
         return NotAuthentic.exit_code if bad else 0
     for entry, broken in found:
         mark, color_name = ("✗", "red") if broken else ("✓", "green")

@@ -11,7 +11,6 @@ from teeproof.cli.expectations import FIELDS, policy_of, read_policy
 from teeproof.cli.meanings import meaning_of, template
 from teeproof.cli.options import Nouns, output_options
 from teeproof.cli.screen import ColorChoice, short, standard
-from teeproof.core import strictjson
 from teeproof.evidence.policy import BUILT_IN, Policy, load_policy, policy_text
 
 __all__ = ["command"]
@@ -49,7 +48,7 @@ def _list(*, as_json: bool, color: ColorChoice) -> int:
         rows = [
             {"name": p.name, "description": p.description, "digest": p.digest} for p in policies
         ]
-        screen.write(strictjson.dumps(rows, pretty=True))
+        screen.json(rows)
         return 0
     for policy in policies:
         screen.row(policy.name, policy.description, column=12)
@@ -69,7 +68,7 @@ def _show(name: str, *, as_json: bool, color: ColorChoice) -> int:
     screen = standard(color)
     policy = policy_of(name)
     if as_json:
-        screen.write(strictjson.dumps(_json(policy), pretty=True))
+        screen.json(_json(policy))
         return 0
     text = policy_text(name) if name in BUILT_IN else Path(name).read_text(encoding="utf-8")
     for line in text.rstrip("\n").split("\n"):
@@ -90,7 +89,7 @@ def _check(file: Path, *, as_json: bool, color: ColorChoice) -> int:
     screen = standard(color)
     policy = read_policy(file)
     if as_json:
-        screen.write(strictjson.dumps({"ok": True} | _json(policy), pretty=True))
+        screen.json({"ok": True} | _json(policy))
         return 0
     asked = _asked(policy)
     screen.write(
@@ -121,7 +120,7 @@ def _explain(name: str, *, as_json: bool, color: ColorChoice) -> int:
             for f in FIELDS
             if f not in _ABOUT
         ]
-        screen.write(strictjson.dumps(_json(policy) | {"fields": rows}, pretty=True))
+        screen.json(_json(policy) | {"fields": rows})
         return 0
     screen.sides(policy.name, policy.description, "bold")
     screen.title("expected")
@@ -149,7 +148,7 @@ def _new(*, as_json: bool, color: ColorChoice) -> int:
     screen = standard(color)
     text = template()
     if as_json:
-        screen.write(strictjson.dumps({"toml": text}, pretty=True))
+        screen.json({"toml": text})
         return 0
     for line in text.rstrip("\n").split("\n"):
         screen.write(line)

@@ -47,10 +47,9 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
 def complain(error: Error, *, as_json: bool) -> int:
     """Say what was expected, what came and what to do; return the error's exit code."""
     from teeproof.cli.screen import Screen  # noqa: PLC0415  most runs have nothing to complain of
-    from teeproof.core import strictjson  # noqa: PLC0415
 
     if as_json:
-        Screen.of(sys.stdout).write(strictjson.dumps(error.to_json(), pretty=True))
+        Screen.of(sys.stdout).json(error.to_json())
         return error.exit_code
     sys.stdout.flush()
     screen = Screen.of(sys.stderr)

@@ -14,7 +14,6 @@ import click
 import teeproof
 from teeproof.cli.options import Nouns, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
-from teeproof.core import strictjson
 from teeproof.core.clock import format_time
 from teeproof.core.errors import Usage
 from teeproof.core.home import data_directory
@@ -58,7 +57,7 @@ def _list(*, as_json: bool, color: ColorChoice) -> int:
     """  # noqa: D301  click reads the \b
     screen = standard(color)
     if as_json:
-        screen.write(strictjson.dumps([_json(sample) for sample in SAMPLES.values()], pretty=True))
+        screen.json([_json(sample) for sample in SAMPLES.values()])
         return 0
     for sample in SAMPLES.values():
         _write_sample(screen, sample)
@@ -90,7 +89,7 @@ def _fetch(names: Sequence[str], *, every: bool, as_json: bool, color: ColorChoi
             folders.append(fetch_sample(sample, data_directory(os.environ), progress=progress))
     if as_json:
         rows = [_json(s) | {"path": str(f)} for s, f in zip(wanted, folders, strict=True)]
-        screen.write(strictjson.dumps(rows, pretty=True))
+        screen.json(rows)
         return 0
     for sample, folder in zip(wanted, folders, strict=True):
         screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {sample.name}", "bold"))
@@ -113,7 +112,7 @@ def _where(*, as_json: bool, color: ColorChoice) -> int:
     kept = data_directory(os.environ) / "samples"
     if as_json:
         places = {"samples": str(kept), "vectors": str(vectors) if vectors else None}
-        screen.write(strictjson.dumps(places, pretty=True))
+        screen.json(places)
         return 0
     screen.row("samples", str(kept))
     screen.row("vectors", str(vectors) if vectors else "none (TEEPROOF_VECTORS names a folder)")

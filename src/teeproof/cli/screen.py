@@ -6,12 +6,13 @@ event's payload cannot move the cursor, change colours or turn the text around.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 import textwrap
 from collections.abc import Mapping
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 __all__ = ["ColorChoice", "Screen", "plain", "short", "standard"]
 
@@ -26,7 +27,7 @@ _CODES = {
     "cyan": "36",
 }
 _ASCII = {
-    "✓": "+", "✗": "x", "–": "-", "·": "|", "…": "...", "→": "->", "—": "-", "’": "'",
+    "✓": "+", "✗": "x", "–": "-", "·": "|", "…": "...", "→": "->", "—": "-", "’": "'", "─": "-",
 }  # fmt: skip
 _WIDEST = 120
 _UNBOUNDED = 1 << 20
@@ -80,6 +81,13 @@ class Screen:
                 line = line.replace(mark, instead)
             line = line.encode(encoding, "backslashreplace").decode(encoding)
         self.stream.write(line + "\n")
+
+    def json(self, value: Any) -> None:
+        """Write a value as JSON; a character that does not print is written as its JSON escape."""
+        text = json.dumps(value, indent=2, ensure_ascii=self._ascii, allow_nan=False)
+        if not text.replace("\n", "").isprintable():
+            text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+        self.stream.write(text + "\n")
 
     def title(self, text: str) -> None:
         """Write a heading, with an empty line before it."""

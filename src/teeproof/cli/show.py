@@ -40,7 +40,7 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
     shown = [claims(piece, ppid=ppid) for piece in read_pieces(files)]
     screen = standard(color)
     if as_json:
-        screen.write(strictjson.dumps(shown[0] if len(shown) == 1 else shown, pretty=True))
+        screen.json(shown[0] if len(shown) == 1 else shown)
         return 0
     for index, found in enumerate(shown):
         if index:

@@ -217,7 +217,7 @@ def _say(
             "next": _next(out, at),
             "expected_exit_code": code,
         }
-        screen.write(strictjson.dumps(said, pretty=True))
+        screen.json(said)
         return
     screen.write(
         screen.paint("SIMULATED", "magenta", "bold") + screen.paint(f" {state.name}", "bold")
@@ -234,7 +234,7 @@ def _list(screen: Screen, *, as_json: bool) -> int:
     found = states().values()
     if as_json:
         rows = [{"name": s.name, "outcome": s.outcome, "sentence": s.sentence} for s in found]
-        screen.write(strictjson.dumps(rows, pretty=True))
+        screen.json(rows)
         return 0
     screen.write(screen.paint("SIMULATED", "magenta", "bold") + " evidence in every state")
     for outcome, (code, answer) in _ANSWERS.items():

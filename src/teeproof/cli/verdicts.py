@@ -78,12 +78,13 @@ def write_checks(screen: Screen, verdict: Verdict, *, every: bool = False) -> No
     for check in verdict.checks:
         groups.setdefault(_group(check, verdict.provenance.policy), []).append(check)
     for title, members in groups.items():
-        unset = [check for check in members if _is_unset(check)] if not every else []
         screen.title(title)
+        folded = [] if every else _folded(members)
         for check in members:
-            if check not in unset:
+            if not any(check in group for _, group in folded):
                 write_check(screen, check, simulated=verdict.level == "simulated")
-        _write_unset(screen, unset)
+        for why, group in folded:
+            _write_folded(screen, why, group)
 
 
 def write_check(screen: Screen, check: Check, *, simulated: bool = False) -> None:
@@ -154,16 +155,19 @@ def _group(check: Check, policy: str) -> str:
     return "authenticity" if check.concern != "policy" else f"policy {policy}"
 
 
-def _is_unset(check: Check) -> bool:
-    return (
-        check.state == "not_checked"
-        and check.concern == "policy"
-        and check.detail.startswith(_UNASKED)
-    )
+def _folded(members: list[Check]) -> list[tuple[str, list[Check]]]:
+    """Return the checks that were not made for one and the same reason, by that reason."""
+    reasons: dict[str, list[Check]] = {}
+    for check in members:
+        if check.state == "not_checked":
+            unset = check.concern == "policy" and check.detail.startswith(_UNASKED)
+            why = "because the policy does not ask" if unset else check.detail
+            reasons.setdefault(why, []).append(check)
+    return [(why, group) for why, group in reasons.items() if len(group) > 1]
 
 
-def _write_unset(screen: Screen, unset: list[Check]) -> None:
-    if unset:
-        names = ", ".join(check.name for check in unset)
-        text = f"not checked, because the policy does not ask: {names} (--all shows each)"
-        screen.row("", text, "dim", column=0, mark=screen.paint("–", "yellow", "bold"))
+def _write_folded(screen: Screen, why: str, group: list[Check]) -> None:
+    names = ", ".join(check.name for check in group)
+    more = " (--all shows each)" if group[0].concern == "policy" else ""
+    text = f"not checked, {why}: {names}{more}"
+    screen.row("", text, "dim", column=0, mark=screen.paint("–", "yellow", "bold"))

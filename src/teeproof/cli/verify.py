@@ -16,7 +16,6 @@ from teeproof.cli.expectations import find_policy
 from teeproof.cli.options import at_option, output_options, paths_argument, policy_option, time_of
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.cli.verdicts import headline, write_strength, write_verdict
-from teeproof.core import strictjson
 from teeproof.evidence.bundles import Bundle, gather
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import Verdict
@@ -106,7 +105,7 @@ def command(
     ]
     screen = standard(color)
     if as_json:
-        screen.write(strictjson.dumps(_json(answers), pretty=True))
+        screen.json(_json(answers))
     else:
         for index, found in enumerate(answers):
             if index:

@@ -11,7 +11,6 @@ import msgspec
 
 from teeproof.cli.options import output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
-from teeproof.core import strictjson
 from teeproof.core.errors import Usage
 from teeproof.evidence.eventlog import Event, parse, replay
 from teeproof.evidence.eventlog.difference import Difference, first_difference, register_difference
@@ -112,7 +111,7 @@ def _machine(path: Path) -> Machine:
 def _explain(screen: Screen, machine: Machine, *, as_json: bool) -> int:
     labels = None if machine.events is None else label(machine.events)
     if as_json:
-        screen.write(strictjson.dumps(_explained_json(machine, labels), pretty=True))
+        screen.json(_explained_json(machine, labels))
         return 0
     what = "what its event log says was measured" if labels else "what its registers depend on"
     screen.sides(machine.name, what, "bold")
@@ -157,7 +156,7 @@ def _write_fit(screen: Screen, machine: Machine) -> None:
 def _compare(screen: Screen, left: Machine, right: Machine, *, as_json: bool) -> int:
     found = difference(left, right)
     if as_json:
-        screen.write(strictjson.dumps(_compared_json(left, right, found), pretty=True))
+        screen.json(_compared_json(left, right, found))
         return 0
     screen.text(f"{left.name} and {right.name}", "bold")
     screen.text("NOT VERIFIED: whoever wrote the files could write anything.", "yellow")

@@ -85,7 +85,7 @@ def bundle(
     found = list(pieces)
     quotes, others = _split(found)
     if not quotes:
-        raise _no_quote(found)
+        raise _no_quote(found, ignored)
     made = _from_quote(unpack(quotes[0]), name)
     for quote in quotes[1:]:
         made = _merge(made, unpack(quote))
@@ -203,11 +203,13 @@ def _join(bundles: list[Bundle], piece: Piece) -> list[Bundle]:
     return [_add(made, piece) if i in fitting else made for i, made in enumerate(bundles)]
 
 
-def _no_quote(pieces: Sequence[Piece]) -> Usage:
-    found = ", ".join(f"{piece.name} ({piece.words})" for piece in pieces)
+def _no_quote(pieces: Sequence[Piece], ignored: Sequence[tuple[str, str]] = ()) -> Usage:
+    found = [f"{piece.name} ({piece.words})" for piece in pieces]
+    found += [f"{name} ({why})" for name, why in ignored[:6]]
+    found += [f"and {len(ignored) - 6} others"] if len(ignored) > 6 else []
     return Usage(
         "there is no quote among these files: name the file that holds it",
         code="quote_missing",
         expected="a quote, or a file that carries one",
-        got=found or "nothing that teeproof understands",
+        got=", ".join(found) or "no files",
     )

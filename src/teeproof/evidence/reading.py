@@ -115,7 +115,7 @@ def _why(error: Error) -> str:
 def _read(path: Path) -> bytes:
     try:
         if stat.S_ISDIR(path.stat().st_mode):
-            raise Usage("a directory within the directory", code="not_a_file")
+            raise Usage("a directory", code="not_a_file")
     except OSError:
         pass  # read_bounded says what is wrong
     return read_bounded(path, limit=MAX_FILE_BYTES, what="piece of evidence")
