@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from teeproof.evidence.endorsements import Collateral
-    from teeproof.evidence.open import load, verify
+    from teeproof.evidence.files.opening import load, verify
     from teeproof.evidence.policy import Policy, load_policy, parse_policy
     from teeproof.evidence.record import Evidence
     from teeproof.evidence.verdict import Check, Verdict
@@ -93,7 +93,7 @@ def _load(name: str) -> Any:  # noqa: PLR0911  one return per module
 
         return getattr(policy, name)
     if name in ("load", "verify"):
-        from teeproof.evidence import open as opening  # noqa: PLC0415
+        from teeproof.evidence.files import opening  # noqa: PLC0415
 
         return getattr(opening, name)
     if name == "parse_time":

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from teeproof.core.clock import format_time
-from teeproof.evidence.samples import SAMPLES
+from teeproof.evidence.samples.fetch import SAMPLES
 
 
 def test_every_sample_is_listed_with_its_time(teeproof):

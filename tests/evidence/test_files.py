@@ -15,11 +15,11 @@ import pytest
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, TooLarge, Unavailable, Usage
-from teeproof.evidence.bundles import gather
 from teeproof.evidence.collect.simulated import SimulatedPlatform, reference_policy, simulate
-from teeproof.evidence.files import MAX_FILE_BYTES, identify
+from teeproof.evidence.files.bundles import gather
+from teeproof.evidence.files.kinds import MAX_FILE_BYTES, identify
+from teeproof.evidence.files.reading import read_pieces
 from teeproof.evidence.policy import parse_policy
-from teeproof.evidence.reading import read_pieces
 from teeproof.evidence.verify import verify
 from tests.vectors import each
 

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable, Usage
-from teeproof.evidence import sample_formats as formats
-from teeproof.evidence import samples
 from teeproof.evidence.collect.simulated import SimulatedPlatform
 from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.samples import fetch as samples
+from teeproof.evidence.samples import formats
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PLATFORM = SimulatedPlatform(bytes(range(32)))

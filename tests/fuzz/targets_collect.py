@@ -15,9 +15,9 @@ from pathlib import Path
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed
-from teeproof.evidence import sample_formats as formats
 from teeproof.evidence.collect import dstack_answer, guest_rpc
 from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.samples import formats
 from tests.evidence.collect.test_dstack import NONCE, on_platform
 from tests.evidence.test_samples import _vendor_files
 

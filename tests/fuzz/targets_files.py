@@ -9,9 +9,9 @@ from functools import cache
 from teeproof.cli.claims import claims
 from teeproof.core import strictjson
 from teeproof.core.errors import Error
-from teeproof.evidence.bundles import bundle
-from teeproof.evidence.files import KINDS, identify
-from teeproof.evidence.unpack import unpack
+from teeproof.evidence.files.bundles import bundle
+from teeproof.evidence.files.kinds import KINDS, identify
+from teeproof.evidence.files.unpack import unpack
 from tests.evidence import scenes
 
 CARRIERS = ("tdx-quote", "sgx-quote", "quote-response", "attestation", "certificate")

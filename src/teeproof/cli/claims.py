@@ -14,8 +14,8 @@ from teeproof.cli.claims_quote import sgx_quote, tdx_quote
 from teeproof.core import strictjson
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named, sha256
-from teeproof.evidence.files import Kind, Piece
-from teeproof.evidence.unpack import unpack
+from teeproof.evidence.files.kinds import Kind, Piece
+from teeproof.evidence.files.unpack import unpack
 
 __all__ = ["claims"]
 

@@ -27,15 +27,15 @@ from teeproof.cli.verdicts import (
 from teeproof.cli.verify import Answer, verify_bundle
 from teeproof.core import strictjson
 from teeproof.core.clock import format_time, wall_clock
-from teeproof.evidence.bundles import Bundle, gather
 from teeproof.evidence.collect.simulated import (
     SimulatedPlatform,
     opt_in_policy,
     simulate,
     states,
 )
+from teeproof.evidence.files.bundles import Bundle, gather
 from teeproof.evidence.policy import Policy, parse_policy
-from teeproof.evidence.samples import SAMPLES, Sample
+from teeproof.evidence.samples.fetch import SAMPLES, Sample
 
 __all__ = ["command"]
 

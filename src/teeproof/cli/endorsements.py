@@ -102,7 +102,7 @@ def _show(*, id: str, as_json: bool, color: ColorChoice) -> int:  # noqa: A002  
     """  # noqa: D301  click reads the \b
     from teeproof.cli.claims import claims  # noqa: PLC0415  only here
     from teeproof.cli.show import write_claims  # noqa: PLC0415
-    from teeproof.evidence.files import Piece  # noqa: PLC0415
+    from teeproof.evidence.files.kinds import Piece  # noqa: PLC0415
 
     screen = standard(color)
     archive = archive_of(os.environ)

@@ -19,9 +19,9 @@ from teeproof.core.errors import Error, Usage
 from teeproof.core.home import data_directory
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.archive import Archive, Entry, describe
-from teeproof.evidence.bundles import Bundle
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
-from teeproof.evidence.fitting import Platform, platform_of
+from teeproof.evidence.files.bundles import Bundle
+from teeproof.evidence.files.fitting import Platform, platform_of
 
 __all__ = ["ARCHIVE", "Endorsing", "archive_of", "collateral_files", "endorse"]
 

@@ -17,7 +17,7 @@ from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.clock import format_time
 from teeproof.core.errors import Usage
 from teeproof.core.home import data_directory
-from teeproof.evidence.samples import (
+from teeproof.evidence.samples.fetch import (
     SAMPLES,
     Progress,
     Sample,

@@ -12,8 +12,8 @@ from teeproof.cli.claims import claims
 from teeproof.cli.options import output_options, paths_argument
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
-from teeproof.evidence.files import KINDS, Kind
-from teeproof.evidence.reading import read_pieces
+from teeproof.evidence.files.kinds import KINDS, Kind
+from teeproof.evidence.files.reading import read_pieces
 
 __all__ = ["command", "write_claims"]
 

@@ -16,7 +16,7 @@ from teeproof.cli.expectations import find_policy
 from teeproof.cli.options import at_option, output_options, paths_argument, policy_option, time_of
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.cli.verdicts import headline, write_strength, write_verdict
-from teeproof.evidence.bundles import Bundle, gather
+from teeproof.evidence.files.bundles import Bundle, gather
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import Verdict
 from teeproof.evidence.verify import verify

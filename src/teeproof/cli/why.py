@@ -15,10 +15,10 @@ from teeproof.core.errors import Usage
 from teeproof.evidence.eventlog import Event, parse, replay
 from teeproof.evidence.eventlog.difference import Difference, first_difference, register_difference
 from teeproof.evidence.eventlog.labels import REGISTERS, Label, label
-from teeproof.evidence.reading import read_pieces
+from teeproof.evidence.files.reading import read_pieces
+from teeproof.evidence.files.unpack import unpack
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tdx.layout import TdReport10
-from teeproof.evidence.unpack import unpack
 
 __all__ = ["Machine", "command", "difference"]
 

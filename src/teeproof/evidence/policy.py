@@ -65,14 +65,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         denied_advisories: advisories (``INTEL-SA-…``) that may not apply to the platform.
         tcb_evaluation_floor: the least ``tcbEvaluationDataNumber`` that collateral must carry at T.
         max_collateral_age_days: the oldest accepted issue date of TCB info, counted back from T.
-        second_path: True: a second verifier must have run and agreed.
-        debug: whether the domain must (True) or must not (False) be debuggable.
-        migration: the same for migratable domains.
-        service_td: the same for a bound service TD.
-        sept_ve_disable: True: the host may not inject memory faults (Linux guests rely on it).
-        dynamic_platform: expectation about multi-package platforms (PCK extension).
-        cached_keys: expectation about platform keys cached by Intel (PCK extension).
-        smt: expectation about simultaneous multithreading (PCK extension).
+        second_path: true if a second verifier must have run and agreed.
+        debug: false if the host may not be able to look into the domain.
+        migration: false if the domain may not be able to move to another machine.
+        service_td: false if no service TD may be bound to the domain.
+        sept_ve_disable: true if the host may not inject memory faults; Linux guests rely on it.
+        dynamic_platform: false if processors may not be added to the platform.
+        cached_keys: false if Intel may not keep a copy of the platform's root keys.
+        smt: false if two threads may not share a core.
         mrtd: any of these initial measurements.
         mrseam: any of these TDX modules.
         rtmr0: any of these values; likewise ``rtmr1``, ``rtmr2``, ``rtmr3``.

@@ -36,6 +36,8 @@ Reason = Literal["built_in", "tcb", "authenticity"]
 REFUSALS: tuple[tuple[str, str, Reason], ...] = (
     # Of the quoting enclave, not of the domain: it must stand before the debug rule below.
     ("QE report validation failed", "qe_debug", "authenticity"),
+    # This too: it looks at the quoting enclave before it has verified the quote's signature.
+    ("QE ISVSVN", "svn_level_none", "authenticity"),
     ("SEPT_VE_DISABLE is not enabled", "sept_ve_disable", "built_in"),
     ("Debug mode is enabled", "debug", "built_in"),
     ("TD profiling is enabled", "debug", "built_in"),
@@ -53,12 +55,14 @@ REFUSALS: tuple[tuple[str, str, Reason], ...] = (
 OURS_ALONE = frozenset(
     {
         "certificates_malformed",  # it does not look at the root certificate inside the quote
+        "collateral_malformed",  # it reads documents that Intel's verifier would not
         "crl_not_yet_valid",
         "pck_chain_leaf",
         "pck_chain_length",
         "pck_extension_malformed",
         "root_certificate",
         "tcb_info_pceid",
+        "tcb_status_unknown",
         "tcb_signing_purpose",
         "tdx_module_attributes",
     }

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Container
 from datetime import datetime
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from teeproof import __version__
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.evidence import eventlog, second_path, sgx
 from teeproof.evidence.appraise import application, domain, enclave, freshness, platform
@@ -25,7 +25,7 @@ from teeproof.evidence.tdx.facts import unwelcome
 from teeproof.evidence.tdx.quote import TdxQuote
 from teeproof.evidence.verdict import Check, Level, Provenance, Verdict, failed, not_checked, passed
 
-__all__ = ["verifier_name", "verify"]
+__all__ = ["verify"]
 
 SGX_VERSION = b"\x03\x00"  # the first two bytes of an SGX quote, version 3
 _default = lru_cache(maxsize=4)(load_policy)
@@ -210,7 +210,7 @@ def _verdict(
         checks=tuple(checks),
         facts=facts,
         provenance=Provenance(
-            verifier=verifier_name(),
+            verifier=f"teeproof {__version__}",
             second_path=second,
             policy=policy.name,
             policy_digest=policy.digest,
@@ -235,12 +235,3 @@ def _not_appraised() -> Check:
 def _asked(checks: list[Check]) -> str | None:
     ran = any(c.name.startswith("second-path") and c.state != "not_checked" for c in checks)
     return second_path.NAME if ran else None
-
-
-@lru_cache(maxsize=1)
-def verifier_name() -> str:
-    """Return the name and version of this program, as verdicts record it."""
-    try:
-        return f"teeproof {version('teeproof')}"
-    except PackageNotFoundError:
-        return "teeproof (not installed)"

@@ -84,7 +84,7 @@ def _qe_measurement(report: bytes, identity: QeIdentity) -> tuple[str, SvnLevel]
     ):
         if expected != got:
             raise NotAuthentic(
-                f"the quoting enclave is not Intel's: its {what} differs",
+                f"the quoting enclave is not the vendor's: its {what} differs",
                 code=code,
                 expected=expected,
                 got=got,
@@ -92,4 +92,4 @@ def _qe_measurement(report: bytes, identity: QeIdentity) -> tuple[str, SvnLevel]
     if report[_ATTRIBUTES.start] & 0x02:
         raise NotAuthentic("the quoting enclave runs in debug mode", code="qe_debug")
     level = tcb.match_qe_level(int.from_bytes(report[_SVN], "little"), identity)
-    return f"Intel's quoting enclave, {level.tcb_status}", level
+    return f"the vendor's quoting enclave, {level.tcb_status}", level

@@ -111,7 +111,7 @@ def _match_levels(svn: bytes, info: TcbInfo, pck: PckExtension) -> tuple[TcbLeve
             return sgx_level, level
     lowest = info.tcb_levels[-1]
     raise NotAuthentic(
-        "the platform is below every TCB level that Intel lists, so Intel does not vouch for it: "
+        "the platform is below every TCB level that the vendor lists, so nobody vouches for it: "
         "its owner must update firmware and microcode",
         code="tcb_level_none",
         expected=f"at least {bytes(lowest.sgx).hex()}, PCE {lowest.tcb.pcesvn}, "
@@ -136,7 +136,7 @@ def check_module(body: TdReport10, info: TcbInfo) -> str:
         raise NotAuthentic("TCB info says nothing about TDX modules", code="tdx_module_unknown")
     if body.mrsignerseam.hex() != module.mrsigner.lower():
         raise NotAuthentic(
-            "the TDX module is not signed by Intel",
+            "the TDX module is not signed by the vendor",
             code="tdx_module_signer",
             expected=module.mrsigner.lower(),
             got=body.mrsignerseam.hex(),
@@ -160,7 +160,7 @@ def _identity(version: int, info: TcbInfo) -> ModuleIdentity | None:
         if identity.id.upper() == wanted:
             return identity
     raise NotAuthentic(
-        "Intel lists no TDX module of this version",
+        "the vendor lists no TDX module of this version",
         code="tdx_module_unknown",
         expected=", ".join(identity.id for identity in info.tdx_module_identities)
         or "no version above 0",
@@ -176,7 +176,7 @@ def _match_module_level(svn: bytes, info: TcbInfo) -> SvnLevel | None:
         if svn[0] >= level.tcb.isvsvn:
             return level
     raise NotAuthentic(
-        f"the TDX module is older than every level that Intel lists for {identity.id}",
+        f"the TDX module is older than every level that the vendor lists for {identity.id}",
         code="tdx_module_level_none",
         expected=f"at least SVN {min((x.tcb.isvsvn for x in identity.tcb_levels), default=0)}",
         got=f"SVN {svn[0]}",
@@ -193,7 +193,7 @@ def match_qe_level(isv_svn: int, identity: QeIdentity) -> SvnLevel:
         if isv_svn >= level.tcb.isvsvn:
             return level
     raise NotAuthentic(
-        "the quoting enclave is older than every level that Intel lists",
+        "the quoting enclave is older than every level that the vendor lists",
         code="qe_level_none",
         expected=f"at least SVN {min((x.tcb.isvsvn for x in identity.tcb_levels), default=0)}",
         got=f"SVN {isv_svn}",

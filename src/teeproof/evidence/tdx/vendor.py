@@ -49,11 +49,11 @@ def _check_crls(
     ):
         if crl.revokes(certificate):
             raise NotAuthentic(
-                f"Intel revoked the certificate of {certificate.subject}: trust nothing it signed",
+                f"the certificate of {certificate.subject} is revoked: trust nothing it signed",
                 code=code,
                 got=f"serial {certificate.serial:x}",
             )
-    return "neither the PCK certificate nor its CA is on Intel's revocation lists", True
+    return "neither the PCK certificate nor its CA is revoked", True
 
 
 def documents(out: Endorsed, collateral: Collateral) -> None:
@@ -81,7 +81,7 @@ def _tcb_info(out: Endorsed, collateral: Collateral, root: Certificate) -> tuple
     )
     info = parse_tcb_info(collateral.tcb_info)
     out.collateral_windows.append(Window("TCB info", "tcb_info", *info.window))
-    return f"signed by Intel, evaluation number {info.tcb_evaluation_data_number}", info
+    return f"signed by {signer.subject}, evaluation number {info.tcb_evaluation_data_number}", info
 
 
 def _qe_identity(
@@ -93,8 +93,9 @@ def _qe_identity(
         signer, collateral.qe_identity, signature, what="QE identity", code="qe_identity_signature"
     )
     identity = parse_qe_identity(collateral.qe_identity)
+    number = identity.tcb_evaluation_data_number
     out.collateral_windows.append(Window("QE identity", "qe_identity", *identity.window))
-    return f"signed by Intel, evaluation number {identity.tcb_evaluation_data_number}", identity
+    return f"signed by {signer.subject}, evaluation number {number}", identity
 
 
 def _signer(
@@ -122,7 +123,7 @@ def _signer(
         )
     if parse_crl(collateral.root_ca_crl, what="root CA revocation list").revokes(signer):
         raise NotAuthentic(
-            f"Intel revoked the certificate that signed the {what}", code="tcb_signing_revoked"
+            f"the certificate that signed the {what} is revoked", code="tcb_signing_revoked"
         )
     out.certificate_windows.append(certificate_window(signer))
     out.signers[pem] = signer

@@ -153,13 +153,14 @@ def _dates(name: str, windows: list[Window], now: int) -> Check:
         return failed(
             name,
             f"{ends.code}_expired",
-            f"the {ends.what} expired on {_day(ends.ends)}, {_days(now - ends.ends)} before the "
-            "time in question: give newer endorsements, or verify as of a time before that (--at)",
+            f"the {ends.what} expired on {_day(ends.ends + 1)}, {_days(now - ends.ends)} before "
+            "the time in question: give newer endorsements, or verify as of a time before that "
+            "(--at)",
             expected=f"not before {format_time(now)}",
             got=format_time(ends.ends),
         )
     return passed(
-        name, f"all {len(windows)} valid from {_day(begins.begins)} until {_day(ends.ends)}"
+        name, f"all {len(windows)} valid from {_day(begins.begins)} until {_day(ends.ends + 1)}"
     )
 
 
@@ -240,14 +241,14 @@ def _level(judged: tcb.Tcb) -> Check:
         return failed(
             "tcb-level",
             "tcb_revoked",
-            "Intel revoked this platform's TCB: its keys may be in other hands, so its signature "
-            "proves nothing",
+            "the vendor revoked this platform's TCB: its keys may be in other hands, so its "
+            "signature proves nothing",
             expected="any other status",
             got=judged.status,
         )
     return passed(
         "tcb-level",
-        f"a level that Intel lists, of {judged.date:%Y-%m-%d}: {judged.status}",
+        f"a level that the vendor lists, of {judged.date:%Y-%m-%d}: {judged.status}",
         got=judged.status,
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from teeproof.core import strictjson
 from teeproof.core.errors import Error
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
-from teeproof.evidence.files import Piece
+from teeproof.evidence.files.kinds import Piece
 from teeproof.evidence.record import Evidence
 
 __all__ = ["Platform", "fits", "platform_of"]

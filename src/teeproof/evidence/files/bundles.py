@@ -17,11 +17,11 @@ import msgspec
 
 from teeproof.core.errors import Usage
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.files import Kind, Piece
-from teeproof.evidence.fitting import fits
-from teeproof.evidence.reading import read_files, read_folder
+from teeproof.evidence.files.fitting import fits
+from teeproof.evidence.files.kinds import Kind, Piece
+from teeproof.evidence.files.reading import read_files, read_folder
+from teeproof.evidence.files.unpack import Unpacked, unpack
 from teeproof.evidence.record import Evidence
-from teeproof.evidence.unpack import Unpacked, unpack
 
 __all__ = ["Bundle", "bundle", "gather"]
 

@@ -14,7 +14,7 @@ import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed
-from teeproof.evidence.files import MAX_FILE_BYTES, Piece
+from teeproof.evidence.files.kinds import MAX_FILE_BYTES, Piece
 
 __all__ = ["Unpacked", "unpack"]
 

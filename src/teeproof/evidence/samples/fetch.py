@@ -4,7 +4,7 @@ No evidence is part of this project. A sample is fetched by commit from a public
 nothing of it is interpreted or written before every file has its pinned SHA-256; then it appears in
 the data directory whole or not at all.
 
-Trusts: the digests in ``sample_table``.  Does not trust: publisher, network.
+Trusts: the digests in ``table``.  Does not trust: publisher, network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, NotAuthentic, TooLarge, Unavailable, Usage
 from teeproof.core.home import data_directory
 from teeproof.core.reading import read_bounded
-from teeproof.evidence.sample_table import SAMPLES, Sample, Source
+from teeproof.evidence.samples.table import SAMPLES, Sample, Source
 
 if TYPE_CHECKING:
     import httpx

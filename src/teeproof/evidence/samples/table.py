@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from teeproof.evidence import sample_formats as formats
+from teeproof.evidence.samples import formats
 
 __all__ = ["SAMPLES", "Sample", "Source"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Usage
-from teeproof.evidence.bundles import gather
 from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.files.bundles import gather
 from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verdict import Verdict

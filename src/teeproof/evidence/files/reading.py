@@ -14,7 +14,7 @@ from pathlib import Path
 
 from teeproof.core.errors import Error, Malformed, TooLarge, Unavailable, Usage
 from teeproof.core.reading import read_bounded
-from teeproof.evidence.files import MAX_FILE_BYTES, Piece, identify
+from teeproof.evidence.files.kinds import MAX_FILE_BYTES, Piece, identify
 
 __all__ = ["MAX_FILES", "read_files", "read_folder", "read_pieces"]
 

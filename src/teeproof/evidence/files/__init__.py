@@ -1,0 +1,11 @@
+"""From paths to evidence: what each file is, what it carries, and which pieces belong together.
+
+    kinds     bytes -> what they are
+    unpack    one file -> the quote, log and documents that it carries
+    fitting   does this piece belong to that quote?
+    reading   paths -> pieces, bounded
+    bundles   paths -> one bundle for each machine
+    opening   a path -> verdict, the short way
+
+Trusts: nothing; the verifier checks what is sorted here.  Does not trust: names, order, copies.
+"""
