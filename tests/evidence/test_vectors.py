@@ -216,12 +216,8 @@ def test_real_evidence_gets_the_same_verdict_from_our_path_alone(record: Record)
 
 @pytest.mark.parametrize("record", each("dcap"))
 def test_real_evidence_of_another_day_is_refused_today_with_the_date_of_its_end(
-    record: Record, request: pytest.FixtureRequest
+    record: Record,
 ) -> None:
-    if _usual(record) == "sgx":
-        request.applymarker(
-            pytest.mark.xfail(strict=True, reason="SGX: only dcap-qvl's seconds since 1970")
-        )
     verdict = verify(_evidence(record), policy=load_policy("genuine"), now=LATER)
     assert verdict.exit_code == 2
     assert verdict.facts == {}

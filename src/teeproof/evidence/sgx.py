@@ -17,12 +17,14 @@ from typing import Any
 import msgspec
 
 from teeproof.core.digests import framed_sha256, named
-from teeproof.core.errors import TooLarge
+from teeproof.core.errors import Error, TooLarge
 from teeproof.evidence import second_path, x509
+from teeproof.evidence.crl import parse_crl
+from teeproof.evidence.dates import Window, check_dates
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.policy import INTEL_ROOT
 from teeproof.evidence.second_path import Opinion
-from teeproof.evidence.tdx.documents import TcbInfo, parse_tcb_info
+from teeproof.evidence.tdx.documents import TcbInfo, parse_qe_identity, parse_tcb_info
 from teeproof.evidence.tdx.layout import HEADER_BYTES, TEE_SGX, Header, malformed
 from teeproof.evidence.tdx.quote import MAX_QUOTE_BYTES
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
@@ -156,7 +158,11 @@ def verify(
     if any(quote.trailing):
         detail = f"{len(quote.trailing)} bytes follow the signature; nobody signed them"
         checks.append(not_checked("quote-tail", detail))
-    leaf = x509.parse_chain(quote.pck_chain, what="PCK certificate chain")[0]
+    try:
+        leaf = x509.parse_chain(quote.pck_chain, what="PCK certificate chain")[0]
+    except Error as error:
+        checks.append(failed("pck-certificates", error.code, error.detail, got=error.got))
+        return tuple(checks), None, None
     evidence_id = named(
         framed_sha256("teeproof.evidence.sgx.v1", quote.signed, quote.attestation_key, leaf.tbs)
     )
@@ -175,6 +181,7 @@ def verify(
             )
         )
         return tuple(checks), None, evidence_id
+    checks.append(_dates(collateral, now))
     opinion = second_path.ask(
         quote.raw, collateral=collateral, root_fingerprint=INTEL_ROOT, root_der=b"", now=now
     )
@@ -191,6 +198,26 @@ def verify(
         tcb_info=parse_tcb_info(collateral.tcb_info),
     )
     return tuple(checks), facts, evidence_id
+
+
+def _dates(collateral: Collateral, now: int) -> Check:
+    """Name the date on which a part expired; dcap-qvl's refusal says only that one has."""
+    try:
+        return check_dates("collateral-dates", _windows(collateral), now)
+    except Error as error:
+        return failed("collateral-dates", error.code, error.detail, got=error.got)
+
+
+def _windows(collateral: Collateral) -> list[Window]:
+    windows = [
+        Window("TCB info", "tcb_info", *parse_tcb_info(collateral.tcb_info).window),
+        Window("QE identity", "qe_identity", *parse_qe_identity(collateral.qe_identity).window),
+    ]
+    for what, der in (("root CA", collateral.root_ca_crl), ("PCK", collateral.pck_crl)):
+        name = f"{what} revocation list"
+        crl = parse_crl(der, what=name)
+        windows.append(Window(name, "crl", crl.this_update, crl.next_update - 1))
+    return windows
 
 
 def _checks(opinion: Opinion) -> list[Check]:

@@ -9,28 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from teeproof.core.errors import Error
+from teeproof.evidence.dates import Window
 from teeproof.evidence.tdx import tcb
 from teeproof.evidence.tdx.documents import QeIdentity, SvnLevel, TcbInfo
 from teeproof.evidence.tdx.pck import PckExtension
 from teeproof.evidence.verdict import Check, Level, failed, not_checked, passed
 from teeproof.evidence.x509 import Certificate
 
-__all__ = ["Endorsed", "Window", "certificate_window"]
+__all__ = ["Endorsed", "certificate_window"]
 
 _T = TypeVar("_T")
-
-
-class Window(msgspec.Struct, frozen=True):
-    """From when until when something is valid, in seconds since 1970, both inclusive."""
-
-    what: str
-    code: str
-    begins: int
-    ends: int
 
 
 @dataclass(slots=True)

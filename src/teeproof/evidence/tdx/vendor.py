@@ -8,6 +8,7 @@ from __future__ import annotations
 from teeproof.core.errors import NotAuthentic
 from teeproof.evidence import x509
 from teeproof.evidence.crl import parse_crl, require_crl
+from teeproof.evidence.dates import Window
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.tdx.documents import (
     QeIdentity,
@@ -15,7 +16,7 @@ from teeproof.evidence.tdx.documents import (
     parse_qe_identity,
     parse_tcb_info,
 )
-from teeproof.evidence.tdx.endorsed import Endorsed, Window, certificate_window
+from teeproof.evidence.tdx.endorsed import Endorsed, certificate_window
 from teeproof.evidence.tdx.pck import PckExtension
 from teeproof.evidence.x509 import Certificate
 

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from teeproof.core.clock import format_time
 from teeproof.core.errors import Error
 from teeproof.evidence import crl, x509
+from teeproof.evidence.dates import check_dates
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.tdx import chain, documents, pck, tcb
-from teeproof.evidence.tdx.endorsed import Endorsed, Window
+from teeproof.evidence.tdx.endorsed import Endorsed
 from teeproof.evidence.tdx.facts import TdAttributes, TdxFacts, evidence_identity
 from teeproof.evidence.tdx.layout import ECDSA_P256, INTEL_QE_VENDOR
 from teeproof.evidence.tdx.quote import TdxQuote
@@ -70,7 +70,7 @@ def verify(
     checks = (
         *_form(quote),
         *endorsed.checks,
-        _dates("certificate-dates", endorsed.certificate_windows, now),
+        check_dates("certificate-dates", endorsed.certificate_windows, now),
         _collateral_dates(collateral, endorsed, now),
         _quote_signature(quote, endorsed),
         *levels,
@@ -133,37 +133,6 @@ def _form(quote: TdxQuote) -> list[Check]:
     return checks
 
 
-def _dates(name: str, windows: list[Window], now: int) -> Check:
-    if not windows:
-        return not_checked(
-            name, "there is no verified certificate or document whose dates could count"
-        )
-    begins = max(windows, key=lambda window: window.begins)
-    ends = min(windows, key=lambda window: window.ends)
-    if now < begins.begins:
-        return failed(
-            name,
-            f"{begins.code}_not_yet_valid",
-            f"the {begins.what} is valid only from {_day(begins.begins)} on, after the time in "
-            "question: use what was in force then",
-            expected=f"not after {format_time(now)}",
-            got=format_time(begins.begins),
-        )
-    if now > ends.ends:
-        return failed(
-            name,
-            f"{ends.code}_expired",
-            f"the {ends.what} expired on {_day(ends.ends + 1)}, {_days(now - ends.ends)} before "
-            "the time in question: give newer endorsements, or verify as of a time before that "
-            "(--at)",
-            expected=f"not before {format_time(now)}",
-            got=format_time(ends.ends),
-        )
-    return passed(
-        name, f"all {len(windows)} valid from {_day(begins.begins)} until {_day(ends.ends + 1)}"
-    )
-
-
 def _collateral_dates(collateral: Collateral | None, endorsed: Endorsed, now: int) -> Check:
     if collateral is None:
         return failed(
@@ -174,16 +143,7 @@ def _collateral_dates(collateral: Collateral | None, endorsed: Endorsed, now: in
             "(--endorsements FILE)",
             "availability",
         )
-    return _dates("collateral-dates", endorsed.collateral_windows, now)
-
-
-def _day(seconds: int) -> str:
-    return format_time(seconds)[:10]
-
-
-def _days(seconds: int) -> str:
-    days = seconds // 86400
-    return f"{days} days" if days > 1 else "one day" if days == 1 else "hours"
+    return check_dates("collateral-dates", endorsed.collateral_windows, now)
 
 
 def _quote_signature(quote: TdxQuote, endorsed: Endorsed) -> Check:

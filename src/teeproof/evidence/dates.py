@@ -1,0 +1,68 @@
+"""Whether everything that a verdict rests on was in force at T, and if not, since or until when.
+
+Trusts: nothing; it compares.  Does not trust: the clock of anyone; T comes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from teeproof.core.clock import format_time
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+
+__all__ = ["Window", "check_dates"]
+
+
+class Window(msgspec.Struct, frozen=True):
+    """From when until when something is valid, in seconds since 1970, both inclusive."""
+
+    what: str
+    code: str
+    begins: int
+    ends: int
+
+
+def check_dates(name: str, windows: Sequence[Window], now: int) -> Check:
+    """Return the check that all windows contain ``now`` (seconds since 1970).
+
+    If several do not, it names the one that began last or ended first.
+    """
+    if not windows:
+        return not_checked(
+            name, "there is no verified certificate or document whose dates could count"
+        )
+    begins = max(windows, key=lambda window: window.begins)
+    ends = min(windows, key=lambda window: window.ends)
+    if now < begins.begins:
+        return failed(
+            name,
+            f"{begins.code}_not_yet_valid",
+            f"the {begins.what} is valid only from {_day(begins.begins)} on, after the time in "
+            "question: use what was in force then",
+            expected=f"not after {format_time(now)}",
+            got=format_time(begins.begins),
+        )
+    if now > ends.ends:
+        return failed(
+            name,
+            f"{ends.code}_expired",
+            f"the {ends.what} expired on {_day(ends.ends + 1)}, {_days(now - ends.ends)} before "
+            "the time in question: give newer endorsements, or verify as of a time before that "
+            "(--at)",
+            expected=f"not before {format_time(now)}",
+            got=format_time(ends.ends),
+        )
+    return passed(
+        name, f"all {len(windows)} valid from {_day(begins.begins)} until {_day(ends.ends + 1)}"
+    )
+
+
+def _day(seconds: int) -> str:
+    return format_time(seconds)[:10]
+
+
+def _days(seconds: int) -> str:
+    days = seconds // 86400
+    return f"{days} days" if days > 1 else "one day" if days == 1 else "hours"
