@@ -18,7 +18,7 @@ help:  ## list the targets
 demo: .venv/with-base  ## the whole story in the terminal
 	@$(DEMO)
 
-test: check  ## format, lint, types, layers and every test
+test: check .venv/with-fuzz  ## format, lint, types, layers and every test
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 check: .venv/with-dev  ## format, lint, types and layers
