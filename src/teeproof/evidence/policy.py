@@ -19,6 +19,7 @@ import msgspec
 from teeproof.core import strictjson
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import TooLarge, Usage
+from teeproof.evidence.policy_forms import check_forms, check_together, wrong
 
 __all__ = ["BUILT_IN", "INTEL_ROOT", "Floor", "Policy", "TcbStatus", "load_policy", "parse_policy"]
 
@@ -50,9 +51,10 @@ class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Expectations about one piece of evidence; a field that is None (or empty) is not checked.
+    """Expectations about one piece of evidence; a field that is None is not checked.
 
-    Digests and measurements are lower-case hex. A tuple means "any of these".
+    Digests and measurements are lower-case hex. A tuple means "any of these"; an empty one allows
+    nothing, or denies nothing.
 
     Attributes:
         name: what the verdict calls this policy.
@@ -189,7 +191,7 @@ def parse_policy(text: str | bytes) -> Policy:
     try:
         value = tomllib.loads(text if isinstance(text, str) else text.decode())
     except (ValueError, RecursionError) as error:
-        raise _wrong(f"not a TOML document: {error}") from None
+        raise wrong(f"not a TOML document: {error}") from None
     return _checked(value)
 
 
@@ -221,62 +223,10 @@ def _checked(value: dict[str, Any]) -> Policy:
     try:
         policy = msgspec.convert(value, Policy, strict=True)
     except msgspec.ValidationError as error:
-        raise _wrong(str(error)) from None
-    _check_forms(policy)
-    _check_together(policy)
+        raise wrong(str(error)) from None
+    check_forms(policy)
+    check_together(policy)
     return policy
-
-
-_HEX_BYTES = {
-    "mrtd": 48, "mrseam": 48, "rtmr0": 48, "rtmr1": 48, "rtmr2": 48, "rtmr3": 48, "mrconfigid": 48,
-    "mrowner": 48, "mrownerconfig": 48, "compose_hash": 32, "app_id": 20, "instance_id": 20,
-    "os_image_hash": 32, "mr_system": 32, "mr_aggregated": 32,
-}  # fmt: skip
-_NAMED = ("roots", "simulated_roots", "allowed_platforms", "blocked_platforms")
-
-
-def _check_forms(policy: Policy) -> None:
-    for field, size in _HEX_BYTES.items():
-        for text in getattr(policy, field) or ():
-            _check_hex(field, text, size)
-    for field in _NAMED:
-        for text in getattr(policy, field) or ():
-            _check_hex(field, text.removeprefix("sha256:"), 32)
-            if not text.startswith("sha256:"):
-                raise _wrong(f"{field} must be written sha256:<hex>, got {text[:100]!r}")
-    if policy.report_data is not None:
-        _check_hex("report_data", policy.report_data, 64)
-    if policy.keyset_digest is not None:
-        _check_hex("keyset_digest", policy.keyset_digest.removeprefix("sha256:"), 32)
-    for field in ("max_collateral_age_days", "max_age_seconds"):
-        if (getattr(policy, field) or 0) < 0:
-            raise _wrong(f"{field} must not be negative")
-    if any(days < 0 for _, days in policy.tcb_grace_days or ()):
-        raise _wrong("tcb_grace_days must not be negative")
-
-
-def _check_hex(field: str, text: str, size: int) -> None:
-    if len(text) != 2 * size or text.strip("0123456789abcdef"):
-        raise _wrong(
-            f"{field} must be {2 * size} lower-case hex digits ({size} bytes), got {text[:140]!r}"
-        )
-
-
-def _check_together(policy: Policy) -> None:
-    if policy.report_data is not None and policy.nonce is not None:
-        raise _wrong("report_data and nonce say the same thing twice: set one")
-    if (policy.nonce is None) != (policy.keyset_digest is None):
-        raise _wrong("nonce and keyset_digest belong together: report_data binds both")
-    if policy.max_age_seconds is not None and policy.nonce_issued_at is None:
-        raise _wrong("max_age_seconds needs nonce_issued_at: a quote carries no time of its own")
-    if policy.nonce_issued_at is not None and policy.nonce is None and policy.report_data is None:
-        raise _wrong("nonce_issued_at needs nonce or report_data: nothing else shows the age")
-    if policy.nonce_issued_at is not None and policy.nonce_issued_at.tzinfo is None:
-        raise _wrong("nonce_issued_at needs a time zone, such as 2026-02-25T12:00:00Z")
-
-
-def _wrong(why: str) -> Usage:
-    return Usage(f"the policy cannot be used: {why}", code="policy_malformed", got=why)
 
 
 BUILT_IN = ("standard", "strict", "dstack", "azure", "sgx", "genuine")

@@ -152,6 +152,7 @@ def _required_path(policy: Policy, checks: list[Check]) -> Check:
         "the policy asks for a second verifier, and none ran",
         "policy",
         expected=second_path.NAME,
+        got="no second verifier",
     )
 
 

@@ -17,11 +17,12 @@ __all__ = ["checks"]
 
 # Expectations that an SGX quote, verified by dcap-qvl alone, cannot meet or break.
 _TDX_ONLY = (
-    "migration", "service_td", "sept_ve_disable", "dynamic_platform", "cached_keys", "smt", "mrtd",
-    "mrseam", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrowner", "mrownerconfig",
-    "event_log", "compose_hash", "compose_images_pinned", "app_id", "instance_id", "os_image_hash",
-    "key_provider", "key_provider_id", "mr_system", "mr_aggregated", "allowed_platforms",
-    "blocked_platforms", "tcb_grace_days", "max_collateral_age_days", "tcb_evaluation_floor",
+    "second_path", "migration", "service_td", "sept_ve_disable", "dynamic_platform", "cached_keys",
+    "smt", "mrtd", "mrseam", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrowner",
+    "mrownerconfig", "event_log", "compose_hash", "compose_images_pinned", "app_id", "instance_id",
+    "os_image_hash", "key_provider", "key_provider_id", "mr_system", "mr_aggregated",
+    "allowed_platforms", "blocked_platforms", "tcb_grace_days", "max_collateral_age_days",
+    "tcb_evaluation_floor",
 )  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def _advisories(facts: SgxFacts, policy: Policy) -> Check:
             expected=f"none of {', '.join(policy.denied_advisories or ())}",
             got=", ".join(denied),
         )
-    if policy.denied_advisories is None:
+    if not policy.denied_advisories:
         return not_checked("advisories", "the policy denies none", "policy", got=got)
     return passed("advisories", "no advisory that the policy denies is open", "policy", got=got)
 

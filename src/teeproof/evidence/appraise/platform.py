@@ -126,7 +126,7 @@ def _dated(tcb: Tcb) -> datetime:
 
 def _advisories(tcb: Tcb | None, policy: Policy) -> Check:
     got = None if tcb is None else ", ".join(tcb.advisories) or "none"
-    if policy.denied_advisories is None or tcb is None:
+    if not policy.denied_advisories or tcb is None:
         return not_checked("advisories", "the policy denies none", "policy", got=got)
     denied = sorted({*tcb.advisories} & {*policy.denied_advisories})
     if denied:
@@ -144,7 +144,7 @@ def _advisories(tcb: Tcb | None, policy: Policy) -> Check:
 def _evaluation_number(facts: TdxFacts, policy: Policy, now: int) -> Check:
     number = facts.evaluation_number
     got = None if number is None else str(number)
-    if policy.tcb_evaluation_floor is None or number is None:
+    if not policy.tcb_evaluation_floor or number is None:
         return not_checked("evaluation-number", "the policy sets no floor", "policy", got=got)
     today = datetime.fromtimestamp(now, UTC).date()
     floor = max((f.number for f in policy.tcb_evaluation_floor if f.since <= today), default=None)
@@ -181,10 +181,11 @@ def _collateral_age(facts: TdxFacts, policy: Policy, now: int) -> Check:
         return failed(
             "collateral-age",
             "collateral_too_old",
-            f"the collateral is {days} days old, the policy allows {limit}: fetch the current one",
+            f"the collateral is more than {days} days old, the policy allows {limit}: fetch the "
+            "current one",
             "policy",
             expected=f"at most {limit} days",
-            got=f"{days} days",
+            got=f"more than {days} days",
         )
     return passed(
         "collateral-age", f"{days} days, the policy allows {limit}", "policy", got=f"{days} days"
@@ -195,7 +196,7 @@ def _listed(facts: TdxFacts, policy: Policy) -> Check:
     """Check the lists of platforms. A stolen or opened machine is known by its id alone."""
     allowed, blocked = policy.allowed_platforms, policy.blocked_platforms
     platform = facts.pck.platform_id if facts.pck else None
-    if allowed is None and blocked is None:
+    if allowed is None and not blocked:
         return not_checked(
             "platform-lists", "the policy lists no platforms", "policy", got=platform
         )

@@ -88,7 +88,8 @@ def _parse_chain(pem: bytes) -> tuple[str, tuple[Certificate, ...]]:
 
 
 def _root(root: Certificate, roots: frozenset[str]) -> tuple[str, Level]:
-    if root.fingerprint in roots:
+    # Whoever pins a simulator's root as a vendor's is mistaken: it is never hardware.
+    if root.fingerprint in roots and not root.simulated:
         return f"{root.subject}, by its pinned key {root.fingerprint[:23]}…", "hardware"
     if root.simulated:
         return f"{root.subject}: a simulator's root, marked as such", "simulated"

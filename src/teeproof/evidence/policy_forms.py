@@ -1,0 +1,95 @@
+"""What the values of a policy must look like, by themselves and together.
+
+Types are checked before, by ``msgspec``. What is checked here would otherwise be an expectation
+that can never be met, or one that silently demands nothing.
+
+Trusts: nothing.  Does not trust: whoever typed the policy to make no mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from teeproof.core.errors import Usage
+
+if TYPE_CHECKING:
+    from teeproof.evidence.policy import Policy
+
+__all__ = ["MAX_DAYS", "check_forms", "check_together", "wrong"]
+
+MAX_DAYS = 36_525  # a hundred years
+
+_HEX_BYTES = {
+    "mrtd": 48, "mrseam": 48, "rtmr0": 48, "rtmr1": 48, "rtmr2": 48, "rtmr3": 48, "mrconfigid": 48,
+    "mrowner": 48, "mrownerconfig": 48, "compose_hash": 32, "app_id": 20, "instance_id": 20,
+    "os_image_hash": 32, "mr_system": 32, "mr_aggregated": 32,
+}  # fmt: skip
+_ADVISORY = re.compile(r"INTEL-[A-Z]{2,4}-[0-9]{5}", re.ASCII)
+_NAMED = ("roots", "simulated_roots", "allowed_platforms", "blocked_platforms")
+
+
+def check_forms(policy: Policy) -> None:
+    """Check each value by itself; Usage names the field."""
+    for field, size in _HEX_BYTES.items():
+        for text in getattr(policy, field) or ():
+            _check_hex(field, text, size)
+    for field in _NAMED:
+        for text in getattr(policy, field) or ():
+            _check_named(field, text)
+    if policy.report_data is not None:
+        _check_hex("report_data", policy.report_data, 64)
+    if policy.keyset_digest is not None:
+        _check_named("keyset_digest", policy.keyset_digest)
+    if policy.nonce == "":
+        raise wrong("nonce must not be empty: everyone could have known it")
+    for text in policy.denied_advisories or ():
+        if not _ADVISORY.fullmatch(text):
+            raise wrong(f"denied_advisories are written INTEL-SA-00615, got {text[:100]!r}")
+    _check_numbers(policy)
+
+
+def _check_numbers(policy: Policy) -> None:
+    numbers = [
+        ("max_collateral_age_days", policy.max_collateral_age_days, MAX_DAYS),
+        ("max_age_seconds", policy.max_age_seconds, MAX_DAYS * 86400),
+        *(("tcb_grace_days", days, MAX_DAYS) for _, days in policy.tcb_grace_days or ()),
+        *(("tcb_evaluation_floor", x.number, 1 << 32) for x in policy.tcb_evaluation_floor or ()),
+    ]
+    for field, number, most in numbers:
+        if number is not None and not 0 <= number <= most:
+            raise wrong(f"{field} must be a number from 0 to {most}, got {number}")
+
+
+def _check_named(field: str, text: str) -> None:
+    if not text.startswith("sha256:"):
+        raise wrong(f"{field} must be written sha256:<hex>, got {text[:100]!r}")
+    _check_hex(field, text.removeprefix("sha256:"), 32)
+
+
+def _check_hex(field: str, text: str, size: int) -> None:
+    if len(text) != 2 * size or text.strip("0123456789abcdef"):
+        raise wrong(
+            f"{field} must be {2 * size} lower-case hex digits ({size} bytes), got {text[:140]!r}"
+        )
+
+
+def check_together(policy: Policy) -> None:
+    """Check which fields go together; Usage names both."""
+    if policy.tcb_grace_days is not None and policy.tcb_statuses is None:
+        raise wrong("tcb_grace_days needs tcb_statuses: without them every status is let through")
+    if policy.report_data is not None and policy.nonce is not None:
+        raise wrong("report_data and nonce say the same thing twice: set one")
+    if (policy.nonce is None) != (policy.keyset_digest is None):
+        raise wrong("nonce and keyset_digest belong together: report_data binds both")
+    if policy.max_age_seconds is not None and policy.nonce_issued_at is None:
+        raise wrong("max_age_seconds needs nonce_issued_at: a quote carries no time of its own")
+    if policy.nonce_issued_at is not None and policy.nonce is None and policy.report_data is None:
+        raise wrong("nonce_issued_at needs nonce or report_data: nothing else shows the age")
+    if policy.nonce_issued_at is not None and policy.nonce_issued_at.tzinfo is None:
+        raise wrong("nonce_issued_at needs a time zone, such as 2026-02-25T12:00:00Z")
+
+
+def wrong(why: str) -> Usage:
+    """Return the error for a policy that cannot be used."""
+    return Usage(f"the policy cannot be used: {why}", code="policy_malformed", got=why)
