@@ -44,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         ca: ``platform`` or ``processor``: which of Intel's CAs issued the PCK revocation list.
         evaluation_number: Intel's ``tcbEvaluationDataNumber``.
         begins: from when on all parts are in force, seconds since 1970.
-        ends: until when they are, seconds since 1970.
+        ends: the last second in which they are, seconds since 1970.
         blobs: field name -> ``sha256:…``.
     """
 
@@ -77,7 +77,7 @@ def describe(collateral: Collateral) -> Entry:
         ca=ca_of(crls[1].issuer_name),
         evaluation_number=min(info.tcb_evaluation_data_number, identity.tcb_evaluation_data_number),
         begins=max(info.window[0], identity.window[0], *(crl.this_update for crl in crls)),
-        ends=min(info.window[1], identity.window[1], *(crl.next_update for crl in crls)),
+        ends=min(info.window[1], identity.window[1], *(crl.next_update - 1 for crl in crls)),
         blobs={name: named(sha256(getattr(collateral, name))) for name in FIELDS},
     )
 
@@ -109,8 +109,13 @@ class Archive:
         return entry
 
     def entries(self) -> Iterator[Entry]:
-        """Yield what is stored, newest last; a file that is no entry is refused, not skipped."""
-        found = [self._entry(path) for path in sorted((self.directory / "sets").glob("*.json"))]
+        """Yield what is stored, newest last; a file that is no entry is refused, not skipped.
+
+        Raises:
+            Malformed: a file is no entry.
+            Unavailable: the directory cannot be read; one that does not exist is empty.
+        """
+        found = [self._entry(path) for path in self._paths()]
         yield from sorted(found, key=lambda entry: (entry.begins, entry.id))
 
     def load(self, entry_id: str) -> Collateral:
@@ -118,12 +123,14 @@ class Archive:
 
         Raises:
             Unavailable: there is none with this id.
-            NotAuthentic: a blob was changed on disk.
+            NotAuthentic: a blob or the entry was changed on disk.
         """
         entry = self._entry(self._set(entry_id))
         collateral = Collateral(**{name: self._read_blob(entry.blobs[name]) for name in FIELDS})
         if collateral.id != entry_id:
             raise _changed(entry_id, collateral.id)
+        if describe(collateral) != entry:
+            raise _changed(f"the entry that describes {entry_id}", "another one")
         return collateral
 
     def find(self, *, tee: str, fmspc: str, ca: str, at: int) -> Collateral | None:
@@ -143,8 +150,20 @@ class Archive:
             return None
         return self.load(best.id)
 
+    def _paths(self) -> list[Path]:
+        try:
+            return sorted(p for p in (self.directory / "sets").iterdir() if p.suffix == ".json")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unavailable("read", self.directory, error) from None
+
     def _entry(self, path: Path) -> Entry:
-        if not path.is_file():
+        try:
+            present = path.is_file()
+        except OSError as error:
+            raise _unavailable("read", path.parent, error) from None
+        if not present:
             raise Unavailable(
                 "the archive holds no such endorsements: list them with teeproof endorsements list",
                 code="endorsements_unknown",
@@ -189,11 +208,15 @@ class Archive:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise Unavailable(
-                f"the archive cannot be written: {error.strerror}",
-                code="archive_unavailable",
-                got=str(path.parent),
-            ) from None
+            raise _unavailable("written", path.parent, error) from None
+
+
+def _unavailable(done: str, directory: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"the archive cannot be {done}: {error.strerror}",
+        code="archive_unavailable",
+        got=str(directory),
+    )
 
 
 def _broken(path: Path, why: str) -> Malformed:
