@@ -189,17 +189,31 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints."""
         body: dict[str, Any] = msgspec.to_builtins(self)
-        return body | {"authentic": self.authentic, "exit_code": self.exit_code, "key": self.key}
+        return body | {name: getattr(self, name) for name in _DERIVED}
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Verdict:
-        """Return a verdict saved as JSON. It proves nothing: only its maker knows it is true."""
+        """Return a verdict saved as JSON. It proves nothing: only its maker knows it is true.
+
+        Raises:
+            Malformed: not a verdict, or one whose summary contradicts its checks.
+        """
         value = strictjson.loads(data, limit=MAX_VERDICT_BYTES, what="verdict")
-        if isinstance(value, dict):
-            value = {k: v for k, v in value.items() if k not in ("authentic", "exit_code", "key")}
+        if not isinstance(value, dict):
+            raise _malformed(f"Expected `object`, got `{type(value).__name__}`")
+        summary = {name: value.pop(name) for name in _DERIVED if name in value}
         try:
-            return msgspec.convert(value, cls, strict=True)
+            verdict = msgspec.convert(value, cls, strict=True)
         except msgspec.ValidationError as error:
-            raise Malformed(
-                "this is not a verdict", code="verdict_malformed", got=str(error)
-            ) from None
+            raise _malformed(str(error)) from None
+        derived = {name: getattr(verdict, name) for name in summary}
+        if summary != derived or verdict.ok is bool(verdict.failures):
+            raise _malformed("its summary contradicts its checks")
+        return verdict
+
+
+_DERIVED = ("authentic", "exit_code", "key")
+
+
+def _malformed(why: str) -> Malformed:
+    return Malformed("this is not a verdict", code="verdict_malformed", got=why)
