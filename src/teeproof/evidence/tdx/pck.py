@@ -142,11 +142,19 @@ def _octets(element: tuple[int, bytes], size: int) -> bytes:
 
 
 def _integer(element: tuple[int, bytes], limit: int, *, tag: int = der.INTEGER) -> int:
-    value = int.from_bytes(_typed(element, tag), "big", signed=True)
+    digits = _typed(element, tag)
+    if not digits or (len(digits) > 1 and digits[0] == 0 and digits[1] < 0x80):
+        raise ValueError("expected a number in its shortest form")  # X.690, 8.3.2
+    value = int.from_bytes(digits, "big", signed=True)
     if not 0 <= value <= limit:
         raise ValueError(f"expected a number from 0 to {limit}")
     return value
 
 
 def _boolean(element: tuple[int, bytes] | None) -> bool | None:
-    return None if element is None else _typed(element, der.BOOLEAN) != b"\x00"
+    if element is None:
+        return None
+    value = _typed(element, der.BOOLEAN)
+    if value not in (b"\x00", b"\xff"):  # X.690, 11.1
+        raise ValueError("expected a boolean")
+    return value == b"\xff"
