@@ -21,7 +21,7 @@ def test_what_was_added_is_listed_with_its_dates(teeproof, added):
     answer = teeproof("endorsements", "list", "--at", AT)
     assert answer.code == 0
     assert added in answer.out
-    assert "in force      2026-03-01 to 2026-03-30: in force until 2026-03-30" in answer.out
+    assert "in force      2026-03-01 to 2026-03-31: in force until 2026-03-31" in answer.out
     twin = teeproof("endorsements", "list", "--at", AT, "--json").json
     assert [row["id"] for row in twin] == [added]
     assert twin[0]["state"] in answer.out
@@ -54,10 +54,10 @@ def test_a_set_that_is_not_there_is_an_error(teeproof, added, wanted, code):
 
 
 def test_check_says_which_sets_are_in_force(teeproof, added):
-    assert "in force until 2026-03-30" in teeproof("endorsements", "check", "--at", AT).out
+    assert "in force until 2026-03-31" in teeproof("endorsements", "check", "--at", AT).out
     late = teeproof("endorsements", "check", "--at", "2026-05-01")
     assert late.code == 0
-    assert "expired on 2026-03-30" in late.out
+    assert "expired on 2026-03-31" in late.out
     assert "not in force before" in teeproof("endorsements", "check", "--at", "2026-01-01").out
 
 

@@ -174,7 +174,7 @@ def test_endorsements_are_taken_from_the_option_then_the_bundle_then_the_archive
     assert "endorsements  none: not beside the evidence, and not in your archive" in missing.out
     assert "endorsements  from beside the evidence" in teeproof("verify", folder, *policy).out
     named = teeproof("verify", quote, *policy, "--endorsements", collateral)
-    assert "endorsements  as you named them, in force 2026-03-01 to 2026-03-30" in named.out
+    assert "endorsements  as you named them, in force 2026-03-01 to 2026-03-31" in named.out
     kept = tmp_path / "kept"
     kept.mkdir()
     shutil.copy(collateral, kept)

@@ -177,14 +177,14 @@ def _state(entry: Entry, now: datetime) -> str:
     if at < entry.begins:
         return f"not in force before {format_time(entry.begins)[:10]}"
     if at > entry.ends:
-        return f"expired on {format_time(entry.ends)[:10]}"
-    return f"in force until {format_time(entry.ends)[:10]}"
+        return f"expired on {format_time(entry.ends + 1)[:10]}"
+    return f"in force until {format_time(entry.ends + 1)[:10]}"
 
 
 def _write_entry(screen: Screen, entry: Entry, now: datetime | None) -> None:
     screen.row("id", entry.id)
     screen.row("for", f"{entry.tee} on FMSPC {entry.fmspc}, certified by the {entry.ca} CA")
-    dates = f"{format_time(entry.begins)[:10]} to {format_time(entry.ends)[:10]}"
+    dates = f"{format_time(entry.begins)[:10]} to {format_time(entry.ends + 1)[:10]}"
     screen.row("in force", dates + (f": {_state(entry, now)}" if now else ""))
     screen.row("number", str(entry.evaluation_number))
 

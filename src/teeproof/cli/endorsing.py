@@ -54,7 +54,10 @@ class Endorsing(msgspec.Struct, frozen=True, kw_only=True):
             return "none: not beside the evidence, and not in your archive"
         dates = ""
         if self.entry:
-            begins, ends = format_time(self.entry.begins)[:10], format_time(self.entry.ends)[:10]
+            begins, ends = (
+                format_time(self.entry.begins)[:10],
+                format_time(self.entry.ends + 1)[:10],
+            )
             dates = f", in force {begins} to {ends}"
         return f"{_FROM[self.source]}{dates}, {short(self.collateral.id)}"
 
