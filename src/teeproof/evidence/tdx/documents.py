@@ -31,6 +31,7 @@ __all__ = [
 _Svn = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 _Svn16 = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 _Hex2 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{4}\Z")]
 _Hex4 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{8}\Z")]
 _Hex6 = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{12}\Z")]
@@ -131,7 +132,7 @@ class TcbInfo(msgspec.Struct, frozen=True, rename="camel"):
     fmspc: _Hex6
     pce_id: _Hex2
     tcb_type: Literal[0]
-    tcb_evaluation_data_number: int
+    tcb_evaluation_data_number: _Number
     tcb_levels: tuple[TcbLevel, ...]
     tdx_module: TdxModule | None = None
     tdx_module_identities: tuple[ModuleIdentity, ...] = ()
@@ -149,7 +150,7 @@ class QeIdentity(msgspec.Struct, frozen=True, rename="camel"):
     version: int
     issue_date: _Time
     next_update: _Time
-    tcb_evaluation_data_number: int
+    tcb_evaluation_data_number: _Number
     miscselect: _Hex4
     miscselect_mask: _Hex4
     attributes: _Hex16
@@ -206,8 +207,9 @@ def clear_caches() -> None:
 
 def _decode(data: bytes, kind: type[_Document], what: str) -> _Document:
     try:
-        value = msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # As text, because the decoder does not look at the bytes of fields that it skips.
+        value = msgspec.json.decode(data.decode(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if "enum" in str(error) and "tcbStatus" in str(error):
             raise _unknown_status(what, str(error)) from None
         raise _malformed(what, str(error)[:200]) from None
