@@ -72,8 +72,9 @@ def _qe_measurement(report: bytes, identity: QeIdentity) -> tuple[str, SvnLevel]
         bits = zip(value, bytes.fromhex(mask), strict=True)
         return bytes(byte & keep for byte, keep in bits).hex()
 
-    # 4.1.2.9.5: MISCSELECT is a little-endian number that the document writes big-endian.
-    miscselect = masked(report[_MISCSELECT][::-1], identity.miscselect_mask)
+    # 4.1.2.9.5: the document writes MISCSELECT byte by byte as the report holds it; Intel's
+    # verifier turns both alike.
+    miscselect = masked(report[_MISCSELECT], identity.miscselect_mask)
     attributes = masked(report[_ATTRIBUTES], identity.attributes_mask)
     product = int.from_bytes(report[_PRODUCT], "little")
     for what, code, expected, got in (
