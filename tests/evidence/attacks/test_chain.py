@@ -159,7 +159,7 @@ def test_host_cannot_borrow_the_real_certificates_of_another_platform() -> None:
 
 def test_host_cannot_go_on_with_a_revoked_certificate() -> None:
     check = only(refused(state("pck-revoked"), ("pck-revocation", "pck_revoked")))
-    assert check.got == f"serial {LEAF.serial_number:x}"
+    assert check.got is None  # the serial number would name the machine
     # The same list, one serial number off, revokes somebody else.
     collateral = state("pck-revoked").collateral
     assert collateral is not None
