@@ -158,11 +158,14 @@ def test_a_policy_that_was_written_for_tdx_refuses_and_names_why(record: Record,
 
 
 @real
-def test_host_a_debug_enclave_is_allowed_by_no_policy(record: Record) -> None:
+def test_host_a_debug_enclave_is_refused_unless_the_policy_asks_for_one(record: Record) -> None:
     debug = bool(record.read("quote.bin")[48 + 48] & 2)
-    for policy in (None, load_policy("genuine"), load_policy("genuine").with_(debug=True)):
+    genuine = load_policy("genuine")
+    for policy in (None, genuine, genuine.with_(debug=False), genuine.with_(debug=True)):
         verdict = _judge(record, policy)
-        assert verdict.check("debug").state == ("failed" if debug else "passed")
+        wanted = policy is not None and policy.debug is True
+        assert verdict.check("debug").state == ("passed" if wanted is debug else "failed")
+        assert verdict.exit_code == (0 if wanted is debug else 4)
         assert verdict.confidential is not debug
         assert verdict.facts["debug"] is debug
 
