@@ -242,8 +242,27 @@ APART = {"name", "description", "roots", "simulated_roots"}
 fields = pytest.mark.parametrize("name", TABLE)
 
 
+# What makes a guest's word count for something: its image.
+IMAGE = {
+    "mrtd": [DOMAIN.mrtd.hex()],
+    "rtmr1": [MACHINE.rtmrs[1].hex()],
+    "rtmr2": [MACHINE.rtmrs[2].hex()],
+}
+TOLD_BY_GUEST = {
+    "compose_hash",
+    "compose_images_pinned",
+    "app_id",
+    "instance_id",
+    "os_image_hash",
+    "key_provider",
+    "key_provider_id",
+}
+
+
 def _judge(given: Evidence, *, both_paths: bool = True, **changes: Any) -> Verdict:
-    return verify(given, policy=opt_in().with_(**changes), now=NOW, both_paths=both_paths)
+    pins = IMAGE if TOLD_BY_GUEST & set(changes) else {}
+    policy = opt_in().with_(**pins | changes)
+    return verify(given, policy=policy, now=NOW, both_paths=both_paths)
 
 
 def test_every_field_of_a_policy_has_a_row() -> None:
@@ -402,10 +421,25 @@ def test_what_the_evidence_does_not_establish_is_not_what_the_policy_lists() -> 
         assert verdict.exit_code == 4
 
 
-def test_mrconfigid_of_version_1_establishes_the_compose_hash_without_a_log() -> None:
+def test_host_withholding_the_log_does_not_make_its_own_mrconfigid_count() -> None:
+    # MRCONFIGID is what the host fixed at start; only the guest can have looked at it.
     given = msgspec.structs.replace(evidence(), event_log=None)
-    assert _judge(given, compose_hash=[GUEST.compose_hash.hex()]).exit_code == 0
-    assert _judge(given, compose_hash=[NOTHING]).exit_code == 4
+    verdict = _judge(given, compose_hash=[GUEST.compose_hash.hex()])
+    assert failures(verdict) == [("compose-hash", "compose_hash_unknown")]
+
+
+@pytest.mark.parametrize("name", sorted(TOLD_BY_GUEST))
+def test_host_a_guest_that_nobody_pinned_cannot_vouch_for_its_application(name: str) -> None:
+    row = TABLE[name]
+    loose = opt_in().with_(**row.met)
+    verdict = verify(row.given(), policy=loose, now=NOW)
+    assert failures(verdict) == [("guest-image", "guest_image_unpinned")]
+    assert verdict.exit_code == 4
+    for missing in IMAGE:
+        pins = {field: value for field, value in IMAGE.items() if field != missing}
+        assert verify(row.given(), policy=loose.with_(**pins), now=NOW).exit_code == 4
+    pinned = loose.with_(**IMAGE)
+    assert verify(row.given(), policy=pinned, now=NOW).check("guest-image").state == "passed"
 
 
 def test_pinned_images_need_the_compose_file_that_was_measured() -> None:

@@ -259,10 +259,14 @@ def test_a_real_event_log_does_not_replay_to_the_quote_of_another_guest() -> Non
 @pytest.mark.usefixtures("vectors")
 def test_a_real_dstack_guest_without_a_kms_is_refused_where_keys_must_come_from_one() -> None:
     record = _record("dstack-quote-report")
-    verdict = verify(_evidence(record), policy=load_policy("dstack"), now=record.now)
+    body = tdx_quote.parse(_evidence(record).quote).body
+    pins = {"mrtd": [body.mrtd.hex()], **{f"rtmr{i}": [body.rtmrs[i].hex()] for i in (1, 2)}}
+    pinned = load_policy("dstack").with_(**pins)
+    kms = pinned.with_(key_provider=["kms"])
+    verdict = verify(_evidence(record), policy=kms, now=record.now)
     assert _failures(verdict) == (("key-provider", "key_provider_mismatch"),)
     assert verdict.exit_code == 4
-    local = load_policy("dstack").with_(key_provider=["local-sgx"])
+    local = pinned.with_(key_provider=["local-sgx"])
     verdict = verify(_evidence(record), policy=local, now=record.now)
     assert verdict.exit_code == 0
     assert verdict.check("event-log").state == "passed"

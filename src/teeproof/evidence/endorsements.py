@@ -15,9 +15,13 @@ from teeproof.core import strictjson
 from teeproof.core.digests import framed_sha256, named
 from teeproof.core.errors import Malformed
 
-__all__ = ["MAX_COLLATERAL_BYTES", "Collateral"]
+__all__ = ["MAX_COLLATERAL_BYTES", "REMEMBERED_BYTES", "Collateral"]
 
 MAX_COLLATERAL_BYTES = 4 << 20  # Intel's largest PCK CRLs stay far below 1 MiB
+
+# What follows from larger parts is computed anew each time: caches must not hold what strangers
+# blow up. Intel's sets have some 20 KB.
+REMEMBERED_BYTES = 256 << 10
 
 _TEXT = (
     "pck_crl_issuer_chain",
@@ -74,6 +78,11 @@ class Collateral:
     def digest(self) -> bytes:
         """SHA-256 over all nine fields, each framed by its length."""
         return framed_sha256("teeproof.collateral.v1", *(getattr(self, name) for name in FIELDS))
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of all nine fields."""
+        return sum(len(getattr(self, name)) for name in FIELDS)
 
     @property
     def id(self) -> str:

@@ -80,7 +80,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         rtmr0: any of these values; likewise ``rtmr1``, ``rtmr2``, ``rtmr3``.
         mrconfigid: any of these values; likewise ``mrowner``, ``mrownerconfig``.
         event_log: True: an event log must be given and replay to all four RTMRs.
-        compose_hash: any of these dstack app-compose digests.
+        compose_hash: any of these dstack app-compose digests. This and the following, up to
+            ``key_provider_id``, are the guest's own word: they need its image pinned (``mrtd``,
+            ``rtmr1`` and ``rtmr2``, or ``mr_system``, or ``mr_aggregated``).
         compose_images_pinned: True: every image of the compose file is named by digest.
         app_id: any of these dstack application ids.
         instance_id: any of these dstack instance ids.

@@ -13,6 +13,7 @@ Trusts: dcap-qvl, as far as it goes.  Does not trust: either path alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +21,7 @@ from typing import Literal
 
 import dcap_qvl
 
-from teeproof.evidence.endorsements import FIELDS, Collateral
+from teeproof.evidence.endorsements import FIELDS, REMEMBERED_BYTES, Collateral
 from teeproof.evidence.policy import INTEL_ROOT
 from teeproof.evidence.tdx.tcb import Tcb
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
@@ -31,23 +32,26 @@ NAME = "dcap-qvl 0.7.0"
 
 Reason = Literal["built_in", "tcb", "authenticity"]
 
-# Fragment of dcap-qvl's message -> (our code, what kind of refusal). The first that fits wins.
+# dcap-qvl's complete message (a pattern) -> (our code, what kind of refusal). Messages quote bytes
+# of whoever made the collateral, so a part of one proves nothing: only the whole counts. Anything
+# else is a refusal for authenticity.
 # "built_in": refused although every signature held; each stands for a policy check of ours.
 REFUSALS: tuple[tuple[str, str, Reason], ...] = (
-    # Of the quoting enclave, not of the domain: it must stand before the debug rule below.
-    ("QE report validation failed", "qe_debug", "authenticity"),
-    # This too: it looks at the quoting enclave before it has verified the quote's signature.
-    ("QE ISVSVN", "svn_level_none", "authenticity"),
-    ("SEPT_VE_DISABLE is not enabled", "sept_ve_disable", "built_in"),
-    ("Debug mode is enabled", "debug", "built_in"),
-    ("TD profiling is enabled", "debug", "built_in"),
-    ("TD migration is enabled", "migration", "built_in"),
-    ("SERVTD_EXT is enabled", "service_td", "built_in"),
-    ("Invalid MR service TD", "service_td", "built_in"),
-    ("Reserved bits in TD attributes", "td_attributes", "built_in"),
-    ("No matching TCB level", "tcb_level_none", "tcb"),
-    ("TCB status is invalid", "tcb_revoked", "tcb"),
-    ("is below minimum required", "svn_level_none", "tcb"),
+    (r"SEPT_VE_DISABLE is not enabled", "sept_ve_disable", "built_in"),
+    (r"Debug mode is enabled", "debug", "built_in"),
+    (r"TD profiling is enabled", "debug", "built_in"),
+    (r"TD migration is enabled", "migration", "built_in"),
+    (r"SERVTD_EXT is enabled", "service_td", "built_in"),
+    (r"Invalid MR service TD", "service_td", "built_in"),
+    (r"Reserved bits in TD attributes are set", "td_attributes", "built_in"),
+    (r"No matching TCB level found", "tcb_level_none", "tcb"),
+    (r"TCB status is invalid: Revoked", "tcb_revoked", "tcb"),
+    (
+        r"TDX module TCB level check\s+Caused by:\s+TDX module ISVSVN \d{1,3} is below minimum"
+        r" required from TDX module TCB levels",
+        "svn_level_none",
+        "tcb",
+    ),
 )
 
 
@@ -103,7 +107,8 @@ def ask(
         now: the T to verify at, seconds since 1970.
     """
     try:
-        theirs = _convert(collateral)
+        convert = _convert if collateral.size <= REMEMBERED_BYTES else _convert.__wrapped__
+        theirs = convert(collateral)
         if root_fingerprint == INTEL_ROOT:
             report = dcap_qvl.verify(raw, theirs, now)
         else:
@@ -134,9 +139,10 @@ def clear_caches() -> None:
 
 
 def _refusal(text: str) -> Opinion:
-    words = " ".join(text.removeprefix("Verification failed:").split())[:300]
-    for fragment, code, reason in REFUSALS:
-        if fragment in text:
+    said = text.removeprefix("Verification failed:").strip()
+    words = " ".join(said.split())[:300]
+    for pattern, code, reason in REFUSALS:
+        if re.fullmatch(pattern, said):
             return Opinion(False, code=code, reason=reason, text=words)
     return Opinion(False, code="refused", reason="authenticity", text=words)
 

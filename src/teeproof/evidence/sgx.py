@@ -29,7 +29,7 @@ from teeproof.evidence.tdx.layout import HEADER_BYTES, TEE_SGX, Header, malforme
 from teeproof.evidence.tdx.quote import MAX_QUOTE_BYTES
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
-__all__ = ["SgxFacts", "SgxQuote", "parse", "verify"]
+__all__ = ["SgxFacts", "SgxQuote", "is_debug", "parse", "verify"]
 
 VERSION = 3
 REPORT_BYTES = 384  # Intel SGX SDK, sgx_report_body_t
@@ -120,8 +120,8 @@ class SgxFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def debug(self) -> bool:
-        """Whether the host can read the enclave (ATTRIBUTES bit 1)."""
-        return bool(self.report[48] & 0x02)
+        """Whether the host can read the enclave."""
+        return is_debug(self.report)
 
     @property
     def report_data(self) -> bytes:
@@ -185,7 +185,7 @@ def verify(
     opinion = second_path.ask(
         quote.raw, collateral=collateral, root_fingerprint=INTEL_ROOT, root_der=b"", now=now
     )
-    checks += _checks(opinion)
+    checks += _checks(opinion, debug=is_debug(quote.report))
     alone = f"SGX is verified by {second_path.NAME} alone; we have no path of our own"
     checks += second_path.skipped(alone)
     if any(check.state == "failed" for check in checks):
@@ -209,6 +209,8 @@ def _dates(collateral: Collateral, now: int) -> Check:
 
 
 def _windows(collateral: Collateral) -> list[Window]:
+    for pem in (collateral.tcb_info_issuer_chain, collateral.qe_identity_issuer_chain):
+        x509.parse_chain(pem, what="issuer chain")
     windows = [
         Window("TCB info", "tcb_info", *parse_tcb_info(collateral.tcb_info).window),
         Window("QE identity", "qe_identity", *parse_qe_identity(collateral.qe_identity).window),
@@ -220,24 +222,25 @@ def _windows(collateral: Collateral) -> list[Window]:
     return windows
 
 
-def _checks(opinion: Opinion) -> list[Check]:
+def is_debug(report: bytes) -> bool:
+    """Whether the host can read the enclave (ATTRIBUTES bit 1)."""
+    return bool(report[48] & 0x02)
+
+
+def _checks(opinion: Opinion, *, debug: bool) -> list[Check]:
     by = f"by {second_path.NAME}"
-    if opinion.reason == "authenticity":
-        return [
-            failed(
-                "signatures",
-                opinion.code or "refused",
-                f"refused {by}: {opinion.text}",
-                got=opinion.text,
-            ),
-            not_checked("tcb-level", "the signatures did not hold"),
-        ]
     held = passed("signatures", f"every signature from Intel's root to the report holds, {by}")
+    if opinion.accepted:
+        return [held, passed("tcb-level", f"{opinion.status}, {by}", got=opinion.status)]
+    # Its debug rule comes behind every signature and level; the report must bear it out.
+    if opinion.reason == "built_in" and opinion.code == "debug" and debug:
+        return [held, not_checked("tcb-level", f"{second_path.NAME} stopped: {opinion.text}")]
+    refused = f"refused {by}: {opinion.text}"
+    code = opinion.code or "refused"
     if opinion.reason == "tcb":
-        return [held, failed("tcb-level", opinion.code or "tcb", f"refused {by}: {opinion.text}")]
-    if opinion.reason == "built_in":
-        return [
-            held,
-            not_checked("tcb-level", f"{second_path.NAME} stopped before: {opinion.text}"),
-        ]
-    return [held, passed("tcb-level", f"{opinion.status}, {by}", got=opinion.status)]
+        stopped = not_checked("signatures", f"{second_path.NAME} stopped at the TCB level")
+        return [stopped, failed("tcb-level", code, refused)]
+    return [
+        failed("signatures", code, refused, got=opinion.text),
+        not_checked("tcb-level", "the signatures did not hold"),
+    ]

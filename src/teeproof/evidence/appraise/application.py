@@ -17,6 +17,11 @@ from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["checks", "describe"]
 
+# What the policy can only learn from the guest's own event log.
+_TOLD_BY_GUEST = (
+    "compose_hash", "compose_images_pinned", "app_id", "instance_id", "os_image_hash",
+    "key_provider", "key_provider_id",
+)  # fmt: skip
 _ADVICE = ": give the event log of this quote"
 
 
@@ -45,10 +50,11 @@ def checks(
     provider = app.key_provider if app else None
     return [
         _event_log(policy, states),
+        _guest_image(policy),
         any_of(
             "compose-hash",
             policy.compose_hash,
-            _compose_hash(body, app),
+            _hex(app.compose_hash if app else None),
             what="application (compose hash)",
             advice=advice,
         ),
@@ -136,6 +142,33 @@ def _event_log(policy: Policy, states: Mapping[str, str]) -> Check:
     return passed("event-log", "an event log explains the registers, as the policy asks", "policy")
 
 
+def _guest_image(policy: Policy) -> Check:
+    """Check that the policy knows the guest whose word it takes.
+
+    Whatever runs in a domain can extend RTMR3 with any events. Only a guest image that is known by
+    its measurements makes them mean something: firmware, kernel, command line and initrd.
+    """
+    told = [field for field in _TOLD_BY_GUEST if getattr(policy, field) is not None]
+    if not told:
+        return not_checked(
+            "guest-image", "the policy takes nothing from what the guest says of itself", "policy"
+        )
+    by_parts = policy.mrtd and policy.rtmr1 and policy.rtmr2
+    if by_parts or policy.mr_system or policy.mr_aggregated:
+        return passed(
+            "guest-image", "the policy pins the guest whose event log it believes", "policy"
+        )
+    return failed(
+        "guest-image",
+        "guest_image_unpinned",
+        f"the policy believes {told[0]} from the event log of a guest that it does not pin, and "
+        "any guest can write any log: pin its image too",
+        "policy",
+        expected="mrtd, rtmr1 and rtmr2, or mr_system, or mr_aggregated",
+        got="none of them",
+    )
+
+
 def _images(policy: Policy, states: Mapping[str, str], compose: bytes | None) -> Check:
     if policy.compose_images_pinned is None:
         return not_checked("compose-images", "the policy does not ask for pinned images", "policy")
@@ -152,13 +185,6 @@ def _images(policy: Policy, states: Mapping[str, str], compose: bytes | None) ->
     if check.state == "not_checked":
         return failed("compose-images", "compose_images_unknown", check.detail, "policy")
     return check
-
-
-def _compose_hash(body: TdReport10, app: AppFacts | None) -> str | None:
-    if app is not None:
-        return app.compose_hash.hex()
-    # dstack-types, mr_config.rs: version 1 of MRCONFIGID is the compose hash itself.
-    return body.mrconfigid[1:33].hex() if body.mrconfigid[0] == 1 else None
 
 
 def _mr_system(body: TdReport10, app: AppFacts | None) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from teeproof.evidence.appraise import freshness
-from teeproof.evidence.appraise.expect import flag
+from teeproof.evidence.appraise.expect import code_of, flag
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.sgx import SgxFacts
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
@@ -33,8 +33,7 @@ def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes])
         _advisories(facts, policy),
         flag(
             "debug",
-            # dcap-qvl refuses a debug enclave before it tells the status: no policy can allow one.
-            False,
+            policy.debug is True,  # a debug enclave is refused unless the policy asks for one
             facts.debug,
             on="the host can read and change the enclave's memory",
             off="the host cannot look into the enclave",
@@ -45,11 +44,11 @@ def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes])
 
 
 def _status(facts: SgxFacts, policy: Policy) -> Check:
-    if policy.tcb_statuses is None or facts.status is None:
-        why = (
-            "the policy does not say which it allows" if facts.status else "the status is not known"
-        )
+    if policy.tcb_statuses is None:
+        why = "the policy does not say which it allows"
         return not_checked("tcb-status", why, "policy", got=facts.status)
+    if facts.status is None:
+        return _untold("tcb-status", policy, expected=" or ".join(policy.tcb_statuses))
     if facts.status in policy.tcb_statuses:
         return passed("tcb-status", f"{facts.status} is a status that the policy allows", "policy")
     return failed(
@@ -62,7 +61,17 @@ def _status(facts: SgxFacts, policy: Policy) -> Check:
     )
 
 
+def _untold(name: str, policy: Policy, *, expected: str) -> Check:
+    """Return the check of what dcap-qvl does not tell of a debug enclave."""
+    why = "dcap-qvl does not tell it of a debug enclave"
+    if policy.debug is not True:  # refused for being one
+        return not_checked(name, why, "policy")
+    return failed(name, f"{code_of(name)}_unknown", why, "policy", expected=expected)
+
+
 def _advisories(facts: SgxFacts, policy: Policy) -> Check:
+    if facts.status is None and policy.denied_advisories is not None:
+        return _untold("advisories", policy, expected=f"none of {policy.denied_advisories}")
     got = ", ".join(facts.advisories) or "none"
     denied = sorted({*facts.advisories} & {*(policy.denied_advisories or ())})
     if denied:

@@ -108,8 +108,12 @@ class TdxFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def confidential(self) -> bool:
-        """Whether hardware keeps the domain's memory from its host."""
-        return self.level == "hardware" and not self.attributes.debug
+        """Whether hardware keeps the domain's memory from its host, and from everyone else.
+
+        A service TD or a migration shares it; of an unknown attribute nobody can say what it opens.
+        """
+        shared = self.service_td or self.attributes.migratable or self.attributes.debug
+        return self.level == "hardware" and not shared and not self.attributes.unknown
 
     @property
     def evaluation_number(self) -> int | None:

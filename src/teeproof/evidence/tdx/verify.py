@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from teeproof.core.errors import Error
 from teeproof.evidence import crl, x509
 from teeproof.evidence.dates import check_dates
-from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.endorsements import REMEMBERED_BYTES, Collateral
 from teeproof.evidence.tdx import chain, documents, pck, tcb
 from teeproof.evidence.tdx.endorsed import Endorsed
 from teeproof.evidence.tdx.facts import TdAttributes, TdxFacts, evidence_identity
@@ -65,7 +65,9 @@ def verify(
         roots: fingerprints (``sha256:…``) of the vendor's root keys.
         now: the T to verify at, seconds since 1970.
     """
-    endorsed = chain.endorse(quote.signature.endorsed, collateral, roots)
+    small = collateral is None or collateral.size <= REMEMBERED_BYTES
+    endorse = chain.endorse if small else chain.endorse_cold
+    endorsed = endorse(quote.signature.endorsed, collateral, roots)
     levels, judged = _platform(quote, endorsed)
     checks = (
         *_form(quote),
