@@ -249,6 +249,33 @@ def test_a_revocation_list_of_another_issuer_is_refused() -> None:
         crl.require_crl(tampered, authority, what="list", code="code")
 
 
+@pytest.mark.parametrize(
+    ("extension", "refused"),
+    [
+        (library.CRLNumber(5), False),
+        (library.DeltaCRLIndicator(1), True),
+        (library.IssuingDistributionPoint(None, None, False, True, None, False, False), True),
+        (library.UnrecognizedExtension(library.ObjectIdentifier("1.2.3.4"), b"\5\0"), True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_host_a_revocation_list_that_says_it_is_not_complete_is_refused(
+    extension: library.ExtensionType, refused: bool
+) -> None:
+    builder = library.CertificateRevocationListBuilder(
+        PKI.pck_ca.certificate.subject, NOW, NOW + timedelta(30)
+    )
+    signed = builder.add_extension(extension, critical=refused).sign(
+        PKI.pck_ca.key, hashes.SHA256()
+    )
+    der = signed.public_bytes(Encoding.DER)
+    if not refused:
+        crl.require_crl(crl.parse_crl(der, what="list"), _chain()[1], what="list", code="code")
+        return
+    with pytest.raises(Malformed, match="not the complete list"):
+        crl.parse_crl(der, what="list")
+
+
 def test_a_revocation_list_that_never_expires_is_refused() -> None:
     der = PKI.crl(PKI.pck_ca, revoked=(), issued=NOW, next_update=NOW + timedelta(30))
     (_, body), *signature = elements(only(der, SEQUENCE))

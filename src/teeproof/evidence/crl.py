@@ -57,7 +57,7 @@ def parse_crl(der: bytes, *, what: str) -> RevocationList:
         raise malformed_x509(what, f"at most {MAX_CRL_BYTES} bytes", f"{len(der)} bytes")
     try:
         return _load_crl(der)
-    except UNREADABLE as error:
+    except (*UNREADABLE, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise malformed_x509(what, "a DER certificate revocation list", str(error)[:200]) from None
 
 
@@ -71,6 +71,9 @@ def _load_crl(der: bytes) -> RevocationList:
     # RFC 5280, 5.1.2: version, algorithm, issuer, this update, …
     if fields[1] != ECDSA_SHA256 or parts[1] != ECDSA_SHA256:
         raise ValueError("the signature algorithm is not ECDSA with SHA-256")
+    if any(extension.critical for extension in crl.extensions):
+        # RFC 5280, 5.2: lists of changes and of some certificates only are marked like this.
+        raise ValueError("a critical extension says that it is not the complete list")
     return RevocationList(
         tbs=tbs,
         issuer_name=fields[2][1],
