@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import struct
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -98,9 +100,13 @@ def test_a_certificate_gives_its_evidence_and_its_key():
 
 
 def test_pem_is_read_like_der_and_of_a_chain_the_first():
-    first = x509.load_der_x509_certificate(made()).public_bytes(Encoding.PEM)
+    first = x509.load_der_x509_certificate(SEED).public_bytes(Encoding.PEM)
     second = certificate({}, key=OTHER_KEY).public_bytes(Encoding.PEM)
-    assert ratls.parse(first + second) == ratls.parse(made())
+    found = ratls.parse(first + second)
+    assert found == ratls.parse(SEED)
+    assert found.evidence.certificate == SEED
+    around = first.replace(b"\n", b" \r\n\t")
+    assert ratls.parse(b"Subject: app\n" + around + second) == found
 
 
 def test_a_key_in_the_quote_and_on_the_channel_passes():
@@ -206,6 +212,54 @@ def test_what_is_no_ratls_certificate_is_refused(data):
     with pytest.raises(Malformed) as caught:
         ratls.parse(data)
     assert caught.value.code == "ratls_malformed"
+
+
+class Counted(bytes):
+    """Bytes that count how often they are gone through; a slice of them is plain bytes."""
+
+    passes = 0
+
+    def find(self, *arguments):
+        self.passes += 1
+        return super().find(*arguments)
+
+
+@pytest.mark.parametrize("end", [b"", b"-----END CERTIFICATE-----", b"!-----END CERTIFICATE-----"])
+@pytest.mark.parametrize(
+    "filling", [b" ", b"\n", b"\t\r", b"A", b"A ", b"-----BEGIN CERTIFICATE-----"]
+)
+def test_network_sends_two_mebibytes_of_nothing_between_the_marks(filling, end):
+    begin = b"-----BEGIN CERTIFICATE-----"
+    room = ratls.MAX_CERTIFICATE_BYTES - len(begin + end)
+    data = Counted(begin + (filling * (room // len(filling))) + end)
+    with pytest.raises(Malformed):
+        ratls.parse(data)
+    # Each mark is looked for once, and no pattern that could try again is in the module.
+    assert data.passes == 2
+    assert not [name for name, value in vars(ratls).items() if isinstance(value, re.Pattern)]
+    assert "re" not in vars(ratls)
+
+
+def test_network_leaves_the_certificate_out():
+    evidence = ratls.parse(SEED).evidence
+    bare = msgspec.structs.replace(evidence, certificate=None)
+    assert codes(ratls.check_carrier(evidence, expected_spki=spki())) == ["passed", "passed"]
+    assert codes(ratls.check_carrier(evidence)) == ["passed", "not_checked"]
+    assert codes(ratls.check_carrier(bare)) == []
+    (check,) = ratls.check_carrier(bare, expected_spki=spki())
+    assert (check.code, check.concern) == ("ratls_certificate_missing", "availability")
+
+
+def test_network_pairs_a_quote_with_the_certificate_of_another():
+    evidence = ratls.parse(SEED).evidence
+    other = msgspec.structs.replace(evidence, quote=quote(bytes(64)))
+    checks = ratls.check_carrier(other, expected_spki=spki())
+    assert codes(checks) == ["ratls_other_quote", "not_checked"]
+
+
+def test_network_hands_over_a_certificate_that_cannot_be_read():
+    evidence = msgspec.structs.replace(ratls.parse(SEED).evidence, certificate=SEED[:-1])
+    assert codes(ratls.check_carrier(evidence)) == ["ratls_malformed", "not_checked"]
 
 
 def test_host_gives_one_extension_twice():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge
+from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import (
     MAX_VERDICT_BYTES,
     Check,
@@ -22,7 +23,7 @@ from teeproof.evidence.verdict import (
     not_checked,
     passed,
 )
-from tests.evidence.scenes import judge, state
+from tests.evidence.scenes import judge, opt_in, state
 
 GOOD = judge()
 replace = msgspec.structs.replace
@@ -30,7 +31,7 @@ _CONCERNS: tuple[Concern, ...] = ("authenticity", "availability", "policy")
 
 
 def _with(*checks: Check) -> Verdict:
-    return replace(GOOD, checks=checks)
+    return replace(GOOD, checks=checks, level="hardware")
 
 
 def _failed(concern: Concern) -> Check:
@@ -69,6 +70,28 @@ def test_without_a_failure_the_exit_code_is_0_whatever_was_not_checked() -> None
     assert (verdict.exit_code, verdict.failures, verdict.authentic) == (0, (), True)
 
 
+@pytest.mark.parametrize("given", [Policy(roots=()), opt_in()], ids=["not accepted", "accepted"])
+def test_host_a_root_that_anyone_can_mark_as_simulated_makes_nothing_authentic(
+    given: Policy,
+) -> None:
+    verdict = judge(policy=given)
+    accepted = given is opt_in()
+    assert verdict.level == "simulated"
+    assert (verdict.authentic, verdict.exit_code) == (accepted, 0 if accepted else 4)
+    assert verdict.to_json()["authentic"] is accepted
+    body = json.loads(strictjson.dumps(verdict.to_json()))
+    assert Verdict.from_json(json.dumps(body)) == verdict
+    with pytest.raises(Malformed):
+        Verdict.from_json(json.dumps(body | {"authentic": not accepted}))
+
+
+def test_host_a_simulated_verdict_from_which_the_opt_in_was_cut_is_not_authentic() -> None:
+    checks = tuple(check for check in GOOD.checks if check.name != "simulated-root")
+    assert len(checks) == len(GOOD.checks) - 1
+    assert GOOD.authentic
+    assert not replace(GOOD, checks=checks).authentic
+
+
 def test_a_check_is_found_by_its_name() -> None:
     assert GOOD.check("quote-signature").state == "passed"
     with pytest.raises(KeyError, match="no-such-check"):
@@ -89,7 +112,15 @@ def test_client_a_verdict_is_not_taken_for_one_on_other_evidence() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["policy_digest", "roots_digest", "endorsements_digest", "time", "verifier", "second_path"],
+    [
+        "policy_digest",
+        "roots_digest",
+        "endorsements_digest",
+        "inputs_digest",
+        "time",
+        "verifier",
+        "second_path",
+    ],
 )
 def test_the_key_changes_with_each_part_of_its_provenance(name: str) -> None:
     assert getattr(GOOD.provenance, name)
@@ -101,6 +132,17 @@ def test_the_key_changes_with_each_part_of_its_provenance(name: str) -> None:
 def test_the_key_changes_with_the_subject() -> None:
     assert replace(GOOD, subject="sha256:" + "00" * 32).key != GOOD.key
     assert replace(GOOD, subject=None).key != GOOD.key
+
+
+def test_client_a_verdict_of_one_memory_has_no_key_to_keep_it_under_for_another() -> None:
+    asked = replace(GOOD, provenance=replace(GOOD.provenance, replay_memory=True))
+    assert GOOD.key is not None
+    assert asked.key is None
+    assert asked.to_json()["key"] is None
+    text = strictjson.dumps(asked.to_json())
+    assert Verdict.from_json(text) == asked
+    with pytest.raises(Malformed):
+        Verdict.from_json(json.dumps(json.loads(text) | {"key": GOOD.key}))
 
 
 def test_parts_of_the_key_do_not_run_into_each_other() -> None:

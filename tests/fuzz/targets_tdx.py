@@ -81,6 +81,8 @@ def _verdicts() -> list[bytes]:
         roots_digest="sha256:00",
         endorsements_digest=None,
         tcb_evaluation_number=17,
+        inputs_digest="sha256:00",
+        replay_memory=False,
         time="2026-02-25T12:00:00Z",
     )
     checks = (

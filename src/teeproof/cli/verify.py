@@ -125,8 +125,6 @@ def verify_bundle(
     """Return the answer on one bundle; endorsements are looked for where they are due."""
     endorsing = endorse(bundle, given=given, now=now, environment=environment)
     verdict = verify(bundle.evidence, now=now, policy=policy, collateral=endorsing.collateral)
-    if bundle.certificate is not None:
-        verdict = _with_binding(verdict, bundle)
     return Answer(bundle=bundle, endorsing=endorsing, verdict=verdict)
 
 
@@ -146,18 +144,6 @@ def write_answer(screen: Screen, found: Answer, *, every: bool = False) -> None:
     for remark in bundle.remarks:
         screen.row("remark", remark, "yellow")
     write_verdict(screen, verdict, every=every)
-
-
-def _with_binding(verdict: Verdict, bundle: Bundle) -> Verdict:
-    """Add what the certificate that carried the quote says about its key."""
-    from teeproof.evidence import ratls  # noqa: PLC0415  few files are certificates
-
-    certificate = ratls.parse(bundle.certificate or b"", name=bundle.name)
-    binding = ratls.check_binding(certificate)
-    at = next((i for i, check in enumerate(verdict.checks) if check.concern == "policy"), None)
-    checks = (*verdict.checks[:at], *binding, *(verdict.checks[at:] if at is not None else ()))
-    ok = verdict.ok and not any(check.state == "failed" for check in binding)
-    return msgspec.structs.replace(verdict, checks=checks, ok=ok)
 
 
 def _without(bundle: Bundle, policy: str | None) -> Bundle:

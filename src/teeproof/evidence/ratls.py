@@ -15,8 +15,7 @@ Trusts: nothing; it only reads.  Does not trust: the peer, the certificate's iss
 
 from __future__ import annotations
 
-import base64
-import re
+import binascii
 import zlib
 
 import msgspec
@@ -28,7 +27,7 @@ from teeproof.evidence.record import MAX_EVENT_LOG_BYTES, Evidence
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
-__all__ = ["MAX_CERTIFICATE_BYTES", "RatlsCertificate", "check_binding", "parse"]
+__all__ = ["MAX_CERTIFICATE_BYTES", "RatlsCertificate", "check_binding", "check_carrier", "parse"]
 
 MAX_CERTIFICATE_BYTES = 2 << 20
 
@@ -38,9 +37,8 @@ _QUOTE, _EVENT_LOG, _APP_ID, _USAGE, _ATTESTATION, _APP_INFO = (
     _ARC + bytes([last]) for last in (1, 2, 3, 4, 8, 9)
 )
 _GZIP_MAGIC = b"ELGZv1"  # cert.rs, EVENTLOG_GZIP_MAGIC
-_PEM = re.compile(
-    rb"-----BEGIN CERTIFICATE-----\s*([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----"
-)
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+_WHITE = b" \t\r\n"
 _EXTENSIONS_TAG, _VERSION_TAG = 0xA3, 0xA0
 
 
@@ -49,7 +47,7 @@ class RatlsCertificate(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         spki: the certificate's public key: SubjectPublicKeyInfo (DER), the bytes as they stand.
-        evidence: the quote and its event log.
+        evidence: the quote and its event log, and the certificate itself.
         app_id: what the issuer says of the application; the event log's own id counts.
         usage: what the issuer says the certificate is for.
         app_info: MessagePack with more of what the issuer says.
@@ -80,18 +78,46 @@ def parse(data: bytes, *, name: str = "RA-TLS certificate") -> RatlsCertificate:
             got=f"{len(data)} bytes",
         )
     try:
-        spki, extensions = _read(_der(data))
+        certificate = _der(data)
+        spki, extensions = _read(certificate)
         given = {oid: der.only(value, der.OCTETS) for oid, value in extensions.items()}
         usage = given.get(_USAGE)
         return RatlsCertificate(
             spki=spki,
-            evidence=_evidence(given, name),
+            evidence=_evidence(given, certificate, name),
             app_id=given.get(_APP_ID),
             usage=None if usage is None else usage.decode(),
             app_info=given.get(_APP_INFO),
         )
     except ValueError as error:
         raise _malformed(str(error)) from None
+
+
+def check_carrier(evidence: Evidence, *, expected_spki: bytes | None = None) -> tuple[Check, ...]:
+    """Return the checks of what carried the evidence; none if no certificate and no channel did.
+
+    Args:
+        evidence: a quote, and the certificate that it came in.
+        expected_spki: as in ``check_binding``. With it, evidence without a certificate fails: to
+            leave the certificate out must not be a way around the check.
+    """
+    if evidence.certificate is None:
+        return () if expected_spki is None else (_no_certificate(),)
+    try:
+        certificate = parse(evidence.certificate, name=evidence.name)
+    except Error as error:
+        return (
+            failed("ratls-key", error.code, error.detail, expected=error.expected, got=error.got),
+            not_checked("ratls-channel", "the certificate cannot be read"),
+        )
+    if certificate.evidence.quote != evidence.quote:
+        return (
+            failed(
+                "ratls-key", "ratls_other_quote", "the certificate carries another quote than this"
+            ),
+            not_checked("ratls-channel", "the certificate is not this quote's"),
+        )
+    return check_binding(certificate, expected_spki=expected_spki)
 
 
 def check_binding(
@@ -105,6 +131,17 @@ def check_binding(
             channel showed; None where there is no channel.
     """
     return _check_key(certificate), _check_channel(certificate, expected_spki)
+
+
+def _no_certificate() -> Check:
+    return failed(
+        "ratls-channel",
+        "ratls_certificate_missing",
+        "a channel's key was given, and no certificate came with the quote: nothing ties the quote"
+        " to the channel. Give the certificate that the peer showed",
+        "availability",
+        expected="an RA-TLS certificate",
+    )
 
 
 def _check_key(certificate: RatlsCertificate) -> Check:
@@ -146,10 +183,13 @@ def _check_channel(certificate: RatlsCertificate, expected_spki: bytes | None) -
 def _der(data: bytes) -> bytes:
     if data[:1] == b"\x30":
         return data
-    match = _PEM.search(data)
-    if match is None:
+    # No regular expression: every step passes over the bytes once, whatever they are.
+    begin = data.find(_BEGIN)
+    end = data.find(_END, begin)
+    if begin < 0 or end < 0:
         raise ValueError("neither PEM nor DER")
-    return base64.b64decode(b"".join(match.group(1).split()), validate=True)
+    text = data[begin + len(_BEGIN) : end].translate(None, _WHITE)
+    return binascii.a2b_base64(text, strict_mode=True)
 
 
 def _read(certificate: bytes) -> tuple[bytes, dict[bytes, bytes]]:
@@ -185,7 +225,7 @@ def _extensions(data: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _evidence(given: dict[bytes, bytes], name: str) -> Evidence:
+def _evidence(given: dict[bytes, bytes], certificate: bytes, name: str) -> Evidence:
     if _ATTESTATION in given:
         attestation = parse_attestation(given[_ATTESTATION])
         if given.get(_QUOTE, attestation.quote) != attestation.quote:
@@ -194,13 +234,17 @@ def _evidence(given: dict[bytes, bytes], name: str) -> Evidence:
             quote=attestation.quote,
             event_log=attestation.event_log,
             mr_config=attestation.mr_config,
+            certificate=certificate,
             name=name,
         )
     if _QUOTE not in given:
         raise ValueError("no quote: this is no RA-TLS certificate")
     log = given.get(_EVENT_LOG)
     return Evidence(
-        quote=given[_QUOTE], event_log=None if log is None else _unpacked(log), name=name
+        quote=given[_QUOTE],
+        event_log=None if log is None else _unpacked(log),
+        certificate=certificate,
+        name=name,
     )
 
 

@@ -26,6 +26,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         event_log: JSON bytes of a dstack event log, if there is one.
         compose: the exact bytes of app-compose.json, if given.
         mr_config: the exact bytes of the MrConfigV3 document, if given.
+        certificate: the RA-TLS certificate (DER) that carried the quote, if one did; the verifier
+            checks that the quote names its key.
         collateral: endorsements that came along; the verifier checks them like any other.
         name: what to call it in messages, such as a file name.
     """
@@ -34,5 +36,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     event_log: bytes | None = None
     compose: bytes | None = None
     mr_config: bytes | None = None
+    certificate: bytes | None = None
     collateral: Collateral | None = None
     name: str = "evidence"

@@ -33,6 +33,7 @@ Concern = Literal["authenticity", "availability", "policy"]
 Level = Literal["hardware", "measured", "simulated"]
 
 MAX_VERDICT_BYTES = 1 << 20
+SIMULATED_ROOT = "simulated-root"  # the check that the policy accepts a simulator's root
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -96,6 +97,10 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
         roots_digest: ``sha256:…`` of the pinned root keys.
         endorsements_digest: ``sha256:…`` of the collateral that was used, if there was any.
         tcb_evaluation_number: Intel's ``tcbEvaluationDataNumber`` of that collateral.
+        inputs_digest: ``sha256:…`` of all else that came in: the quote's very bytes, event log,
+            compose file, MrConfigV3 document, certificate, the channel's key, and whether the
+            second path was asked for.
+        replay_memory: whether the verifier was told what it had accepted before.
         time: the T that the verdict speaks of, RFC 3339.
     """
 
@@ -106,6 +111,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     roots_digest: str
     endorsements_digest: str | None
     tcb_evaluation_number: int | None
+    inputs_digest: str
+    replay_memory: bool
     time: str
 
 
@@ -136,12 +143,21 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def authentic(self) -> bool:
-        """Whether nothing failed that authenticity rests on."""
+        """Whether nothing failed that authenticity rests on.
+
+        Anyone can make a root that is marked as a simulator's: what hangs on one is authentic only
+        if the policy accepts that very root.
+        """
+        if self.level == "simulated" and not self._passed(SIMULATED_ROOT):
+            return False
         return not any(c.concern != "policy" for c in self.failures)
 
     @property
     def exit_code(self) -> Literal[0, 2, 3, 4]:
-        """0 good, 2 not authentic, 3 something needed is missing, 4 authentic but not allowed."""
+        """0 good, 2 not authentic, 3 something needed is missing, 4 not what the policy allows.
+
+        A simulator's root that the policy does not accept is 4: no more is wrong than the opt-in.
+        """
         concerns = {c.concern for c in self.failures}
         if "authenticity" in concerns:
             return 2
@@ -161,20 +177,30 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
                 return candidate
         raise KeyError(name)
 
+    def _passed(self, name: str) -> bool:
+        return any(c.name == name and c.state == "passed" for c in self.checks)
+
     @property
-    def key(self) -> str:
-        """The cache key: no verdict may be replayed for other evidence, policy or T."""
+    def key(self) -> str | None:
+        """The cache key: no verdict may be replayed for other inputs, another policy or T.
+
+        None if a replay memory was asked. Such a verdict holds for that memory at that moment, so
+        it may not be kept for later.
+        """
         how = self.provenance
+        if how.replay_memory:
+            return None
         parts = (
             self.subject or "",
             how.policy_digest,
             how.roots_digest,
             how.endorsements_digest or "",
+            how.inputs_digest,
             how.time,
             how.verifier,
             how.second_path or "",
         )
-        return named(framed_sha256("teeproof.verdict-key.v1", *(part.encode() for part in parts)))
+        return named(framed_sha256("teeproof.verdict-key.v2", *(part.encode() for part in parts)))
 
     def require_subject(self, evidence_id: str) -> None:
         """Raise NotAuthentic if this verdict speaks of other evidence."""

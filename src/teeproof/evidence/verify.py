@@ -12,9 +12,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from teeproof import __version__
 from teeproof.core.clock import format_time, to_epoch
-from teeproof.evidence import eventlog, second_path, sgx
+from teeproof.core.digests import framed_sha256, named
+from teeproof.evidence import eventlog, ratls, second_path, sgx
 from teeproof.evidence.appraise import application, domain, enclave, freshness, platform
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.policy import Policy, load_policy
@@ -31,6 +34,36 @@ SGX_VERSION = b"\x03\x00"  # the first two bytes of an SGX quote, version 3
 _default = lru_cache(maxsize=4)(load_policy)
 
 
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a verdict depends on; the fields are the arguments of ``verify``."""
+
+    evidence: Evidence
+    policy: Policy
+    collateral: Collateral | None
+    now: int
+    both_paths: bool
+    seen: Container[bytes] | None
+    expected_spki: bytes | None
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` of the inputs for which provenance has no digest of their own."""
+        given = self.evidence
+        optional = (
+            given.event_log,
+            given.compose,
+            given.mr_config,
+            given.certificate,
+            self.expected_spki,
+        )
+        parts = (b"\0" if part is None else b"\1" + part for part in optional)
+        return named(
+            framed_sha256(
+                "teeproof.verdict-inputs.v1", given.quote, bytes([self.both_paths]), *parts
+            )
+        )
+
+
 def verify(
     evidence: Evidence | bytes,
     *,
@@ -38,7 +71,8 @@ def verify(
     policy: Policy | None = None,
     collateral: Collateral | None = None,
     both_paths: bool = True,
-    seen: Container[bytes] = frozenset(),
+    seen: Container[bytes] | None = None,
+    expected_spki: bytes | None = None,
 ) -> Verdict:
     """Return the verdict on one piece of evidence.
 
@@ -49,38 +83,34 @@ def verify(
             ``sgx`` for SGX.
         collateral: endorsements; without them, those that came along with the evidence.
         both_paths: whether to ask dcap-qvl too; if not, agreement is not checked.
-        seen: report_data (64 bytes each) of evidence accepted before, to refuse replays.
+        seen: report_data (64 bytes each) of evidence accepted before, to refuse replays; the
+            verdict then has no cache key.
+        expected_spki: the key (SubjectPublicKeyInfo, DER) that the peer of the live channel showed;
+            the evidence must then carry an RA-TLS certificate over that key.
 
     Raises:
         Malformed: the quote is not a quote; TooLarge: it is too large to be one.
     """
     if isinstance(evidence, bytes):
         evidence = Evidence(quote=evidence)
-    collateral = collateral or evidence.collateral
-    if evidence.quote[:2] == SGX_VERSION:
-        return _sgx(evidence, policy or _default("sgx"), collateral, now=to_epoch(now), seen=seen)
-    return _tdx(
-        evidence,
-        policy or _default("standard"),
-        collateral,
+    is_sgx = evidence.quote[:2] == SGX_VERSION
+    asked = _Asked(
+        evidence=evidence,
+        policy=policy or _default("sgx" if is_sgx else "standard"),
+        collateral=collateral or evidence.collateral,
         now=to_epoch(now),
         both_paths=both_paths,
         seen=seen,
+        expected_spki=expected_spki,
     )
+    return _sgx(asked) if is_sgx else _tdx(asked)
 
 
-def _tdx(
-    evidence: Evidence,
-    policy: Policy,
-    collateral: Collateral | None,
-    *,
-    now: int,
-    both_paths: bool,
-    seen: Container[bytes],
-) -> Verdict:
+def _tdx(asked: _Asked) -> Verdict:
+    evidence, policy, now = asked.evidence, asked.policy, asked.now
     quote = tdx_quote.parse(evidence.quote)
-    ours = tdx.verify(quote, collateral=collateral, roots=frozenset(policy.roots), now=now)
-    checks = [*ours.checks, *_second_path(quote, ours, collateral, now, both_paths)]
+    ours = tdx.verify(quote, collateral=asked.collateral, roots=frozenset(policy.roots), now=now)
+    checks = [*ours.checks, *_second_path(asked, quote, ours), *_carrier(asked)]
     facts = ours.facts if not _any_failed(checks) else None
     described: dict[str, Any] = {}
     if facts is None:
@@ -100,40 +130,40 @@ def _tdx(
         checks += application.checks(
             facts.body, app, policy, log_checks=log_checks, compose=evidence.compose
         )
-        checks += freshness.checks(facts.body.report_data, policy, now=now, seen=seen)
+        checks += freshness.checks(facts.body.report_data, policy, now=now, seen=_memory(asked))
         described = facts.to_json() | {"application": application.describe(facts.body, app)}
     return _verdict(
+        asked,
         "tdx",
         ours.evidence_id,
         checks,
         described,
         level=facts.level if facts else None,
         confidential=facts.confidential if facts else False,
-        policy=policy,
-        collateral=collateral,
         evaluation_number=facts.evaluation_number if facts else None,
-        second=_asked(checks),
-        now=now,
+        second=_ran(checks),
     )
 
 
-def _second_path(
-    quote: TdxQuote,
-    ours: tdx.Verification,
-    collateral: Collateral | None,
-    now: int,
-    both_paths: bool,
-) -> list[Check]:
-    if not both_paths:
+def _carrier(asked: _Asked) -> tuple[Check, ...]:
+    return ratls.check_carrier(asked.evidence, expected_spki=asked.expected_spki)
+
+
+def _memory(asked: _Asked) -> Container[bytes]:
+    return frozenset() if asked.seen is None else asked.seen
+
+
+def _second_path(asked: _Asked, quote: TdxQuote, ours: tdx.Verification) -> list[Check]:
+    if not asked.both_paths:
         return second_path.skipped("only our own path was asked for")
-    if collateral is None or ours.root_der is None or ours.root is None:
+    if asked.collateral is None or ours.root_der is None or ours.root is None:
         return second_path.skipped(f"{second_path.NAME} needs endorsements and a trusted root")
     opinion = second_path.ask(
         quote.raw,
-        collateral=collateral,
+        collateral=asked.collateral,
         root_fingerprint=ours.root,
         root_der=ours.root_der,
-        now=now,
+        now=asked.now,
     )
     return second_path.compare(
         opinion, ours=ours.checks, tcb=ours.tcb, unwelcome=unwelcome(quote.body)
@@ -156,39 +186,34 @@ def _required_path(policy: Policy, checks: list[Check]) -> Check:
     )
 
 
-def _sgx(
-    evidence: Evidence,
-    policy: Policy,
-    collateral: Collateral | None,
-    *,
-    now: int,
-    seen: Container[bytes],
-) -> Verdict:
-    quote = sgx.parse(evidence.quote)
+def _sgx(asked: _Asked) -> Verdict:
+    policy, now = asked.policy, asked.now
+    quote = sgx.parse(asked.evidence.quote)
     found, facts, evidence_id = sgx.verify(
-        quote, collateral=collateral, roots=policy.roots, now=now
+        quote, collateral=asked.collateral, roots=policy.roots, now=now
     )
-    checks = list(found)
+    checks = [*found, *_carrier(asked)]
+    if _any_failed(checks):
+        facts = None
     if facts is None:
         checks.append(_not_appraised())
     else:
-        checks += enclave.checks(facts, policy, now=now, seen=seen)
+        checks += enclave.checks(facts, policy, now=now, seen=_memory(asked))
     return _verdict(
+        asked,
         "sgx",
         evidence_id,
         checks,
         facts.to_json() if facts else {},
         level="hardware" if facts else None,
         confidential=facts is not None and not facts.debug,
-        policy=policy,
-        collateral=collateral,
         evaluation_number=facts.tcb_info.tcb_evaluation_data_number if facts else None,
-        second=second_path.NAME if collateral else None,
-        now=now,
+        second=second_path.NAME if asked.collateral else None,
     )
 
 
 def _verdict(
+    asked: _Asked,
     kind: str,
     subject: str | None,
     checks: list[Check],
@@ -196,12 +221,10 @@ def _verdict(
     *,
     level: Level | None,
     confidential: bool,
-    policy: Policy,
-    collateral: Collateral | None,
     evaluation_number: int | None,
     second: str | None,
-    now: int,
 ) -> Verdict:
+    policy, collateral = asked.policy, asked.collateral
     return Verdict(
         subject=subject,
         kind=kind,
@@ -218,7 +241,9 @@ def _verdict(
             roots_digest=policy.roots_digest,
             endorsements_digest=collateral.id if collateral else None,
             tcb_evaluation_number=evaluation_number,
-            time=format_time(now),
+            inputs_digest=asked.digest,
+            replay_memory=asked.seen is not None,
+            time=format_time(asked.now),
         ),
     )
 
@@ -233,6 +258,6 @@ def _not_appraised() -> Check:
     )
 
 
-def _asked(checks: list[Check]) -> str | None:
+def _ran(checks: list[Check]) -> str | None:
     ran = any(c.name.startswith("second-path") and c.state != "not_checked" for c in checks)
     return second_path.NAME if ran else None

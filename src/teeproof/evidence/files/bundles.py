@@ -39,14 +39,12 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         evidence: what the verifier takes.
         files: what was used: what it is, and the file's name.
-        certificate: bytes of the RA-TLS certificate that carried the quote, if one did.
         ignored: what was not: the file's name, and why.
         remarks: sentences about copies that differ from what is signed.
     """
 
     evidence: Evidence
     files: tuple[tuple[Kind, str], ...]
-    certificate: bytes | None = None
     ignored: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -129,10 +127,10 @@ def _from_quote(found: Unpacked, name: str) -> Bundle:
             event_log=found.event_log,
             compose=found.compose,
             mr_config=found.mr_config,
+            certificate=found.certificate,
             name=name,
         ),
         files=((piece.kind, piece.name),),
-        certificate=piece.data if piece.kind == "certificate" else None,
         remarks=found.remarks,
     )
 
@@ -147,14 +145,13 @@ def _merge(made: Bundle, found: Unpacked) -> Bundle:
             expected="one quote per directory",
             got=f"{made.files[0][1]}, {piece.name}",
         )
-    for field in ("event_log", "compose", "mr_config"):
+    for field in ("event_log", "compose", "mr_config", "certificate"):
         value = getattr(found, field)
         if value is not None:
             made = _with(made, field, value, piece)
     return msgspec.structs.replace(
         made,
         files=(*made.files, (piece.kind, piece.name)),
-        certificate=made.certificate or (piece.data if piece.kind == "certificate" else None),
         remarks=made.remarks + found.remarks,
     )
 

@@ -49,6 +49,7 @@ def verify(
     policy: Policy | str | None = None,
     now: datetime | None = None,
     collateral: Collateral | None = None,
+    expected_spki: bytes | None = None,
 ) -> Verdict:
     """Return the verdict on evidence.
 
@@ -58,6 +59,8 @@ def verify(
             TDX and ``sgx`` for SGX.
         now: the T that the verdict speaks of, an aware datetime; without it, the machine's clock.
         collateral: endorsements; without them, those that came along with the evidence.
+        expected_spki: the key (SubjectPublicKeyInfo, DER) that the peer of the live channel showed;
+            the evidence must then be an RA-TLS certificate over that key.
 
     Raises:
         Malformed: there is no quote in it; Usage, Unavailable, TooLarge: as ``load``.
@@ -66,4 +69,10 @@ def verify(
         evidence = load(evidence)
     if isinstance(policy, str):
         policy = load_policy(policy)
-    return _verify(evidence, now=now or wall_clock(), policy=policy, collateral=collateral)
+    return _verify(
+        evidence,
+        now=now or wall_clock(),
+        policy=policy,
+        collateral=collateral,
+        expected_spki=expected_spki,
+    )

@@ -30,6 +30,7 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
         event_log: JSON bytes of the event log that came with it.
         compose: the bytes of app-compose.json that came with it.
         mr_config: the bytes of the MrConfigV3 document that came with it.
+        certificate: the certificate (DER), if the file is one.
         remarks: sentences about copies that differ from the quote.
     """
 
@@ -38,6 +39,7 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
     event_log: bytes | None = None
     compose: bytes | None = None
     mr_config: bytes | None = None
+    certificate: bytes | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -90,7 +92,11 @@ def _certificate(piece: Piece) -> Unpacked:
 
     found = ratls.parse(piece.data, name=piece.name).evidence
     return Unpacked(
-        piece=piece, quote=found.quote, event_log=found.event_log, mr_config=found.mr_config
+        piece=piece,
+        quote=found.quote,
+        event_log=found.event_log,
+        mr_config=found.mr_config,
+        certificate=found.certificate,
     )
 
 
