@@ -12,13 +12,26 @@ from hypothesis import strategies as st
 
 from teeproof.core.errors import Error, Malformed
 from teeproof.evidence.eventlog import verify
-from teeproof.evidence.eventlog.compose import app_id_of, compose_hash, parse_compose
+from teeproof.evidence.eventlog.compose import (
+    app_id_of,
+    check_compose,
+    compose_hash,
+    parse_compose,
+)
 from teeproof.evidence.eventlog.images import check_images, images
 from teeproof.evidence.eventlog.mrconfig import mrconfigid_v1
 from teeproof.evidence.eventlog.yamltree import parse_yaml
 from tests.evidence.eventlog import logs
 
 DIGEST = "@sha256:" + "ab" * 32
+
+
+def deep(levels):
+    """Lists in each other, so many deep."""
+    value = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
 
 
 def compose_check(compose, *, log=True, **more):
@@ -42,6 +55,52 @@ def test_operator_hands_over_the_same_json_in_other_bytes():
     assert (check.state, check.code) == ("failed", "compose_reformatted")
     assert "same JSON, other bytes" in check.detail
     assert check.expected == logs.COMPOSE_HASH.hex()
+
+
+def reformatted(value):
+    """The measured bytes of a compose file, and the same JSON as another tool writes it."""
+    return json.dumps(value).encode(), json.dumps(value, indent=2).encode()
+
+
+def judged(measured, given):
+    return check_compose(given, facts=None, mrconfigid=mrconfigid_v1(compose_hash(measured)))
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"z": "x" * 60_000}, "compose_reformatted"),
+        ({"z": "x" * 66_000}, "compose_mismatch"),
+        ({"z": deep(7)}, "compose_reformatted"),
+        ({"z": deep(8)}, "compose_mismatch"),
+        ({"z": [[0] * 9] * 300}, "compose_reformatted"),
+    ],
+    ids=["large", "too large", "deep", "too deep", "wide"],
+)
+def test_host_cannot_make_the_verifier_write_a_huge_file_in_every_form(more, code):
+    measured, given_ = reformatted({"runner": "bash"} | more)
+    assert judged(measured, measured).state == "passed"
+    check = judged(measured, given_)
+    assert (check.state, check.code) == ("failed", code)
+    # Where nothing was compared, the words leave open that the file was only reformatted.
+    assert "reformatted" in check.detail
+
+
+def test_host_cannot_make_the_verifier_hold_more_than_one_form_at_a_time(monkeypatch):
+    written = []
+
+    def counting(value, **options):
+        written.append(options)
+        return real(value, **options)
+
+    real = json.dumps
+    measured = real({"runner": "bash"}, separators=(",", ":")).encode()
+    monkeypatch.setattr(json, "dumps", counting)
+    assert judged(measured, measured + b" ").code == "compose_reformatted"
+    assert len(written) == 1
+    huge = b'{"runner":"x","z":' + b"[" * 60 + b",".join([b"1"] * 520_000) + b"]" * 60 + b"}"
+    assert judged(b"", huge).code == "compose_mismatch"
+    assert len(written) == 1
 
 
 def test_operator_hands_over_another_compose_file():
