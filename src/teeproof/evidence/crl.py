@@ -11,7 +11,7 @@ import msgspec
 from cryptography import x509
 
 from teeproof.core.errors import NotAuthentic
-from teeproof.evidence.der import elements, signed_part
+from teeproof.evidence.der import BOOLEAN, elements, signed_part
 from teeproof.evidence.x509 import (
     ECDSA_SHA256,
     UNREADABLE,
@@ -23,6 +23,13 @@ from teeproof.evidence.x509 import (
 __all__ = ["RevocationList", "clear_caches", "parse_crl", "require_crl"]
 
 MAX_CRL_BYTES = 2 << 20
+_PARTIAL = frozenset(
+    {
+        x509.oid.ExtensionOID.DELTA_CRL_INDICATOR,
+        x509.oid.ExtensionOID.ISSUING_DISTRIBUTION_POINT,
+    }
+)
+_CRITICAL = bytes((BOOLEAN, 1, 0xFF))  # how DER writes it
 
 
 class RevocationList(msgspec.Struct, frozen=True, eq=False):
@@ -71,9 +78,7 @@ def _load_crl(der: bytes) -> RevocationList:
     # RFC 5280, 5.1.2: version, algorithm, issuer, this update, …
     if fields[1] != ECDSA_SHA256 or parts[1] != ECDSA_SHA256:
         raise ValueError("the signature algorithm is not ECDSA with SHA-256")
-    if any(extension.critical for extension in crl.extensions):
-        # RFC 5280, 5.2: lists of changes and of some certificates only are marked like this.
-        raise ValueError("a critical extension says that it is not the complete list")
+    _require_whole(crl, tbs)
     return RevocationList(
         tbs=tbs,
         issuer_name=fields[2][1],
@@ -81,6 +86,17 @@ def _load_crl(der: bytes) -> RevocationList:
         next_update=int(crl.next_update_utc.timestamp()),
         x509=crl,
     )
+
+
+def _require_whole(crl: x509.CertificateRevocationList, tbs: bytes) -> None:
+    """Refuse a list that is only a part, or that speaks of other issuers' certificates."""
+    # RFC 5280, 5.2: lists of changes and of some certificates only are marked by a critical
+    # extension. The two that do it are refused even where somebody left the mark out.
+    if any(extension.critical or extension.oid in _PARTIAL for extension in crl.extensions):
+        raise ValueError("an extension says that it is not the complete list")
+    # 5.3: the same for single entries. Few lists have any, and to read all of them takes long.
+    if _CRITICAL in tbs and any(each.critical for entry in crl for each in entry.extensions):
+        raise ValueError("a critical extension says that an entry is not the issuer's own")
 
 
 def require_crl(crl: RevocationList, issuer: Certificate, *, what: str, code: str) -> None:

@@ -99,7 +99,7 @@ def verify(
         policy=policy or _default("sgx" if is_sgx else "standard"),
         collateral=collateral or evidence.collateral,
         now=to_epoch(now),
-        both_paths=both_paths,
+        both_paths=both_paths or is_sgx,  # SGX has one path only
         seen=seen,
         expected_spki=expected_spki,
     )
