@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.policy import Policy
@@ -48,19 +49,19 @@ def _without_second_path(policy: Policy) -> Policy:
 
 
 def _verdicts(
-    given: Evidence | bytes, policy: Policy | None, now: datetime
+    given: Evidence | bytes, policy: Policy | None, now: datetime, asked: dict[str, Any]
 ) -> tuple[Verdict, Verdict]:
     policy = policy or opt_in()
-    both = verify(given, policy=policy, now=now)
-    alone = verify(given, policy=_without_second_path(policy), now=now, both_paths=False)
-    return both, alone
+    both = verify(given, policy=policy, now=now, **asked)
+    lone = _without_second_path(policy)
+    return both, verify(given, policy=lone, now=now, both_paths=False, **asked)
 
 
 def accepted(
-    given: Evidence | bytes, *, policy: Policy | None = None, now: datetime = NOW
+    given: Evidence | bytes, *, policy: Policy | None = None, now: datetime = NOW, **asked: Any
 ) -> Verdict:
     """Return the verdict on evidence that nothing is held against, by either path."""
-    both, alone = _verdicts(given, policy, now)
+    both, alone = _verdicts(given, policy, now, asked)
     assert (failures(both), failures(alone)) == ([], [])
     assert (both.exit_code, both.ok) == (0, True)
     assert both.subject == alone.subject
@@ -74,9 +75,10 @@ def refused(
     exit_code: int = 2,
     policy: Policy | None = None,
     now: datetime = NOW,
+    **asked: Any,
 ) -> Verdict:
     """Return the verdict on evidence against which exactly these checks speak."""
-    both, alone = _verdicts(given, policy, now)
+    both, alone = _verdicts(given, policy, now, asked)
     assert failures(both) == list(expected)
     assert failures(alone) == list(expected)
     assert both.exit_code == alone.exit_code == exit_code

@@ -237,7 +237,7 @@ def test_host_gains_no_second_proof_by_the_twin_of_the_quotes_signature() -> Non
     assert twin.quote() != HONEST.quote()
     honest, copy = accepted(quote_only(HONEST.quote())), accepted(quote_only(twin.quote()))
     assert copy.subject == honest.subject
-    assert copy.key == honest.key
+    assert copy.facts == honest.facts
     inner = HONEST.but(qe_signature=forge.twin(HONEST.qe_signature))
     assert accepted(quote_only(inner.quote())).subject == honest.subject
     # One more than the twin is nobody's signature.
