@@ -303,6 +303,23 @@ def test_a_changed_copy_is_checked_like_a_new_policy() -> None:
         load_policy("standard").with_(mrtdd=[])
 
 
+@pytest.mark.parametrize("value", ["OutOfDateConfigurationNeeded", ["UpToDate"]], ids=str)
+def test_a_text_or_a_list_where_a_tuple_belongs_is_an_error(value: object) -> None:
+    # Otherwise "OutOfDate" would be found inside that text.
+    with pytest.raises(Usage, match="tcb_statuses must be a tuple"):
+        Policy(tcb_statuses=value)  # type: ignore[arg-type]
+    assert Policy(tcb_statuses=("UpToDate",)).tcb_statuses == ("UpToDate",)
+
+
+def test_a_policy_made_in_python_is_checked_like_one_in_a_file() -> None:
+    with pytest.raises(Usage, match="mrtd"):
+        Policy(mrtd=("zz",))
+    with pytest.raises(Usage, match="nonce and keyset_digest"):
+        Policy(nonce="n")
+    with pytest.raises(Usage, match="denied_advisories"):
+        msgspec.structs.replace(Policy(), denied_advisories=("INTEL-SA-615",))
+
+
 # Built-in policies ----------------------------------------------------------------------------
 
 

@@ -144,6 +144,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     allowed_platforms: tuple[str, ...] | None = None
     blocked_platforms: tuple[str, ...] | None = None
 
+    def __post_init__(self) -> None:
+        """Check forms, however the policy was made; Usage names the field."""
+        check_forms(self)
+        check_together(self)
+
     @property
     def digest(self) -> str:
         """``sha256:…`` of the canonical form: the same expectations always have the same digest."""
@@ -226,8 +231,6 @@ def _checked(value: dict[str, Any]) -> Policy:
         policy = msgspec.convert(value, Policy, strict=True)
     except msgspec.ValidationError as error:
         raise wrong(str(error)) from None
-    check_forms(policy)
-    check_together(policy)
     return policy
 
 

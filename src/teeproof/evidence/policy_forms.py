@@ -26,11 +26,16 @@ _HEX_BYTES = {
     "os_image_hash": 32, "mr_system": 32, "mr_aggregated": 32,
 }  # fmt: skip
 _ADVISORY = re.compile(r"INTEL-[A-Z]{2,4}-[0-9]{5}", re.ASCII)
+_TEXTS = ("name", "description", "report_data", "nonce", "keyset_digest")
 _NAMED = ("roots", "simulated_roots", "allowed_platforms", "blocked_platforms")
 
 
 def check_forms(policy: Policy) -> None:
     """Check each value by itself; Usage names the field."""
+    for field in policy.__struct_fields__:
+        # In Python, one may write a text where a tuple belongs, and "in" would look inside it.
+        if field not in _TEXTS and isinstance(getattr(policy, field), str | list):
+            raise wrong(f"{field} must be a tuple")
     for field, size in _HEX_BYTES.items():
         for text in getattr(policy, field) or ():
             _check_hex(field, text, size)
