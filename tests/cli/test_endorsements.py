@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -23,15 +24,16 @@ def test_what_was_added_is_listed_with_its_dates(teeproof, added):
     assert added in answer.out
     assert "in force      2026-03-01 to 2026-03-31: in force until 2026-03-31" in answer.out
     twin = teeproof("endorsements", "list", "--at", AT, "--json").json
-    assert [row["id"] for row in twin] == [added]
-    assert twin[0]["state"] in answer.out
-    assert twin[0]["fmspc"] in answer.out
+    assert [row["id"] for row in twin["sets"]] == [added]
+    assert twin["sets"][0]["state"] in answer.out
+    assert twin["sets"][0]["fmspc"] in answer.out
+    assert twin["faults"] == []
 
 
 def test_adding_again_changes_nothing(teeproof, simulated, added):
     again = teeproof("endorsements", "add", simulated() / "collateral.json", "--json").json
     assert again[0]["id"] == added
-    assert len(teeproof("endorsements", "list", "--json").json) == 1
+    assert len(teeproof("endorsements", "list", "--json").json["sets"]) == 1
 
 
 def test_an_empty_archive_says_how_to_fill_it(teeproof):
@@ -80,4 +82,74 @@ def test_what_is_no_collateral_is_not_added(teeproof, simulated):
     answer = teeproof("endorsements", "add", simulated() / "event_log.json")
     assert answer.code == 2
     assert "not Intel collateral" in answer.err
-    assert teeproof("endorsements", "list", "--json").json == []
+    assert teeproof("endorsements", "list", "--json").json == {"sets": [], "faults": []}
+
+
+def test_network_endorsements_that_nobody_signed_are_not_added(teeproof, simulated, tmp_path):
+    value = json.loads((simulated() / "collateral.json").read_text())
+    for field in ("tcb_info", "qe_identity"):
+        document = json.loads(value[field]) | {"tcbEvaluationDataNumber": 10**6}
+        value[field] = json.dumps(document)
+    forged = tmp_path / "forged.json"
+    forged.write_text(json.dumps(value))
+    answer = teeproof("endorsements", "add", forged)
+    assert answer.code == 2
+    assert "the signature of the TCB info does not hold" in answer.err
+    assert teeproof("endorsements", "list", "--json").json["sets"] == []
+    # Nor does it hide the good ones that are named along with it.
+    folder = tmp_path / "named"
+    folder.mkdir()
+    for path in (forged, simulated() / "collateral.json"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    quote, policy = simulated() / "quote.bin", simulated() / "policy.toml"
+    found = teeproof("verify", quote, "--policy", policy, "--at", AT, "--endorsements", folder)
+    assert "remark        endorsements passed over, sha256:" in found.out
+    assert "✓ tcb-info" in found.out
+
+
+@pytest.mark.parametrize("content", ["{}", None])
+def test_host_one_broken_file_is_reported_and_stops_no_verification(
+    teeproof, simulated, added, content
+):
+    sets = Path(os.environ["TEEPROOF_HOME"]) / "endorsements" / "sets"
+    if content is None:
+        (sets / "zz.json").mkdir()
+    else:
+        (sets / "zz.json").write_text(content)
+    listed = teeproof("endorsements", "list", "--at", AT)
+    assert listed.code == 0
+    assert added in listed.out
+    assert "zz.json" in listed.out
+    checked = teeproof("endorsements", "check", "--at", AT)
+    assert checked.code == 2
+    assert "1 sets, 1 faults" in checked.out
+    twin = teeproof("endorsements", "check", "--at", AT, "--json").json
+    assert (twin["ok"], [fault["name"] for fault in twin["faults"]]) == (False, ["zz.json"])
+    assert twin["sets"][0]["intact"] is True
+    quote, policy = simulated() / "quote.bin", simulated() / "policy.toml"
+    verify = ("verify", quote, "--policy", policy, "--at", AT)
+    found = teeproof(*verify)
+    assert "from your archive" in found.out
+    assert "remark        endorsements passed over, zz.json" in found.out
+    assert "zz.json" in teeproof(*verify, "--json").json["input"]["remarks"][0]
+
+
+def test_host_cannot_crash_the_list_with_a_date(teeproof, added):
+    sets = Path(os.environ["TEEPROOF_HOME"]) / "endorsements" / "sets"
+    (path,) = sets.iterdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"ends": 10**15}))
+    answer = teeproof("endorsements", "list")
+    assert answer.code == 0
+    assert "not an entry" in answer.out
+    assert teeproof("endorsements", "check").code == 2
+
+
+def test_host_cannot_stop_the_check_with_a_directory_for_a_blob(teeproof, added):
+    blobs = Path(os.environ["TEEPROOF_HOME"]) / "endorsements" / "blobs"
+    blob = next(path for path in blobs.rglob("*") if path.is_file())
+    blob.unlink()
+    blob.mkdir()
+    answer = teeproof("endorsements", "check", "--at", AT)
+    assert answer.code == 2
+    assert "changed on disk" in answer.out
+    assert "1 sets, 1 faults" in answer.out

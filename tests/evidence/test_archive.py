@@ -10,22 +10,30 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable
-from teeproof.evidence.archive import Archive, Entry, describe
+from teeproof.evidence.archive import Archive
 from teeproof.evidence.endorsements import FIELDS, Collateral
+from teeproof.evidence.entries import Entry, describe, in_order, require_held
+from teeproof.evidence.files.fitting import platform_of
+from teeproof.evidence.policy import INTEL_ROOT
+from teeproof.evidence.record import Platform
 from teeproof.evidence.simulated.collateral import Edition, publish
+from teeproof.evidence.simulated.platform import SimulatedPlatform
 from tests.evidence.scenes import NOW, PLATFORM, collateral, evidence, failures, judge, resigned
 from tests.vectors import Record, each
 
 FMSPC = "53494d000000"
+OURS = Platform("TDX", FMSPC, "platform", PLATFORM.root_fingerprint)
 DAY = 86400
 MIDNIGHT = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp())
 
@@ -50,9 +58,17 @@ def _files(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in found}
 
 
+def _looked_up(archive: Archive, at: int) -> Collateral | None:
+    return archive.find(OURS, at=at).collateral
+
+
 def _find(archive: Archive, at: int) -> str | None:
-    found = archive.find(tee="TDX", fmspc=FMSPC, ca="platform", at=at)
+    found = _looked_up(archive, at)
     return found.id if found else None
+
+
+def _path(archive: Archive, entry: Entry) -> Path:
+    return archive.directory / "sets" / (entry.id.removeprefix("sha256:") + ".json")
 
 
 @pytest.fixture
@@ -78,8 +94,9 @@ def test_intels_own_endorsements_are_kept_and_found(record: Record, archive: Arc
     assert archive.load(entry.id) == given_
     assert entry.tee in {"TDX", "SGX"}
     assert entry.begins < entry.ends
-    found = archive.find(tee=entry.tee, fmspc=entry.fmspc, ca=entry.ca, at=entry.ends)
-    assert found == given_
+    found = archive.find(platform_of(record.read("quote.bin")), at=entry.ends)
+    assert (found.collateral, found.passed_over) == (given_, ())
+    assert archive.fault(entry) is None
 
 
 def test_every_file_is_named_by_its_content(archive: Archive) -> None:
@@ -134,12 +151,14 @@ def test_host_of_two_sets_in_force_the_one_with_the_higher_evaluation_number_is_
 
 def test_nothing_is_found_for_another_platform(archive: Archive) -> None:
     archive.add(collateral())
-    for tee, fmspc, ca in (
-        ("SGX", FMSPC, "platform"),
-        ("TDX", "000000000000", "platform"),
-        ("TDX", FMSPC, "processor"),
+    assert archive.find(OURS, at=MIDNIGHT).collateral is not None
+    for other in (
+        OURS._replace(tee="SGX"),
+        OURS._replace(fmspc="000000000000"),
+        OURS._replace(ca="processor"),
+        OURS._replace(root=INTEL_ROOT),
     ):
-        assert archive.find(tee=tee, fmspc=fmspc, ca=ca, at=MIDNIGHT) is None
+        assert archive.find(other, at=MIDNIGHT).collateral is None
 
 
 _DAYS = (-40, -25, -10, 0, 35, 80)
@@ -157,7 +176,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 @given(seconds=st.integers(-60 * DAY, 140 * DAY))
 def test_what_is_found_is_in_force_or_nothing_stored_is(stocked: Archive, seconds: int) -> None:
     moment = MIDNIGHT + seconds
-    found = stocked.find(tee="TDX", fmspc=FMSPC, ca="platform", at=moment)
+    found = _looked_up(stocked, moment)
     begun = [day for day in _DAYS if day * DAY <= seconds]
     if not begun:
         assert found is None
@@ -174,10 +193,10 @@ def test_old_evidence_verifies_as_of_its_time_and_is_refused_today_with_the_date
 ) -> None:
     archive.add(collateral())
     quote = evidence().quote
-    then = archive.find(tee="TDX", fmspc=FMSPC, ca="platform", at=MIDNIGHT + DAY)
+    then = _looked_up(archive, MIDNIGHT + DAY)
     assert judge(quote, endorsements=then).exit_code == 0
     today = datetime(2026, 11, 22, tzinfo=UTC)
-    last = archive.find(tee="TDX", fmspc=FMSPC, ca="platform", at=int(today.timestamp()))
+    last = _looked_up(archive, int(today.timestamp()))
     verdict = judge(quote, endorsements=last, now=today)
     assert verdict.exit_code == 2
     check = verdict.check("collateral-dates")
@@ -190,7 +209,7 @@ def test_at_every_second_around_its_ends_a_set_in_force_is_one_that_verifies(
     archive: Archive,
 ) -> None:
     archive.add(collateral())
-    entry = next(archive.entries())
+    (entry,) = archive.entries()
     for moment in (entry.begins, entry.begins + 1, entry.ends - 1, entry.ends):
         now = datetime.fromtimestamp(moment, UTC)
         assert judge(evidence(), now=now).exit_code == 0
@@ -220,17 +239,28 @@ def test_host_a_blob_that_was_changed_on_disk_is_refused(field: str, archive: Ar
         archive.load(entry.id)
 
 
-def _rewrite(archive: Archive, entry: Entry, **changes: object) -> Path:
-    path = archive.directory / "sets" / (entry.id.removeprefix("sha256:") + ".json")
+def _rewrite(archive: Archive, entry: Entry, **changes: object) -> None:
+    path = _path(archive, entry)
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    return path
+
+
+def _expect_fault(archive: Archive, name: str, why: str) -> None:
+    """Check that the fault is named by a lookup, and that what is whole is found all the same."""
+    good = archive.add(_of_day(0, evaluation=5))
+    found = archive.find(OURS, at=MIDNIGHT + DAY)
+    assert found.collateral is not None
+    assert found.collateral.id == good.id
+    (fault,) = found.passed_over
+    assert fault.name == name
+    assert why in fault.why
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"begins": 0},
-        {"ends": 1 << 40},
+        {"ends": 253402300798},
+        {"root": INTEL_ROOT},
         {"evaluation_number": 99},
         {"fmspc": "000000000000"},
         {"tee": "SGX"},
@@ -246,6 +276,9 @@ def test_host_an_entry_that_was_changed_on_disk_is_refused(
     with pytest.raises(NotAuthentic) as caught:
         archive.load(entry.id)
     assert caught.value.code == "archive_changed"
+    assert archive.fault(entry) is not None
+    if {"begins", "ends", "evaluation_number"} & set(changes):  # the others are not asked for now
+        _expect_fault(archive, entry.id, "changed on disk")
 
 
 def test_host_an_entry_that_names_the_parts_of_another_set_is_refused(archive: Archive) -> None:
@@ -263,25 +296,137 @@ def test_host_an_entry_that_names_the_parts_of_another_set_is_refused(archive: A
         {"id": 5},
         {"blobs": {}},
         {"begins": "yesterday"},
+        {"begins": -1},
+        {"ends": 253402300799},
+        {"ends": 10**15},
+        {"ends": 10**400},
+        {"evaluation_number": 1 << 32},
     ],
-    ids=str,
+    ids=lambda changes: str(changes)[:40],
 )
-def test_host_an_entry_of_a_wrong_form_is_refused_and_not_passed_over(
+def test_host_an_entry_of_a_wrong_form_is_reported_and_keeps_no_other_from_being_found(
     changes: dict[str, object], archive: Archive
 ) -> None:
     entry = archive.add(collateral())
     _rewrite(archive, entry, **changes)
-    for read in (lambda: archive.load(entry.id), lambda: _find(archive, MIDNIGHT)):
-        with pytest.raises(Malformed):
-            read()
+    with pytest.raises(Malformed):
+        archive.load(entry.id)
+    assert archive.entries() == []
+    _expect_fault(archive, _path(archive, entry).name, "not an entry")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"null", b"{}", b"[" * 70000])
-def test_host_a_file_that_is_no_entry_is_refused(content: bytes, archive: Archive) -> None:
-    archive.add(collateral())
+def test_host_a_file_that_is_no_entry_is_reported(content: bytes, archive: Archive) -> None:
+    (archive.directory / "sets").mkdir(parents=True)
     (archive.directory / "sets" / "notes.json").write_bytes(content)
-    with pytest.raises(Malformed):
-        list(archive.entries())
+    _expect_fault(archive, "notes.json", "not an entry")
+    entries, faults = archive.survey()
+    assert (len(entries), [fault.name for fault in faults]) == (1, ["notes.json"])
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nothing")])
+def test_host_what_is_no_file_among_the_entries_stops_nothing(
+    make: Callable[[Path], object], archive: Archive
+) -> None:
+    (archive.directory / "sets").mkdir(parents=True)
+    make(archive.directory / "sets" / "zz\n\x1b[2J.json")
+    _expect_fault(archive, "zz\\n\\x1b[2J.json", "")
+
+
+def test_host_a_directory_in_the_place_of_a_blob_stops_nothing(archive: Archive) -> None:
+    entry = archive.add(_of_day(0, evaluation=99))
+    digest = entry.blobs["tcb_info"].removeprefix("sha256:")
+    path = archive.directory / "blobs" / digest[:2] / digest
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(NotAuthentic) as caught:
+        archive.load(entry.id)
+    assert caught.value.code == "archive_changed"
+    fault = archive.fault(entry)
+    assert fault is not None
+    assert fault.name == entry.id
+    _expect_fault(archive, entry.id, "changed on disk")
+
+
+# Whoever adds endorsements ----------------------------------------------------------------------
+
+
+def _numbered(base: Collateral, number: int) -> Collateral:
+    """Return the set with another evaluation number that nobody signed."""
+    changes = {}
+    for field in ("tcb_info", "qe_identity"):
+        document = json.loads(getattr(base, field)) | {"tcbEvaluationDataNumber": number}
+        changes[field] = json.dumps(document).encode()
+    return base.replace(**changes)
+
+
+def _unchecked(archive: Archive, given_: Collateral) -> Entry:
+    """Lay a set into the archive as one can who writes to the disk."""
+    entry = describe(given_)
+    for name in FIELDS:
+        digest = entry.blobs[name].removeprefix("sha256:")
+        path = archive.directory / "blobs" / digest[:2] / digest
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(getattr(given_, name))
+    _path(archive, entry).parent.mkdir(parents=True, exist_ok=True)
+    _path(archive, entry).write_text(json.dumps(msgspec.to_builtins(entry)))
+    return entry
+
+
+FORGED = _numbered(collateral(), 10**6)
+OTHERS = SimulatedPlatform(b"\6" * 32).collateral(NOW + timedelta(1))
+MIXED = [
+    FORGED,
+    *(collateral().replace(**{name: getattr(OTHERS, name)}) for name in FIELDS if "info" in name),
+    *(collateral().replace(**{name: getattr(OTHERS, name)}) for name in FIELDS if "crl" in name),
+]
+
+
+@pytest.mark.parametrize("forged", MIXED)
+def test_network_endorsements_that_nobody_signed_are_not_kept(
+    forged: Collateral, archive: Archive
+) -> None:
+    with pytest.raises(NotAuthentic):
+        archive.add(forged)
+    assert not archive.directory.exists()
+
+
+def test_host_unsigned_endorsements_with_a_huge_number_do_not_hide_the_good_ones(
+    archive: Archive,
+) -> None:
+    entry = _unchecked(archive, FORGED)
+    assert archive.load(entry.id) == FORGED
+    fault = archive.fault(entry)
+    assert fault is not None
+    assert "signature of the TCB info does not hold" in fault.why
+    assert _find(archive, MIDNIGHT) is None
+    _expect_fault(archive, entry.id, "signature of the TCB info")
+
+
+def test_network_a_simulator_of_ones_own_does_not_hide_the_good_ones(archive: Archive) -> None:
+    # Anyone can sign such a set with a root of their own; then it is for that root's machines.
+    theirs = archive.add(publish(SimulatedPlatform(b"\6" * 32).pki, Edition.at(NOW)))
+    assert theirs.platform == OURS._replace(root=theirs.root)
+    assert theirs.root != OURS.root
+    ours = archive.add(collateral())
+    assert _find(archive, MIDNIGHT) == ours.id
+    assert archive.find(OURS, at=MIDNIGHT).passed_over == ()
+    assert archive.find(theirs.platform, at=MIDNIGHT).collateral == archive.load(theirs.id)
+
+
+def test_network_a_set_does_not_hold_under_a_root_that_it_does_not_hang_on() -> None:
+    require_held(collateral(), root=OURS.root)
+    with pytest.raises(NotAuthentic) as caught:
+        require_held(collateral(), root=INTEL_ROOT)
+    assert caught.value.code == "collateral_signature"
+
+
+def test_of_several_sets_those_in_force_come_first_then_the_expired_then_the_coming() -> None:
+    days = {day: describe(_of_day(day)) for day in (-90, -40, -20, 0, 5, 50)}
+    ordered = in_order(days.values(), None, at=MIDNIGHT + DAY)
+    assert ordered == [days[day] for day in (0, -20, -40, -90, 50, 5)]
+    assert in_order(days.values(), OURS, at=MIDNIGHT + DAY) == ordered
+    assert in_order(days.values(), OURS._replace(tee="SGX"), at=MIDNIGHT + DAY) == []
 
 
 def test_a_file_that_does_not_claim_to_be_an_entry_is_left_alone(archive: Archive) -> None:

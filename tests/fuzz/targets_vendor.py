@@ -9,7 +9,7 @@ from functools import cache
 from cryptography import x509 as library
 
 from teeproof.core.errors import Error, Malformed, Usage
-from teeproof.evidence import archive, crl, der, sgx, x509
+from teeproof.evidence import crl, der, entries, sgx, x509
 from teeproof.evidence.collect.simulated import SimulatedPlatform
 from teeproof.evidence.policy import BUILT_IN, parse_policy, policy_text
 from teeproof.evidence.record import Evidence
@@ -94,7 +94,7 @@ def fuzz_archive_description(data: bytes) -> None:
     collateral = _evidence().collateral
     assert collateral is not None
     with suppress(Malformed):
-        entry = archive.describe(collateral.replace(tcb_info=data))
+        entry = entries.describe(collateral.replace(tcb_info=data))
         assert entry.begins <= entry.ends or entry.begins > 0
 
 

@@ -93,8 +93,8 @@ def _event_log(piece: Piece) -> Claims:
 
 
 def _collateral(piece: Piece) -> Claims:
-    from teeproof.evidence.archive import describe  # noqa: PLC0415
     from teeproof.evidence.endorsements import Collateral  # noqa: PLC0415
+    from teeproof.evidence.entries import describe  # noqa: PLC0415
     from teeproof.evidence.tdx.documents import parse_qe_identity, parse_tcb_info  # noqa: PLC0415
 
     collateral = Collateral.parse(piece.data)

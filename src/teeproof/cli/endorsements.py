@@ -16,7 +16,8 @@ from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.core import strictjson
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.errors import NotAuthentic, Unavailable, Usage
-from teeproof.evidence.archive import Archive, Entry
+from teeproof.evidence.archive import Archive, Fault
+from teeproof.evidence.entries import Entry
 
 __all__ = ["command"]
 
@@ -41,7 +42,7 @@ def command() -> None:
 def _add(files: Sequence[Path], *, as_json: bool, color: ColorChoice) -> int:
     """Add collateral to the archive.
 
-    It is read, not verified: each use verifies it.
+    Its signatures must hold. Whether its root is one to trust, each use decides.
 
     \b
     Example
@@ -76,17 +77,20 @@ def _list(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
     screen = standard(color)
     now = time_of(at)
     archive = archive_of(os.environ)
-    entries = list(archive.entries())
+    entries, faults = archive.survey()
     if as_json:
-        screen.json([_json(entry, now) for entry in entries])
+        screen.json(
+            {"sets": [_json(entry, now) for entry in entries], "faults": _faults_json(faults)}
+        )
         return 0
-    if not entries:
+    if not entries and not faults:
         screen.text(f"The archive in {archive.directory} is empty.")
         screen.text("Add collateral: teeproof endorsements add FILE")
         return 0
     for entry in entries:
         screen.write(screen.paint(short(entry.id), "bold"))
         _write_entry(screen, entry, now)
+    _write_faults(screen, faults)
     return 0
 
 
@@ -121,7 +125,7 @@ def _show(*, id: str, as_json: bool, color: ColorChoice) -> int:  # noqa: A002  
 @at_option
 @output_options
 def _check(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
-    """Compare digests, and say what is in force.
+    """Compare digests, check signatures, and say what is in force.
 
     \b
     Example
@@ -130,18 +134,20 @@ def _check(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
     screen = standard(color)
     now = time_of(at)
     archive = archive_of(os.environ)
-    found = [(entry, _broken(archive, entry)) for entry in archive.entries()]
-    bad = [entry for entry, broken in found if broken]
+    entries, faults = archive.survey()
+    found = [(entry, archive.fault(entry)) for entry in entries]
+    bad = [*faults, *(fault for _, fault in found if fault)]
     if as_json:
-        rows = [_json(entry, now) | {"intact": broken is None} for entry, broken in found]
-        screen.json({"ok": not bad, "sets": rows})
+        rows = [_json(entry, now) | {"intact": fault is None} for entry, fault in found]
+        screen.json({"ok": not bad, "sets": rows, "faults": _faults_json(bad)})
         return NotAuthentic.exit_code if bad else 0
-    for entry, broken in found:
-        mark, color_name = ("✗", "red") if broken else ("✓", "green")
-        text = f"changed on disk: {broken}" if broken else _state(entry, now)
+    for entry, fault in found:
+        mark, color_name = ("✗", "red") if fault else ("✓", "green")
+        text = fault.why if fault else _state(entry, now)
         label = f"{short(entry.id, 8)} {entry.tee} {entry.fmspc}"
         screen.row(label, text, mark=screen.paint(mark, color_name, "bold"), column=36)
-    screen.text(f"{len(found)} sets, {len(bad)} changed, as of {format_time(now)}", "dim")
+    _write_faults(screen, faults)
+    screen.text(f"{len(found)} sets, {len(bad)} faults, as of {format_time(now)}", "dim")
     return NotAuthentic.exit_code if bad else 0
 
 
@@ -164,12 +170,13 @@ def _find(archive: Archive, given: str) -> Entry:
     return found[0]
 
 
-def _broken(archive: Archive, entry: Entry) -> str | None:
-    try:
-        archive.load(entry.id)
-    except (NotAuthentic, Unavailable) as error:
-        return error.detail
-    return None
+def _write_faults(screen: Screen, faults: Sequence[Fault]) -> None:
+    for fault in faults:
+        screen.row(fault.name, fault.why, mark=screen.paint("✗", "red", "bold"), column=36)
+
+
+def _faults_json(faults: Sequence[Fault]) -> list[dict[str, str]]:
+    return [{"name": fault.name, "why": fault.why} for fault in faults]
 
 
 def _state(entry: Entry, now: datetime) -> str:
@@ -195,6 +202,7 @@ def _json(entry: Entry, now: datetime | None) -> dict[str, Any]:
         "tee": entry.tee,
         "fmspc": entry.fmspc,
         "ca": entry.ca,
+        "root": entry.root,
         "evaluation_number": entry.evaluation_number,
         "begins": format_time(entry.begins),
         "ends": format_time(entry.ends),

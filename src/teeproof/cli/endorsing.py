@@ -18,10 +18,12 @@ from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.errors import Error, Usage
 from teeproof.core.home import data_directory
 from teeproof.core.reading import read_bounded
-from teeproof.evidence.archive import Archive, Entry, describe
+from teeproof.evidence.archive import Archive, Fault
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
+from teeproof.evidence.entries import Entry, describe, in_order, require_held
 from teeproof.evidence.files.bundles import Bundle
-from teeproof.evidence.files.fitting import Platform, platform_of
+from teeproof.evidence.files.fitting import platform_of
+from teeproof.evidence.record import Platform
 
 __all__ = ["ARCHIVE", "Endorsing", "archive_of", "collateral_files", "endorse"]
 
@@ -42,11 +44,13 @@ class Endorsing(msgspec.Struct, frozen=True, kw_only=True):
         source: where they came from.
         collateral: the endorsements; None if there are none.
         entry: their dates and platform, not verified; None if they cannot be read.
+        remarks: sentences about endorsements that were passed over.
     """
 
     source: Source
     collateral: Collateral | None = None
     entry: Entry | None = None
+    remarks: tuple[str, ...] = ()
 
     def words(self) -> str:
         """Return one line about them."""
@@ -87,15 +91,17 @@ def endorse(
         Usage: files were named, and none of them is for this platform.
     """
     if given:
-        return _made("named", _named(bundle, given, now))
+        return _named(bundle, given, now)
     if bundle.evidence.collateral is not None:
         return _made("evidence", bundle.evidence.collateral)
     platform = _platform(bundle)
     if platform is None:
         return Endorsing(source="none")
-    tee, fmspc, ca = platform
-    found = archive_of(environment).find(tee=tee, fmspc=fmspc, ca=ca, at=to_epoch(now))
-    return _made("archive", found) if found else Endorsing(source="none")
+    found = archive_of(environment).find(platform, at=to_epoch(now))
+    remarks = _remarks(found.passed_over)
+    if found.collateral is None:
+        return Endorsing(source="none", remarks=remarks)
+    return _made("archive", found.collateral, remarks)
 
 
 def archive_of(environment: Mapping[str, str]) -> Archive:
@@ -118,24 +124,37 @@ def collateral_files(paths: Sequence[Path]) -> list[tuple[Path, Collateral]]:
     ]
 
 
-def _named(bundle: Bundle, given: Sequence[Path], now: datetime) -> Collateral:
+def _named(bundle: Bundle, given: Sequence[Path], now: datetime) -> Endorsing:
     found = [collateral for _, collateral in collateral_files(given)]
     if len(found) == 1:
-        return found[0]  # even if it does not fit: the verdict says how
-    platform, at = _platform(bundle), to_epoch(now)
-    fitting = [(describe(c), c) for c in found]
-    fitting = [(e, c) for e, c in fitting if platform is None or (e.tee, e.fmspc, e.ca) == platform]
-    if not fitting:
+        return _made("named", found[0])  # even if it does not fit: the verdict says how
+    platform = _platform(bundle)
+    sets = {entry.id: (entry, c) for c in found for entry in [describe(c)]}
+    ordered = in_order([entry for entry, _ in sets.values()], platform, at=to_epoch(now))
+    if not ordered:
         raise Usage(
             f"none of the named endorsements is for the platform of {bundle.name}",
             code="endorsements_do_not_fit",
             expected=" ".join(platform) if platform else None,
             got=f"{len(found)} files for other platforms",
         )
-    valid = [(e, c) for e, c in fitting if e.begins <= at <= e.ends]
-    if valid:
-        return max(valid, key=lambda pair: (pair[0].evaluation_number, pair[0].begins))[1]
-    return max(fitting, key=lambda pair: pair[0].ends)[1]  # the verdict says when it expired
+    faults: list[Fault] = []
+    for entry in ordered:
+        collateral = sets[entry.id][1]
+        try:
+            require_held(collateral, root=entry.root)
+        except Error as error:
+            faults.append(Fault(name=entry.id, why=error.detail))
+        else:
+            return _made("named", collateral, _remarks(faults))
+    return _made("named", sets[ordered[0].id][1])  # none holds: the verdict says why
+
+
+def _remarks(faults: Sequence[Fault]) -> tuple[str, ...]:
+    said = [f"endorsements passed over, {fault.name}: {fault.why}" for fault in faults[:3]]
+    if len(faults) > 3:
+        said.append(f"{len(faults) - 3} more passed over: see teeproof endorsements check")
+    return tuple(said)
 
 
 def _platform(bundle: Bundle) -> Platform | None:
@@ -145,9 +164,9 @@ def _platform(bundle: Bundle) -> Platform | None:
         return None  # the verifier says what is wrong with the quote
 
 
-def _made(source: Source, collateral: Collateral) -> Endorsing:
+def _made(source: Source, collateral: Collateral, remarks: tuple[str, ...] = ()) -> Endorsing:
     try:
         entry = describe(collateral)
     except Error:
         entry = None  # the verifier says what is wrong with them
-    return Endorsing(source=source, collateral=collateral, entry=entry)
+    return Endorsing(source=source, collateral=collateral, entry=entry, remarks=remarks)

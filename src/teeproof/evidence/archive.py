@@ -6,7 +6,8 @@ must be kept if "valid as of T" is to be checked later.
     <directory>/blobs/<first two hex digits>/<sha256>     the nine fields, each stored once
     <directory>/sets/<sha256 of the set>.json             which blobs form one set, and an index
 
-The index (FMSPC, CA, TEE, dates) only finds a set; the verifier checks signatures and dates itself.
+The index (FMSPC, CA, TEE, root, dates) only sorts; a lookup takes a set whose signatures hold, and
+the verifier checks signatures and dates itself.
 
 Trusts: nothing that it reads back; a blob whose digest is wrong is refused.
 Does not trust: the disk, whoever handed over the collateral.
@@ -16,75 +17,45 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.digests import named, parse_named, sha256
-from teeproof.core.errors import Malformed, NotAuthentic, Unavailable
+from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable, Usage
 from teeproof.core.reading import read_bounded
-from teeproof.evidence.crl import parse_crl
 from teeproof.evidence.endorsements import FIELDS, MAX_COLLATERAL_BYTES, Collateral
-from teeproof.evidence.tdx.documents import parse_qe_identity, parse_tcb_info
+from teeproof.evidence.entries import Entry, describe, in_order, require_held
+from teeproof.evidence.record import Platform
 
-__all__ = ["Archive", "Entry", "ca_of", "describe"]
+__all__ = ["Archive", "Fault", "Found"]
 
 MAX_ENTRY_BYTES = 64 << 10
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What the archive says of one set, without having verified it.
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in the archive that no lookup uses.
 
     Attributes:
-        id: ``sha256:…`` of the set, as in a verdict's provenance.
-        tee: ``TDX`` or ``SGX``.
-        fmspc: processor family, 12 hex digits.
-        ca: ``platform`` or ``processor``: which of Intel's CAs issued the PCK revocation list.
-        evaluation_number: Intel's ``tcbEvaluationDataNumber``.
-        begins: from when on all parts are in force, seconds since 1970.
-        ends: the last second in which they are, seconds since 1970.
-        blobs: field name -> ``sha256:…``.
+        name: the file's name, or the set's id.
+        why: what is wrong with it, in one sentence.
     """
 
-    id: str
-    tee: str
-    fmspc: str
-    ca: str
-    evaluation_number: int
-    begins: int
-    ends: int
-    blobs: dict[str, str]
+    name: str
+    why: str
 
 
-def describe(collateral: Collateral) -> Entry:
-    """Return the index entry of a set; nothing is verified.
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a lookup found.
 
-    Raises:
-        Malformed: a part cannot be read.
+    Attributes:
+        collateral: the endorsements; None if there are none.
+        passed_over: what was looked at before and could not be used.
     """
-    info = parse_tcb_info(collateral.tcb_info)
-    identity = parse_qe_identity(collateral.qe_identity)
-    crls = [
-        parse_crl(collateral.root_ca_crl, what="root CA revocation list"),
-        parse_crl(collateral.pck_crl, what="PCK revocation list"),
-    ]
-    return Entry(
-        id=collateral.id,
-        tee=info.id[:16],
-        fmspc=info.fmspc.lower()[:32],
-        ca=ca_of(crls[1].issuer_name),
-        evaluation_number=min(info.tcb_evaluation_data_number, identity.tcb_evaluation_data_number),
-        begins=max(info.window[0], identity.window[0], *(crl.this_update for crl in crls)),
-        ends=min(info.window[1], identity.window[1], *(crl.next_update - 1 for crl in crls)),
-        blobs={name: named(sha256(getattr(collateral, name))) for name in FIELDS},
-    )
 
-
-def ca_of(issuer_name: bytes) -> str:
-    """Return which of Intel's two PCK CAs bears this name (DER)."""
-    return "processor" if b"Processor CA" in issuer_name else "platform"
+    collateral: Collateral | None
+    passed_over: tuple[Fault, ...]
 
 
 class Archive:
@@ -96,11 +67,15 @@ class Archive:
     def add(self, collateral: Collateral) -> Entry:
         """Store a set and return its entry; storing it again changes nothing.
 
+        Whether its root is one to trust is for each verdict to say, not for the archive.
+
         Raises:
             Malformed: a part cannot be read, so nobody could ever find it.
+            NotAuthentic: a signature does not hold under the set's own root.
             Unavailable: the directory cannot be written.
         """
         entry = describe(collateral)
+        require_held(collateral, root=entry.root)
         for name in FIELDS:
             content = getattr(collateral, name)
             self._write(self._blob(entry.blobs[name]), content)
@@ -108,15 +83,23 @@ class Archive:
         self._write(self._set(entry.id), text.encode())
         return entry
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield what is stored, newest last; a file that is no entry is refused, not skipped.
+    def entries(self) -> list[Entry]:
+        """Return the readable entries of ``survey``."""
+        return self.survey()[0]
+
+    def survey(self) -> tuple[list[Entry], list[Fault]]:
+        """Return what is stored, newest last, and the files that are no entries.
 
         Raises:
-            Malformed: a file is no entry.
             Unavailable: the directory cannot be read; one that does not exist is empty.
         """
-        found = [self._entry(path) for path in self._paths()]
-        yield from sorted(found, key=lambda entry: (entry.begins, entry.id))
+        entries, faults = [], []
+        for path in self._paths():
+            try:
+                entries.append(self._entry(path))
+            except Error as error:
+                faults.append(Fault(name=ascii(path.name)[1:-1], why=error.detail))
+        return sorted(entries, key=lambda entry: (entry.begins, entry.id)), faults
 
     def load(self, entry_id: str) -> Collateral:
         """Return a stored set.
@@ -125,7 +108,14 @@ class Archive:
             Unavailable: there is none with this id.
             NotAuthentic: a blob or the entry was changed on disk.
         """
-        entry = self._entry(self._set(entry_id))
+        path = self._set(entry_id)
+        if not path.exists():
+            raise Unavailable(
+                "the archive holds no such endorsements: list them with teeproof endorsements list",
+                code="endorsements_unknown",
+                got=path.stem,
+            )
+        entry = self._entry(path)
         collateral = Collateral(**{name: self._read_blob(entry.blobs[name]) for name in FIELDS})
         if collateral.id != entry_id:
             raise _changed(entry_id, collateral.id)
@@ -133,22 +123,42 @@ class Archive:
             raise _changed(f"the entry that describes {entry_id}", "another one")
         return collateral
 
-    def find(self, *, tee: str, fmspc: str, ca: str, at: int) -> Collateral | None:
+    def fault(self, entry: Entry) -> Fault | None:
+        """Return what is wrong with a stored set; None if it is unchanged and its signatures hold.
+
+        What is in force, and whether the root is one to trust, is not looked at.
+        """
+        try:
+            self._held(entry)
+        except Error as error:
+            return Fault(name=entry.id, why=error.detail)
+        return None
+
+    def find(self, platform: Platform, *, at: int) -> Found:
         """Return the set to judge a platform with as of ``at`` (seconds since 1970).
 
         The one with the highest evaluation number that is in force then; if none is, the one that
-        was last in force before, so that the verdict can say when it expired; else None.
+        was last in force before, so that the verdict can say when it expired; else none. A set that
+        was changed, or whose signatures do not hold under the platform's root, is passed over: one
+        bad set must not keep a good one from being found.
+
+        Raises:
+            Unavailable: the directory cannot be read; one that does not exist is empty.
         """
-        fitting = [e for e in self.entries() if (e.tee, e.fmspc, e.ca) == (tee, fmspc, ca)]
-        valid = [entry for entry in fitting if entry.begins <= at <= entry.ends]
-        earlier = [entry for entry in fitting if entry.begins <= at]
-        if valid:
-            best = max(valid, key=lambda entry: (entry.evaluation_number, entry.begins, entry.id))
-        elif earlier:
-            best = max(earlier, key=lambda entry: (entry.ends, entry.id))
-        else:
-            return None
-        return self.load(best.id)
+        entries, faults = self.survey()
+        for entry in in_order(entries, platform, at=at):
+            if entry.begins > at:
+                break
+            try:
+                return Found(collateral=self._held(entry), passed_over=tuple(faults))
+            except Error as error:
+                faults.append(Fault(name=entry.id, why=error.detail))
+        return Found(collateral=None, passed_over=tuple(faults))
+
+    def _held(self, entry: Entry) -> Collateral:
+        collateral = self.load(entry.id)
+        require_held(collateral, root=entry.root)
+        return collateral
 
     def _paths(self) -> list[Path]:
         try:
@@ -160,22 +170,14 @@ class Archive:
 
     def _entry(self, path: Path) -> Entry:
         try:
-            present = path.is_file()
-        except OSError as error:
-            raise _unavailable("read", path.parent, error) from None
-        if not present:
-            raise Unavailable(
-                "the archive holds no such endorsements: list them with teeproof endorsements list",
-                code="endorsements_unknown",
-                got=path.stem,
-            )
-        data = read_bounded(path, limit=MAX_ENTRY_BYTES, what="archive entry")
-        try:
+            data = read_bounded(path, limit=MAX_ENTRY_BYTES, what="archive entry")
             entry = msgspec.json.decode(data, type=Entry)
+        except (Usage, TooLarge) as error:  # a directory, a device, a huge file
+            raise _broken(error.detail) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _broken(path, str(error)) from None
-        if set(entry.blobs) != set(FIELDS) or self._set(entry.id).name != path.name:
-            raise _broken(path, "it names other parts than a set has")
+            raise _broken(str(error)) from None
+        if set(entry.blobs) != set(FIELDS) or entry.id != f"sha256:{path.stem}":
+            raise _broken("it names other parts than a set has")
         return entry
 
     def _set(self, entry_id: str) -> Path:
@@ -186,7 +188,11 @@ class Archive:
         return self.directory / "blobs" / name[:2] / name
 
     def _read_blob(self, digest: str) -> bytes:
-        content = read_bounded(self._blob(digest), limit=MAX_COLLATERAL_BYTES, what="blob")
+        path = self._blob(digest)
+        try:
+            content = read_bounded(path, limit=MAX_COLLATERAL_BYTES, what="blob")
+        except (Usage, TooLarge) as error:  # a directory, a device, a huge file
+            raise _changed(digest, error.detail) from None
         if named(sha256(content)) != digest:
             raise _changed(digest, named(sha256(content)))
         return content
@@ -219,9 +225,9 @@ def _unavailable(done: str, directory: Path, error: OSError) -> Unavailable:
     )
 
 
-def _broken(path: Path, why: str) -> Malformed:
+def _broken(why: str) -> Malformed:
     return Malformed(
-        f"{path.name} in the archive is not an entry: remove it and add the endorsements again",
+        "this file in the archive is not an entry: remove it and add the endorsements again",
         code="archive_entry_malformed",
         got=why[:200],
     )

@@ -8,14 +8,32 @@ Trusts: nothing; it only carries.  Does not trust: host, network.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from teeproof.evidence.endorsements import Collateral
 
-__all__ = ["MAX_COMPOSE_BYTES", "MAX_EVENT_LOG_BYTES", "Evidence"]
+__all__ = ["MAX_COMPOSE_BYTES", "MAX_EVENT_LOG_BYTES", "Evidence", "Platform"]
 
 MAX_EVENT_LOG_BYTES = 1 << 20  # a dstack guest writes some 10 KiB
 MAX_COMPOSE_BYTES = 1 << 20
+
+
+class Platform(NamedTuple):
+    """Which endorsements a machine needs.
+
+    Attributes:
+        tee: ``TDX`` or ``SGX``.
+        fmspc: processor family, 12 hex digits.
+        ca: which of Intel's CAs certified it: ``platform`` or ``processor``.
+        root: fingerprint (``sha256:…``) of the root that its certificates end in.
+    """
+
+    tee: str
+    fmspc: str
+    ca: str
+    root: str
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,30 +12,32 @@ from teeproof.core import strictjson
 from teeproof.core.errors import Error
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
 from teeproof.evidence.files.kinds import Piece
-from teeproof.evidence.record import Evidence
+from teeproof.evidence.record import Evidence, Platform
 
-__all__ = ["Platform", "fits", "platform_of"]
-
-Platform = tuple[str, str, str]
-"""TEE (``TDX``, ``SGX``), FMSPC in hex, and the certificate's CA: ``platform`` or ``processor``."""
+__all__ = ["fits", "platform_of"]
 
 
 def platform_of(quote: bytes) -> Platform:
-    """Return which endorsements a quote needs, as its certificate claims.
+    """Return which endorsements a quote needs, as its certificates claim.
 
     Raises:
         Malformed: the quote or its certificate cannot be read.
     """
     from teeproof.evidence import sgx, x509  # noqa: PLC0415  needs 60 ms, and few commands sort
-    from teeproof.evidence.archive import ca_of  # noqa: PLC0415
+    from teeproof.evidence.entries import ca_of  # noqa: PLC0415
     from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
     from teeproof.evidence.tdx.pck import parse_pck  # noqa: PLC0415
 
     is_sgx = quote[:2] == b"\x03\x00"
     chain = sgx.parse(quote).pck_chain if is_sgx else tdx_quote.parse(quote).signature.pck_chain
-    leaf = x509.parse_chain(chain, what="PCK certificate chain")[0]
-    ca = ca_of(leaf.issuer_name)
-    return "SGX" if is_sgx else "TDX", parse_pck(leaf).fmspc.hex(), ca
+    certificates = x509.parse_chain(chain, what="PCK certificate chain")
+    leaf, root = certificates[0], certificates[-1]
+    return Platform(
+        tee="SGX" if is_sgx else "TDX",
+        fmspc=parse_pck(leaf).fmspc.hex(),
+        ca=ca_of(leaf.issuer_name),
+        root=root.fingerprint,
+    )
 
 
 def fits(piece: Piece, evidence: Evidence) -> bool:
@@ -61,11 +63,11 @@ def _collateral_fits(piece: Piece, evidence: Evidence) -> bool:
     info = strictjson.loads(
         Collateral.parse(piece.data).tcb_info, limit=MAX_COLLATERAL_BYTES, what="TCB info"
     )
-    tee, fmspc, _ = platform_of(evidence.quote)
+    platform = platform_of(evidence.quote)
     return isinstance(info, dict) and (
         info.get("id"),
         str(info.get("fmspc")).lower(),
-    ) == (tee, fmspc)
+    ) == (platform.tee, platform.fmspc)
 
 
 def _rtmr3(log: bytes) -> bytes:
