@@ -48,7 +48,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
                 "files": [{"kind": kind, "name": name} for kind, name in bundle.files],
                 "endorsements": self.endorsing.to_json(),
                 "ignored": [{"name": name, "why": why} for name, why in bundle.ignored],
-                "remarks": list(bundle.remarks),
+                "remarks": [*bundle.remarks, *self.endorsing.remarks],
             }
         }
 
@@ -141,7 +141,7 @@ def write_answer(screen: Screen, found: Answer, *, every: bool = False) -> None:
     screen.row("files", ", ".join(name for _, name in bundle.files))
     for name, why in bundle.ignored:
         screen.row("ignored", f"{name}: {why}", "yellow")
-    for remark in bundle.remarks:
+    for remark in (*bundle.remarks, *found.endorsing.remarks):
         screen.row("remark", remark, "yellow")
     write_verdict(screen, verdict, every=every)
 
