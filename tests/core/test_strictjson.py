@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teeproof.core.errors import Malformed, TooLarge
-from teeproof.core.strictjson import MAX_DEPTH, dumps, loads
+from teeproof.core.strictjson import MAX_CONTAINERS, MAX_DEPTH, dumps, loads
 
 LIMIT = 1 << 20
 SCALARS = (
@@ -54,6 +54,16 @@ def test_what_is_not_json_is_never_written(value):
 def test_a_key_given_twice_is_refused(text):
     error = refused(text, "json_duplicate_key")
     assert "given twice" in error.detail
+
+
+@pytest.mark.parametrize("part", ["[]", "{}", '"["'])
+def test_host_cannot_fill_the_memory_with_empty_lists(part):
+    def listed(count):
+        return "[" + ",".join([part] * count) + "]"
+
+    assert len(loads(listed(MAX_CONTAINERS - 1), limit=LIMIT)) == MAX_CONTAINERS - 1
+    error = refused(listed(MAX_CONTAINERS), "json_too_many")
+    assert error.got == f"{MAX_CONTAINERS + 1} opening brackets"
 
 
 def test_the_repeated_key_is_named():
@@ -109,9 +119,10 @@ def test_deep_nesting_in_a_later_sibling_is_refused():
     refused(f'{{"a":[1],"b":{nested(MAX_DEPTH)}}}', "json_too_deep")
 
 
-@pytest.mark.parametrize("text", [nested(LIMIT // 2), "[" * LIMIT, '{"a":' * (LIMIT // 5)])
-def test_a_tower_of_brackets_is_refused_and_not_a_crash(text):
-    refused(text, "json_too_deep")
+@pytest.mark.parametrize(("open_", "close"), [("[", "]"), ("[", ""), ('{"a":', "")])
+def test_a_tower_of_brackets_is_refused_and_not_a_crash(open_, close):
+    refused(nested(MAX_CONTAINERS, open_, close, ""), "json_too_deep")
+    refused(nested(MAX_CONTAINERS + 1, open_, close, ""), "json_too_many")
 
 
 def test_brackets_inside_text_are_no_nesting():

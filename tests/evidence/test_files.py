@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import socket
+import tracemalloc
 import zipfile
 from datetime import UTC, datetime
 
@@ -172,7 +173,7 @@ def test_a_quote_larger_than_64_kib_is_refused_and_one_of_64_is_not(size):
 def test_host_cannot_nest_json_deeply(text):
     with pytest.raises(Malformed) as refused:
         identify(text.encode())
-    assert refused.value.code in ("json_too_deep", "json_malformed")
+    assert refused.value.code in ("json_too_deep", "json_too_many")
 
 
 def test_host_cannot_give_one_key_twice():
@@ -184,6 +185,30 @@ def test_host_cannot_give_one_key_twice():
 def test_a_toml_file_nested_deeply_is_refused():
     with pytest.raises(Error):
         identify(b"debug = " + b"[" * 50_000)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "policy.toml"])
+@pytest.mark.parametrize(
+    "text",
+    ["a." * 32_000 + "a = 1", "#\n[" + "a." * 32_000 + "a]", "debug = {" + "a." * 9_000 + "a=1}"],
+)
+def test_host_cannot_fill_the_memory_with_a_file_of_64_kb(name, text):
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed, match="nothing that teeproof understands"):
+            identify(text.encode(), name=name)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_host_cannot_keep_the_verifier_searching_for_ever():
+    # A pattern that takes the square of its text's length would take a minute for each of these.
+    for text in (b"AB" + b" " * 190_000 + b"!", b"A =" * 60_000, b"0x" + b"a " * 90_000 + b"!"):
+        with pytest.raises(Malformed, match="nothing that teeproof understands"):
+            identify(text)
+    spread = b" \n".join(bytes([byte]) for byte in base64.b64encode(GOOD.quote))
+    assert identify(b"\t" + spread + b" " * 100_000).data == GOOD.quote
 
 
 def test_host_cannot_make_the_verifier_wait_for_a_pipe(tmp_path):

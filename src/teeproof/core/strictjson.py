@@ -1,4 +1,4 @@
-"""JSON from strangers: bounded in size and depth, and never with one key twice.
+"""JSON from strangers: bounded in size, depth and parts, and never with one key twice.
 
 A parser that keeps the last of two equal keys lets one party read a document differently from
 another. Nothing here accepts duplicate keys, NaN, text after the document, or deep nesting.
@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 
 from teeproof.core.errors import Malformed, TooLarge
 
-__all__ = ["MAX_DEPTH", "dumps", "loads"]
+__all__ = ["MAX_CONTAINERS", "MAX_DEPTH", "dumps", "loads"]
 
 MAX_DEPTH = 64  # what we read stays below 10
+MAX_CONTAINERS = 1 << 16  # lists and objects, each of which costs 50 times its text; ours: 1000
 
 
 def loads(data: bytes | str, *, limit: int, what: str = "JSON document") -> Any:
@@ -28,9 +29,13 @@ def loads(data: bytes | str, *, limit: int, what: str = "JSON document") -> Any:
 
     Raises:
         TooLarge: more than ``limit`` bytes.
-        Malformed: not JSON, a key given twice, nested deeper than ``MAX_DEPTH``, or NaN.
+        Malformed: not JSON, a key given twice, nested deeper than ``MAX_DEPTH``, more brackets than
+            ``MAX_CONTAINERS``, or NaN.
     """
     text = _text(data, limit, what)
+    opened = text.count("[") + text.count("{")
+    if opened > MAX_CONTAINERS:
+        raise _too_many(what, opened)
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite
@@ -43,7 +48,7 @@ def loads(data: bytes | str, *, limit: int, what: str = "JSON document") -> Any:
         raise Malformed(
             f"the {what} is not JSON", code="json_malformed", got=str(error)[:200]
         ) from None
-    if text.count("[") + text.count("{") > MAX_DEPTH:
+    if opened > MAX_DEPTH:
         _check_depth(value, what)
     if "\\u" in text and _has_lone_surrogate(value):
         raise Malformed(
@@ -133,6 +138,15 @@ def _check_depth(value: Any, what: str) -> None:
 def _too_large(what: str, limit: int, size: int) -> TooLarge:
     return TooLarge(
         f"the {what} is too large", expected=f"at most {limit} bytes", got=f"{size} bytes"
+    )
+
+
+def _too_many(what: str, opened: int) -> Malformed:
+    return Malformed(
+        f"the {what} has too many parts",
+        code="json_too_many",
+        expected=f"at most {MAX_CONTAINERS} lists and objects",
+        got=f"{opened} opening brackets",
     )
 
 

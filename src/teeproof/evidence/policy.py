@@ -8,7 +8,6 @@ Trusts: whoever wrote the policy.  Does not trust: the evidence; nothing here co
 
 from __future__ import annotations
 
-import tomllib
 from datetime import date, datetime
 from functools import lru_cache
 from importlib import resources
@@ -16,14 +15,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from teeproof.core import strictjson
+from teeproof.core import strictjson, stricttoml
 from teeproof.core.digests import named, sha256
-from teeproof.core.errors import TooLarge, Usage
+from teeproof.core.errors import Malformed, TooLarge, Usage
 from teeproof.evidence.policy_forms import check_forms, check_together, wrong
 
 __all__ = ["BUILT_IN", "INTEL_ROOT", "Floor", "Policy", "TcbStatus", "load_policy", "parse_policy"]
 
-MAX_POLICY_BYTES = 256 << 10
+MAX_POLICY_BYTES = 64 << 10
 
 # SHA-256 of the SubjectPublicKeyInfo of "Intel SGX Root CA" (valid 2018-05-21 to 2049-12-31), the
 # root of every SGX and TDX certificate.
@@ -67,7 +66,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         denied_advisories: advisories (``INTEL-SA-…``) that may not apply to the platform.
         tcb_evaluation_floor: the least ``tcbEvaluationDataNumber`` that collateral must carry at T.
         max_collateral_age_days: the oldest accepted issue date of TCB info, counted back from T.
-        second_path: true if a second verifier must have run and agreed.
+        second_path: true if a second verifier must have run and found every signature good.
         debug: false if the host may not be able to look into the domain.
         migration: false if the domain may not be able to move to another machine.
         service_td: false if no service TD may be bound to the domain.
@@ -77,13 +76,15 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         smt: false if two threads may not share a core.
         mrtd: any of these initial measurements.
         mrseam: any of these TDX modules.
+        mrenclave: any of these SGX enclaves.
+        mrsigner: any of these signers of SGX enclaves.
         rtmr0: any of these values; likewise ``rtmr1``, ``rtmr2``, ``rtmr3``.
         mrconfigid: any of these values; likewise ``mrowner``, ``mrownerconfig``.
-        event_log: True: an event log must be given and replay to all four RTMRs.
+        event_log: true if an event log must be given and replay to all four RTMRs.
         compose_hash: any of these dstack app-compose digests. This and the following, up to
             ``key_provider_id``, are the guest's own word: they need its image pinned (``mrtd``,
             ``rtmr1`` and ``rtmr2``, or ``mr_system``, or ``mr_aggregated``).
-        compose_images_pinned: True: every image of the compose file is named by digest.
+        compose_images_pinned: true if every image of the compose file must be named by digest.
         app_id: any of these dstack application ids.
         instance_id: any of these dstack instance ids.
         os_image_hash: any of these dstack OS images; development images are simply not listed.
@@ -119,6 +120,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     smt: bool | None = None
     mrtd: tuple[str, ...] | None = None
     mrseam: tuple[str, ...] | None = None
+    mrenclave: tuple[str, ...] | None = None
+    mrsigner: tuple[str, ...] | None = None
     rtmr0: tuple[str, ...] | None = None
     rtmr1: tuple[str, ...] | None = None
     rtmr2: tuple[str, ...] | None = None
@@ -189,16 +192,12 @@ def parse_policy(text: str | bytes) -> Policy:
         Usage: not TOML, an unknown key, or a value of the wrong form.
         TooLarge: more than ``MAX_POLICY_BYTES``.
     """
-    if len(text) > MAX_POLICY_BYTES:
-        raise TooLarge(
-            "this is too large for a policy",
-            expected=f"at most {MAX_POLICY_BYTES} bytes",
-            got=f"{len(text)} bytes",
-        )
     try:
-        value = tomllib.loads(text if isinstance(text, str) else text.decode())
-    except (ValueError, RecursionError) as error:
-        raise wrong(f"not a TOML document: {error}") from None
+        value = stricttoml.loads(text, limit=MAX_POLICY_BYTES, what="policy")
+    except TooLarge:
+        raise
+    except Malformed as error:
+        raise wrong(f"not a TOML document: {error.got}") from None
     return _checked(value)
 
 

@@ -21,7 +21,8 @@ __all__ = ["MAX_DAYS", "check_forms", "check_together", "wrong"]
 MAX_DAYS = 36_525  # a hundred years
 
 _HEX_BYTES = {
-    "mrtd": 48, "mrseam": 48, "rtmr0": 48, "rtmr1": 48, "rtmr2": 48, "rtmr3": 48, "mrconfigid": 48,
+    "mrenclave": 32, "mrsigner": 32, "mrtd": 48, "mrseam": 48, "rtmr0": 48, "rtmr1": 48,
+    "rtmr2": 48, "rtmr3": 48, "mrconfigid": 48,
     "mrowner": 48, "mrownerconfig": 48, "compose_hash": 32, "app_id": 20, "instance_id": 20,
     "os_image_hash": 32, "mr_system": 32, "mr_aggregated": 32,
 }  # fmt: skip
@@ -36,6 +37,8 @@ def check_forms(policy: Policy) -> None:
         # In Python, one may write a text where a tuple belongs, and "in" would look inside it.
         if field not in _TEXTS and isinstance(getattr(policy, field), str | list):
             raise wrong(f"{field} must be a tuple")
+    for field in policy.__struct_fields__:
+        _check_unicode(field, getattr(policy, field))
     for field, size in _HEX_BYTES.items():
         for text in getattr(policy, field) or ():
             _check_hex(field, text, size)
@@ -52,6 +55,16 @@ def check_forms(policy: Policy) -> None:
         if not _ADVISORY.fullmatch(text):
             raise wrong(f"denied_advisories are written INTEL-SA-00615, got {text[:100]!r}")
     _check_numbers(policy)
+
+
+def _check_unicode(field: str, value: object) -> None:
+    """Refuse half a surrogate pair: it has no bytes, so the policy would have no digest."""
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise wrong(f"{field} must be Unicode text, got {text[:100]!a}") from None
 
 
 def _check_numbers(policy: Policy) -> None:

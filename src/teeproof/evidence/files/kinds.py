@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import binascii
 import re
-import tomllib
 from typing import Any, Literal
 
 import msgspec
 
-from teeproof.core import strictjson
+from teeproof.core import strictjson, stricttoml
 from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
 from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
@@ -59,8 +58,8 @@ _UNDERSTOOD = (
     " collateral (QuoteCollateralV3 JSON); a dstack event log, GetQuote response, attestation,"
     " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a policy (TOML); a verdict"
 )
-_HEX = re.compile(rb"(?:0[xX])?[0-9a-fA-F\s]+")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
+_HEX = re.compile(rb"(?:0[xX])?([0-9a-fA-F]+)")  # these two are matched without white space
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _POLICY_FIELDS = frozenset(Policy.__struct_fields__)
 _DSTACK_ARC = bytes.fromhex("2b0601040183e73d01")  # 1.3.6.1.4.1.62397.1, dstack ra-tls, oids.rs
 _SNP_REPORT_BYTES = 1184  # AMD SEV-SNP ABI, table "ATTESTATION_REPORT"
@@ -145,14 +144,11 @@ def _encoded_quote(data: bytes, name: str) -> Piece | None:
     """Return the quote that a hex or base64 text stands for; None if it is no such text."""
     if len(data) > 3 * MAX_QUOTE_BYTES:
         return None
-    if _HEX.fullmatch(data):
-        digits = b"".join(data.split())
-        raw, form = (
-            _decoded(binascii.unhexlify, digits[2:] if digits[1:2] in b"xX" else digits),
-            "hex",
-        )
-    elif _BASE64.fullmatch(data):
-        raw, form = _decoded(binascii.a2b_base64, b"".join(data.split())), "base64"
+    text = b"".join(data.split())
+    if digits := _HEX.fullmatch(text):
+        raw, form = _decoded(binascii.unhexlify, digits[1]), "hex"
+    elif _BASE64.fullmatch(text):
+        raw, form = _decoded(binascii.a2b_base64, text), "base64"
     else:
         return None
     kind = _quote_kind(raw) if raw else None
@@ -218,11 +214,9 @@ def _certificate(data: bytes, name: str) -> Piece:
 
 
 def _policy(data: bytes, name: str) -> Piece | None:
-    if len(data) > MAX_POLICY_BYTES:
-        return None
     try:
-        value = tomllib.loads(data.decode())
-    except (ValueError, RecursionError):
+        value = stricttoml.loads(data, limit=MAX_POLICY_BYTES, what=name)
+    except Malformed:
         return None
     known = _POLICY_FIELDS & set(value)
     return _piece("policy", data, name, "toml") if known or name.endswith(".toml") else None
