@@ -237,7 +237,7 @@ TABLE: dict[str, Row] = {
     ),
 }
 # Fields that are no expectations, or whose default is one already: tested by themselves below.
-APART = {"name", "description", "roots", "simulated_roots"}
+APART = {"name", "description", "roots", "simulated_roots", "mrenclave", "mrsigner"}
 
 fields = pytest.mark.parametrize("name", TABLE)
 
@@ -440,6 +440,11 @@ def test_host_a_guest_that_nobody_pinned_cannot_vouch_for_its_application(name: 
         assert verify(row.given(), policy=loose.with_(**pins), now=NOW).exit_code == 4
     pinned = loose.with_(**IMAGE)
     assert verify(row.given(), policy=pinned, now=NOW).check("guest-image").state == "passed"
+
+
+@pytest.mark.parametrize("name", ["mrenclave", "mrsigner"])
+def test_a_trust_domain_is_no_enclave(name: str) -> None:
+    assert failures(_judge(evidence(), **{name: ["00" * 32]})) == [(name, f"{name}_unknown")]
 
 
 def test_pinned_images_need_the_compose_file_that_was_measured() -> None:

@@ -56,6 +56,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "mrownerconfig",
         )
     },
+    "mrenclave": {"mrenclave": ["00" * 32]},
+    "mrsigner": {"mrsigner": ["00" * 32]},
     "event_log": {"event_log": True},
     "compose_hash": {"compose_hash": ["00" * 32]},
     "compose_images_pinned": {"compose_images_pinned": True},

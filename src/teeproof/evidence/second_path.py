@@ -191,12 +191,34 @@ def _compare_tcb(opinion: Opinion, judged: list[Check], tcb: Tcb | None) -> Chec
         return _disagree(
             "second-path-tcb", _name(judged[0]) if judged else "none", _theirs(opinion)
         )
+    if _launch_aside(opinion, tcb):
+        return passed(
+            "second-path-tcb",
+            f"{NAME} reaches {opinion.status} where we reach {tcb.status}, with the same "
+            "advisories: the two differ only in when a relaunch helps",
+            got=opinion.status,
+        )
     if (opinion.status, opinion.advisories) != (tcb.status, tcb.advisories):
         ours = f"{tcb.status}, advisories: {', '.join(tcb.advisories) or 'none'}"
         return _disagree("second-path-tcb", ours, _theirs(opinion))
     return passed(
         "second-path-tcb", f"{NAME} reaches the same status and advisories", got=tcb.status
     )
+
+
+# dcap-qvl 0.7.0 advises a relaunch whenever the TCB as of now is not out of date; Intel's rules,
+# which we follow, only where the module was and the newest is loaded. Either way the TCB at the
+# launch was out of date.
+_AT_LAUNCH = {
+    "TDRelaunchAdvised": "OutOfDate",
+    "TDRelaunchAdvisedConfigurationNeeded": "OutOfDateConfigurationNeeded",
+}
+
+
+def _launch_aside(opinion: Opinion, tcb: Tcb) -> bool:
+    ours, theirs = tcb.status, opinion.status or ""
+    same = _AT_LAUNCH.get(ours, ours) == _AT_LAUNCH.get(theirs, theirs)
+    return ours != theirs and same and opinion.advisories == tcb.advisories
 
 
 def _both_must_refuse(opinion: Opinion, refused: list[Check]) -> list[Check]:

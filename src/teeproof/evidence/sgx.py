@@ -124,6 +124,16 @@ class SgxFacts(msgspec.Struct, frozen=True, kw_only=True):
         return is_debug(self.report)
 
     @property
+    def mrenclave(self) -> bytes:
+        """32 bytes: measurement of the enclave."""
+        return self.report[64:96]
+
+    @property
+    def mrsigner(self) -> bytes:
+        """32 bytes: who signed the enclave."""
+        return self.report[128:160]
+
+    @property
     def report_data(self) -> bytes:
         """64 bytes chosen by the enclave."""
         return self.report[320:384]
@@ -132,8 +142,8 @@ class SgxFacts(msgspec.Struct, frozen=True, kw_only=True):
         """Return the facts for people and programs."""
         return {
             "quote_version": VERSION,
-            "mrenclave": self.report[64:96].hex(),
-            "mrsigner": self.report[128:160].hex(),
+            "mrenclave": self.mrenclave.hex(),
+            "mrsigner": self.mrsigner.hex(),
             "isv_prod_id": int.from_bytes(self.report[256:258], "little"),
             "isv_svn": int.from_bytes(self.report[258:260], "little"),
             "attributes": self.report[48:64].hex(),

@@ -165,6 +165,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
             return 3
         return 4 if concerns else 0
 
+    def __bool__(self) -> bool:
+        """Raise TypeError: ``if verify(…)`` would let every refusal through. Ask for ``.ok``."""
+        raise TypeError("a verdict is neither true nor false: ask for verdict.ok")
+
     @property
     def failures(self) -> tuple[Check, ...]:
         """The checks that failed, in reading order."""

@@ -175,7 +175,11 @@ def _required_path(policy: Policy, checks: list[Check]) -> Check:
     if policy.second_path is None:
         return not_checked("two-paths", "the policy does not ask for a second verifier", "policy")
     if agreed:
-        return passed("two-paths", "a second verifier ran, as the policy asks", "policy")
+        return passed(
+            "two-paths",
+            "a second verifier ran and found every signature good, as the policy asks",
+            "policy",
+        )
     return failed(
         "two-paths",
         "second_path_missing",

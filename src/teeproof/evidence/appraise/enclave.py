@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from teeproof.evidence.appraise import freshness
-from teeproof.evidence.appraise.expect import code_of, flag
+from teeproof.evidence.appraise.expect import any_of, code_of, flag
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.sgx import SgxFacts
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
@@ -31,16 +31,34 @@ def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes])
     return [
         _status(facts, policy),
         _advisories(facts, policy),
-        flag(
-            "debug",
-            policy.debug is True,  # a debug enclave is refused unless the policy asks for one
-            facts.debug,
-            on="the host can read and change the enclave's memory",
-            off="the host cannot look into the enclave",
+        _debug(facts, policy),
+        any_of("mrenclave", policy.mrenclave, facts.mrenclave.hex(), what="enclave (MRENCLAVE)"),
+        any_of(
+            "mrsigner", policy.mrsigner, facts.mrsigner.hex(), what="enclave's signer (MRSIGNER)"
         ),
         *_inapplicable(policy),
         *freshness.checks(facts.report_data, policy, now=now, seen=seen),
     ]
+
+
+def _debug(facts: SgxFacts, policy: Policy) -> Check:
+    if facts.debug and policy.debug is None:
+        return failed(
+            "debug",
+            "debug_on",
+            "the host can read and change the enclave's memory; dcap-qvl tells no more of such an "
+            "enclave, so it is refused unless the policy asks for one",
+            "policy",
+            expected="off",
+            got="on",
+        )
+    return flag(
+        "debug",
+        policy.debug is True,
+        facts.debug,
+        on="the host can read and change the enclave's memory",
+        off="the host cannot look into the enclave",
+    )
 
 
 def _status(facts: SgxFacts, policy: Policy) -> Check:

@@ -86,7 +86,7 @@ def _replayed(report_data: bytes, seen: Container[bytes]) -> Check:
             got=report_data.hex(),
         )
     return not_checked(
-        "replay", "nothing that this verifier remembers has the same report_data", "policy"
+        "replay", "the verifier was given no earlier evidence to compare with", "policy"
     )
 
 

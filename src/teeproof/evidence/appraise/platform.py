@@ -219,5 +219,8 @@ def _listed(facts: TdxFacts, policy: Policy) -> Check:
             got=platform,
         )
     return passed(
-        "platform-lists", "the machine stands right on the policy's lists", "policy", got=platform
+        "platform-lists",
+        "no list blocks this machine, and it is on the list of known ones, if there is one",
+        "policy",
+        got=platform,
     )
