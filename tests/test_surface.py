@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import pytest
 import teeproof
 from teeproof.core import errors
 from teeproof.evidence.collect.simulated import SimulatedPlatform, opt_in_policy, simulate
+from teeproof.evidence.policy import parse_policy
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -114,3 +116,25 @@ def test_several_quotes_are_not_one_piece_of_evidence(evidence, tmp_path):
     (tmp_path / "b.bin").write_bytes(evidence.quote + b"\0")
     with pytest.raises(teeproof.Usage, match="several quotes"):
         teeproof.load(tmp_path / "a.bin", tmp_path / "b.bin")
+
+
+def test_a_program_may_write_times_and_collateral_as_it_has_them(evidence, platform):
+    policy = parse_policy(opt_in_policy(platform))
+    given = json.dumps(evidence.collateral.to_json()).encode()
+    as_text = teeproof.verify(evidence.quote, policy=policy, now="2026-03-01", collateral=given)
+    as_objects = teeproof.verify(
+        evidence.quote,
+        policy=policy,
+        now=teeproof.parse_time("2026-03-01"),
+        collateral=teeproof.Collateral.parse(given),
+    )
+    assert as_text == as_objects
+    assert as_text.exit_code == 0
+    for wrong in ({"policy": {}}, {"collateral": 7}, {"now": "yesterday"}):
+        with pytest.raises(teeproof.Usage):
+            teeproof.verify(evidence.quote, **wrong)
+
+
+def test_a_verdict_is_neither_true_nor_false(evidence):
+    with pytest.raises(TypeError, match=r"verdict\.ok"):
+        bool(teeproof.verify(evidence, now=NOW))

@@ -2,7 +2,7 @@
 
     import teeproof
 
-    verdict = teeproof.verify("evidence/", now=teeproof.parse_time("2026-02-25"))
+    verdict = teeproof.verify("evidence/", now="2026-02-25")
     verdict.ok, verdict.level, verdict.confidential
     for check in verdict.failures:
         print(check.name, check.detail, check.expected, check.got)

@@ -89,7 +89,7 @@ class Unavailable(Error):
 
 
 class NotAllowed(Error):
-    """Authentic, and not what the relying party's policy expects."""
+    """Authentic, or openly simulated, and not what the relying party's policy expects."""
 
     exit_code = 4
     default_code = "not_allowed"

@@ -12,7 +12,7 @@ from datetime import datetime
 from os import PathLike
 from pathlib import Path
 
-from teeproof.core.clock import wall_clock
+from teeproof.core.clock import parse_time, wall_clock
 from teeproof.core.errors import Usage
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.files.bundles import gather
@@ -47,18 +47,20 @@ def verify(
     evidence: Evidence | bytes | str | PathLike[str],
     *,
     policy: Policy | str | None = None,
-    now: datetime | None = None,
-    collateral: Collateral | None = None,
+    now: datetime | str | None = None,
+    collateral: Collateral | bytes | None = None,
     expected_spki: bytes | None = None,
 ) -> Verdict:
     """Return the verdict on evidence.
 
     Args:
         evidence: evidence, the bytes of a quote, or the path of a file or directory.
-        policy: what is expected: a policy or a built-in one's name. Without one, ``standard`` for
-            TDX and ``sgx`` for SGX.
-        now: the T that the verdict speaks of, an aware datetime; without it, the machine's clock.
-        collateral: endorsements; without them, those that came along with the evidence.
+        policy: what is expected: a policy (``parse_policy`` reads one from TOML) or a built-in
+            one's name. Without one, ``standard`` for TDX and ``sgx`` for SGX.
+        now: the T that the verdict speaks of (``--at`` of the command): an aware datetime, or text
+            such as ``2026-02-25``; without it, the machine's clock.
+        collateral: endorsements (``--endorsements``), or the bytes of their JSON; without them,
+            those that came along with the evidence. The command's archive is not looked at.
         expected_spki: the key (SubjectPublicKeyInfo, DER) that the peer of the live channel showed;
             the evidence must then be an RA-TLS certificate over that key.
 
@@ -69,9 +71,14 @@ def verify(
         evidence = load(evidence)
     if isinstance(policy, str):
         policy = load_policy(policy)
+    if isinstance(collateral, bytes):
+        collateral = Collateral.parse(collateral)
+    for value, kind in ((policy, Policy), (collateral, Collateral)):
+        if value is not None and not isinstance(value, kind):
+            raise Usage(f"{value!r:.60} is no {kind.__name__}", expected=kind.__name__)
     return _verify(
         evidence,
-        now=now or wall_clock(),
+        now=parse_time(now) if isinstance(now, str) else now or wall_clock(),
         policy=policy,
         collateral=collateral,
         expected_spki=expected_spki,
