@@ -49,6 +49,8 @@ _NO_LEVEL = (("tcb-level", "tcb_level_none"),)
 _TOO_EARLY = (("certificate-dates", "certificate_not_yet_valid"),)
 _DEBUG = (("debug", "debug_on"),)
 _SGX_AGREED: tuple[State, State] = ("not_checked", "not_checked")  # dcap-qvl is the only path
+# Both refuse, and dcap-qvl does so before it has seen every signature.
+_BOTH_REFUSE: tuple[State, State] = ("not_checked", "not_checked")
 
 
 def _up_to_date(expires: str) -> Expected:
@@ -192,6 +194,7 @@ def test_real_evidence_gets_its_verdict_for_its_reason(record: Record, policy: s
     assert verdict.confidential is (verdict.exit_code != 2 and "Debug" not in expected.said)
     states = [verdict.check(f"second-path-{part}").state for part in ("signatures", "tcb")]
     assert tuple(states) == expected.agreed
+    assert "paths_disagree" not in [check.code for check in verdict.checks]
     tcb = verdict.facts.get("tcb") or {"status": None, "advisories": []}
     assert tcb["status"] == expected.status
     assert tuple(tcb["advisories"]) == expected.advisories
