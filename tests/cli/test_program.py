@@ -58,6 +58,95 @@ def test_a_reader_that_has_seen_enough_leaves_no_traceback(simulated):
     assert done.stderr == ""
 
 
+def _shell(command: str) -> tuple[int, str]:
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", ["verify {} --at " + AT, "show {} --json", "--help", "verify /nowhere --json"]
+)
+def test_output_that_cannot_be_written_is_one_clear_line_and_an_exit_code_of_its_own(
+    simulated, arguments
+):
+    command = f"{PROGRAM} {arguments.format(simulated())}"
+    line = "error     standard output cannot be written: No space left on device\n"
+    assert _shell(f"{command} >/dev/full") == (74, line)
+    assert _shell(f"{command} >/dev/full 2>/dev/full") == (74, "")
+
+
+def test_a_verdict_that_nobody_reads_to_its_end_is_no_misuse(simulated):
+    many = " ".join([str(simulated())] * 60)  # more than a pipe holds
+    script = f"{PROGRAM} verify {many} --at {AT}; echo $? >&2"
+    assert _shell(f"({script}) | head -1") == (0, "141\n")
+
+
+def test_a_closed_stream_leaves_the_exit_code_as_it_is(simulated):
+    assert _shell(f"{PROGRAM} verify {simulated()} --at {AT} >&-") == (4, "")
+    assert _shell(f"{PROGRAM} verify /nowhere 2>&-") == (3, "")
+    assert _shell(f"{PROGRAM} verify /nowhere 2>/dev/full") == (3, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", ""],
+        ["verify", "{}", ""],
+        ["verify", "{}", "--policy", ""],
+        ["verify", "{}", "--policy", "", "--set", "debug=false"],
+        ["verify", "{}", "--endorsements", ""],
+        ["show", ""],
+        ["why", ""],
+        ["why", "{}", ""],
+        ["simulate", "--out", ""],
+        ["policy", "show", ""],
+        ["policy", "check", ""],
+        ["policy", "explain", ""],
+        ["endorsements", "add", ""],
+    ],
+)
+def test_an_empty_name_never_means_the_current_directory_or_a_default(simulated, arguments):
+    folder = simulated()
+    given = [part.replace("{}", str(folder)) for part in arguments]
+    done = subprocess.run([PROGRAM, *given], cwd=folder, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b" is empty: name " in done.stderr
+    there = subprocess.run([PROGRAM, "show", "."], cwd=folder, capture_output=True, check=False)
+    assert there.returncode == 0
+
+
+@pytest.mark.parametrize("field", ["name", "description", "key_provider", "nonce"])
+def test_text_that_is_no_unicode_is_misuse_and_no_fault_of_ours(simulated, field):
+    folder = simulated()
+    change = os.fsencode(f"{field}=") + b"\xff"
+    done = subprocess.run(
+        [PROGRAM, "verify", folder, "--set", change], capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"{field} must be Unicode text" in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["check"], ["list", "--json"], ["check", "--json"]]
+)
+def test_a_data_directory_by_any_name_serves(simulated, tmp_path, arguments):
+    home = os.fsdecode(os.fsencode(tmp_path / "x") + b"\xff\n")
+    assert program("endorsements", *arguments, TEEPROOF_HOME=home).code == 0
+    added = program("endorsements", "add", simulated() / "collateral.json", TEEPROOF_HOME=home)
+    assert added.code == 0
+    assert f"kept in       {tmp_path}/x\\udcff\\n/endorsements\n" in added.out
+    assert program("endorsements", *arguments, TEEPROOF_HOME=home).code == 0
+
+
+def test_the_help_of_the_program_begins_with_what_to_type():
+    for columns in ("40", "80", "200"):
+        lines = program("--help", COLUMNS=columns).out.splitlines()
+        at = lines.index("  Begin with")
+        assert lines[at - 1] == ""
+        assert lines[at + 1] == "    teeproof demo"
+        assert "\b" not in "".join(lines)
+
+
 def _on_a_terminal(*arguments: object, **environment: str) -> str:
     main, side = pty.openpty()
     with subprocess.Popen(

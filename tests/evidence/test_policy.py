@@ -236,6 +236,24 @@ def test_host_a_policy_of_300_kilobytes_is_refused_before_it_is_read() -> None:
     assert parse_policy("# " + "x" * (MAX_POLICY_BYTES - 2)) == Policy()
 
 
+@pytest.mark.parametrize("key", ["a." * 32_000 + "a = 1", "[" + "a." * 32_000 + "a]"])
+def test_operator_cannot_fill_the_memory_with_a_dotted_key(key: str) -> None:
+    assert "line 2 has more than 16 dots" in _refusal("debug = false\n" + key).detail
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "\ud800"}, {"key_provider": ["kms", "x\udfff"]}, {**NONCE, "nonce": "\udcff"}],
+)
+def test_text_without_bytes_is_refused_because_the_policy_would_have_no_digest(
+    change: dict[str, Any],
+) -> None:
+    with pytest.raises(Usage, match="must be Unicode text") as caught:
+        Policy().with_(**change)
+    assert caught.value.code == "policy_malformed"
+    assert Policy().with_(name="\U0001f600").digest
+
+
 @given(st.text(max_size=40))
 def test_whatever_the_text_is_it_is_a_policy_or_an_error_of_ours(text: str) -> None:
     try:

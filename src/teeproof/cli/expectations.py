@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from teeproof.core.errors import Usage
+from teeproof.core import stricttoml
+from teeproof.core.errors import Malformed, Usage
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.policy import BUILT_IN, MAX_POLICY_BYTES, Policy, load_policy, parse_policy
 
@@ -15,6 +15,8 @@ __all__ = ["FIELDS", "find_policy", "policy_of", "read_policy"]
 
 FIELDS = Policy.__struct_fields__
 """Every key that a policy may have, in reading order."""
+
+_KNOWN = f"{', '.join(BUILT_IN)}, or a TOML file"
 
 
 def find_policy(name: str | None, changes: Sequence[str] = (), *, default: str) -> Policy | None:
@@ -27,12 +29,14 @@ def find_policy(name: str | None, changes: Sequence[str] = (), *, default: str) 
     """
     if name is None and not changes:
         return None
-    policy = policy_of(name or default)
+    policy = policy_of(default if name is None else name)
     return policy.with_(**_changes(changes)) if changes else policy
 
 
 def policy_of(name: str) -> Policy:
     """Return a built-in policy or the one in a TOML file; Usage if there is neither."""
+    if not name:
+        raise Usage("the name of the policy is empty: name one, or a TOML file", expected=_KNOWN)
     if name in BUILT_IN:
         return load_policy(name)
     return read_policy(Path(name))
@@ -44,13 +48,13 @@ def read_policy(path: Path) -> Policy:
         raise Usage(
             "there is no built-in policy and no file of this name" + _nearest(str(path), BUILT_IN),
             code="policy_unknown",
-            expected=f"{', '.join(BUILT_IN)}, or a TOML file",
+            expected=_KNOWN,
             got=str(path),
         )
     data = read_bounded(path, limit=MAX_POLICY_BYTES, what="policy")
     try:
-        keys = list(tomllib.loads(data.decode()))
-    except (ValueError, RecursionError):
+        keys = list(stricttoml.loads(data, limit=MAX_POLICY_BYTES))
+    except Malformed:
         keys = []  # parse_policy says what is wrong
     for key in keys:
         _require_known(key)
@@ -92,8 +96,8 @@ def _value(field: str, text: str) -> Any:
     """Read a value as TOML would; bare words are text, and one thing stands for a list of it."""
     annotation = str(Policy.__annotations__[field])
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = stricttoml.loads(f"value = {text}", limit=MAX_POLICY_BYTES)["value"]
+    except Malformed:
         value = text
     if "str" in annotation and isinstance(value, int):
         value = text  # hex digits that happen to look like a number

@@ -12,9 +12,30 @@ import click
 from teeproof.core.clock import parse_time, wall_clock
 from teeproof.core.errors import Usage
 
-__all__ = ["Nouns", "at_option", "output_options", "paths_argument", "policy_option", "time_of"]
+__all__ = [
+    "PATH",
+    "Nouns",
+    "at_option",
+    "output_options",
+    "paths_argument",
+    "policy_option",
+    "time_of",
+]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Name(click.Path):
+    """The name of a file or directory; an empty one would mean the current directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name is empty: name a file or directory", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Name(path_type=Path)
+"""The type of every argument and option that names a file or directory."""
 
 
 class Nouns(click.Group):
@@ -65,9 +86,7 @@ def policy_option(function: _Function) -> _Function:
 
 def paths_argument(function: _Function) -> _Function:
     """Add the files or directories that a command reads."""
-    return click.argument(
-        "files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path)
-    )(function)
+    return click.argument("files", metavar="FILE…", nargs=-1, required=True, type=PATH)(function)
 
 
 def time_of(text: str | None) -> datetime:

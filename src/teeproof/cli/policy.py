@@ -9,7 +9,7 @@ import click
 
 from teeproof.cli.expectations import FIELDS, policy_of, read_policy
 from teeproof.cli.meanings import meaning_of, template
-from teeproof.cli.options import Nouns, output_options
+from teeproof.cli.options import PATH, Nouns, output_options
 from teeproof.cli.screen import ColorChoice, short, standard
 from teeproof.evidence.policy import BUILT_IN, Policy, load_policy, policy_text
 
@@ -77,7 +77,7 @@ def _show(name: str, *, as_json: bool, color: ColorChoice) -> int:
 
 
 @command.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @output_options
 def _check(file: Path, *, as_json: bool, color: ColorChoice) -> int:
     """Check a policy file; a misspelt key is an error.

@@ -1,7 +1,8 @@
 """Write to a terminal: colours where they are wanted, ASCII where nothing else can be shown.
 
-What comes from evidence is written with its control characters escaped: a certificate's name or an
-event's payload cannot move the cursor, change colours or turn the text around.
+Whatever is written, from evidence, file names or policies, has its control characters escaped, line
+ends among them: a certificate's name or an event's payload cannot move the cursor, change colours,
+turn the text around, or begin a line that looks like one of ours.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _ASCII = {
 }  # fmt: skip
 _WIDEST = 120
 _UNBOUNDED = 1 << 20
+_LONGEST = 10_000  # what is longer is cut, not wrapped: finding its words takes the square of it
 
 
 class Screen:
@@ -40,10 +42,13 @@ class Screen:
         stream: the text stream.
         color: whether to write ANSI colours.
         width: columns; text is wrapped to it.
+        never: styles that are left out.
     """
 
-    def __init__(self, stream: TextIO, *, color: bool, width: int) -> None:
-        self.stream, self.color, self.width = stream, color, width
+    def __init__(
+        self, stream: TextIO, *, color: bool, width: int, never: frozenset[str] = frozenset()
+    ) -> None:
+        self.stream, self.color, self.width, self.never = stream, color, width, never
         self._ascii = not _can_show(stream)
 
     @classmethod
@@ -66,12 +71,17 @@ class Screen:
             width = _UNBOUNDED
         return cls(stream, color=color, width=width)
 
+    def without(self, *styles: str) -> Screen:
+        """Return the same screen, on which these styles are left out."""
+        return Screen(self.stream, color=self.color, width=self.width, never=frozenset(styles))
+
     def paint(self, text: str, *styles: str) -> str:
         """Return text in a style such as ``bold`` or ``red``; the text itself is made harmless."""
         safe = plain(text)
-        if not self.color or not styles or not safe.strip():
+        codes = [_CODES[style] for style in styles if style not in self.never]
+        if not self.color or not codes or not safe.strip():
             return safe
-        return f"\x1b[{';'.join(_CODES[style] for style in styles)}m{safe}\x1b[0m"
+        return f"\x1b[{';'.join(codes)}m{safe}\x1b[0m"
 
     def write(self, line: str = "") -> None:
         """Write one line that ``paint`` and ``plain`` made."""
@@ -95,13 +105,13 @@ class Screen:
         self.write(self.paint(text, "bold"))
 
     def text(self, text: str, *styles: str, indent: int = 0) -> None:
-        """Write a paragraph, wrapped."""
+        """Write a paragraph, wrapped; a line end in it is escaped."""
         for line in self._wrapped(text, indent):
             self.write(" " * indent + self.paint(line, *styles))
 
     def sides(self, left: str, right: str, *styles: str) -> None:
         """Write two texts on one line with a dot between, or on two where they do not fit."""
-        if len(left) + len(right) + 3 > self.width:
+        if len(plain(left)) + len(plain(right)) + 3 > self.width:
             self.text(left, *styles)
             self.text(right, "dim")
         else:
@@ -114,7 +124,7 @@ class Screen:
 
         Args:
             label: stands left.
-            text: stands right.
+            text: stands right; a line end in it is escaped.
             styles: of the text.
             indent: columns before the label.
             column: columns that the label takes.
@@ -131,18 +141,21 @@ class Screen:
 
     def _wrapped(self, text: str, indent: int) -> list[str]:
         room = max(20, self.width - indent)
-        return [
-            line
-            for paragraph in plain(text, keep="\n").split("\n")
-            for line in textwrap.wrap(paragraph, room, break_on_hyphens=False) or [""]
-        ]
+        safe = plain(text)
+        if len(safe) > max(room, _LONGEST):
+            return [safe[at : at + room] for at in range(0, len(safe), room)]
+        return textwrap.wrap(safe, room, break_on_hyphens=False) or [""]
 
 
-def plain(text: str, *, keep: str = "") -> str:
-    """Return text in which every character that does not print is written as its escape."""
+def plain(text: str) -> str:
+    """Return text in which every character that does not print is written as its escape.
+
+    Those are all control characters (C0 and C1, line ends and tabs too), what turns the direction
+    of text around, other invisible characters, and halves of surrogate pairs.
+    """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def short(digest: str | None, digits: int = 16) -> str:

@@ -19,6 +19,7 @@ __all__ = ["command", "write_claims"]
 
 _MEANING = "_meaning"
 _HIDDEN = ("kind", "name", "verified")
+_TEXTS = ("docker_compose_file",)  # whose line ends are line ends; elsewhere they are escaped
 _COLUMN = 18
 
 
@@ -73,7 +74,8 @@ def _write_fields(screen: Screen, fields: dict[str, Any]) -> None:
             continue
         label = key.removesuffix(_MEANING)
         meaning = fields.get(f"{key}{_MEANING}")
-        for text, style in _lines(value, meaning):
+        texts = _text(value).split("\n") if key in _TEXTS else [_text(value)]
+        for text, style in _lines(texts, meaning):
             screen.row(label, text, *style, column=column)
             label = ""
     for key, value in nested.items():
@@ -99,14 +101,13 @@ def _write_table(screen: Screen, rows: Sequence[dict[str, Any]]) -> None:
         _write_fields(screen, row)
 
 
-def _lines(value: Any, meaning: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
-    text = _text(value)
-    if meaning is None:
+def _lines(texts: Sequence[str], meaning: str | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if meaning is not None and len(texts) == 1 and len(texts[0]) <= 20:
+        yield f"{texts[0]} ({meaning})", ()
+        return
+    for text in texts:
         yield text, ()
-    elif len(text) <= 20:
-        yield f"{text} ({meaning})", ()
-    else:
-        yield text, ()
+    if meaning is not None:
         yield meaning, ("dim",)
 
 
@@ -132,6 +133,7 @@ def _write_verdict(screen: Screen, found: dict[str, Any]) -> None:
     from teeproof.evidence.verdict import Verdict  # noqa: PLC0415
 
     verdict = Verdict.from_json(strictjson.dumps(found["verdict"]))
+    screen = screen.without("green")  # nobody verified it here
     screen.text("Only its maker knows whether it is true: verify the evidence itself.", "yellow")
     screen.write()
     write_strength(screen, verdict)

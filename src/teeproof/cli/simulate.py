@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from teeproof.cli.options import output_options, time_of
+from teeproof.cli.options import PATH, output_options, time_of
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
 from teeproof.core.errors import Unavailable, Usage
@@ -54,7 +54,7 @@ _ANSWERS = {
 @click.option("--list", "listing", is_flag=True, help="List every state.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=DEFAULT_FOLDER,
     show_default=True,
     help="The directory to write.",

@@ -1,4 +1,7 @@
-"""Write a verdict for people: what it is, how strong, each check, and the answer in words."""
+"""Write a verdict for people: what it is, how strong, each check, and the answer in words.
+
+Only what a verdict of level ``hardware`` says is green.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ _LOG_CHECKS = frozenset(
         "mrconfigid",
     }
 )
-_MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not_checked": ("–", "yellow")}
+_MARKS = {"passed": "✓", "failed": "✗", "not_checked": "–"}
+_BAD = {"failed": ("red", "bold"), "not_checked": ("yellow", "bold")}
 _LEVELS = {
     "hardware": (
         "hardware",
@@ -69,7 +73,7 @@ def write_strength(screen: Screen, verdict: Verdict) -> None:
         if verdict.level == "simulated":
             private = "no: simulated evidence keeps no secret"
     screen.row("level", f"{word} – {meaning}", *styles)
-    screen.row("confidential", private, *(("green",) if verdict.confidential else ("red",)))
+    screen.row("confidential", private, *(_good(verdict) if verdict.confidential else ("red",)))
 
 
 def write_checks(screen: Screen, verdict: Verdict, *, every: bool = False) -> None:
@@ -82,21 +86,23 @@ def write_checks(screen: Screen, verdict: Verdict, *, every: bool = False) -> No
         folded = [] if every else _folded(members)
         for check in members:
             if not any(check in group for _, group in folded):
-                write_check(screen, check, simulated=verdict.level == "simulated")
+                write_check(screen, check, good=_good(verdict))
         for why, group in folded:
             _write_folded(screen, why, group)
 
 
-def write_check(screen: Screen, check: Check, *, simulated: bool = False) -> None:
-    """Write one check; of a failed one, both sides. Nothing that is simulated is green."""
-    mark, color = _MARKS[check.state]
-    if simulated and check.state == "passed":
-        color = "magenta"
+def write_check(screen: Screen, check: Check, *, good: tuple[str, ...] = ("bold",)) -> None:
+    """Write one check; of a failed one, both sides.
+
+    Args:
+        screen: where to.
+        check: what to write.
+        good: styles of the mark of a check that passed.
+    """
+    mark = screen.paint(_MARKS[check.state], *_BAD.get(check.state, good))
     style = {"failed": ("red",), "not_checked": ("dim",)}.get(check.state, ())
     detail = check.detail if check.state != "not_checked" else f"not checked: {check.detail}"
-    screen.row(
-        check.name, detail, *style, column=_NAME_COLUMN, mark=screen.paint(mark, color, "bold")
-    )
+    screen.row(check.name, detail, *style, column=_NAME_COLUMN, mark=mark)
     if check.state == "failed":
         for label, text in (("expected", check.expected), ("got", check.got)):
             if text is not None:
@@ -111,30 +117,30 @@ def write_failures(screen: Screen, verdict: Verdict) -> None:
 
 def write_answer(screen: Screen, verdict: Verdict) -> None:
     """Write the answer in words, the counts, and the two ids."""
-    words, color = answer(verdict)
+    words, styles = answer(verdict)
     screen.write()
-    screen.sides(words, counts(verdict), color, "bold")
+    screen.sides(words, counts(verdict), *styles)
     screen.sides(f"evidence {short(verdict.subject)}", f"verdict {short(verdict.key)}", "dim")
 
 
-def answer(verdict: Verdict) -> tuple[str, str]:
-    """Return the answer in a few words, and its colour."""
+def answer(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
+    """Return the answer in a few words, and its styles."""
     code = verdict.exit_code
     if code == 2:
-        return "NOT AUTHENTIC", "red"
+        return "NOT AUTHENTIC", ("red", "bold")
     if code == 3:
         missing = [check for check in verdict.failures if check.concern == "availability"]
         what = (
             "endorsements missing" if "endorsements" in str(missing[0].code) else missing[0].detail
         )
-        return f"CANNOT TELL: {what}", "yellow"
+        return f"CANNOT TELL: {what}", ("yellow", "bold")
     if code == 4 and verdict.level == "simulated":
-        return "SIMULATED, NOT ALLOWED", "magenta"
+        return "SIMULATED, NOT ALLOWED", ("magenta", "bold")
     if code == 4:
-        return "AUTHENTIC, NOT ALLOWED", "red"
+        return "AUTHENTIC, NOT ALLOWED", ("red", "bold")
     if verdict.level == "simulated":
-        return "SIMULATED, AND ALLOWED AS SUCH", "magenta"
-    return "AUTHENTIC AND ALLOWED", "green"
+        return "SIMULATED, AND ALLOWED AS SUCH", ("magenta", "bold")
+    return "AUTHENTIC AND ALLOWED", _good(verdict)
 
 
 def counts(verdict: Verdict) -> str:
@@ -147,6 +153,11 @@ def counts(verdict: Verdict) -> str:
 def headline(verdict: Verdict) -> str:
     """Return what was verified, such as ``TDX quote v4, TD report 1.0``."""
     return verdict.check("quote-format").detail
+
+
+def _good(verdict: Verdict) -> tuple[str, ...]:
+    """Return the styles of what is good: the level's own, and no colour where there is no level."""
+    return _LEVELS[verdict.level][1] if verdict.level else ("bold",)
 
 
 def _group(check: Check, policy: str) -> str:

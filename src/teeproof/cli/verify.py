@@ -13,7 +13,14 @@ import msgspec
 
 from teeproof.cli.endorsing import Endorsing, endorse
 from teeproof.cli.expectations import find_policy
-from teeproof.cli.options import at_option, output_options, paths_argument, policy_option, time_of
+from teeproof.cli.options import (
+    PATH,
+    at_option,
+    output_options,
+    paths_argument,
+    policy_option,
+    time_of,
+)
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.cli.verdicts import headline, write_strength, write_verdict
 from teeproof.evidence.files.bundles import Bundle, gather
@@ -62,7 +69,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     "endorsements",
     metavar="FILE|DIR",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Intel's collateral, in place of what lies with the evidence or in your archive.",
 )
 @click.option("--all", "every", is_flag=True, help="Show each expectation the policy leaves unset.")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from teeproof.cli.options import output_options
+from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.errors import Usage
 from teeproof.evidence.eventlog import Event, parse, replay
@@ -45,8 +45,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command("why")
-@click.argument("log", metavar="LOG|QUOTE", type=click.Path(path_type=Path))
-@click.argument("other", metavar="[OTHER]", required=False, type=click.Path(path_type=Path))
+@click.argument("log", metavar="LOG|QUOTE", type=PATH)
+@click.argument("other", metavar="[OTHER]", required=False, type=PATH)
 @output_options
 def command(log: Path, other: Path | None, *, as_json: bool, color: ColorChoice) -> int:
     """Say what a machine measured, or where two machines first differ.
@@ -148,7 +148,7 @@ def _write_registers(screen: Screen, body: TdReport10 | None) -> None:
 
 def _write_fit(screen: Screen, machine: Machine) -> None:
     if machine.explained is True:
-        screen.text("Replaying the log gives the quote's four registers.", "green")
+        screen.text("Replaying the log gives the quote's four registers.", "bold")
     elif machine.explained is False:
         screen.text("Replaying the log does not give the quote's registers.", "red")
 
@@ -165,7 +165,7 @@ def _compare(screen: Screen, left: Machine, right: Machine, *, as_json: bool) ->
             screen.text(f"The log of {machine.name} does not give its quote's registers.", "red")
     screen.write()
     if found is None:
-        screen.text("The same was measured on both, in the same order.", "green")
+        screen.text("The same was measured on both, in the same order.", "bold")
         return 0
     screen.text(f"They first differ in {found.register}: {found.kind}.", "bold")
     screen.row("first", _side(found.left, found.left_index))
