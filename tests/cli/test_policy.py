@@ -71,7 +71,7 @@ def test_a_checked_policy_says_what_it_expects_and_what_it_leaves_open(teeproof,
     answer = teeproof("policy", "check", file)
     assert answer.code == 0
     assert "expects       roots, debug" in answer.out
-    assert "leaves open   simulated_roots, tcb_statuses" in answer.out
+    assert "leaves open   tee, simulated_roots, tcb_statuses" in answer.out
     assert teeproof("policy", "check", file, "--json").json["ok"] is True
 
 

@@ -126,6 +126,7 @@ TABLE: dict[str, Row] = {
         unmet={"max_collateral_age_days": 0},
         code="collateral_too_old",
     ),
+    "tee": Row(check="tee", met={"tee": "tdx"}, unmet={"tee": "sgx"}, code="policy_for_sgx"),
     "second_path": Row(
         check="two-paths",
         met={"second_path": True},

@@ -56,6 +56,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "mrownerconfig",
         )
     },
+    "tee": {"tee": "tdx"},
     "mrenclave": {"mrenclave": ["00" * 32]},
     "mrsigner": {"mrsigner": ["00" * 32]},
     "event_log": {"event_log": True},

@@ -152,7 +152,7 @@ def test_a_policy_that_asks_for_two_paths_refuses(record: Record) -> None:
 def test_a_policy_that_was_written_for_tdx_refuses_and_names_why(record: Record, name: str) -> None:
     verdict = _judge(record, load_policy(name))
     check = verdict.check("tee")
-    assert (check.state, check.code, check.got) == ("failed", "policy_for_tdx", "an SGX quote")
+    assert (check.state, check.code, check.got) == ("failed", "policy_for_tdx", "sgx")
     assert "service_td" in str(check.expected)
     assert verdict.exit_code == 4
 

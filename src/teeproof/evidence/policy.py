@@ -58,6 +58,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         name: what the verdict calls this policy.
         description: one sentence for people.
+        tee: which kind of machine it must be: ``tdx`` or ``sgx``.
         roots: fingerprints (``sha256:…`` of the SubjectPublicKeyInfo) of trusted vendor roots.
         simulated_roots: fingerprints of simulators' roots that are accepted, as simulated.
         tcb_statuses: platform statuses that are allowed.
@@ -103,6 +104,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     name: str = "unnamed"
     description: str = ""
+    tee: Literal["tdx", "sgx"] | None = None
     roots: tuple[str, ...] = (INTEL_ROOT,)
     simulated_roots: tuple[str, ...] = ()
     tcb_statuses: tuple[TcbStatus, ...] | None = None

@@ -27,7 +27,7 @@ _HEX_BYTES = {
     "os_image_hash": 32, "mr_system": 32, "mr_aggregated": 32,
 }  # fmt: skip
 _ADVISORY = re.compile(r"INTEL-[A-Z]{2,4}-[0-9]{5}", re.ASCII)
-_TEXTS = ("name", "description", "report_data", "nonce", "keyset_digest")
+_TEXTS = ("tee", "name", "description", "report_data", "nonce", "keyset_digest")
 _NAMED = ("roots", "simulated_roots", "allowed_platforms", "blocked_platforms")
 
 

@@ -9,7 +9,7 @@ Trusts: nothing; it only answers questions about bytes.  Does not trust: names, 
 from __future__ import annotations
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from functools import lru_cache
 
 import msgspec
@@ -60,7 +60,8 @@ _KEY_USAGE = bytes.fromhex("551d0f")
 _UNDERSTOOD = {_BASIC_CONSTRAINTS, _KEY_USAGE, *map(bytes.fromhex, ("551d0e", "551d23", "551d1f"))}
 _KEY_CERT_SIGN = 0x04  # bit 5 of KeyUsage, counted from the left
 _MARK = encode_oid(SIMULATED_ROOT_OID)
-_TRUE = encode(BOOLEAN, b"\xff")
+_CA = (BOOLEAN, b"\xff")
+_TRUE = encode(*_CA)
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
 # What the library raises for bytes that it cannot read; not all of it is a ValueError.
@@ -83,6 +84,7 @@ class Certificate(msgspec.Struct, frozen=True, eq=False):
         fingerprint: ``sha256:…`` of the SubjectPublicKeyInfo.
         key: the public key.
         is_ca: whether it may sign certificates.
+        claims_ca: whether it calls itself an authority, allowed or not.
         extensions: OID (DER content) -> value (DER).
         simulated: whether it carries the mark of a simulator's root.
     """
@@ -99,6 +101,7 @@ class Certificate(msgspec.Struct, frozen=True, eq=False):
     fingerprint: str
     key: ec.EllipticCurvePublicKey
     is_ca: bool
+    claims_ca: bool
     extensions: dict[bytes, bytes]
     simulated: bool
 
@@ -126,10 +129,12 @@ def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
 
 
 def _parse_certificate(base64: bytes, what: str) -> Certificate:
+    text = base64.replace(b"\r", b"").replace(b"\n", b"")
     try:
-        return _load_certificate(
-            b64decode(base64.replace(b"\r", b"").replace(b"\n", b""), validate=True)
-        )
+        der = b64decode(text, validate=True)
+        if b64encode(der) != text:  # RFC 4648, 3.5: spare bits that are not zero
+            raise ValueError("base64 that is not canonical")
+        return _load_certificate(der)
     except UNREADABLE as error:
         raise malformed_x509(what, "X.509 certificates over P-256", str(error)[:200]) from None
 
@@ -137,6 +142,8 @@ def _parse_certificate(base64: bytes, what: str) -> Certificate:
 @lru_cache(maxsize=256)
 def _load_certificate(der: bytes) -> Certificate:
     tbs, parts = signed_part(der)
+    if not parts[2][1].startswith(b"\0"):
+        raise ValueError("a signature with unused bits")
     serial, issuer, subject, spki, extensions = _fields(parts)
     certificate = x509.load_der_x509_certificate(der)
     key = certificate.public_key()
@@ -155,6 +162,7 @@ def _load_certificate(der: bytes) -> Certificate:
         fingerprint=named(sha256(spki)),
         key=key,
         is_ca=_may_sign_certificates(extensions),
+        claims_ca=_claims_ca(extensions),
         extensions=extensions,
         simulated=_MARK in extensions,
     )
@@ -193,17 +201,23 @@ def _extensions(data: bytes) -> dict[bytes, bytes]:
 
 
 def _common_name(name: bytes) -> str:
-    _, found, value = name.partition(_COMMON_NAME)
-    if not found or len(value) < 2:
-        return "(no common name)"
-    return value[2 : 2 + value[1]].decode(errors="replace")
+    """Return the first common name; each element of a name is a set of one attribute."""
+    for _, attribute in elements(name):
+        # SEQUENCE, length, then the OID and a string with its tag and length
+        if attribute[2:7] == _COMMON_NAME:
+            return attribute[9 : 9 + attribute[8]].decode(errors="replace")
+    return "(no common name)"
+
+
+def _claims_ca(extensions: dict[bytes, bytes]) -> bool:
+    constraints = extensions.get(_BASIC_CONSTRAINTS)
+    return constraints is not None and _CA in elements(only(constraints, SEQUENCE))[:1]
 
 
 def _may_sign_certificates(extensions: dict[bytes, bytes]) -> bool:
-    constraints = extensions.get(_BASIC_CONSTRAINTS)
     usage = extensions.get(_KEY_USAGE)
-    ca = constraints is not None and (BOOLEAN, b"\xff") in elements(only(constraints, SEQUENCE))[:1]
-    return ca and (usage is None or bool(only(usage, BITS)[1] & _KEY_CERT_SIGN))
+    allowed = usage is None or bool(only(usage, BITS)[1] & _KEY_CERT_SIGN)
+    return allowed and _claims_ca(extensions)
 
 
 def require_issued(child: Certificate, issuer: Certificate, *, what: str, code: str) -> None:

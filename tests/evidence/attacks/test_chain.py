@@ -431,7 +431,6 @@ def test_vendor_authority_that_may_not_sign_certificates_signs_none() -> None:
     refused(quote_only(_with(LEAF, powerless, ROOT).quote()), NO_CHAIN)
 
 
-@pytest.mark.xfail(reason="our path takes a leaf for no authority if its key usage forbids signing")
 def test_vendor_leaf_that_calls_itself_an_authority_is_no_leaf() -> None:
     # dcap-qvl refuses it (CaUsedAsEndEntity), so that only our path alone would accept.
     refused(quote_only(_with(_leaf(ca=True), CA, ROOT).quote()), NO_LEAF)

@@ -257,7 +257,6 @@ def test_host_cannot_put_words_into_the_mouth_of_the_second_path(field: str) -> 
     assert tried > 50
 
 
-@pytest.mark.xfail(reason="the policy for enclaves does not say that it is for enclaves")
 def test_client_policy_for_enclaves_accepts_no_domain_that_its_host_may_enter() -> None:
     policy = load_policy("sgx").with_(roots=[], simulated_roots=[PLATFORM.root_fingerprint])
     for name in ("migratable", "service-td"):

@@ -81,7 +81,7 @@ MALFORMED = {
     "truncated body": (sim.truncated, "are missing"),
     "truncated json": (sim.truncated_json, "is not JSON"),
     "duplicate key": (sim.duplicate_key, "given twice"),
-    "deep": (sim.deep, "nested too deeply"),
+    "deep": (sim.deep, "too many parts"),
     "a list": (sim.no_object, "a JSON list"),
     "no quote": (sim.change(quote=None), "NoneType"),
     "quote as number": (sim.change(quote=7), "int"),

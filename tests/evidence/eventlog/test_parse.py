@@ -123,7 +123,8 @@ def test_host_sends_more_events_than_a_log_may_have():
 
 
 def test_host_nests_json_deeply():
-    assert refused(b"[" * 500_000) == "json_too_deep"
+    assert refused(b"[" * 60_000) == "json_too_deep"
+    assert refused(b"[" * 500_000) == "json_too_many"
 
 
 VALUES = st.recursive(

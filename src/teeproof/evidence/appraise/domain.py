@@ -8,7 +8,8 @@ from __future__ import annotations
 from teeproof.evidence.appraise.expect import any_of, flag
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.tdx.facts import TdxFacts
-from teeproof.evidence.verdict import Check, failed, passed
+from teeproof.evidence.tdx.layout import TdReport15
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["checks"]
 
@@ -18,6 +19,7 @@ def checks(facts: TdxFacts, policy: Policy) -> list[Check]:
     attributes, body = facts.attributes, facts.body
     rtmrs = body.rtmrs
     return [
+        _tee(policy),
         _unknown_attributes(facts),
         flag(
             "debug",
@@ -38,7 +40,9 @@ def checks(facts: TdxFacts, policy: Policy) -> list[Check]:
             policy.service_td,
             facts.service_td,
             on="a service TD is bound to the domain, or may be, and shares its secrets",
-            off="no service TD is bound to the domain",
+            off="no service TD is bound to the domain"
+            if isinstance(body, TdReport15)
+            else "a TD report 1.0 has no place for a service TD; it could only migrate the domain",
         ),
         flag(
             "sept-ve-disable",
@@ -62,6 +66,23 @@ def checks(facts: TdxFacts, policy: Policy) -> list[Check]:
             "mrownerconfig", policy.mrownerconfig, body.mrownerconfig.hex(), what="MROWNERCONFIG"
         ),
     ]
+
+
+def _tee(policy: Policy) -> Check:
+    if policy.tee is None:
+        return not_checked(
+            "tee", "the policy does not say which kind of machine", "policy", got="tdx"
+        )
+    if policy.tee == "tdx":
+        return passed("tee", "a TDX trust domain, as the policy expects", "policy", got="tdx")
+    return failed(
+        "tee",
+        "policy_for_sgx",
+        "the policy is for SGX, and looks at little of what a trust domain shows: use one for TDX",
+        "policy",
+        expected=policy.tee,
+        got="tdx",
+    )
 
 
 def _enclave(policy: Policy) -> list[Check]:

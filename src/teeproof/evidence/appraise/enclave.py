@@ -36,7 +36,7 @@ def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes])
         any_of(
             "mrsigner", policy.mrsigner, facts.mrsigner.hex(), what="enclave's signer (MRSIGNER)"
         ),
-        *_inapplicable(policy),
+        _tee(policy),
         *freshness.checks(facts.report_data, policy, now=now, seen=seen),
     ]
 
@@ -106,18 +106,20 @@ def _advisories(facts: SgxFacts, policy: Policy) -> Check:
     return passed("advisories", "no advisory that the policy denies is open", "policy", got=got)
 
 
-def _inapplicable(policy: Policy) -> list[Check]:
+def _tee(policy: Policy) -> Check:
     """An expectation that cannot be checked is not met: the named policy was written for TDX."""
     asked = [name for name in _TDX_ONLY if getattr(policy, name) is not None]
-    if not asked:
-        return []
-    return [
-        failed(
+    if asked or policy.tee == "tdx":
+        return failed(
             "tee",
             "policy_for_tdx",
-            "the policy expects what only a TDX quote can show: use one that was written for SGX",
+            "the policy is for TDX, and expects what no SGX quote can show: use one for SGX",
             "policy",
-            expected=", ".join(asked),
-            got="an SGX quote",
+            expected=", ".join(asked) or "tdx",
+            got="sgx",
         )
-    ]
+    if policy.tee is None:
+        return not_checked(
+            "tee", "the policy does not say which kind of machine", "policy", got="sgx"
+        )
+    return passed("tee", "an SGX enclave, as the policy expects", "policy", got="sgx")

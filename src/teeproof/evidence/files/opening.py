@@ -31,6 +31,8 @@ def load(*paths: str | PathLike[str]) -> Evidence:
         Usage: no quote, or several.
         Malformed, TooLarge, Unavailable: a file cannot be understood or read.
     """
+    if not all(str(path) for path in paths):
+        raise Usage("an empty text is no path", code="path_empty")
     bundles = gather([Path(path) for path in paths])
     if len(bundles) != 1:
         names = ", ".join(bundle.name for bundle in bundles)

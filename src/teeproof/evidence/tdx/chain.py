@@ -109,7 +109,7 @@ def _chain(chain: tuple[Certificate, ...]) -> tuple[str, bool]:
     x509.require_issued(leaf, issuer, what="PCK chain", code="pck_chain_signature")
     # Intel's verifier asks for this phrase too (4.1.2.4.4): it keeps the other certificates of
     # the same root from serving as PCK certificates.
-    if "SGX PCK Certificate" not in leaf.subject or leaf.is_ca:
+    if "SGX PCK Certificate" not in leaf.subject or leaf.claims_ca:
         raise NotAuthentic(
             "the first certificate is not a PCK certificate",
             code="pck_chain_leaf",

@@ -114,7 +114,7 @@ def _signer(
         )
     signer = chain[0]
     x509.require_issued(signer, root, what=f"{what} issuer chain", code=code)
-    if signer.is_ca or "SGX TCB Signing" not in signer.subject:
+    if signer.claims_ca or "SGX TCB Signing" not in signer.subject:
         raise NotAuthentic(
             f"the {what} is signed by a certificate made for something else",
             code="tcb_signing_purpose",
