@@ -24,10 +24,13 @@ class Window(msgspec.Struct, frozen=True):
     ends: int
 
 
-def check_dates(name: str, windows: Sequence[Window], now: int) -> Check:
+def check_dates(
+    name: str, windows: Sequence[Window], now: int, *, beside: Sequence[Window] = ()
+) -> Check:
     """Return the check that all windows contain ``now`` (seconds since 1970).
 
-    If several do not, it names the one that began last or ended first.
+    If several do not, it names the one that began last or ended first. ``beside`` are the windows
+    of another check: if no time lies in all of them, the advice says so.
     """
     if not windows:
         return not_checked(
@@ -35,12 +38,13 @@ def check_dates(name: str, windows: Sequence[Window], now: int) -> Check:
         )
     begins = max(windows, key=lambda window: window.begins)
     ends = min(windows, key=lambda window: window.ends)
+    apart = _never_together([*windows, *beside])
     if now < begins.begins:
         return failed(
             name,
             f"{begins.code}_not_yet_valid",
             f"the {begins.what} is valid only from {_day(begins.begins)} on, after the time in "
-            "question: use what was in force then",
+            f"question: {apart or 'use what was in force then'}",
             expected=f"not after {format_time(now)}",
             got=format_time(begins.begins),
         )
@@ -49,13 +53,24 @@ def check_dates(name: str, windows: Sequence[Window], now: int) -> Check:
             name,
             f"{ends.code}_expired",
             f"the {ends.what} expired on {_day(ends.ends + 1)}, {_days(now - ends.ends)} before "
-            "the time in question: give newer endorsements, or verify as of a time before that "
-            "(--at)",
+            "the time in question: "
+            f"{apart or 'give newer endorsements, or verify as of a time before that (--at)'}",
             expected=f"not before {format_time(now)}",
             got=format_time(ends.ends),
         )
     return passed(
         name, f"all {len(windows)} valid from {_day(begins.begins)} until {_day(ends.ends + 1)}"
+    )
+
+
+def _never_together(windows: Sequence[Window]) -> str | None:
+    begins = max(windows, key=lambda window: window.begins)
+    ends = min(windows, key=lambda window: window.ends)
+    if begins.begins <= ends.ends:
+        return None
+    return (
+        f"at no time were the {begins.what} (from {_day(begins.begins)}) and the {ends.what} "
+        f"(until {_day(ends.ends + 1)}) in force together, so other endorsements are needed"
     )
 
 

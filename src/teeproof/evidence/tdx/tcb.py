@@ -109,15 +109,26 @@ def _match_levels(svn: bytes, info: TcbInfo, pck: PckExtension) -> tuple[TcbLeve
         first = 2 if svn[1] > 0 else 0
         if not _below(svn[first:], level.tdx[first:]):
             return sgx_level, level
-    lowest = info.tcb_levels[-1]
+    short = min((_shortfalls(level, svn, pck) for level in info.tcb_levels), key=len)
     raise NotAuthentic(
         "the platform is below every TCB level that the vendor lists, so nobody vouches for it: "
         "its owner must update firmware and microcode",
         code="tcb_level_none",
-        expected=f"at least {bytes(lowest.sgx).hex()}, PCE {lowest.tcb.pcesvn}, "
-        f"TDX {bytes(lowest.tdx).hex()}",
-        got=f"{bytes(pck.components).hex()}, PCE {pck.pce_svn}, TDX {svn.hex()}",
+        expected="for the nearest level, "
+        + ", ".join(f"{what} at least {n}" for what, n, _ in short),
+        got=", ".join(f"{what} is {have}" for what, _, have in short),
     )
+
+
+def _shortfalls(level: TcbLevel, svn: bytes, pck: PckExtension) -> list[tuple[str, int, int]]:
+    """Return what keeps a platform from a level: (part, needed, there)."""
+    first = 2 if svn[1] > 0 else 0
+    parts = [
+        *((f"CPU component {i + 1}", need, pck.components[i]) for i, need in enumerate(level.sgx)),
+        ("PCE", level.tcb.pcesvn, pck.pce_svn),
+        *((f"TDX component {i + 1}", level.tdx[i], svn[i]) for i in range(first, len(svn))),
+    ]
+    return [(what, need, have) for what, need, have in parts if have < need]
 
 
 def _below(have: tuple[int, ...] | bytes, need: tuple[int, ...]) -> bool:

@@ -72,7 +72,12 @@ def verify(
     checks = (
         *_form(quote),
         *endorsed.checks,
-        check_dates("certificate-dates", endorsed.certificate_windows, now),
+        check_dates(
+            "certificate-dates",
+            endorsed.certificate_windows,
+            now,
+            beside=endorsed.collateral_windows,
+        ),
         _collateral_dates(collateral, endorsed, now),
         _quote_signature(quote, endorsed),
         *levels,
@@ -145,7 +150,12 @@ def _collateral_dates(collateral: Collateral | None, endorsed: Endorsed, now: in
             "(--endorsements FILE)",
             "availability",
         )
-    return check_dates("collateral-dates", endorsed.collateral_windows, now)
+    return check_dates(
+        "collateral-dates",
+        endorsed.collateral_windows,
+        now,
+        beside=endorsed.certificate_windows,
+    )
 
 
 def _quote_signature(quote: TdxQuote, endorsed: Endorsed) -> Check:
