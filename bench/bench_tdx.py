@@ -96,9 +96,11 @@ def _cold() -> Iterator[Row]:
         verdict = verify(evidence, now=now)
         assert verdict.check("second-path-signatures").state == "passed"
 
-    floor, what = _floor(quote, collateral), "9 P-256 verifies, X.509, CRLs, JSON"
-    ours, limit = beside(ours_alone, floor)
+    what = "its 9 signatures, X.509, CRLs, JSON with cryptography"
+    ours, limit = beside(ours_alone, _library(quote, collateral))
     yield Row(f"TDX quote to facts, cold ({name})", ours, limit, what, goal=0.7)
+    ours, limit = beside(ours_alone, _floor(quote, collateral))
+    yield Row("the same", ours, limit, "the same parsing, 9 verifies by one prepared key")
     ours, limit = beside(ours_alone, theirs)
     yield Row("the same", ours, limit, "dcap-qvl 0.7.0 (Rust), which caches nothing")
     ours, limit = beside(both, theirs)
@@ -174,8 +176,47 @@ def _verifies(quote: bytes, count: int) -> Callable[[], None]:
     return work
 
 
+def _library(quote: bytes, collateral: Collateral) -> Callable[[], None]:
+    """Return a function that checks all nine signatures through the library, and nothing else."""
+    section = tdx_quote.parse(quote).signature
+    signed = tdx_quote.parse(quote).signed
+    pck_chain = section.pck_chain.rstrip(b"\0")
+
+    def raw(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) -> None:
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        key.verify(encode_dss_signature(r, s), message, SHA256)
+
+    def key_of(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
+        key = certificate.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        return key
+
+    def work() -> None:
+        leaf, authority, root = x509.load_pem_x509_certificates(pck_chain)
+        signer = x509.load_pem_x509_certificates(collateral.tcb_info_issuer_chain)[0]
+        for certificate, issuer in ((leaf, authority), (authority, root), (signer, root)):
+            certificate.verify_directly_issued_by(issuer)
+            list(certificate.extensions)
+        for der, issuer in ((collateral.root_ca_crl, root), (collateral.pck_crl, authority)):
+            crl = x509.load_der_x509_crl(der)
+            assert crl.is_signature_valid(key_of(issuer))
+            assert crl.get_revoked_certificate_by_serial_number(leaf.serial_number) is None
+        for document, signature in (
+            (collateral.tcb_info, collateral.tcb_info_signature),
+            (collateral.qe_identity, collateral.qe_identity_signature),
+        ):
+            raw(key_of(signer), signature, document)
+            json.loads(document)
+        raw(key_of(leaf), section.qe_report_signature, section.qe_report)
+        point = b"\x04" + section.attestation_key
+        attestation = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+        raw(attestation, section.quote_signature, signed)
+
+    return work
+
+
 def _floor(quote: bytes, collateral: Collateral) -> Callable[[], None]:
-    """Return a function that does what no verifier on this library can avoid."""
+    """Return a function that parses the same, and checks nine signatures by one prepared key."""
     nine = _verifies(quote, 9)
     chains = (
         tdx_quote.parse(quote).signature.pck_chain.rstrip(b"\0"),

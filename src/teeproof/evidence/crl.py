@@ -51,7 +51,11 @@ class RevocationList(msgspec.Struct, frozen=True, eq=False):
 
     def revokes(self, certificate: Certificate) -> bool:
         """Whether it lists the certificate's serial number."""
-        return self.x509.get_revoked_certificate_by_serial_number(certificate.serial) is not None
+        serial = certificate.serial
+        # However an entry is encoded, it holds the number's bytes: most lists need no reading.
+        if serial.to_bytes((serial.bit_length() + 7) // 8, "big") not in self.tbs:
+            return False
+        return self.x509.get_revoked_certificate_by_serial_number(serial) is not None
 
 
 def parse_crl(der: bytes, *, what: str) -> RevocationList:

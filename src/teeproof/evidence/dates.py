@@ -38,6 +38,9 @@ def check_dates(
         )
     begins = max(windows, key=lambda window: window.begins)
     ends = min(windows, key=lambda window: window.ends)
+    if begins.begins <= now <= ends.ends:
+        whole = f"valid from {_day(begins.begins)} until {_day(ends.ends + 1)}"
+        return passed(name, f"all {len(windows)} {whole}")
     apart = _never_together([*windows, *beside])
     if now < begins.begins:
         return failed(
@@ -48,18 +51,14 @@ def check_dates(
             expected=f"not after {format_time(now)}",
             got=format_time(begins.begins),
         )
-    if now > ends.ends:
-        return failed(
-            name,
-            f"{ends.code}_expired",
-            f"the {ends.what} expired on {_day(ends.ends + 1)}, {_days(now - ends.ends)} before "
-            "the time in question: "
-            f"{apart or 'give newer endorsements, or verify as of a time before that (--at)'}",
-            expected=f"not before {format_time(now)}",
-            got=format_time(ends.ends),
-        )
-    return passed(
-        name, f"all {len(windows)} valid from {_day(begins.begins)} until {_day(ends.ends + 1)}"
+    return failed(
+        name,
+        f"{ends.code}_expired",
+        f"the {ends.what} expired on {_day(ends.ends + 1)}, {_days(now - ends.ends)} before the "
+        "time in question: "
+        f"{apart or 'give newer endorsements, or verify as of a time before that (--at)'}",
+        expected=f"not before {format_time(now)}",
+        got=format_time(ends.ends),
     )
 
 
