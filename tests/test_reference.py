@@ -1,0 +1,158 @@
+"""The reference pages are complete and true: held against the source and against verdicts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+import pytest
+
+from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.policy import BUILT_IN, load_policy
+from teeproof.evidence.simulated.states import STATES
+from teeproof.evidence.verdict import Verdict
+from teeproof.evidence.verify import verify
+from tests import check_codes
+from tests.evidence.scenes import NOW, opt_in, reference, state
+from tests.vectors import ROOT, each
+
+CHECKS = (ROOT / "docs/reference/checks.md").read_text()
+EXIT_CODES = {"authenticity": 2, "availability": 3, "policy": 4}
+
+
+class Entry(NamedTuple):
+    """What the page says of one check: its paragraph, and exit codes by failure code."""
+
+    text: str
+    codes: dict[str, int]
+
+
+def entries(page: str) -> dict[str, Entry]:
+    """Return the page's checks in its order."""
+    found: dict[str, Entry] = {}
+    for part in re.split(r"^##+ ", page, flags=re.MULTILINE):
+        heading, _, text = part.partition("\n")
+        given = re.findall(r"`([a-z0-9-]+)`", heading)
+        codes = dict(_codes(text))
+        for name in given:
+            assert name not in found, f"{name} stands on the page twice"
+            found[name] = Entry(text, {c: n for c, n in codes.items() if _owner(c, given) == name})
+    return found
+
+
+def _owner(code: str, names: list[str]) -> str:
+    """Return which of the checks under one heading a code belongs to: the one it begins with."""
+    if len(names) == 1:
+        return names[0]
+    return max((n for n in names if code.startswith(n.replace("-", "_") + "_")), key=len)
+
+
+def _codes(text: str) -> Iterator[tuple[str, int]]:
+    for line in re.findall(r"^- (`.+?\((?:2|3|4)\)):", text.replace("\n  ", " "), re.MULTILINE):
+        for code in re.findall(r"`([a-z0-9_]+)`", line):
+            yield code, int(line[-2])
+
+
+# What the source composes at run time, and the syntax alone does not show.
+WINDOWS = ("tcb_info", "qe_identity", "crl")
+COMPOSED = {
+    *(("certificate-dates", f"certificate_{end}", 2) for end in ("expired", "not_yet_valid")),
+    *(
+        ("collateral-dates", f"{window}_{end}", 2)
+        for window in WINDOWS
+        for end in ("expired", "not_yet_valid")
+    ),
+    ("second-path-signatures", "paths_disagree", 2),
+    ("second-path-tcb", "paths_disagree", 2),
+    ("signatures", "refused", 2),  # all of dcap-qvl's refusals of SGX that are not of the TCB
+    ("tcb-status", "tcb_status_unknown", 4),
+    ("advisories", "advisories_unknown", 4),
+}
+# The compose file was already read by the check ``compose``, or this check does not look at it.
+READ_BEFORE = {
+    ("compose-images", code, 4)
+    for code in (
+        "compose_malformed", "json_malformed", "json_duplicate_key", "json_too_deep",
+        "json_too_many", "too_large",
+    )
+}  # fmt: skip
+LOG_STEPS = {
+    "event-log-format": ("teeproof.evidence.eventlog.parse", "parse"),
+    "event-log-payloads": ("teeproof.evidence.eventlog.payloads", "check_payloads"),
+    "event-log-order": ("teeproof.evidence.eventlog.facts", "app_facts"),
+}
+
+
+def from_source() -> set[tuple[str, str, int]]:
+    """Return every (check, code, exit code) that the source can make."""
+    found = {(n, code, EXIT_CODES[concern]) for n, code, concern in check_codes.failures()}
+    for name, (where, function) in LOG_STEPS.items():
+        module = check_codes.modules()[where]
+        found |= {(name, c, 2) for c in check_codes.reached(module, module.functions[function])}
+    return (found | COMPOSED) - READ_BEFORE
+
+
+def on_page(page: str = CHECKS) -> set[tuple[str, str, int]]:
+    return {(n, code, exit_) for n, e in entries(page).items() for code, exit_ in e.codes.items()}
+
+
+@cache
+def verdicts() -> tuple[Verdict, ...]:
+    """Return what comes of every state of the simulator under every policy."""
+    policies = [opt_in(), reference(), *(load_policy(name) for name in BUILT_IN)]
+    found = []
+    for name in set(STATES) - UNREADABLE:
+        found += [verify(state(name), now=NOW, policy=policy) for policy in policies]
+    return tuple(found)
+
+
+UNREADABLE = {"section-length-huge", "quote-truncated"}  # no quote, so no verdict
+
+
+def test_the_page_names_every_check_and_no_other():
+    assert set(entries(CHECKS)) == check_codes.names()
+
+
+def test_the_page_names_every_code_of_every_check_and_no_other():
+    page, source = on_page(), from_source()
+    assert source - page == set()
+    assert page - source == set()
+
+
+def checks_of(record) -> list[Verdict]:
+    """Return the verdicts on one piece of real evidence, of SGX too."""
+    quote, endorsements = record.read("quote.bin"), record.path / "collateral.json"
+    collateral = Collateral.parse(endorsements.read_bytes()) if endorsements.exists() else None
+    return [
+        verify(quote, now=record.now, policy=load_policy(name), collateral=collateral)
+        for name in BUILT_IN
+    ]
+
+
+ELSEWHERE = {("sgx", "tee")}  # of SGX it stands last of the enclave's checks
+
+
+def assert_told(verdict: Verdict) -> None:
+    page = entries(CHECKS)
+    order = list(page)
+    given = [check.name for check in verdict.checks]
+    places = [order.index(name) for name in given if (verdict.kind, name) not in ELSEWHERE]
+    assert places == sorted(places), given
+    for check in verdict.checks:
+        if check.state == "failed":
+            assert page[check.name].codes[check.code or ""] == EXIT_CODES[check.concern], check
+        if check.state == "not_checked":
+            assert "*not checked*" in " ".join(page[check.name].text.lower().split()), check.name
+
+
+def test_every_verdict_on_simulated_evidence_reads_as_the_page_says():
+    for verdict in verdicts():
+        assert_told(verdict)
+
+
+@pytest.mark.parametrize("record", each("dcap"))
+def test_every_verdict_on_real_evidence_reads_as_the_page_says(record):
+    for verdict in checks_of(record):
+        assert_told(verdict)
