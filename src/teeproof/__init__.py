@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from teeproof.evidence.record import Evidence
     from teeproof.evidence.verdict import Check, Verdict
 
-__version__ = "0.1.0"
+    __version__: str
+
 
 __all__ = [
     "Check",
@@ -96,6 +97,10 @@ def _load(name: str) -> Any:  # noqa: PLR0911  one return per module
         from teeproof.evidence.files import opening  # noqa: PLC0415
 
         return getattr(opening, name)
+    if name == "__version__":
+        from teeproof.core import version  # noqa: PLC0415
+
+        return version.VERSION
     if name == "parse_time":
         from teeproof.core import clock  # noqa: PLC0415
 

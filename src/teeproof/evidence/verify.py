@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from teeproof import __version__
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.digests import framed_sha256, named
+from teeproof.core.version import VERSION
 from teeproof.evidence import eventlog, ratls, second_path, sgx
 from teeproof.evidence.appraise import application, domain, enclave, freshness, platform
 from teeproof.evidence.endorsements import Collateral
@@ -238,7 +238,7 @@ def _verdict(
         checks=tuple(checks),
         facts=facts,
         provenance=Provenance(
-            verifier=f"teeproof {__version__}",
+            verifier=f"teeproof {VERSION}",
             second_path=second,
             policy=policy.name,
             policy_digest=policy.digest,
