@@ -51,6 +51,14 @@ def test_misuse_is_exit_code_1_and_never_2(arguments):
     assert (twin.code, twin.json["error"]) == (1, "usage")
 
 
+@pytest.mark.parametrize("arguments", [[], ["policy"], ["endorsements"]])
+def test_a_bare_command_prints_its_help_plainly_and_is_no_success(arguments):
+    answer = program(*arguments)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith(" ".join(["Usage: teeproof", *arguments]))
+    assert answer.err == program(*arguments, "--help").out
+
+
 def test_a_reader_that_has_seen_enough_leaves_no_traceback(simulated):
     command = f"{PROGRAM} verify {simulated()} --at {AT} --all | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
@@ -203,6 +211,25 @@ def test_text_is_wrapped_to_the_terminal(simulated, width):
     assert max(map(len, answer.out.splitlines())) <= int(width)
     wide = program("verify", folder, "--at", AT, "--all")
     assert _letters(answer.out) == _letters(wide.out)
+
+
+def test_on_a_narrow_terminal_labels_stand_above_and_no_word_is_broken(simulated):
+    folder = simulated("debug")
+    lines = program("verify", folder, "--at", AT, COLUMNS="40").out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines[lines.index("  level") + 1].startswith("    SIMULATED – made by")
+    at = lines.index("  ✗ debug")
+    assert lines[at + 1].startswith("    the host can read")
+    assert "    expected" in lines[at:]
+    wide = program("verify", folder, "--at", AT).out.split()
+    assert {word for word in wide if word != "·" and len(word) < 30} <= set(" ".join(lines).split())
+
+
+def test_a_label_too_long_for_its_column_stands_above_its_text():
+    lines = program("simulate", "--list", COLUMNS="80").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    at = lines.index("  td-relaunch-advised-configuration-needed")
+    assert lines[at + 1].startswith(" " * 34 + "The TDX module")
 
 
 def _letters(text: str) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 import teeproof as library
+from teeproof.cli.screen import Screen
+from teeproof.cli.verdicts import write_strength
 from tests.cli.conftest import AT
 from tests.vectors import each
 
@@ -20,7 +25,10 @@ def test_real_evidence_verifies_as_of_its_own_time(teeproof, vectors):
     assert answer.code == 0
     assert answer.out.splitlines()[0].startswith("TDX quote version 4 with a TD report 1.0")
     assert "level         hardware" in answer.out
-    assert "confidential  yes" in answer.out
+    assert (
+        "confidential  yes, as far as the platform's patches hold (UpToDate): the host cannot read"
+        " the workload's memory\n" in answer.out
+    )
     assert "✓ quote-signature" in answer.out
     assert "AUTHENTIC AND ALLOWED · " in answer.out
     assert answer.err == ""
@@ -31,6 +39,7 @@ def test_the_same_evidence_is_refused_today_with_the_date_on_which_it_expired(te
     assert answer.code == 2
     assert "✗ collateral-dates" in answer.out
     assert "expired on 2026-03-20" in answer.out
+    assert "confidential  unknown: nothing is established\n" in answer.out
     assert "NOT AUTHENTIC · " in answer.out
 
 
@@ -249,3 +258,24 @@ def test_a_directory_of_another_platform_s_evidence_says_what_it_is(teeproof, ve
     answer = teeproof("verify", vectors / "snp/milan-virtee")
     assert answer.code == 1
     assert "an AMD SEV-SNP report; this version verifies TDX and SGX" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"debug": True}, "no: the host can read the workload's memory (debug)"),
+        ({"service_td": True}, "no: the memory is shared with a service TD"),
+        ({"migratable": True}, "no: the domain, with its memory, can be migrated by others"),
+        ({}, "no: its attributes hold bits that nobody knows"),
+    ],
+)
+def test_hardware_that_keeps_no_secret_says_why(vectors, facts, words):
+    evidence = library.load(vectors / DSTACK)
+    verdict = library.verify(evidence, now=datetime(2026, 2, 25, tzinfo=UTC))
+    assert (verdict.level, verdict.confidential) == ("hardware", True)
+    changed = msgspec.structs.replace(verdict, confidential=False, facts=verdict.facts | facts)
+    stream = io.StringIO()
+    write_strength(Screen(stream, color=True, width=200), changed)
+    line = stream.getvalue().splitlines()[1]
+    assert words in line
+    assert "\x1b[31m" in line

@@ -59,9 +59,9 @@ class _Lazy(click.Group):
 
 def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
-        from teeproof import __version__  # noqa: PLC0415
+        from teeproof.core.version import VERSION  # noqa: PLC0415
 
-        click.echo(f"teeproof {__version__}")
+        click.echo(f"teeproof {VERSION}")
         context.exit()
 
 

@@ -49,6 +49,9 @@ def _run(command: click.Command, given: list[str]) -> int:
         return INTERRUPTED
     except Error as error:
         return complain(error, as_json=as_json)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _to_stderr(error.format_message())  # the help; nothing was done, so it is no success
+        return Usage.exit_code
     except click.ClickException as error:
         return complain(_usage(error), as_json=as_json)
     except Exception as error:

@@ -32,6 +32,8 @@ _ASCII = {
 }  # fmt: skip
 _WIDEST = 120
 _UNBOUNDED = 1 << 20
+_NARROW = 60  # below that many columns, labels stand above what they label
+_BROAD = 10  # and those of that many columns or more
 _LONGEST = 10_000  # what is longer is cut, not wrapped: finding its words takes the square of it
 
 
@@ -131,6 +133,9 @@ class Screen:
             mark: an already painted mark of one column before the label.
         """
         head = f"{mark} " if mark else ""
+        if column and self._is_above(label, column):
+            self._above(head, label, text, styles, indent=indent, column=column)
+            return
         start = indent + (2 if mark else 0) + column
         label_styles = ("dim",) if not mark else tuple(s for s in styles if s == "dim")
         first = self.paint(label.ljust(column - 1), *label_styles) + " " if column else ""
@@ -138,6 +143,26 @@ class Screen:
         self.write(" " * indent + head + first + self.paint(lines[0], *styles))
         for line in lines[1:]:
             self.write(" " * start + self.paint(line, *styles))
+
+    def _is_above(self, label: str, column: int) -> bool:
+        """Return whether a label leaves no room beside it."""
+        if self.width == _UNBOUNDED:
+            return False
+        return len(plain(label)) >= column or (self.width < _NARROW and column >= _BROAD)
+
+    def _above(
+        self, head: str, label: str, text: str, styles: tuple[str, ...], *, indent: int, column: int
+    ) -> None:
+        narrow = self.width < _NARROW
+        indent = min(indent, 4) if narrow else indent
+        if label:
+            quiet = ("dim",) if not head or "dim" in styles else ()
+            first, *rest = self._wrapped(label, indent + (2 if head else 0))
+            self.write(" " * indent + head + self.paint(first, *quiet))
+            for line in rest:
+                self.write(" " * (indent + 2) + self.paint(line, *quiet))
+        below = indent + (2 if narrow else (2 if head else 0) + column)
+        self.text(text, *styles, indent=below)
 
     def _wrapped(self, text: str, indent: int) -> list[str]:
         room = max(20, self.width - indent)

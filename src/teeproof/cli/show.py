@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from teeproof.cli.claims import claims
+from teeproof.cli.incoming import taken_apart
 from teeproof.cli.options import output_options, paths_argument
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
@@ -38,7 +39,8 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
       teeproof show quote.bin
       teeproof show collateral.json --json
     """  # noqa: D301  click reads the \b
-    shown = [claims(piece, ppid=ppid) for piece in read_pieces(files)]
+    paths, pieces = taken_apart(files)
+    shown = [claims(piece, ppid=ppid) for piece in (*read_pieces(paths), *pieces)]
     screen = standard(color)
     if as_json:
         screen.json(shown[0] if len(shown) == 1 else shown)

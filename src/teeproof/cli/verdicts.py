@@ -67,13 +67,34 @@ def write_verdict(screen: Screen, verdict: Verdict, *, every: bool = False) -> N
 def write_strength(screen: Screen, verdict: Verdict) -> None:
     """Write the level, and whether the machine keeps secrets from its host."""
     word, styles, meaning = _LEVELS[verdict.level]
-    private = "yes: the host cannot read the workload's memory"
-    if not verdict.confidential:
-        private = "no" if verdict.level is None else "no: the host can read the workload's memory"
-        if verdict.level == "simulated":
-            private = "no: simulated evidence keeps no secret"
+    private = _secrecy(verdict)
     screen.row("level", f"{word} – {meaning}", *styles)
-    screen.row("confidential", private, *(_good(verdict) if verdict.confidential else ("red",)))
+    screen.row("confidential", private, *(_good(verdict) if private[:3] == "yes" else ("red",)))
+
+
+def _secrecy(verdict: Verdict) -> str:
+    """Return whether the host is kept from the workload's memory, and what that hangs on."""
+    if verdict.level is None:
+        return "unknown: nothing is established"
+    if verdict.level == "simulated":
+        return "no: simulated evidence keeps no secret"
+    if not verdict.confidential:
+        reasons = [why for fact, why in _SHARED.items() if verdict.facts.get(fact)]
+        unknown = "its attributes hold bits that nobody knows, so nobody can say what they open"
+        hardware = verdict.level == "hardware"
+        return f"no: {', '.join(reasons) or (unknown if hardware else _READABLE)}"
+    tcb = verdict.facts.get("tcb")
+    status = tcb.get("status") if isinstance(tcb, dict) else None
+    patches = f"as far as the platform's patches hold ({status or 'status unknown'})"
+    return f"yes, {patches}: the host cannot read the workload's memory"
+
+
+_READABLE = "the host can read the workload's memory"
+_SHARED = {
+    "debug": f"{_READABLE} (debug)",
+    "service_td": "the memory is shared with a service TD",
+    "migratable": "the domain, with its memory, can be migrated by others",
+}
 
 
 def write_checks(screen: Screen, verdict: Verdict, *, every: bool = False) -> None:

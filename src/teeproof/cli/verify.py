@@ -13,6 +13,7 @@ import msgspec
 
 from teeproof.cli.endorsing import Endorsing, endorse
 from teeproof.cli.expectations import find_policy
+from teeproof.cli.incoming import taken_apart
 from teeproof.cli.options import (
     PATH,
     at_option,
@@ -89,7 +90,7 @@ def command(
 
     Each FILE is a quote, collateral, an event log, a dstack response, an RA-TLS certificate or an
     app-compose.json; which one it is shows in its bytes. A directory holds what belongs to one
-    quote. Nothing is sent anywhere.
+    quote; - is standard input. Nothing is sent anywhere.
 
     \b
     Examples
@@ -98,7 +99,8 @@ def command(
       teeproof verify quote.hex --set mrtd=91eb2b44d1… --json
     """  # noqa: D301  click reads the \b
     now = time_of(at)
-    bundles = gather(files)
+    paths, pieces = taken_apart(files)
+    bundles = gather(paths, pieces=pieces)
     expected = find_policy(policy, changes, default=_default(bundles))
     answers = [
         verify_bundle(

@@ -54,20 +54,20 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         return self.evidence.name
 
 
-def gather(paths: Sequence[Path]) -> list[Bundle]:
-    """Return the bundles in directories and files, directories first.
+def gather(paths: Sequence[Path], *, pieces: Sequence[Piece] = ()) -> list[Bundle]:
+    """Return the bundles in directories, files and pieces read before, directories first.
 
     Raises:
         Usage: no quote, or a piece that fits no quote or several.
         Malformed: a file that is not understood; TooLarge, Unavailable: one that cannot be read.
     """
     folders = [_folder(path) for path in paths if path.is_dir()]
-    loose = read_files([path for path in paths if not path.is_dir()])
-    quotes, pieces = _split(loose)
+    loose = [*read_files([path for path in paths if not path.is_dir()]), *pieces]
+    quotes, others = _split(loose)
     bundles = folders + [bundle([quote], name=quote.name) for quote in quotes]
     if not bundles:
         raise _no_quote(loose)
-    for piece in pieces:
+    for piece in others:
         bundles = _join(bundles, piece)
     return bundles
 

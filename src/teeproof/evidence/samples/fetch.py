@@ -230,7 +230,7 @@ def _store(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _unavailable(url: str, got: str) -> Unavailable:
     return Unavailable(
-        f"{url} cannot be fetched: check the network, or name a mirror",
+        f"{url} cannot be fetched: check the network, then try again",
         code="sample_unavailable",
         expected="the file that was published",
         got=got[:300],
