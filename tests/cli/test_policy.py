@@ -7,7 +7,9 @@ import tomllib
 
 import pytest
 
+from teeproof.cli import meanings
 from teeproof.cli.meanings import meaning_of
+from teeproof.evidence.appraise import application
 from teeproof.evidence.policy import BUILT_IN, Policy, load_policy, parse_policy
 
 FIELDS = [field for field in Policy.__struct_fields__ if field not in ("name", "description")]
@@ -37,7 +39,69 @@ def test_a_policy_is_explained_field_by_field(teeproof, name):
     for row in twin["fields"]:
         part = unchecked if row["expected"] is None else expected
         assert f"\n  {row['field']} " in part
-        assert row["meaning"] in part
+        said = row["meaning"]
+        assert (said if row["expected"] is None else re.sub("^(true|false) if ", "", said)) in part
+
+
+def test_an_expectation_stands_as_the_file_has_it_with_its_meaning(teeproof, tmp_path):
+    screen = teeproof("policy", "explain", "strict").out
+    assert (
+        "  debug = false             the host may not be able to look into the domain\n" in screen
+    )
+    assert '  tcb_statuses = ["UpToDate"]\n' in screen
+    lines = screen.partition("expected\n")[2].partition("\nnot checked")[0].splitlines()
+    assigned = [line.strip().partition("   ")[0] for line in lines if " = " in line]
+    body = "\n".join(line for line in assigned if line != "")
+    assert parse_policy(body) == load_policy("strict").with_(name="unnamed", description="")
+    file = tmp_path / "p.toml"
+    file.write_text("debug = true\n")
+    contrary = "  debug = true              not: the host may not be able"
+    assert contrary in teeproof("policy", "explain", file).out
+
+
+def test_a_built_in_policy_can_be_checked_by_its_name(teeproof):
+    answer = teeproof("policy", "check", "standard")
+    assert answer.code == 0
+    assert "standard can be used" in answer.out
+    assert "left open" not in answer.out
+    assert teeproof("policy", "check", "standrad").code == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "words"),
+    [
+        ("", "debug", "a domain whose host can read its memory is allowed"),
+        ("", "tcb_statuses", "a platform whose patches are long out of date is allowed"),
+        ('app_id = ["' + "00" * 20 + '"]', "mrtd, rtmr1, rtmr2", "until the image is pinned"),
+    ],
+)
+def test_what_hardly_anyone_means_to_allow_is_named(teeproof, tmp_path, text, field, words):
+    file = tmp_path / "p.toml"
+    file.write_text(text + "\n")
+    screen = teeproof("policy", "check", file).out
+    assert f"left open     {field} – " in screen
+    assert words in teeproof("policy", "check", file, "--json").json["left_open"][field]
+    if field == "mrtd, rtmr1, rtmr2":
+        pin = f'["{"00" * 48}"]'
+        text += f"\nmrtd = {pin}\nrtmr1 = {pin}\nrtmr2 = {pin}\n"
+    file.write_text(text + '\ndebug = false\ntcb_statuses = ["UpToDate"]\n')
+    assert "left open" not in teeproof("policy", "check", file).out
+
+
+def test_what_the_guest_tells_is_the_same_here_and_in_the_appraisal():
+    assert meanings._TOLD_BY_GUEST == application._TOLD_BY_GUEST
+
+
+def test_a_good_guess_needs_no_list_of_all_names(teeproof, tmp_path):
+    file = tmp_path / "p.toml"
+    file.write_text("dbug = false\n")
+    near = teeproof("policy", "check", file)
+    assert "did you mean debug?" in near.err
+    assert "expected" not in near.err
+    file.write_text("qqqqqq = false\n")
+    far = teeproof("policy", "check", file)
+    assert "did you mean" not in far.err
+    assert "expected  one of name, " in far.err
 
 
 def test_every_field_has_a_meaning_of_its_own():
@@ -83,6 +147,15 @@ def test_a_checked_policy_says_what_it_expects_and_what_it_leaves_open(teeproof,
         ('allow_debug = "yes"', "a policy has no key 'allow_debug'"),
         ("debug = [", "not a TOML document"),
         ('mrtd = ["xyz"]', "96 lower-case hex digits"),
+        ('mrtd = ["abcd"]', "96 lower-case hex digits (48 bytes), got 4 digits"),
+        ('app_id = ["' + "AB" * 20 + '"]', f'write "{"ab" * 20}"'),
+        ('roots = ["sha256:' + "AB" * 32 + '"]', f'write "sha256:{"ab" * 32}"'),
+        ("second_path = false", "only true has a meaning, so leave second_path out"),
+        ('compose_hash = "00"', 'write compose_hash = ["00"]'),
+        ('debug = "false"', "debug is true or false, without quotes"),
+        ("debug = 0", "debug: expected true or false, got a whole number"),
+        ('max_age_seconds = "60"', "max_age_seconds: expected a whole number, got text"),
+        ('tcb_statuses = ["uptodate"]', "which is none of UpToDate, "),
         ('nonce = "a"', "nonce and keyset_digest belong together"),
         ("debug = false\ndebug = true", "not a TOML document"),
     ],
@@ -93,6 +166,8 @@ def test_a_policy_with_a_mistake_is_an_error(teeproof, tmp_path, text, words):
     answer = teeproof("policy", "check", file)
     assert answer.code == 1
     assert words in answer.err
+    assert answer.err.startswith(f"error     {file}: ")
+    assert "`" not in answer.err
     twin = teeproof("policy", "check", file, "--json")
     assert twin.code == 1
     assert twin.json["ok"] is False

@@ -56,17 +56,23 @@ def read_policy(path: Path) -> Policy:
         keys = list(stricttoml.loads(data, limit=MAX_POLICY_BYTES))
     except Malformed:
         keys = []  # parse_policy says what is wrong
-    for key in keys:
-        _require_known(key)
-    return parse_policy(data)
+    try:
+        for key in keys:
+            _require_known(key)
+        return parse_policy(data)
+    except Usage as error:
+        raise Usage(
+            f"{path}: {error.detail}", code=error.code, expected=error.expected, got=error.got
+        ) from None
 
 
 def _require_known(key: str) -> None:
     if key not in FIELDS:
+        near = _nearest(key, FIELDS)
         raise Usage(
-            f"a policy has no key {key!r}" + _nearest(key, FIELDS),
+            f"a policy has no key {key[:100]!r}{near}",
             code="policy_key_unknown",
-            expected=f"one of {', '.join(FIELDS)}",
+            expected=None if near else f"one of {', '.join(FIELDS)}",
             got=key[:100],
         )
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from functools import lru_cache
 from inspect import getdoc
+from typing import Any
 
 from teeproof.cli.expectations import FIELDS
 from teeproof.evidence.eventlog.labels import REGISTERS
 from teeproof.evidence.policy import INTEL_ROOT, Policy, policy_text
 
-__all__ = ["meaning_of", "template"]
+__all__ = ["left_open", "meaning_of", "template", "toml"]
 
 _SIZES = {
     "compose_hash": 32, "app_id": 20, "instance_id": 20, "os_image_hash": 32, "mr_system": 32,
@@ -44,6 +46,38 @@ def meaning_of(field: str) -> str:
     """Return one sentence about a field of a policy."""
     register = REGISTERS.get(field.upper())
     return f"any of these values; it depends on {register}" if register else _meanings()[field]
+
+
+def left_open(policy: Policy) -> dict[str, str]:
+    """Return what a policy does not expect and hardly anyone means to allow, by field."""
+    found = {field: why for field, why in _WEAK.items() if getattr(policy, field) is None}
+    told = [field for field in _TOLD_BY_GUEST if getattr(policy, field) is not None]
+    parts = policy.mrtd and policy.rtmr1 and policy.rtmr2
+    if told and not (parts or policy.mr_system or policy.mr_aggregated):
+        found["mrtd, rtmr1, rtmr2"] = (
+            f"any guest can write what it likes of {told[0]}: evidence is refused until the image"
+            " is pinned"
+        )
+    return found
+
+
+def toml(value: Any) -> str:
+    """Return a value of a policy as its file would have it."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(entry)}" for key, entry in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
+_TOLD_BY_GUEST = (
+    "compose_hash", "compose_images_pinned", "app_id", "instance_id", "os_image_hash",
+    "key_provider", "key_provider_id",
+)  # fmt: skip
+_WEAK = {
+    "debug": "a domain whose host can read its memory is allowed",
+    "tcb_statuses": "a platform whose patches are long out of date is allowed",
+}
 
 
 def template() -> str:

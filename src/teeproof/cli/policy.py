@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
-from teeproof.cli.expectations import FIELDS, policy_of, read_policy
-from teeproof.cli.meanings import meaning_of, template
-from teeproof.cli.options import PATH, Nouns, output_options
-from teeproof.cli.screen import ColorChoice, short, standard
+from teeproof.cli.expectations import FIELDS, policy_of
+from teeproof.cli.meanings import left_open, meaning_of, template, toml
+from teeproof.cli.options import Nouns, output_options
+from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.evidence.policy import BUILT_IN, Policy, load_policy, policy_text
 
 __all__ = ["command"]
 
 _ABOUT = ("name", "description")
+_COLUMN = 26
 
 
 @click.group("policy", cls=Nouns)
@@ -77,19 +78,20 @@ def _show(name: str, *, as_json: bool, color: ColorChoice) -> int:
 
 
 @command.command("check")
-@click.argument("file", type=PATH)
+@click.argument("name", metavar="NAME|FILE")
 @output_options
-def _check(file: Path, *, as_json: bool, color: ColorChoice) -> int:
-    """Check a policy file; a misspelt key is an error.
+def _check(name: str, *, as_json: bool, color: ColorChoice) -> int:
+    """Check a policy; a misspelt key is an error.
 
     \b
     Example
       teeproof policy check mine.toml
     """  # noqa: D301  click reads the \b
     screen = standard(color)
-    policy = read_policy(file)
+    policy = policy_of(name)
+    warnings = left_open(policy)
     if as_json:
-        screen.json({"ok": True} | _json(policy))
+        screen.json({"ok": True} | _json(policy) | {"left_open": warnings})
         return 0
     asked = _asked(policy)
     screen.write(
@@ -98,6 +100,8 @@ def _check(file: Path, *, as_json: bool, color: ColorChoice) -> int:
     screen.row("digest", short(policy.digest))
     screen.row("expects", ", ".join(asked) or "nothing")
     screen.row("leaves open", ", ".join(f for f in FIELDS if f not in (*asked, *_ABOUT)))
+    for field, meaning in warnings.items():
+        screen.row("left open", f"{field} – {meaning}", "yellow")
     return 0
 
 
@@ -125,8 +129,7 @@ def _explain(name: str, *, as_json: bool, color: ColorChoice) -> int:
     screen.sides(policy.name, policy.description, "bold")
     screen.title("expected")
     for field, value in asked.items():
-        screen.row(field, _text(value), column=26)
-        screen.row("", meaning_of(field), "dim", column=26)
+        _write_expected(screen, field, value)
     screen.title("not checked, because the policy does not say")
     for field in FIELDS:
         if field not in asked and field not in _ABOUT:
@@ -163,11 +166,14 @@ def _json(policy: Policy) -> dict[str, Any]:
     return {"digest": policy.digest, "policy": policy.to_json()}
 
 
-def _text(value: Any) -> str:
+def _write_expected(screen: Screen, field: str, value: Any) -> None:
+    """Write an expectation as a policy file has it, and what it means."""
+    line, meaning = f"{field} = {toml(value)}", meaning_of(field)
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value))
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(entry)}" for key, entry in value.items())
-    return str(value)
+        same = meaning.startswith(f"{str(value).lower()} if ")
+        meaning = ("" if same else "not: ") + meaning.partition(" if ")[2]
+    if len(line) < _COLUMN:
+        screen.row(line, meaning, column=_COLUMN)
+    else:
+        screen.text(line, indent=2)
+        screen.row("", meaning, column=_COLUMN)

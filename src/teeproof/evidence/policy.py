@@ -11,14 +11,20 @@ from __future__ import annotations
 from datetime import date, datetime
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from teeproof.core import strictjson, stricttoml
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, TooLarge, Usage
-from teeproof.evidence.policy_forms import check_forms, check_together, wrong
+from teeproof.evidence.policy_forms import (
+    check_forms,
+    check_together,
+    check_written,
+    in_words,
+    wrong,
+)
 
 __all__ = ["BUILT_IN", "INTEL_ROOT", "Floor", "Policy", "TcbStatus", "load_policy", "parse_policy"]
 
@@ -228,10 +234,11 @@ def _checked(value: dict[str, Any]) -> Policy:
     grace = value.get("tcb_grace_days")
     if isinstance(grace, dict):
         value = value | {"tcb_grace_days": sorted(grace.items())}
+    check_written(value, kinds=Policy.__annotations__, statuses=get_args(TcbStatus))
     try:
         policy = msgspec.convert(value, Policy, strict=True)
     except msgspec.ValidationError as error:
-        raise wrong(str(error)) from None
+        raise wrong(in_words(str(error))) from None
     return policy
 
 

@@ -9,14 +9,16 @@ Trusts: nothing.  Does not trust: whoever typed the policy to make no mistake.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import string
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from teeproof.core.errors import Usage
 
 if TYPE_CHECKING:
     from teeproof.evidence.policy import Policy
 
-__all__ = ["MAX_DAYS", "check_forms", "check_together", "wrong"]
+__all__ = ["MAX_DAYS", "check_forms", "check_together", "check_written", "in_words", "wrong"]
 
 MAX_DAYS = 36_525  # a hundred years
 
@@ -29,6 +31,55 @@ _HEX_BYTES = {
 _ADVISORY = re.compile(r"INTEL-[A-Z]{2,4}-[0-9]{5}", re.ASCII)
 _TEXTS = ("tee", "name", "description", "report_data", "nonce", "keyset_digest")
 _NAMED = ("roots", "simulated_roots", "allowed_platforms", "blocked_platforms")
+
+
+def check_written(
+    value: Mapping[str, Any], *, kinds: Mapping[str, str], statuses: Sequence[str]
+) -> None:
+    """Say of the usual mistakes what to write instead; Usage names the field.
+
+    Args:
+        value: what was written, by field.
+        kinds: the type of each field, as its annotation says it.
+        statuses: the TCB statuses that there are.
+    """
+    for field, given in value.items():
+        kind = kinds.get(field, "")
+        if kind.startswith("Literal[True]") and given is False:
+            raise wrong(f"{field} = false: only true has a meaning, so leave {field} out")
+        if kind.startswith("bool") and isinstance(given, str):
+            raise wrong(f"{field} is true or false, without quotes, got {given!r:.100}")
+        if kind.startswith(("tuple[str", "tuple[TcbStatus")) and isinstance(given, str):
+            raise wrong(f'{field} must be a list: write {field} = ["{given[:150]}"]')
+    for given in _texts(value.get("tcb_statuses")):
+        if given not in statuses:
+            raise wrong(f"tcb_statuses has {given[:60]!r}, which is none of {', '.join(statuses)}")
+
+
+def _texts(value: object) -> list[str]:
+    return [x for x in value if isinstance(x, str)] if isinstance(value, list | tuple) else []
+
+
+def in_words(said: str) -> str:
+    """Return what ``msgspec`` says of a value, in the words of a policy file."""
+    text, _, place = said.partition(" - at `$")
+    for theirs, ours in _WORDS.items():
+        text = text.replace(theirs, ours)
+    where = place.rstrip("`").lstrip(".").replace("[...]", "")
+    return f"{where}: {text[:1].lower()}{text[1:]}" if where else text.replace("`", "")
+
+
+_WORDS = {
+    "`array": "`a list",
+    "`object": "`a table",
+    "`str": "`text",
+    "`int": "`a whole number",
+    "`float": "`a number",
+    "`bool": "`true or false",
+    " | null": "",
+    "Object contains": "it has an",
+    "`": "",
+}
 
 
 def check_forms(policy: Policy) -> None:
@@ -82,14 +133,18 @@ def _check_numbers(policy: Policy) -> None:
 def _check_named(field: str, text: str) -> None:
     if not text.startswith("sha256:"):
         raise wrong(f"{field} must be written sha256:<hex>, got {text[:100]!r}")
-    _check_hex(field, text.removeprefix("sha256:"), 32)
+    _check_hex(field, text.removeprefix("sha256:"), 32, before="sha256:")
 
 
-def _check_hex(field: str, text: str, size: int) -> None:
-    if len(text) != 2 * size or text.strip("0123456789abcdef"):
-        raise wrong(
-            f"{field} must be {2 * size} lower-case hex digits ({size} bytes), got {text[:140]!r}"
-        )
+def _check_hex(field: str, text: str, size: int, *, before: str = "") -> None:
+    if len(text) == 2 * size and not text.strip("0123456789abcdef"):
+        return
+    wanted = f"{field} must be {2 * size} lower-case hex digits ({size} bytes)"
+    if not text or text.strip(string.hexdigits):
+        raise wrong(f"{wanted}, got {text[:140]!r}")
+    if len(text) != 2 * size:
+        raise wrong(f"{wanted}, got {len(text)} digits: {text[:140]!r}")
+    raise wrong(f'{wanted}: write "{before}{text.lower()}"')
 
 
 def check_together(policy: Policy) -> None:
