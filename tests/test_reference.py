@@ -115,10 +115,65 @@ def test_the_page_names_every_check_and_no_other():
     assert set(entries(CHECKS)) == check_codes.names()
 
 
+def test_a_check_that_the_page_forgets_or_invents_is_caught():
+    assert "pck-chain" not in entries(CHECKS.replace("### `pck-chain`", "### the chain"))
+    assert "coffee" in entries(CHECKS + "\n### `coffee`\n\nIs it hot?\n")
+
+
 def test_the_page_names_every_code_of_every_check_and_no_other():
     page, source = on_page(), from_source()
     assert source - page == set()
     assert page - source == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        (("- `qe_debug` (2)", "- debug (2)"), {("qe-measurement", "qe_debug", 2)}),
+        (("`rtmr2_mismatch`, ", ""), {("rtmr2", "rtmr2_mismatch", 4)}),
+        (
+            ("`root_revoked` (2)", "`root_revoked` (3)"),
+            {("pck-revocation", "root_revoked", 2), ("pck-revocation", "root_revoked", 3)},
+        ),
+        (
+            ("`qe_debug` (2)", "`qe_debug`, `qe_tired` (2)"),
+            {("qe-measurement", "qe_tired", 2)},
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_code_that_the_page_forgets_or_invents_is_caught(change, difference):
+    assert change[0] in CHECKS
+    assert on_page(CHECKS.replace(*change)) ^ on_page() == difference
+
+
+def test_the_exceptions_are_needed():
+    by_syntax = {(n, code, EXIT_CODES[c]) for n, code, c in check_codes.failures()}
+    assert by_syntax >= READ_BEFORE
+    assert by_syntax.isdisjoint(COMPOSED)
+
+
+def test_every_code_says_what_happened_and_what_to_do():
+    lines = re.findall(r"^- `.+?(?=\n- |\n\n)", CHECKS, re.MULTILINE | re.DOTALL)
+    assert len(lines) > 100
+    assert [line for line in lines if len(re.findall(r"\.(?:\s|$)", line)) < 2] == []
+
+
+@pytest.mark.parametrize(
+    ("function", "codes"),
+    [
+        ("teeproof.evidence.tdx.tcb.match_qe_level", {"qe_level_none"}),
+        ("teeproof.evidence.x509.load_key", {"key_malformed"}),
+        ("teeproof.evidence.eventlog.yamltree.parse_yaml", {"yaml_malformed", "yaml_too_large"}),
+        ("teeproof.evidence.tdx.vendor._about_platform", None),
+    ],
+)
+def test_codes_are_found_where_they_are_raised(function, codes):
+    where, _, name = function.rpartition(".")
+    module = check_codes.modules()[where]
+    found = check_codes.reached(module, module.functions[name])
+    expected = {"tcb_info_tee", "tcb_info_fmspc", "tcb_info_pceid", "qe_identity_kind"}
+    assert found == (codes or expected)
 
 
 def checks_of(record) -> list[Verdict]:
