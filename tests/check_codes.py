@@ -56,7 +56,8 @@ def _read(path: Path) -> Module:
             module.functions[node.name] = node
         elif isinstance(node, ast.ImportFrom):
             module.imports |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
-    for scope in (module.tree, *module.functions.values()):
+    scopes: list[ast.Module | ast.FunctionDef] = [module.tree, *module.functions.values()]
+    for scope in scopes:
         _write_out(scope)
     return module
 
@@ -163,7 +164,7 @@ def _codes(module: Module, tree: ast.AST) -> Iterator[str]:
                 given += node.args[order.index("code") : order.index("code") + 1]
             if not given and _called(node) in ERRORS:
                 yield ERRORS[_called(node)]
-            yield from (g.value for g in given if isinstance(g, ast.Constant) and g.value)
+            yield from (str(g.value) for g in given if isinstance(g, ast.Constant) and g.value)
         elif isinstance(node, ast.For) and isinstance(node.target, ast.Tuple):
             words = [getattr(part, "id", "") for part in node.target.elts]
             rows = node.iter.elts if isinstance(node.iter, ast.Tuple) else []
