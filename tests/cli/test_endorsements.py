@@ -15,13 +15,15 @@ from tests.cli.conftest import AT
 def added(teeproof, simulated):
     """Return the id of a set that is in the archive."""
     answer = teeproof("endorsements", "add", simulated() / "collateral.json", "--json")
+    assert answer.json[0]["new"] is True
     return answer.json[0]["id"]
 
 
 def test_what_was_added_is_listed_with_its_dates(teeproof, added):
     answer = teeproof("endorsements", "list", "--at", AT)
     assert answer.code == 0
-    assert added in answer.out
+    assert answer.out.count(added) == 1
+    assert answer.out.count(added[7:15]) == 1
     assert "in force      2026-03-01 to 2026-03-31: in force until 2026-03-31" in answer.out
     twin = teeproof("endorsements", "list", "--at", AT, "--json").json
     assert [row["id"] for row in twin["sets"]] == [added]
@@ -33,6 +35,9 @@ def test_what_was_added_is_listed_with_its_dates(teeproof, added):
 def test_adding_again_changes_nothing(teeproof, simulated, added):
     again = teeproof("endorsements", "add", simulated() / "collateral.json", "--json").json
     assert again[0]["id"] == added
+    assert again[0]["new"] is False
+    screen = teeproof("endorsements", "add", simulated() / "collateral.json").out
+    assert "✓ collateral.json: already there\n" in screen
     assert len(teeproof("endorsements", "list", "--json").json["sets"]) == 1
 
 
@@ -49,10 +54,25 @@ def test_a_set_is_shown_by_the_first_digits_of_its_id(teeproof, added):
     assert teeproof("endorsements", "show", added, "--json").json["id"] == added
 
 
-@pytest.mark.parametrize(("wanted", "code"), [("0" * 16, 3), ("ab", 1)])
-def test_a_set_that_is_not_there_is_an_error(teeproof, added, wanted, code):
+@pytest.mark.parametrize("wanted", ["0" * 16, "zz"])
+def test_a_set_that_is_not_there_is_an_error(teeproof, added, wanted):
     assert not added.startswith(f"sha256:{wanted}")
-    assert teeproof("endorsements", "show", wanted).code == code
+    answer = teeproof("endorsements", "show", wanted)
+    assert answer.code == 3
+    assert f"no set in the archive has an id that begins with {wanted}:" in answer.err
+
+
+def test_too_few_digits_name_no_set(teeproof, added):
+    answer = teeproof("endorsements", "show", added.removeprefix("sha256:")[:2])
+    assert answer.code == 1
+    assert "too few digits to name one set" in answer.err
+
+
+@pytest.mark.parametrize("verb", ["list", "check"])
+def test_the_help_says_what_the_time_means_here(teeproof, verb):
+    words = " ".join(teeproof("endorsements", verb, "--help").out.split())
+    assert "Say what is in force at this time" in words
+    assert "Verify as of" not in words
 
 
 def test_check_says_which_sets_are_in_force(teeproof, added):
@@ -81,7 +101,10 @@ def test_host_cannot_change_the_archive_unnoticed(teeproof, added):
 def test_what_is_no_collateral_is_not_added(teeproof, simulated):
     answer = teeproof("endorsements", "add", simulated() / "event_log.json")
     assert answer.code == 2
-    assert "not Intel collateral" in answer.err
+    assert "event_log.json: a dstack event log, not Intel collateral" in answer.err
+    quote = teeproof("endorsements", "add", simulated() / "quote.bin")
+    assert quote.code == 2
+    assert "quote.bin: a TDX quote, not Intel collateral" in quote.err
     assert teeproof("endorsements", "list", "--json").json == {"sets": [], "faults": []}
 
 

@@ -13,6 +13,7 @@ import pytest
 import teeproof as library
 from teeproof.cli.screen import Screen
 from teeproof.cli.verdicts import write_strength
+from teeproof.evidence.second_path import dated
 from tests.cli.conftest import AT
 from tests.vectors import each
 
@@ -279,3 +280,12 @@ def test_hardware_that_keeps_no_secret_says_why(vectors, facts, words):
     line = stream.getvalue().splitlines()[1]
     assert words in line
     assert "\x1b[31m" in line
+
+
+def test_the_second_path_s_words_show_dates_and_no_seconds(teeproof, vectors):
+    answer = teeproof("verify", vectors / "dcap/dstack-tdx-lite", "--at", "2026-01-20")
+    assert answer.code == 2
+    assert "CertNotValidYet { time: 2026-01-20T00:00:00Z, not_before: 2026-04-15T" in answer.out
+    assert "UnixTime" not in answer.out
+    odd = "UnixTime(99999999999999999999) UnixTime(-1) UnixTime()"
+    assert dated(odd) == odd

@@ -84,3 +84,34 @@ def test_a_file_that_measures_nothing_is_an_error(teeproof, simulated):
     answer = teeproof("why", simulated() / "collateral.json")
     assert answer.code == 1
     assert "neither an event log nor a TDX quote" in answer.err
+
+
+def test_what_no_register_measures_and_still_differs_is_named(teeproof, simulated):
+    one, other = simulated(), simulated("debug")
+    answer = teeproof("why", one / "quote.bin", other / "quote.bin")
+    assert "The same was measured on both." in answer.out
+    assert "But they differ in the attributes, which no measurement shows." in answer.out
+    assert "  first         SEPT_VE_DISABLE\n" in answer.out
+    assert "  second        DEBUG, SEPT_VE_DISABLE\n" in answer.out
+    twin = teeproof("why", one / "quote.bin", other / "quote.bin", "--json").json
+    assert list(twin["unmeasured"]) == ["tdattributes"]
+    again = teeproof("why", one / "quote.bin", one / "quote.bin")
+    assert "differ" not in again.out
+
+
+def test_a_register_that_is_zero_says_so_and_no_log_is_spoken_of_where_there_is_none(
+    teeproof, simulated, tmp_path
+):
+    raw = bytearray((simulated() / "quote.bin").read_bytes())
+    register = bytes.fromhex(
+        teeproof("show", simulated() / "quote.bin", "--json").json["td_report"]["rtmr3"]
+    )
+    at = raw.index(register)
+    raw[at : at + 48] = bytes(48)
+    file = tmp_path / "zero.bin"
+    file.write_bytes(raw)
+    answer = teeproof("why", file)
+    assert answer.out.count("zero: nothing was measured") == 1
+    assert "whoever made the quote could write anything" in answer.out
+    assert "zero:" not in teeproof("why", simulated() / "quote.bin").out
+    assert "whoever wrote the log" in teeproof("why", simulated() / "event_log.json").out

@@ -36,6 +36,9 @@ def command() -> None:
     """  # noqa: D301  click reads the \b
 
 
+_at = at_option("Say what is in force at this time (2026-02-25); without it, now.")
+
+
 @command.command("add")
 @paths_argument
 @output_options
@@ -53,19 +56,23 @@ def _add(files: Sequence[Path], *, as_json: bool, color: ColorChoice) -> int:
     if not found:
         raise Usage("there is no JSON file in there", code="collateral_missing")
     archive = archive_of(os.environ)
+    before = {entry.id for entry in archive.entries()}
     entries = [archive.add(collateral) for _, collateral in found]
     if as_json:
-        screen.json([_json(entry, None) for entry in entries])
+        screen.json([_json(entry, None) | {"new": entry.id not in before} for entry in entries])
         return 0
     for (path, _), entry in zip(found, entries, strict=True):
-        screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {path.name}", "bold"))
+        there = ": already there" if entry.id in before else ""
+        name = screen.paint(f" {path.name}{there}", "bold")
+        screen.write(screen.paint("✓", "green", "bold") + name)
+        screen.row("id", entry.id)
         _write_entry(screen, entry, None)
     screen.row("kept in", str(archive.directory))
     return 0
 
 
 @command.command("list")
-@at_option
+@_at
 @output_options
 def _list(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
     """List what the archive holds, oldest first.
@@ -88,7 +95,7 @@ def _list(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
         screen.text("Add collateral: teeproof endorsements add FILE")
         return 0
     for entry in entries:
-        screen.write(screen.paint(short(entry.id), "bold"))
+        screen.text(entry.id, "bold")
         _write_entry(screen, entry, now)
     _write_faults(screen, faults)
     return 0
@@ -122,7 +129,7 @@ def _show(*, id: str, as_json: bool, color: ColorChoice) -> int:  # noqa: A002  
 
 
 @command.command("check")
-@at_option
+@_at
 @output_options
 def _check(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
     """Compare digests, check signatures, and say what is in force.
@@ -154,17 +161,18 @@ def _check(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
 def _find(archive: Archive, given: str) -> Entry:
     digits = given.removeprefix("sha256:").rstrip("…").lower()
     found = [e for e in archive.entries() if e.id.removeprefix("sha256:").startswith(digits)]
-    if len(digits) < 4 or len(found) > 1:
-        raise Usage(
-            "this names several sets, or too few digits of one",
-            code="endorsements_ambiguous",
-            expected="at least 4 digits that only one set begins with",
-            got=given[:80],
-        )
     if not found:
         raise Unavailable(
-            "the archive holds no such endorsements: list them with teeproof endorsements list",
+            f"no set in the archive has an id that begins with {digits[:80]}: list them with"
+            " teeproof endorsements list",
             code="endorsements_unknown",
+            got=given[:80],
+        )
+    if len(digits) < 4 or len(found) > 1:
+        raise Usage(
+            f"{digits[:80] or 'nothing'} is too few digits to name one set",
+            code="endorsements_ambiguous",
+            expected="at least 4 digits that only one set begins with",
             got=given[:80],
         )
     return found[0]
@@ -189,7 +197,6 @@ def _state(entry: Entry, now: datetime) -> str:
 
 
 def _write_entry(screen: Screen, entry: Entry, now: datetime | None) -> None:
-    screen.row("id", entry.id)
     screen.row("for", f"{entry.tee} on FMSPC {entry.fmspc}, certified by the {entry.ca} CA")
     dates = f"{format_time(entry.begins)[:10]} to {format_time(entry.ends + 1)[:10]}"
     screen.row("in force", dates + (f": {_state(entry, now)}" if now else ""))

@@ -15,7 +15,7 @@ import msgspec
 
 from teeproof.cli.screen import short
 from teeproof.core.clock import format_time, to_epoch
-from teeproof.core.errors import Error, Usage
+from teeproof.core.errors import Error, Malformed, Usage
 from teeproof.core.home import data_directory
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.archive import Archive, Fault
@@ -23,6 +23,7 @@ from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
 from teeproof.evidence.entries import Entry, describe, in_order, require_held
 from teeproof.evidence.files.bundles import Bundle
 from teeproof.evidence.files.fitting import platform_of
+from teeproof.evidence.files.kinds import identify
 from teeproof.evidence.record import Platform
 
 __all__ = ["ARCHIVE", "Endorsing", "archive_of", "collateral_files", "endorse"]
@@ -113,15 +114,35 @@ def collateral_files(paths: Sequence[Path]) -> list[tuple[Path, Collateral]]:
     """Return the collateral in files; of a directory, each JSON file in it.
 
     Raises:
-        Malformed: a file is no collateral.
+        Malformed: a file is no collateral; the error says what it is.
     """
     files: list[Path] = []
     for path in paths:
         files += sorted(path.glob("*.json")) if path.is_dir() else [path]
     return [
-        (path, Collateral.parse(read_bounded(path, limit=MAX_COLLATERAL_BYTES, what="collateral")))
+        (
+            path,
+            _parsed(read_bounded(path, limit=MAX_COLLATERAL_BYTES, what="collateral"), path.name),
+        )
         for path in files
     ]
+
+
+def _parsed(data: bytes, name: str) -> Collateral:
+    try:
+        return Collateral.parse(data)
+    except Malformed as error:
+        said = error
+    try:
+        piece = identify(data, name=name)
+    except Error:
+        what = said.detail
+    else:
+        known = piece.kind == "collateral"
+        what = said.detail if known else f"a {piece.words}, not Intel collateral"
+    raise type(said)(
+        f"{name}: {what}", code=said.code, expected=said.expected, got=said.got
+    ) from None
 
 
 def _named(bundle: Bundle, given: Sequence[Path], now: datetime) -> Endorsing:

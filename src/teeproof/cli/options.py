@@ -58,13 +58,9 @@ def output_options(function: _Function) -> _Function:
     return as_json(color(function))
 
 
-def at_option(function: _Function) -> _Function:
-    """Add ``--at``."""
-    return click.option(
-        "--at",
-        metavar="TIME",
-        help="Verify as of this time (2026-02-25, or with a time of day); without it, now.",
-    )(function)
+def at_option(meaning: str) -> Callable[[_Function], _Function]:
+    """Add ``--at``, with what it means to the command."""
+    return click.option("--at", metavar="TIME", help=meaning)
 
 
 def policy_option(function: _Function) -> _Function:

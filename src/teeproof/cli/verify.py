@@ -64,7 +64,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 @click.command("verify")
 @paths_argument
 @policy_option
-@at_option
+@at_option("Verify as of this time (2026-02-25, or with a time of day); without it, now.")
 @click.option(
     "--endorsements",
     "endorsements",

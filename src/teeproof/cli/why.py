@@ -18,6 +18,7 @@ from teeproof.evidence.eventlog.labels import REGISTERS, Label, label
 from teeproof.evidence.files.reading import read_pieces
 from teeproof.evidence.files.unpack import unpack
 from teeproof.evidence.tdx import quote as tdx_quote
+from teeproof.evidence.tdx.facts import TdAttributes
 from teeproof.evidence.tdx.layout import TdReport10
 
 __all__ = ["Machine", "command", "difference"]
@@ -115,7 +116,8 @@ def _explain(screen: Screen, machine: Machine, *, as_json: bool) -> int:
         return 0
     what = "what its event log says was measured" if labels else "what its registers depend on"
     screen.sides(machine.name, what, "bold")
-    screen.text("NOT VERIFIED: whoever wrote the log could write anything.", "yellow")
+    maker = "made the quote" if machine.events is None else "wrote the log"
+    screen.text(f"NOT VERIFIED: whoever {maker} could write anything.", "yellow")
     _write_fit(screen, machine)
     if labels is None:
         _write_registers(screen, machine.body)
@@ -142,6 +144,8 @@ def _write_registers(screen: Screen, body: TdReport10 | None) -> None:
     for name, value in _registers(body).items():
         screen.title(f"{name} – {REGISTERS[name]}")
         screen.text(value, indent=2)
+        if not value.strip("0"):
+            screen.text("zero: nothing was measured", "dim", indent=2)
     screen.write()
     screen.text("With the quote's event log, each event is named: teeproof why EVENT_LOG")
 
@@ -165,13 +169,52 @@ def _compare(screen: Screen, left: Machine, right: Machine, *, as_json: bool) ->
             screen.text(f"The log of {machine.name} does not give its quote's registers.", "red")
     screen.write()
     if found is None:
-        screen.text("The same was measured on both, in the same order.", "bold")
+        _write_same(screen, left, right)
         return 0
     screen.text(f"They first differ in {found.register}: {found.kind}.", "bold")
     screen.row("first", _side(found.left, found.left_index))
     screen.row("second", _side(found.right, found.right_index))
     screen.row("depends on", found.depends_on)
     return 0
+
+
+def _write_same(screen: Screen, left: Machine, right: Machine) -> None:
+    ordered = left.events is not None and right.events is not None
+    screen.text(f"The same was measured on both{', in the same order' * ordered}.", "bold")
+    for field, (one, other) in _unmeasured(left, right).items():
+        screen.text(f"But they differ in {_OTHERS[field]}, which no measurement shows.", "yellow")
+        screen.row("first", one)
+        screen.row("second", other)
+
+
+def _unmeasured(left: Machine, right: Machine) -> dict[str, tuple[str, str]]:
+    """Return what else of two TD reports differs, by field: the value of each side."""
+    if left.body is None or right.body is None:
+        return {}
+    return {
+        field: (_shown(left.body, field), _shown(right.body, field))
+        for field in _OTHERS
+        if getattr(left.body, field) != getattr(right.body, field)
+    }
+
+
+def _shown(body: TdReport10, field: str) -> str:
+    if field != "tdattributes":
+        return str(getattr(body, field).hex())
+    attributes = TdAttributes.of(body)
+    unknown = [f"unknown bits {attributes.unknown:#x}"] if attributes.unknown else []
+    return ", ".join([*attributes.names, *unknown]) or "none"
+
+
+_OTHERS = {
+    "tdattributes": "the attributes",
+    "xfam": "the processor features (XFAM)",
+    "mrconfigid": "MRCONFIGID",
+    "mrowner": "MROWNER",
+    "mrownerconfig": "MROWNERCONFIG",
+    "mrseam": "the TDX module (MRSEAM)",
+    "tee_tcb_svn": "the TDX module's version (TEE_TCB_SVN)",
+}
 
 
 def _side(words: str, index: int | None) -> str:
@@ -206,4 +249,5 @@ def _compared_json(left: Machine, right: Machine, found: Difference | None) -> d
         "same": found is None,
         "logs_replay_to_the_quotes": [left.explained, right.explained],
         "difference": None if found is None else msgspec.to_builtins(found),
+        "unmeasured": _unmeasured(left, right),
     }

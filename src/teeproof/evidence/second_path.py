@@ -21,12 +21,13 @@ from typing import Literal
 
 import dcap_qvl
 
+from teeproof.core.clock import format_time
 from teeproof.evidence.endorsements import FIELDS, REMEMBERED_BYTES, Collateral
 from teeproof.evidence.policy import INTEL_ROOT
 from teeproof.evidence.tdx.tcb import Tcb
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
-__all__ = ["NAME", "Opinion", "ask", "compare", "skipped"]
+__all__ = ["NAME", "Opinion", "ask", "compare", "dated", "skipped"]
 
 NAME = "dcap-qvl 0.7.0"
 
@@ -224,7 +225,12 @@ def _launch_aside(opinion: Opinion, tcb: Tcb) -> bool:
 def _both_must_refuse(opinion: Opinion, refused: list[Check]) -> list[Check]:
     if not refused:
         return _split("every signature, date and level holds", opinion)
-    return skipped(f"both paths refuse; {NAME} says: {opinion.text}")
+    return skipped(f"both paths refuse; {NAME} says: {dated(opinion.text or '')}")
+
+
+def dated(text: str) -> str:
+    """Return dcap-qvl's words with ``UnixTime(1776214258)`` as a date: ``2026-04-15T00:50:58Z``."""
+    return re.sub(r"UnixTime\((\d{1,11})\)", lambda found: format_time(int(found[1])), text)
 
 
 def _split(ours: str, opinion: Opinion) -> list[Check]:
@@ -250,4 +256,4 @@ def _name(check: Check) -> str:
 def _theirs(opinion: Opinion) -> str:
     if opinion.accepted:
         return f"{opinion.status}, advisories: {', '.join(opinion.advisories) or 'none'}"
-    return f"refused: {opinion.text}"
+    return f"refused: {dated(opinion.text or '')}"
