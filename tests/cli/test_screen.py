@@ -106,7 +106,7 @@ def harmless(answer):
         (["show", "{}/quote.bin"], f"  subject           {SHOWN} PCK Certificate\n"),
         (["show", "{}/app-compose.json"], f"  {SHOWN}\n"),
         (["show", f"{{}}/{EVIL}.bin"], f"TDX quote · {SHOWN}.bin\n"),
-        (["show", f"{{}}/{EVIL}.bin"], f"Check them: teeproof verify {SHOWN}.bin\n"),
+        (["show", f"{{}}/{EVIL}.bin"], f"/{SHOWN}.bin'\n"),
         (["show", "{}/logs/log.json"], "event 28 of the log has a malformed name"),
         (["why", "{}/logs/log.json"], "event 28 of the log has a malformed name"),
         (["why", "{}/event_log.json"], f"{SHOWN}/event_log.json · what its"),

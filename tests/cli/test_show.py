@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import textwrap
+
 import pytest
 
+from teeproof.evidence.policy import parse_policy, policy_text
 from tests.cli.conftest import AT
 
 QUOTE = "dcap/tdx-v5-90c06f-google/quote.bin"
@@ -140,3 +145,37 @@ def test_host_cannot_paint_the_terminal_through_a_name_in_a_log(teeproof, simula
     twin = teeproof("show", compose, "--json")
     assert "\u202e" not in twin.out
     assert twin.json["application"] == "\x1b[2Jfake\u202e"
+
+
+def test_the_advice_is_a_command_that_works_and_stands_only_where_a_quote_is(teeproof, simulated):
+    folder = simulated()
+    for path in (folder, folder / "quote.bin"):
+        (line,) = [x for x in teeproof("show", path).out.splitlines() if "Check them: " in x]
+        _, *command = shlex.split(line.partition("Check them: ")[2])
+        assert command == ["verify", str(path)]
+        assert teeproof(*command, "--at", AT).code in (3, 4)  # not misuse, and no wrong name
+    for name in ("collateral.json", "event_log.json", "app-compose.json", "policy.toml"):
+        answer = teeproof("show", folder / name)
+        assert "NOT VERIFIED: these are claims.\n" in answer.out
+        assert "Check them" not in answer.out
+
+
+def test_one_quote_in_two_files_is_told_of_once(teeproof, simulated):
+    folder = simulated()
+    quote = (folder / "quote.bin").read_bytes()
+    (folder / "response.json").write_text(json.dumps({"quote": quote.hex()}))
+    screen = teeproof("show", folder).out
+    assert screen.count("\n  mrtd   ") == 1
+    assert "same_quote_as     quote.bin\n" in screen
+    (folder / "response.json").write_text(json.dumps({"quote": (quote + bytes(4)).hex()}))
+    other = teeproof("show", folder).out
+    assert other.count("\n  mrtd   ") == 2
+    assert "same_quote_as" not in other
+
+
+def test_a_policy_is_shown_as_its_file_would_have_it(teeproof, tmp_path):
+    file = tmp_path / "p.toml"
+    file.write_text(policy_text("strict") + "\n[tcb_grace_days]\nOutOfDate = 3\n")
+    lines = teeproof("show", file).out.partition("\nexpects\n")[2]
+    assert parse_policy(textwrap.dedent(lines)) == parse_policy(file.read_text())
+    assert "debug = false\n" in lines

@@ -17,17 +17,25 @@ from teeproof.core.digests import named, sha256
 from teeproof.evidence.files.kinds import Kind, Piece
 from teeproof.evidence.files.unpack import unpack
 
-__all__ = ["claims"]
+__all__ = ["CARRIERS", "claims"]
 
 Claims = dict[str, Any]
 
 
-def claims(piece: Piece, *, ppid: bool = False) -> Claims:
+CARRIERS: frozenset[Kind] = frozenset(
+    {"tdx-quote", "sgx-quote", "quote-response", "attestation", "certificate"}
+)
+"""Kinds of files that hold a quote."""
+
+
+def claims(piece: Piece, *, ppid: bool = False, quotes: dict[bytes, str] | None = None) -> Claims:
     """Return what a file claims.
 
     Args:
         piece: the file, recognised.
         ppid: whether to give the platform's PPID itself; without it, only its digest.
+        quotes: quotes that were told of before, and the names of their files; this one's is added.
+            A quote that is among them is not told of again.
 
     Raises:
         Malformed: it cannot be read.
@@ -42,14 +50,18 @@ def claims(piece: Piece, *, ppid: bool = False) -> Claims:
     reader = _READERS.get(piece.kind)
     if reader is not None:
         return head | reader(piece)
-    return head | _carrier(piece, ppid)
+    return head | _carrier(piece, ppid, {} if quotes is None else quotes)
 
 
-def _carrier(piece: Piece, ppid: bool) -> Claims:
+def _carrier(piece: Piece, ppid: bool, quotes: dict[bytes, str]) -> Claims:
     """A quote, alone or in something that carries it."""
     found = unpack(piece)
+    before = quotes.setdefault(found.quote, piece.name)
     is_sgx = found.quote[:2] == b"\x03\x00"
-    body = (sgx_quote if is_sgx else tdx_quote)(found.quote, ppid=ppid)
+    if before == piece.name:
+        body = (sgx_quote if is_sgx else tdx_quote)(found.quote, ppid=ppid)
+    else:
+        body = {"same_quote_as": before}
     if piece.kind == "certificate":
         body = _certificate(piece) | body
     if found.event_log is not None:

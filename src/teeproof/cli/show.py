@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from teeproof.cli.claims import claims
+from teeproof.cli.claims import CARRIERS, claims
 from teeproof.cli.incoming import taken_apart
+from teeproof.cli.meanings import toml
 from teeproof.cli.options import output_options, paths_argument
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
@@ -39,32 +41,54 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
       teeproof show quote.bin
       teeproof show collateral.json --json
     """  # noqa: D301  click reads the \b
-    paths, pieces = taken_apart(files)
-    shown = [claims(piece, ppid=ppid) for piece in (*read_pieces(paths), *pieces)]
+    shown, hints = _claimed(files, ppid=ppid)
     screen = standard(color)
     if as_json:
         screen.json(shown[0] if len(shown) == 1 else shown)
         return 0
-    for index, found in enumerate(shown):
+    for index, (found, hint) in enumerate(zip(shown, hints, strict=True)):
         if index:
             screen.write()
-        write_claims(screen, found)
+        write_claims(screen, found, hint=hint)
     return 0
 
 
-def write_claims(screen: Screen, found: dict[str, Any]) -> None:
-    """Write what one file claims."""
+def _claimed(files: Sequence[Path], *, ppid: bool) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return what each file claims, and for each what verifies it: a path, or nothing."""
+    paths, pieces = taken_apart(files)
+    named = [(piece, str(path)) for path in paths for piece in read_pieces([path])]
+    named += [(piece, "-") for piece in pieces]
+    shown: list[dict[str, Any]] = []
+    quotes: dict[bytes, str] = {}
+    for piece, _ in named:
+        shown.append(claims(piece, ppid=ppid, quotes=quotes))
+    hints = [path if piece.kind in CARRIERS else "" for piece, path in named]
+    return shown, hints
+
+
+def write_claims(screen: Screen, found: dict[str, Any], *, hint: str = "") -> None:
+    """Write what one file claims.
+
+    Args:
+        screen: where to.
+        found: the claims.
+        hint: what can be verified in its place, a path; nothing where nothing can.
+    """
     kind: Kind = found["kind"]
     screen.sides(KINDS[kind], found["name"], "bold")
-    advice = (
-        "" if kind in ("policy", "verdict") else f" Check them: teeproof verify {found['name']}"
-    )
+    advice = f" Check them: teeproof verify {shlex.quote(hint)}" if hint else ""
     screen.text(f"NOT VERIFIED: these are claims.{advice}", "yellow")
     if kind == "verdict":
         _write_verdict(screen, found)
         return
     screen.write()
-    _write_fields(screen, {k: v for k, v in found.items() if k not in _HIDDEN})
+    fields = {k: v for k, v in found.items() if k not in _HIDDEN}
+    expects = fields.pop("expects") if kind == "policy" else {}
+    _write_fields(screen, fields)
+    if expects:
+        screen.title("expects")
+    for field, value in expects.items():
+        screen.text(f"{field} = {toml(value)}", indent=2)
 
 
 def _write_fields(screen: Screen, fields: dict[str, Any]) -> None:
