@@ -45,3 +45,11 @@ def test_an_unknown_sample_names_those_there_are(teeproof):
     answer = teeproof("samples", "fetch", "nothing")
     assert answer.code == 1
     assert next(iter(SAMPLES)) in answer.err
+
+
+def test_without_a_network_it_advises_nothing_that_there_is_no_option_for(teeproof, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # the port "discard": nobody listens
+    answer = teeproof("samples", "fetch", "dstack")
+    assert answer.code == 3
+    assert "cannot be fetched: check the network, then try again" in answer.err
+    assert "mirror" not in answer.err
