@@ -186,14 +186,11 @@ def checks_of(record) -> list[Verdict]:
     ]
 
 
-ELSEWHERE = {("sgx", "tee")}  # of SGX it stands last of the enclave's checks
-
-
 def assert_told(verdict: Verdict) -> None:
     page = entries(CHECKS)
     order = list(page)
     given = [check.name for check in verdict.checks]
-    places = [order.index(name) for name in given if (verdict.kind, name) not in ELSEWHERE]
+    places = [order.index(name) for name in given]
     assert places == sorted(places), given
     for check in verdict.checks:
         if check.state == "failed":

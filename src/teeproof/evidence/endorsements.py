@@ -109,8 +109,8 @@ class Collateral:
         value = strictjson.loads(data, limit=MAX_COLLATERAL_BYTES, what="collateral")
         if not isinstance(value, dict):
             raise _malformed("a JSON object", type(value).__name__)
-        # dcap-qvl writes the PCK chain here for quotes that lack one; ours always carry it.
-        value = {k: v for k, v in value.items() if not (k == "pck_certificate_chain" and v is None)}
+        # What dcap-qvl fetches also holds the PCK chain, for quotes that lack one; ours carry it.
+        value = {k: v for k, v in value.items() if k != "pck_certificate_chain"}
         if set(value) != set(FIELDS):
             missing, unknown = set(FIELDS) - set(value), set(value) - set(FIELDS)
             raise _malformed(

@@ -52,7 +52,6 @@ def checks(facts: TdxFacts, policy: Policy) -> list[Check]:
             off="the host can inject memory faults into the guest, unless a paravisor takes them",
         ),
         any_of("mrtd", policy.mrtd, body.mrtd.hex(), what="firmware (MRTD)"),
-        *_enclave(policy),
         any_of("mrseam", policy.mrseam, body.mrseam.hex(), what="TDX module (MRSEAM)"),
         any_of("rtmr0", policy.rtmr0, rtmrs[0].hex(), what="virtual hardware (RTMR0)"),
         any_of("rtmr1", policy.rtmr1, rtmrs[1].hex(), what="kernel (RTMR1)"),
@@ -65,6 +64,7 @@ def checks(facts: TdxFacts, policy: Policy) -> list[Check]:
         any_of(
             "mrownerconfig", policy.mrownerconfig, body.mrownerconfig.hex(), what="MROWNERCONFIG"
         ),
+        *_enclave(policy),
     ]
 
 

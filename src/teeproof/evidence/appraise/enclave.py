@@ -31,12 +31,12 @@ def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes])
     return [
         _status(facts, policy),
         _advisories(facts, policy),
+        _tee(policy),
         _debug(facts, policy),
         any_of("mrenclave", policy.mrenclave, facts.mrenclave.hex(), what="enclave (MRENCLAVE)"),
         any_of(
             "mrsigner", policy.mrsigner, facts.mrsigner.hex(), what="enclave's signer (MRSIGNER)"
         ),
-        _tee(policy),
         *freshness.checks(facts.report_data, policy, now=now, seen=seen),
     ]
 
