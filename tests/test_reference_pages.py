@@ -55,7 +55,7 @@ ROOT_KEY = PLATFORM.root_fingerprint
 
 
 def _whole(name: str, example: str) -> str:
-    size = policy_forms._HEX_BYTES.get(name, 64 if name == "report_data" else 32)
+    size = policy_forms.HEX_BYTES.get(name, 64 if name == "report_data" else 32)
     return example.replace("…", "ab" * size)
 
 

@@ -7,9 +7,7 @@ import tomllib
 
 import pytest
 
-from teeproof.cli import meanings
 from teeproof.cli.meanings import meaning_of
-from teeproof.evidence.appraise import application
 from teeproof.evidence.policy import BUILT_IN, Policy, load_policy, parse_policy
 
 FIELDS = [field for field in Policy.__struct_fields__ if field not in ("name", "description")]
@@ -86,10 +84,6 @@ def test_what_hardly_anyone_means_to_allow_is_named(teeproof, tmp_path, text, fi
         text += f"\nmrtd = {pin}\nrtmr1 = {pin}\nrtmr2 = {pin}\n"
     file.write_text(text + '\ndebug = false\ntcb_statuses = ["UpToDate"]\n')
     assert "left open" not in teeproof("policy", "check", file).out
-
-
-def test_what_the_guest_tells_is_the_same_here_and_in_the_appraisal():
-    assert meanings._TOLD_BY_GUEST == application._TOLD_BY_GUEST
 
 
 def test_a_good_guess_needs_no_list_of_all_names(teeproof, tmp_path):

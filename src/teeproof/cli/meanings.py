@@ -12,13 +12,10 @@ from typing import Any
 from teeproof.cli.expectations import FIELDS
 from teeproof.evidence.eventlog.labels import REGISTERS
 from teeproof.evidence.policy import INTEL_ROOT, Policy, policy_text
+from teeproof.evidence.policy_forms import HEX_BYTES
 
 __all__ = ["left_open", "meaning_of", "template", "toml"]
 
-_SIZES = {
-    "compose_hash": 32, "app_id": 20, "instance_id": 20, "os_image_hash": 32, "mr_system": 32,
-    "mr_aggregated": 32, "report_data": 64,
-}  # fmt: skip
 _EXAMPLES = {
     "roots": f'["{INTEL_ROOT}"]',
     "simulated_roots": '["sha256:…"]  # from the policy.toml that teeproof simulate writes',
@@ -51,9 +48,8 @@ def meaning_of(field: str) -> str:
 def left_open(policy: Policy) -> dict[str, str]:
     """Return what a policy does not expect and hardly anyone means to allow, by field."""
     found = {field: why for field, why in _WEAK.items() if getattr(policy, field) is None}
-    told = [field for field in _TOLD_BY_GUEST if getattr(policy, field) is not None]
-    parts = policy.mrtd and policy.rtmr1 and policy.rtmr2
-    if told and not (parts or policy.mr_system or policy.mr_aggregated):
+    told = policy.told_by_guest
+    if told and not policy.pins_guest:
         found["mrtd, rtmr1, rtmr2"] = (
             f"any guest can write what it likes of {told[0]}: evidence is refused until the image"
             " is pinned"
@@ -70,10 +66,6 @@ def toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-_TOLD_BY_GUEST = (
-    "compose_hash", "compose_images_pinned", "app_id", "instance_id", "os_image_hash",
-    "key_provider", "key_provider_id",
-)  # fmt: skip
 _WEAK = {
     "debug": "a domain whose host can read its memory is allowed",
     "tcb_statuses": "a platform whose patches are long out of date is allowed",
@@ -103,7 +95,7 @@ def template() -> str:
 def _example(field: str) -> str:
     if field in _EXAMPLES:
         return _EXAMPLES[field]
-    text = f'"{"…"}"  # {2 * _SIZES.get(field, 48)} lower-case hex digits'
+    text = f'"{"…"}"  # {2 * HEX_BYTES.get(field, 64)} lower-case hex digits'
     return (
         text
         if field == "report_data"

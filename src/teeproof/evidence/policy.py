@@ -48,6 +48,12 @@ TcbStatus = Literal[
 """Statuses that a policy may allow. ``Revoked`` is not among them: nobody can allow it."""
 
 
+_TOLD_BY_GUEST = (
+    "compose_hash", "compose_images_pinned", "app_id", "instance_id", "os_image_hash",
+    "key_provider", "key_provider_id",
+)  # fmt: skip
+
+
 class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """From this day on, collateral must carry at least this evaluation number."""
 
@@ -169,6 +175,17 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def roots_digest(self) -> str:
         """``sha256:…`` of all root fingerprints that the policy pins."""
         return _roots_digest(self)
+
+    @property
+    def told_by_guest(self) -> tuple[str, ...]:
+        """The fields that are set and that only the guest's own event log can answer."""
+        return tuple(name for name in _TOLD_BY_GUEST if getattr(self, name) is not None)
+
+    @property
+    def pins_guest(self) -> bool:
+        """Whether the policy knows the guest's image: firmware, kernel, command line and initrd."""
+        parts = self.mrtd and self.rtmr1 and self.rtmr2
+        return bool(parts or self.mr_system or self.mr_aggregated)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that are set."""

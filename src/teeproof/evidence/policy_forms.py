@@ -18,15 +18,23 @@ from teeproof.core.errors import Usage
 if TYPE_CHECKING:
     from teeproof.evidence.policy import Policy
 
-__all__ = ["MAX_DAYS", "check_forms", "check_together", "check_written", "in_words", "wrong"]
+__all__ = [
+    "HEX_BYTES",
+    "MAX_DAYS",
+    "check_forms",
+    "check_together",
+    "check_written",
+    "in_words",
+    "wrong",
+]
 
 MAX_DAYS = 36_525  # a hundred years
 
-_HEX_BYTES = {
+HEX_BYTES = {
     "mrenclave": 32, "mrsigner": 32, "mrtd": 48, "mrseam": 48, "rtmr0": 48, "rtmr1": 48,
-    "rtmr2": 48, "rtmr3": 48, "mrconfigid": 48,
-    "mrowner": 48, "mrownerconfig": 48, "compose_hash": 32, "app_id": 20, "instance_id": 20,
-    "os_image_hash": 32, "mr_system": 32, "mr_aggregated": 32,
+    "rtmr2": 48, "rtmr3": 48, "mrconfigid": 48, "mrowner": 48, "mrownerconfig": 48,
+    "compose_hash": 32, "app_id": 20, "instance_id": 20, "os_image_hash": 32, "mr_system": 32,
+    "mr_aggregated": 32,
 }  # fmt: skip
 _ADVISORY = re.compile(r"INTEL-[A-Z]{2,4}-[0-9]{5}", re.ASCII)
 _TEXTS = ("tee", "name", "description", "report_data", "nonce", "keyset_digest")
@@ -90,7 +98,7 @@ def check_forms(policy: Policy) -> None:
             raise wrong(f"{field} must be a tuple")
     for field in policy.__struct_fields__:
         _check_unicode(field, getattr(policy, field))
-    for field, size in _HEX_BYTES.items():
+    for field, size in HEX_BYTES.items():
         for text in getattr(policy, field) or ():
             _check_hex(field, text, size)
     for field in _NAMED:

@@ -17,11 +17,6 @@ from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["checks", "describe"]
 
-# What the policy can only learn from the guest's own event log.
-_TOLD_BY_GUEST = (
-    "compose_hash", "compose_images_pinned", "app_id", "instance_id", "os_image_hash",
-    "key_provider", "key_provider_id",
-)  # fmt: skip
 _ADVICE = ": give the event log of this quote"
 
 
@@ -148,13 +143,12 @@ def _guest_image(policy: Policy) -> Check:
     Whatever runs in a domain can extend RTMR3 with any events. Only a guest image that is known by
     its measurements makes them mean something: firmware, kernel, command line and initrd.
     """
-    told = [field for field in _TOLD_BY_GUEST if getattr(policy, field) is not None]
+    told = policy.told_by_guest
     if not told:
         return not_checked(
             "guest-image", "the policy takes nothing from what the guest says of itself", "policy"
         )
-    by_parts = policy.mrtd and policy.rtmr1 and policy.rtmr2
-    if by_parts or policy.mr_system or policy.mr_aggregated:
+    if policy.pins_guest:
         return passed(
             "guest-image", "the policy pins the guest whose event log it believes", "policy"
         )
