@@ -136,7 +136,7 @@ def _below(have: tuple[int, ...] | bytes, need: tuple[int, ...]) -> bool:
 
 
 def check_module(body: TdReport10, info: TcbInfo) -> str:
-    """Check who signed the TDX module and how it runs (4.1.2.4.11); return its name for people.
+    """Check who signed the TDX module and how it runs (4.1.2.4.11); return one sentence.
 
     Raises:
         NotAuthentic: an unknown module version, another signer, or attributes that are not zero.
@@ -160,7 +160,7 @@ def check_module(body: TdReport10, info: TcbInfo) -> str:
             expected=module.attributes.lower(),
             got=body.seamattributes.hex(),
         )
-    return identity.id if identity else "TDX module of version 0"
+    return f"the vendor's module {identity.id}" if identity else "the vendor's module, version 0"
 
 
 def _identity(version: int, info: TcbInfo) -> ModuleIdentity | None:
