@@ -71,7 +71,12 @@ COMPOSED = {
     ("advisories", "advisories_unknown", 4),
 }
 # The compose file was already read by the check ``compose``, or this check does not look at it.
-READ_BEFORE = {
+# Without a PCK chain the documents are compared with no platform.
+NO_PLATFORM = {
+    ("collateral-signatures", code, 2)
+    for code in ("tcb_info_tee", "tcb_info_fmspc", "qe_identity_kind")
+}
+READ_BEFORE = NO_PLATFORM | {
     ("compose-images", code, 4)
     for code in (
         "compose_malformed", "json_malformed", "json_duplicate_key", "json_too_deep",

@@ -100,10 +100,11 @@ def in_order(entries: Iterable[Entry], platform: Platform | None, *, at: int) ->
     return sorted(fitting, key=lambda entry: _rank(entry, at), reverse=True)
 
 
-def _rank(entry: Entry, at: int) -> tuple[int, int, int, str]:
+def _rank(entry: Entry, at: int) -> tuple[int, int, int, int, str]:
     if entry.begins <= at <= entry.ends:
-        return 2, entry.evaluation_number, entry.begins, entry.id
-    return int(entry.begins <= at), entry.ends, 0, entry.id
+        # The part that ends first is the oldest: a set with a stale list must not win.
+        return 2, entry.evaluation_number, entry.ends, entry.begins, entry.id
+    return int(entry.begins <= at), entry.ends, 0, 0, entry.id
 
 
 def require_held(collateral: Collateral, *, root: str) -> None:

@@ -8,7 +8,7 @@ Trusts: whoever wrote the policy.  Does not trust: the evidence; nothing here co
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal, get_args
@@ -192,6 +192,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         body = {k: v for k, v in msgspec.to_builtins(self).items() if v is not None}
         if self.tcb_grace_days is not None:
             body["tcb_grace_days"] = dict(self.tcb_grace_days)
+        if self.nonce_issued_at is not None:
+            # One instant, one digest, in whatever zone it was written.
+            body["nonce_issued_at"] = self.nonce_issued_at.astimezone(UTC).isoformat()
         return body
 
     def with_(self, **changes: Any) -> Policy:

@@ -17,15 +17,17 @@ from typing import Any
 import msgspec
 
 from teeproof.core.digests import framed_sha256, named
-from teeproof.core.errors import Error, TooLarge
+from teeproof.core.errors import Error, NotAuthentic, TooLarge
 from teeproof.evidence import second_path, x509
 from teeproof.evidence.crl import parse_crl
 from teeproof.evidence.dates import Window, check_dates
 from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.entries import require_held
 from teeproof.evidence.policy import INTEL_ROOT
 from teeproof.evidence.second_path import Opinion
 from teeproof.evidence.tdx.documents import TcbInfo, parse_qe_identity, parse_tcb_info
 from teeproof.evidence.tdx.layout import HEADER_BYTES, TEE_SGX, Header, malformed
+from teeproof.evidence.tdx.pck import parse_pck
 from teeproof.evidence.tdx.quote import MAX_QUOTE_BYTES
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
@@ -191,7 +193,10 @@ def verify(
             )
         )
         return tuple(checks), None, evidence_id
-    checks.append(_dates(collateral, now))
+    checks += [_vendor(collateral, leaf), _dates(collateral, now)]
+    if any(check.state == "failed" for check in checks):
+        stopped = not_checked("signatures", "the endorsements do not hold, so nothing was asked")
+        return (*checks, stopped), None, evidence_id
     opinion = second_path.ask(
         quote.raw, collateral=collateral, root_fingerprint=INTEL_ROOT, root_der=b"", now=now
     )
@@ -208,6 +213,36 @@ def verify(
         tcb_info=parse_tcb_info(collateral.tcb_info),
     )
     return tuple(checks), facts, evidence_id
+
+
+def _vendor(collateral: Collateral, leaf: x509.Certificate) -> Check:
+    """Check who signed the endorsements, and for which platform.
+
+    dcap-qvl asks only that a chain ends in the root. Any PCK key would do, so a platform could
+    write its own TCB info.
+    """
+    try:
+        require_held(collateral, root=INTEL_ROOT)
+        ours, theirs = parse_pck(leaf), parse_tcb_info(collateral.tcb_info)
+        if theirs.pce_id.lower() != ours.pce_id.hex():
+            raise NotAuthentic(
+                "the collateral is for another provisioning enclave",
+                code="tcb_info_pceid",
+                expected=ours.pce_id.hex(),
+                got=theirs.pce_id,
+            )
+    except Error as error:
+        return failed(
+            "collateral-signatures",
+            error.code,
+            error.detail,
+            expected=error.expected,
+            got=error.got,
+        )
+    return passed(
+        "collateral-signatures",
+        "TCB info, QE identity and revocation lists are signed by those who may",
+    )
 
 
 def _dates(collateral: Collateral, now: int) -> Check:

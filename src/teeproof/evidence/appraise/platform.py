@@ -175,7 +175,8 @@ def _collateral_age(facts: TdxFacts, policy: Policy, now: int) -> Check:
         or facts.qe_identity is None
     ):
         return not_checked("collateral-age", "the policy sets no limit", "policy")
-    issued = min(facts.tcb_info.window[0], facts.qe_identity.window[0])
+    # The lists too: behind an old one hides whoever was revoked since.
+    issued = min(facts.tcb_info.window[0], facts.qe_identity.window[0], *facts.lists_issued)
     days, limit = (now - issued) // 86400, policy.max_collateral_age_days
     if now - issued > limit * 86400:
         return failed(

@@ -88,6 +88,7 @@ class TdxFacts(msgspec.Struct, frozen=True, kw_only=True):
         pck: the platform, by its certificate; None if the chain did not hold.
         tcb: Intel's judgement; None without endorsements.
         tcb_info: the endorsement that the judgement rests on; likewise ``qe_identity``.
+        lists_issued: when each revocation list was issued, seconds since 1970.
     """
 
     evidence_id: str
@@ -100,6 +101,7 @@ class TdxFacts(msgspec.Struct, frozen=True, kw_only=True):
     tcb: Tcb | None
     tcb_info: TcbInfo | None
     qe_identity: QeIdentity | None
+    lists_issued: tuple[int, ...] = ()
 
     @property
     def service_td(self) -> bool:

@@ -97,6 +97,7 @@ def verify(
             tcb=judged,
             tcb_info=endorsed.tcb_info,
             qe_identity=endorsed.qe_identity,
+            lists_issued=tuple(w.begins for w in endorsed.collateral_windows if w.code == "crl"),
         )
     return Verification(
         checks=checks,
