@@ -64,6 +64,7 @@ COMPOSED = {
         for window in WINDOWS
         for end in ("expired", "not_yet_valid")
     ),
+    ("collateral-signatures", "collateral_signature", 2),
     ("second-path-signatures", "paths_disagree", 2),
     ("second-path-tcb", "paths_disagree", 2),
     ("signatures", "refused", 2),  # all of dcap-qvl's refusals of SGX that are not of the TCB
