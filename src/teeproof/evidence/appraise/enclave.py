@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from teeproof.evidence.appraise import freshness
-from teeproof.evidence.appraise.expect import any_of, code_of, flag
+from teeproof.evidence.appraise.expect import advisories, any_of, code_of, flag
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.sgx import SgxFacts
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
@@ -90,20 +90,7 @@ def _untold(name: str, policy: Policy, *, expected: str) -> Check:
 def _advisories(facts: SgxFacts, policy: Policy) -> Check:
     if facts.status is None and policy.denied_advisories is not None:
         return _untold("advisories", policy, expected=f"none of {policy.denied_advisories}")
-    got = ", ".join(facts.advisories) or "none"
-    denied = sorted({*facts.advisories} & {*(policy.denied_advisories or ())})
-    if denied:
-        return failed(
-            "advisories",
-            "advisory_denied",
-            "a flaw that the policy does not accept is open on this platform",
-            "policy",
-            expected=f"none of {', '.join(policy.denied_advisories or ())}",
-            got=", ".join(denied),
-        )
-    if not policy.denied_advisories:
-        return not_checked("advisories", "the policy denies none", "policy", got=got)
-    return passed("advisories", "no advisory that the policy denies is open", "policy", got=got)
+    return advisories(facts.advisories, policy)
 
 
 def _tee(policy: Policy) -> Check:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
-__all__ = ["any_of", "code_of", "flag"]
+__all__ = ["advisories", "any_of", "code_of", "flag"]
 
 
 def code_of(name: str) -> str:
@@ -69,6 +70,24 @@ def flag(name: str, expected: bool | None, got: bool | None, *, on: str, off: st
         expected="on" if expected else "off",
         got=state,
     )
+
+
+def advisories(applying: Sequence[str] | None, policy: Policy) -> Check:
+    """Check that none of the advisories that apply is denied; None if nobody knows which do."""
+    got = None if applying is None else ", ".join(applying) or "none"
+    if not policy.denied_advisories or applying is None:
+        return not_checked("advisories", "the policy denies none", "policy", got=got)
+    denied = sorted({*applying} & {*policy.denied_advisories})
+    if denied:
+        return failed(
+            "advisories",
+            "advisory_denied",
+            "a flaw that the policy does not accept is open on this platform",
+            "policy",
+            expected=f"none of {', '.join(policy.denied_advisories)}",
+            got=", ".join(denied),
+        )
+    return passed("advisories", "no advisory that the policy denies is open", "policy", got=got)
 
 
 def _list(allowed: Sequence[str]) -> str:

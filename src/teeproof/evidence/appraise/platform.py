@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from teeproof.core.clock import format_time, from_epoch
-from teeproof.evidence.appraise.expect import flag
+from teeproof.evidence.appraise.expect import advisories, flag
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.tdx.facts import TdxFacts
 from teeproof.evidence.tdx.tcb import UP_TO_DATE, Tcb
@@ -23,7 +23,7 @@ def checks(facts: TdxFacts, policy: Policy, *, now: int) -> list[Check]:
     return [
         *_simulated(facts, policy),
         _tcb_status(facts.tcb, policy, now),
-        _advisories(facts.tcb, policy),
+        advisories(facts.tcb.advisories if facts.tcb else None, policy),
         _evaluation_number(facts, policy, now),
         _collateral_age(facts, policy, now),
         flag(
@@ -122,23 +122,6 @@ def _dated(tcb: Tcb) -> datetime:
     dates = [tcb.date] if tcb.platform_status != UP_TO_DATE else []
     dates += [tcb.qe_date] if tcb.qe_status != UP_TO_DATE else []
     return min(dates, default=tcb.date)
-
-
-def _advisories(tcb: Tcb | None, policy: Policy) -> Check:
-    got = None if tcb is None else ", ".join(tcb.advisories) or "none"
-    if not policy.denied_advisories or tcb is None:
-        return not_checked("advisories", "the policy denies none", "policy", got=got)
-    denied = sorted({*tcb.advisories} & {*policy.denied_advisories})
-    if denied:
-        return failed(
-            "advisories",
-            "advisory_denied",
-            "a flaw that the policy does not accept is open on this platform",
-            "policy",
-            expected=f"none of {', '.join(policy.denied_advisories)}",
-            got=", ".join(denied),
-        )
-    return passed("advisories", "no advisory that the policy denies is open", "policy", got=got)
 
 
 def _evaluation_number(facts: TdxFacts, policy: Policy, now: int) -> Check:
