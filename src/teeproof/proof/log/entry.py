@@ -1,0 +1,90 @@
+"""What a log keeps of a statement: 66 bytes that say nothing to those who do not know its salt.
+
+    0   1   version, 0x01
+    1   1   kind: 1 statement, 2 receipt, 3 identity
+    2  32   commitment: SHA-256 over a label, a salt and the statement's id, each framed
+    34 32   identity: SHA-256 of the author's identity statement
+
+The salt travels in the proof; without it, the log cannot be searched for a statement that one
+guesses. The fixed length also keeps an entry from being taken for two tree nodes (64 bytes).
+
+Trusts: nothing; it only reads.  Does not trust: lengths and kinds in the bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import msgspec
+
+from teeproof.core.digests import framed_sha256
+from teeproof.core.errors import Malformed
+
+__all__ = [
+    "ENTRY_BYTES",
+    "IDENTITY",
+    "RECEIPT",
+    "SALT_BYTES",
+    "STATEMENT",
+    "Entry",
+    "commitment",
+]
+
+STATEMENT, RECEIPT, IDENTITY = 1, 2, 3
+SALT_BYTES = 32
+ENTRY_BYTES = 66
+_VERSION = 1
+_KINDS = (STATEMENT, RECEIPT, IDENTITY)
+_LABEL = "teeproof.log-entry.v1"
+
+
+def commitment(salt: bytes, statement_id: bytes) -> bytes:
+    """Return the 32 bytes that stand for a statement in the log.
+
+    Raises:
+        Malformed: the salt or the id is not 32 bytes.
+    """
+    if len(salt) != SALT_BYTES or len(statement_id) != 32:
+        raise _malformed("a salt and a statement id have 32 bytes")
+    return framed_sha256(_LABEL, salt, statement_id)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One record of the log.
+
+    Attributes:
+        kind: ``STATEMENT``, ``RECEIPT`` or ``IDENTITY``.
+        commitment: 32 bytes, see ``commitment``.
+        identity: 32 bytes, the digest of the author's identity.
+    """
+
+    kind: int
+    commitment: bytes
+    identity: bytes
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise _malformed(f"kind {self.kind} is unknown")
+        if len(self.commitment) != 32 or len(self.identity) != 32:
+            raise _malformed("a digest in it is not 32 bytes")
+
+    def encode(self) -> bytes:
+        """Return the record's 66 bytes."""
+        return bytes((_VERSION, self.kind)) + self.commitment + self.identity
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Return the entry in a record.
+
+        Raises:
+            Malformed: it does not have 66 bytes, or another version or kind.
+        """
+        if len(data) != ENTRY_BYTES:
+            raise _malformed(f"it has {len(data)} bytes instead of {ENTRY_BYTES}")
+        if data[0] != _VERSION:
+            raise _malformed(f"version {data[0]} is unknown")
+        return cls(data[1], data[2:34], data[34:66])
+
+
+def _malformed(why: str) -> Malformed:
+    return Malformed(f"this is not a log entry: {why}", code="entry_malformed")
