@@ -1,4 +1,4 @@
-"""Say something from inside a TEE, and let anyone check for ever who said it, and no later than when.
+"""Say something from inside a TEE; let anyone check for ever who said it, and no later than when.
 
     keys       a workload's public keys by role, and the keyset that hardware commits to
     identity   a key document, and the evidence that commits to it

@@ -1,0 +1,36 @@
+"""The name of a piece of evidence, read without verifying it.
+
+The same digest that a verdict has as its subject: over the signed region, the attestation key and
+the leaf's TBSCertificate, so that all malleable twins of one piece of evidence share it.
+
+Trusts: nothing; a name says nothing about truth.  Does not trust: whoever handed over the evidence.
+"""
+
+from __future__ import annotations
+
+from teeproof.core.digests import framed_sha256, named
+from teeproof.evidence import sgx, x509
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.tdx import quote as tdx_quote
+from teeproof.evidence.tdx.facts import evidence_identity
+
+__all__ = ["name_evidence"]
+
+_SGX_VERSION = b"\x03\x00"
+
+
+def name_evidence(evidence: Evidence) -> tuple[str, str]:
+    """Return the kind (``tdx``, ``sgx``) and the id (``sha256:…``) of evidence.
+
+    Raises:
+        Malformed: not a quote, or one without a certificate chain.
+    """
+    if evidence.quote[:2] == _SGX_VERSION:
+        found = sgx.parse(evidence.quote)
+        leaf = x509.parse_chain(found.pck_chain, what="PCK certificate chain")[0]
+        return "sgx", named(
+            framed_sha256("teeproof.evidence.sgx.v1", found.signed, found.attestation_key, leaf.tbs)
+        )
+    quote = tdx_quote.parse(evidence.quote)
+    leaf = x509.parse_chain(quote.signature.pck_chain, what="PCK certificate chain")[0]
+    return "tdx", evidence_identity(quote, leaf.tbs)

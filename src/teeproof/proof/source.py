@@ -1,0 +1,117 @@
+"""Where statements, identities and evidence are found: a log's directory, memory, a proof file.
+
+Exporting, merging and drawing need nothing else, so they work alike on all of them.
+
+Trusts: nothing; whatever a source returns is checked by its digest or by the verifier.
+Does not trust: the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+from teeproof.core.errors import Malformed
+from teeproof.proof.envelope import Envelope
+from teeproof.proof.links import Link, Subject
+from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.receipt import Receipt
+from teeproof.proof.statement import Statement
+
+__all__ = ["Logged", "Read", "Source", "read_record"]
+
+
+class Logged(NamedTuple):
+    """Where a log holds a statement or an identity.
+
+    Attributes:
+        kind: ``entry.STATEMENT``, ``RECEIPT`` or ``IDENTITY``.
+        index: the entry's index.
+        salt: 32 bytes that the entry's commitment is over.
+        checkpoint: the first archived checkpoint that covers the entry; it carries the origin.
+        node: hash of a complete subtree of that log, by level and index.
+    """
+
+    kind: int
+    index: int
+    salt: bytes
+    checkpoint: SignedCheckpoint
+    node: Callable[[int, int], bytes]
+
+
+class Source(Protocol):
+    """Something that holds statements. Ids and digests are 32 bytes; None means "not here"."""
+
+    def statement(self, statement_id: bytes) -> bytes | None:
+        """Return an envelope (DSSE JSON) or a receipt document."""
+
+    def identity(self, digest: bytes) -> bytes | None:
+        """Return an identity record."""
+
+    def identity_of_keyset(self, keyset_digest: str) -> bytes | None:
+        """Return the digest of the identity whose keyset (``sha256:…``) a receipt names."""
+
+    def blob(self, digest: str) -> bytes | None:
+        """Return bytes by their ``sha256:…``."""
+
+    def producers(self, digest: str) -> Iterable[bytes]:
+        """Return the ids of statements that list this ``sha256:…`` among their subjects."""
+
+    def logged(self, statement_id: bytes) -> Logged | None:
+        """Return where a log holds a statement, or an identity (by its digest)."""
+
+
+class Read(NamedTuple):
+    """A statement of either kind, as far as the graph needs it.
+
+    Attributes:
+        id: 32 bytes.
+        type: predicate type, or ``aci/1``.
+        author: identity digest; None for a receipt, which names a keyset, and for a foreign
+            statement without an author.
+        keyset: of a receipt, ``sha256:…``.
+        subjects: outputs.
+        links: inputs.
+        cosigners: identities that must sign too.
+        envelope: of a statement.
+        receipt: of a receipt.
+        statement: of a statement.
+    """
+
+    id: bytes
+    type: str
+    author: bytes | None
+    keyset: str | None
+    subjects: tuple[Subject, ...]
+    links: tuple[Link, ...]
+    cosigners: tuple[bytes, ...]
+    envelope: Envelope | None
+    receipt: Receipt | None
+    statement: Statement | None
+
+
+def read_record(data: bytes) -> Read:
+    """Return a statement's or receipt's parts; Malformed, TooLarge: it is neither.
+
+    The two are told apart by their fields: an envelope has ``payloadType``, a receipt has
+    ``api_version``.
+    """
+    if b'"payloadType"' in data:
+        envelope = Envelope.parse(data)
+        statement = Statement.parse(envelope.payload)
+        return Read(
+            statement.id, statement.type, statement.author, None, statement.subjects,
+            statement.links, statement.cosigners, envelope, None, statement,
+        )  # fmt: skip
+    if b'"api_version"' in data:
+        receipt = Receipt.parse(data)
+        return Read(
+            receipt.id, "aci/1", None, receipt.keyset_digest, receipt.subjects, receipt.links, (),
+            None, receipt, None,
+        )  # fmt: skip
+    raise Malformed(
+        "this is neither a DSSE envelope nor an ACI receipt",
+        code="record_malformed",
+        expected="a JSON object with payloadType, or with api_version",
+        got=data[:60].decode(errors="replace"),
+    )
