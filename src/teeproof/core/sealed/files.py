@@ -169,7 +169,7 @@ def _sync(folder: Path) -> None:
 
 def _taken(target: Path) -> Usage:
     return Usage(
-        f"{target} exists, and nothing is overwritten: name another, or ask to overwrite it",
+        f"{target} exists, and nothing is overwritten: name another, or say --force",
         code="out_taken",
         got=str(target),
     )

@@ -18,7 +18,7 @@ from teeproof.core.sealed.diagnosis import diagnose
 from teeproof.core.sealed.header import Header, read_header
 from teeproof.core.sealed.keys import Key
 from teeproof.core.sealed.pipeline import read_into
-from teeproof.core.sealed.segments import PAYLOAD_HEADER, Extent, Layout, PayloadKey
+from teeproof.core.sealed.segments import PAYLOAD_HEADER, SEGMENT, Extent, Layout, PayloadKey
 from teeproof.core.sealed.streams import payload_of
 
 __all__ = ["SealedReader", "open_sealed"]
@@ -43,6 +43,7 @@ class SealedReader(io.RawIOBase):
         self._source, self._payload, self._start, self._layout = source, payload, start, layout
         self._position = 0
         self._lock = threading.Lock()
+        self._spare: list[bytearray] = []  # buffers that no thread uses at the moment
         self._kept: tuple[int, bytes] = self._last()
 
     def readable(self) -> bool:
@@ -134,7 +135,16 @@ class SealedReader(io.RawIOBase):
         return extent.number, bytes(plain)
 
     def _decrypt(self, extent: Extent, target: memoryview) -> None:
-        data = memoryview(bytearray(extent.length))
+        try:
+            buffer = self._spare.pop()
+        except IndexError:
+            buffer = bytearray(SEGMENT)
+        try:
+            self._decrypt_through(memoryview(buffer)[: extent.length], extent, target)
+        finally:
+            self._spare.append(buffer)
+
+    def _decrypt_through(self, data: memoryview, extent: Extent, target: memoryview) -> None:
         with self._lock:
             self._source.seek(self._start + extent.start)
             got = read_into(self._source, data)

@@ -1,0 +1,137 @@
+"""``teeproof seal``: encrypt a file for whoever shall open it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from teeproof.cli.options import PATH, output_options
+from teeproof.cli.screen import ColorChoice, Screen, standard
+from teeproof.core.digests import parse_named
+from teeproof.core.errors import Unavailable, Usage
+from teeproof.core.sealed import Header, Recipient, read_recipient, seal
+from teeproof.core.sealed.files import open_regular, replacing, require_free
+from teeproof.core.sealed.streams import Progress
+
+__all__ = ["SUFFIX", "command", "progress_bar", "write_header"]
+
+SUFFIX = ".sealed"
+_LARGE = 64 << 20  # what is smaller is done before a bar could be read
+
+
+@click.command("seal")
+@click.argument("file", type=PATH)
+@click.option(
+    "--to",
+    "recipients",
+    metavar="KEY|FILE",
+    multiple=True,
+    required=True,
+    help="Who may open it: a public key, or a file that holds one; may be repeated.",
+)
+@click.option("-o", "--out", type=PATH, help=f"The file to write; without it, FILE{SUFFIX}.")
+@click.option("--policy-digest", metavar="sha256:HEX", help="The policy under which it is sealed.")
+@click.option("--force", is_flag=True, help="Overwrite what has that name.")
+@output_options
+def command(
+    file: Path,
+    *,
+    recipients: Sequence[str],
+    out: Path | None,
+    policy_digest: str | None,
+    force: bool,
+    as_json: bool,
+    color: ColorChoice,
+) -> int:
+    """Encrypt FILE so that only the recipients can open it; - is standard input.
+
+    Every recipient can open the file, and could forge it for the others: who made it, a sealed file
+    does not show.
+
+    \b
+    Examples
+      teeproof seal data.csv --to my.pub
+      teeproof seal data.csv --to my.pub --to teeproof-seal-x25519:…
+    """  # noqa: D301  click reads the \b
+    target = out or _target(file)
+    require_free(target, overwrite=force)
+    whom = [_recipient(text) for text in recipients]
+    policy = parse_named(policy_digest) if policy_digest else None
+    with (
+        _source(file) as (source, size),
+        replacing(target, overwrite=force) as sealed,
+        progress_bar(file.name, size) as progress,
+    ):
+        header = seal(source, sealed, recipients=whom, policy_digest=policy, progress=progress)
+    screen = standard(color)
+    if as_json:
+        screen.json({"file": str(target), "bytes": target.stat().st_size} | header.to_json())
+        return 0
+    screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {target}", "bold"))
+    screen.row("bytes", f"{target.stat().st_size:,}")
+    write_header(screen, header)
+    screen.row("next", f"teeproof open {target} --key KEYFILE", "bold")
+    return 0
+
+
+def write_header(screen: Screen, header: Header) -> None:
+    """Write what a header says."""
+    screen.row("file id", header.file_id.hex())
+    if header.policy_digest is not None:
+        screen.row("policy", f"sha256:{header.policy_digest.hex()}")
+    for number, entry in enumerate(header.recipients):
+        label = "" if number else "sealed for"
+        screen.row(label, f"{entry.recipient.hex()} ({entry.suite.name})")
+
+
+@contextmanager
+def progress_bar(name: str, size: int | None) -> Iterator[Progress | None]:
+    """Show a bar on a terminal for what takes a while, and nothing elsewhere."""
+    if not sys.stderr.isatty() or (size is not None and size < _LARGE):
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415  only for large files
+    from rich import progress  # noqa: PLC0415
+
+    columns = (
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.DownloadColumn(binary_units=True),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(Screen.of(sys.stderr).paint(name), total=size)
+        yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def _source(file: Path) -> Iterator[tuple[BinaryIO, int | None]]:
+    if str(file) != "-":
+        with open_regular(file) as source:
+            yield source, file.stat().st_size
+        return
+    if sys.stdin is None:
+        raise Unavailable("standard input is closed", code="file_unavailable")
+    if sys.stdin.isatty():
+        raise Usage("standard input is a terminal: send a file into it", code="stdin_terminal")
+    yield sys.stdin.buffer, None
+
+
+def _target(file: Path) -> Path:
+    if str(file) == "-":
+        raise Usage(
+            "standard input has no name: name the file to write with -o", code="out_unnamed"
+        )
+    return file.with_name(file.name + SUFFIX)
+
+
+def _recipient(text: str) -> Recipient:
+    if text.startswith("teeproof-seal-"):
+        return Recipient.parse(text)
+    return read_recipient(Path(text))
