@@ -16,6 +16,9 @@ COMMANDS = {
     "why": "Say what a machine measured, or where two machines first differ.",
     "simulate": "Make simulated evidence, right or wrong in a way you choose.",
     "policy": "List, show, explain, check or begin a policy.",
+    "seal": "Encrypt a file for whoever shall open it.",
+    "open": "Decrypt a sealed file with your key.",
+    "keys": "Make keys that files are sealed for.",
     "endorsements": "Keep Intel's collateral, to verify old evidence later.",
     "samples": "Get real evidence that others published.",
     "demo": "See it all in a few seconds.",
@@ -34,6 +37,12 @@ def _load(name: str) -> click.Command | None:
         from teeproof.cli import simulate as module  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "policy":
         from teeproof.cli import policy as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "seal":
+        from teeproof.cli import seal as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "open":
+        from teeproof.cli import open as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "keys":
+        from teeproof.cli import keys as module  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "endorsements":
         from teeproof.cli import endorsements as module  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "samples":
