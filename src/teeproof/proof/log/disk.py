@@ -1,0 +1,88 @@
+"""The disk as the log uses it: every write, sync and rename, so that a test can lose some of them.
+
+A write is durable once its file was synced, a new name once its directory was synced; until then
+a loss of power may undo any part of it. Reads do not pass through here.
+
+Trusts: the operating system's word that a sync has reached the disk.  Does not trust: nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["Disk"]
+
+
+class Disk:
+    """The machine's own file system. Every method raises ``OSError`` as the system does."""
+
+    def open(self, path: Path, *, mode: int = 0o644) -> int:
+        """Return a descriptor for writing; the file is made if there is none."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+
+    def close(self, descriptor: int) -> None:
+        """Close a descriptor."""
+        os.close(descriptor)
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        """Write all of the data at an offset; what was written before a failure stays."""
+        done = os.pwrite(descriptor, data, offset)
+        while done < len(data):
+            done += os.pwrite(descriptor, memoryview(data)[done:], offset + done)
+
+    def sync(self, descriptor: int) -> None:
+        """Return once a file's content, and the length it needs, are durable."""
+        os.fdatasync(descriptor)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut a file to a length."""
+        os.ftruncate(descriptor, size)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file another name, replacing what had it."""
+        source.replace(target)
+
+    def make_directory(self, path: Path) -> None:
+        """Make one directory."""
+        path.mkdir()
+
+    def sync_directory(self, path: Path) -> None:
+        """Return once the names in a directory are durable."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, or a directory with all in it; what is not there is removed already."""
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+    def make_directories(self, path: Path) -> None:
+        """Make a directory and those above it, each durable in the one above."""
+        if path.is_dir():
+            return
+        self.make_directories(path.parent)
+        with suppress(FileExistsError):
+            self.make_directory(path)
+        self.sync_directory(path.parent)
+
+    def place(self, path: Path, content: bytes, *, scratch: Path, mode: int = 0o644) -> None:
+        """Write a file whole or not at all, by way of a scratch file on the same file system.
+
+        Its content is durable; its name is once the caller has synced its directory.
+        """
+        descriptor = self.open(scratch, mode=mode)
+        try:
+            self.truncate(descriptor, 0)
+            self.write(descriptor, content, 0)
+            self.sync(descriptor)
+        finally:
+            self.close(descriptor)
+        self.rename(scratch, path)
