@@ -9,6 +9,7 @@ Trusts: nothing; what does not add up to the block's hash is refused.  Does not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,9 @@ _FIELDS = (
 )
 _ALWAYS = max(*SIZES, *NUMBERS) + 1
 _NUMBERS = {*(_FIELDS[place] for place in NUMBERS), "baseFeePerGas", "blobGasUsed", "excessBlobGas"}
+# execution-apis, base types: bytes have two digits each, quantities as many as they need.
+_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 
 
 def build(
@@ -52,8 +56,9 @@ def build(
     """
     if not 0 <= transaction < len(receipts):
         raise Usage(f"the block has {len(receipts)} receipts, and none at {transaction}")
-    if not 0 <= log < (count := len(parse_receipt(receipts[transaction]).logs)):
-        raise Usage(f"the receipt has {count} events, and none at {log}")
+    logs = parse_receipt(receipts[transaction]).logs
+    if not 0 <= log < len(logs):
+        raise Usage(f"the receipt has {len(logs)} events, and none at {log}")
     root, nodes = trie.prove(_items(receipts), _key(transaction))
     if root != (expected := parse_header(header).receipts_root):
         raise NotAuthentic(
@@ -91,7 +96,7 @@ def header_from_rpc(block: Mapping[str, Any]) -> bytes:
             changed, or a later fork appended one that is not known here.
     """
     names = [name for at, name in enumerate(_FIELDS) if at < _ALWAYS or block.get(name) is not None]
-    header = rlp.encode([_field(block, name, number=name in _NUMBERS) for name in names])
+    header = rlp.encode([(_number if name in _NUMBERS else _field)(block, name) for name in names])
     digest, expected = keccak256(header), _field(block, "hash")
     if digest != expected:
         raise NotAuthentic(
@@ -111,11 +116,11 @@ def receipt_from_rpc(receipt: Mapping[str, Any]) -> bytes:
         Malformed: a field that is missing, not hexadecimal (``rpc_malformed``), or of a type that
             is not known; see ``receipt.parse``.
     """
-    kind = _field(receipt, "type", number=True) if receipt.get("type") is not None else b""
+    kind = _number(receipt, "type") if receipt.get("type") is not None else b""
     body = rlp.encode(
         [
-            _field(receipt, "status", number=True),
-            _field(receipt, "cumulativeGasUsed", number=True),
+            _number(receipt, "status"),
+            _number(receipt, "cumulativeGasUsed"),
             _field(receipt, "logsBloom"),
             [_log(log) for log in _list(receipt, "logs")],
         ]
@@ -138,24 +143,21 @@ def _list(found: Mapping[str, Any], name: str) -> list[Any]:
     return value
 
 
-def _field(found: Mapping[str, Any], name: str, *, number: bool = False) -> bytes:
-    value = found.get(name)
-    if not number:
-        return _hex(name, value)
-    # A quantity has no leading zeros, and so may have an odd number of digits.
-    digits = value[2:] if isinstance(value, str) else ""
-    return _hex(
-        name, f"0x{digits.zfill(len(digits) + len(digits) % 2)}" if digits else value
-    ).lstrip(b"\0")
+def _field(found: Mapping[str, Any], name: str) -> bytes:
+    return _hex(name, found.get(name))
 
 
 def _hex(name: str, value: Any) -> bytes:
-    if not isinstance(value, str) or not value.startswith("0x") or not value.isascii():
-        raise _malformed(name, "hexadecimal text that begins with 0x")
-    try:
-        return bytes.fromhex(value[2:])
-    except ValueError:
-        raise _malformed(name, "hexadecimal text that begins with 0x") from None
+    if not isinstance(value, str) or not _DATA.fullmatch(value):
+        raise _malformed(name, "0x and two hexadecimal digits per byte")
+    return bytes.fromhex(value[2:])
+
+
+def _number(found: Mapping[str, Any], name: str) -> bytes:
+    value = found.get(name)
+    if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
+        raise _malformed(name, "0x and a hexadecimal number")
+    return rlp.from_uint(int(value, 16))
 
 
 def _malformed(name: str, expected: str) -> Malformed:
