@@ -15,6 +15,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
+from teeproof.core.text import plain
+
 __all__ = ["ColorChoice", "Screen", "plain", "short", "standard"]
 
 ColorChoice = Literal["auto", "always", "never"]
@@ -29,6 +31,7 @@ _CODES = {
 }
 _ASCII = {
     "✓": "+", "✗": "x", "–": "-", "·": "|", "…": "...", "→": "->", "—": "-", "’": "'", "─": "-",
+    "│": "|", "├": "+", "└": "+", "←": "<-", "“": '"', "”": '"',
 }  # fmt: skip
 _WIDEST = 120
 _UNBOUNDED = 1 << 20
@@ -170,17 +173,6 @@ class Screen:
         if len(safe) > max(room, _LONGEST):
             return [safe[at : at + room] for at in range(0, len(safe), room)]
         return textwrap.wrap(safe, room, break_on_hyphens=False) or [""]
-
-
-def plain(text: str) -> str:
-    """Return text in which every character that does not print is written as its escape.
-
-    Those are all control characters (C0 and C1, line ends and tabs too), what turns the direction
-    of text around, other invisible characters, and halves of surrogate pairs.
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def short(digest: str | None, digits: int = 16) -> str:
