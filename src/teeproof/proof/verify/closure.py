@@ -1,0 +1,120 @@
+"""Read a proof once: identities, then statement by statement, keeping only what the rest needs.
+
+Payloads and envelopes are dropped as soon as their signatures have been checked, so a proof of ten
+thousand statements needs little memory.
+
+Trusts: nothing.  Does not trust: the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from teeproof.core.digests import named
+from teeproof.core.errors import Error
+from teeproof.evidence.verdict import Check, failed
+from teeproof.proof.file import ProofFile
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.links import Link
+from teeproof.proof.source import read_record
+from teeproof.proof.verify.statements import spoken
+
+__all__ = ["Closure", "Kept", "read_closure"]
+
+Progress = Callable[[int, int], None]
+
+
+class Kept(NamedTuple):
+    """What is kept of one statement.
+
+    Attributes:
+        type: predicate type, or ``aci/1``.
+        author: identity digest, 32 bytes, if it could be found.
+        checks: those that need nothing but the statement and its author's keys.
+        links: inputs.
+        outputs: ``sha256:…`` of what it made.
+    """
+
+    type: str
+    author: bytes | None
+    checks: tuple[Check, ...]
+    links: tuple[Link, ...]
+    outputs: frozenset[str]
+
+
+class Closure:
+    """Everything in a proof, read.
+
+    Attributes:
+        identities: by digest, those that could be read.
+        unreadable: by digest, why the others could not.
+        statements: by id.
+        producers: by ``sha256:…``, the statements that made it.
+    """
+
+    def __init__(self) -> None:
+        self.identities: dict[bytes, IdentityRecord] = {}
+        self.unreadable: dict[bytes, Error] = {}
+        self.statements: dict[bytes, Kept] = {}
+        self.producers: dict[str, list[bytes]] = {}
+
+    def inputs(self, statement_id: bytes) -> list[bytes]:
+        """Return the statements in the proof that a statement was made of."""
+        found: list[bytes] = []
+        for link in self.statements[statement_id].links:
+            if link.statement is not None:
+                found += [link.statement] if link.statement in self.statements else []
+            else:
+                found += [one for one in self.producers.get(link.digest, ()) if one != statement_id]
+        return list(dict.fromkeys(found))
+
+
+def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closure:
+    """Return what a proof holds, with every signature checked; nothing is judged yet."""
+    closure = Closure()
+    for digest in proof.identity_digests:
+        try:
+            record = IdentityRecord.parse(proof.identity(digest) or b"")
+            _require_digest(record.digest, digest)
+        except Error as error:
+            closure.unreadable[digest] = error
+        else:
+            closure.identities[digest] = record
+    keysets = {record.keyset_digest: digest for digest, record in closure.identities.items()}
+    total = len(proof.statement_ids)
+    for count, statement_id in enumerate(proof.statement_ids, 1):
+        kept = _keep(proof.statement(statement_id) or b"", statement_id, closure, keysets.get)
+        closure.statements[statement_id] = kept
+        for digest in kept.outputs:
+            closure.producers.setdefault(digest, []).append(statement_id)
+        if progress is not None:
+            progress(count, total)
+    return closure
+
+
+def _keep(
+    data: bytes,
+    statement_id: bytes,
+    closure: Closure,
+    of_keyset: Callable[[str], bytes | None],
+) -> Kept:
+    try:
+        read = read_record(data)
+        _require_digest(read.id, statement_id)
+    except Error as error:
+        check = failed("form", error.code, error.detail, expected=error.expected, got=error.got)
+        return Kept("", None, (check,), (), frozenset())
+    said = spoken(read, identities=closure.identities, of_keyset=of_keyset)
+    outputs = frozenset(subject.sha256 for subject in read.subjects)
+    return Kept(read.type, said.author, said.checks, read.links, outputs)
+
+
+def _require_digest(found: bytes, expected: bytes) -> None:
+    if found != expected:
+        raise Error(
+            "it is filed under another id than its own",
+            code="member_mismatch",
+            expected=named(expected),
+            got=named(found),
+        )

@@ -1,0 +1,245 @@
+"""Judge an identity: who holds these keys, and does hardware commit to them.
+
+    identity-statement   the document is one, and is written in the one way
+    possession           each signing key in it signed it
+    evidence-name        the evidence is the one that the statement names
+    key-binding          the evidence commits to this key document and no other
+    key-dates            the keys do not outlive the evidence by more than a month
+    machine              the evidence holds under the policy, as of T
+
+Trusts: the policy's roots; T where somebody vouches for it.
+Does not trust: host, operator, whoever handed over the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+
+from teeproof.core.clock import format_time, from_epoch
+from teeproof.core.digests import framed_sha256
+from teeproof.core.errors import Error
+from teeproof.core.version import VERSION
+from teeproof.evidence.policy import Policy
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.verdict import Check, Verdict, failed, not_checked, passed
+from teeproof.evidence.verify import verify as verify_evidence
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.keyring import verify_possession
+from teeproof.proof.keys import LONGEST_LIFETIME
+from teeproof.proof.verify.logs import Place
+from teeproof.proof.verify.record import IdentityVerdict
+
+__all__ = ["Known", "judge_identity", "unreadable"]
+
+Known = MutableMapping[bytes, tuple[tuple[Check, ...], Verdict | None]]
+"""What was found of identities before, by a key that holds all that it depends on."""
+
+
+def judge_identity(
+    record: IdentityRecord,
+    *,
+    blob: Callable[[str], bytes],
+    place: Place,
+    now: int,
+    policy: Policy | None,
+    further: Policy | None,
+    both_paths: bool,
+    known: Known,
+) -> IdentityVerdict:
+    """Return the verdict on one identity.
+
+    Args:
+        record: the identity.
+        blob: the evidence's bytes, asked by ``sha256:…``.
+        place: what the log says of the identity statement.
+        now: the verifier's time; the evidence is verified as of it where the log gives no T.
+        policy: expectations about the machine.
+        further: more expectations, of whoever wrote a root statement; None for everyone else.
+        both_paths: whether the second verifier is asked too.
+        known: identities judged before; new ones are added.
+    """
+    time = now if place.time is None else place.time
+    timed = place.time is not None
+    key = _known_key(record, (time, timed), (policy, further), both_paths=both_paths)
+    found = known.get(key)
+    if found is None:
+        policies = (policy, further)
+        found = _judge(record, blob, (time, timed), policies, both_paths=both_paths)
+        known[key] = found
+    checks, machine = found
+    return IdentityVerdict(
+        id=record.name,
+        checks=(*checks, *place.checks),
+        evidence=machine,
+        time=format_time(time),
+        timed=timed,
+        not_after=format_time(record.keys.not_after),
+    )
+
+
+def _judge(
+    record: IdentityRecord,
+    blob: Callable[[str], bytes],
+    when: tuple[int, bool],
+    policies: tuple[Policy | None, Policy | None],
+    *,
+    both_paths: bool,
+) -> tuple[tuple[Check, ...], Verdict | None]:
+    time, timed = when
+
+    def verify(evidence: Evidence, policy: Policy | None) -> Verdict:
+        at = from_epoch(time)
+        return verify_evidence(evidence, now=at, policy=policy, both_paths=both_paths)
+
+    checks = [
+        passed("identity-statement", "the identity statement is written in the one way"),
+        _possession(record),
+    ]
+    machine: Verdict | None = None
+    policy, further = policies
+    try:
+        evidence = record.evidence(blob)
+        machine = verify(evidence, policy)
+    except Error as error:
+        checks.append(
+            failed("machine", error.code, error.detail, expected=error.expected, got=error.got)
+        )
+    else:
+        checks += [_name(record, machine), _binding(record, machine)]
+        if further is not None:
+            checks.append(_author_policy(verify(evidence, further)))
+    checks.append(_dates(record, time, timed))
+    return tuple(checks), machine
+
+
+def unreadable(name: str, error: Error, *, now: int) -> IdentityVerdict:
+    """Return the verdict on an identity that cannot even be read."""
+    check = failed(
+        "identity-statement", error.code, error.detail, expected=error.expected, got=error.got
+    )
+    return IdentityVerdict(
+        id=name,
+        checks=(check,),
+        evidence=None,
+        time=format_time(now),
+        timed=False,
+        not_after=None,
+    )
+
+
+def _possession(record: IdentityRecord) -> Check:
+    keys, signatures = record.keys.signing, record.envelope.signatures
+    if len(keys) != len(signatures):
+        return failed(
+            "possession",
+            "possession_count",
+            "each signing key must sign the identity statement, in the document's order",
+            expected=f"{len(keys)} signatures",
+            got=f"{len(signatures)} signatures",
+        )
+    signed = record.envelope.signed
+    for key, signature in zip(keys, signatures, strict=True):
+        if not verify_possession(key, signed, signature.sig):
+            return failed(
+                "possession",
+                "possession_unproven",
+                f"the {key.role} key did not sign: it may be somebody else's public key",
+                expected=f"a signature of {key.algorithm} key {key.public_key[:16]}…",
+            )
+    return passed("possession", f"all {len(keys)} signing keys signed the identity statement")
+
+
+def _known_key(
+    record: IdentityRecord,
+    when: tuple[int, bool],
+    policies: tuple[Policy | None, ...],
+    *,
+    both_paths: bool,
+) -> bytes:
+    """Return what a judgement depends on: one under another policy, or as of another T, is another.
+
+    The attachments' digests stand for evidence and endorsements; the policy's digest covers roots.
+    The signatures are not in the identity's digest, so they are named too.
+    """
+    attached = (f"{name}={digest}" for name, digest in sorted(record.attachments.items()))
+    return framed_sha256(
+        "teeproof.known-identity.v1",
+        record.envelope.encode(),
+        "\n".join(attached).encode(),
+        *(policy.digest.encode() if policy else b"" for policy in policies),
+        b"%d %d %d" % (*when, both_paths),
+        VERSION.encode(),
+    )
+
+
+def _name(record: IdentityRecord, machine: Verdict) -> Check:
+    stated = record.claim.evidence[0]
+    if machine.subject != stated.id or machine.kind != stated.kind:
+        return failed(
+            "evidence-name",
+            "evidence_of_another",
+            "this is not the evidence that the identity statement names: it was swapped",
+            expected=f"{stated.kind} {stated.id}",
+            got=f"{machine.kind} {machine.subject}",
+        )
+    return passed("evidence-name", "the evidence is the one that the identity statement names")
+
+
+def _binding(record: IdentityRecord, machine: Verdict) -> Check:
+    found = machine.facts.get("report_data")
+    if found is None:
+        return not_checked("key-binding", "the evidence does not hold, so nothing is bound to it")
+    if found != record.report_data.hex():
+        return failed(
+            "key-binding",
+            "key_binding_mismatch",
+            "the hardware committed to other keys: this key document was put beside evidence that"
+            " was made for somebody else",
+            expected=record.report_data.hex(),
+            got=found,
+        )
+    return passed("key-binding", "the hardware commits to exactly this key document")
+
+
+def _author_policy(machine: Verdict) -> Check:
+    refused = machine.failures
+    if not refused:
+        return passed("author-policy", "the author is whom you expect", "policy")
+    first = refused[0]
+    return failed(
+        "author-policy",
+        first.code or "author_not_expected",
+        f"the root's author is not whom you expect: {first.detail}",
+        first.concern,
+        expected=first.expected,
+        got=first.got,
+    )
+
+
+def _dates(record: IdentityRecord, time: int, timed: bool) -> Check:
+    """The workload's clock is its host's: bound what it says by a T that somebody vouches for."""
+    keys = record.keys
+    if keys.not_after > time + LONGEST_LIFETIME:
+        return failed(
+            "key-dates",
+            "keys_live_too_long",
+            "the keys claim to be valid for more than 30 days from when they were known: the"
+            " machine's clock was wrong, or set ahead",
+            expected=f"not after {format_time(time + LONGEST_LIFETIME)}",
+            got=format_time(keys.not_after),
+        )
+    if time <= keys.not_after:
+        return passed("key-dates", f"the keys are valid until {format_time(keys.not_after)}")
+    if not timed:
+        return not_checked(
+            "key-dates",
+            f"the keys expired on {format_time(keys.not_after)}, and nobody vouches for when they"
+            " were made",
+        )
+    return failed(
+        "key-dates",
+        "keys_expired",
+        "the identity was first seen after its keys had expired",
+        expected=f"seen before {format_time(keys.not_after)}",
+        got=format_time(time),
+    )

@@ -1,0 +1,233 @@
+"""Judge a statement: did its author say this, while the keys were valid, of these inputs.
+
+    form        the payload is written in the one way, and its type is known
+    author      the identity that it names is here and holds
+    signature   that identity's statement key (of a receipt: receipt key) signed it
+    cosigners   everyone whom the statement says must sign has signed
+    key-expiry  it was said before the keys expired
+    inputs      each input is an output of the statement that it names
+    origins     whether every input was made by somebody who says how
+
+Trusts: identities that hold.  Does not trust: key ids, the order of signatures, the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from teeproof.core.clock import format_time
+from teeproof.core.digests import named
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.proof import signing
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.links import Link
+from teeproof.proof.source import Read
+
+__all__ = ["Spoken", "author_check", "expiry_check", "inputs_checks", "spoken"]
+
+_FORM = passed("form", "written in the one way; every field is understood")
+_SIGNED = passed("signature", "the author's key signed it")
+_AUTHOR = passed("author", "its author's identity holds")
+_INPUTS = passed("inputs", "every input is an output of the statement that made it")
+_NO_INPUTS = passed("inputs", "it is made of nothing else")
+_COSIGNED = passed("cosigners", "everyone who must cosign has signed")
+
+
+class Spoken(NamedTuple):
+    """What is known of a statement from itself and its author's keys.
+
+    Attributes:
+        author: the identity's digest, 32 bytes; None if it could not be found.
+        checks: ``form`` and ``signature``, and ``cosigners`` where there are any.
+    """
+
+    author: bytes | None
+    checks: tuple[Check, ...]
+
+
+def spoken(
+    read: Read,
+    *,
+    identities: Mapping[bytes, IdentityRecord],
+    of_keyset: Callable[[str], bytes | None],
+) -> Spoken:
+    """Return who said this, and whether they signed it."""
+    author = read.author
+    if read.receipt is not None:
+        author = of_keyset(read.receipt.keyset_digest)
+    record = None if author is None else identities.get(author)
+    if author is None or record is None:
+        return Spoken(author, (_form(read), _no_author(read, author)))
+    signature = _receipt_signature(read, record) if read.receipt else _signature(read, record)
+    if not read.cosigners:
+        return Spoken(author, (_form(read), signature))
+    return Spoken(author, (_form(read), signature, _cosigners(read, identities)))
+
+
+def author_check(author: bytes | None, holds: Mapping[bytes, bool]) -> Check:
+    """Return whether the author's identity holds; ``holds`` tells it by digest."""
+    if author is not None and holds.get(author):
+        return _AUTHOR
+    if author is None or author not in holds:
+        return not_checked("author", "nobody can be held to it: see its signature")
+    return failed(
+        "author",
+        "author_refused",
+        f"its author's identity does not hold: see identity {named(author)}",
+        expected="an identity that holds",
+        got=named(author),
+    )
+
+
+def expiry_check(record: IdentityRecord | None, time: int | None, now: int) -> Check:
+    """Return whether the keys were valid when it was said."""
+    if record is None:
+        return not_checked("key-expiry", "the author's keys are not known")
+    limit = record.keys.not_after
+    if time is None:
+        if now <= limit:
+            return passed("key-expiry", f"the keys are valid until {format_time(limit)}")
+        return failed(
+            "key-expiry",
+            "keys_expired",
+            "the keys have expired, and nobody vouches that it was said before: whoever has the old"
+            " keys could say it today",
+            expected=f"a trusted time before {format_time(limit)}",
+            got="no trusted time",
+        )
+    if time > limit:
+        return failed(
+            "key-expiry",
+            "keys_expired",
+            "it was seen only after its author's keys had expired",
+            expected=f"no later than {format_time(limit)}",
+            got=format_time(time),
+        )
+    return passed("key-expiry", f"said before its keys expired on {format_time(limit)}")
+
+
+def inputs_checks(
+    links: Sequence[Link], outputs: Mapping[bytes, frozenset[str]], made: Mapping[str, int]
+) -> tuple[Check, ...]:
+    """Return whether the edges to what it was made of hold.
+
+    Args:
+        links: what the statement says that it was made of.
+        outputs: of each statement in the proof, its id and ``sha256:…`` of what it made.
+        made: how many statements in the proof made each ``sha256:…``.
+    """
+    if not links:
+        return (_NO_INPUTS,)
+    outside: list[str] = []
+    for link in links:
+        if link.statement is None:
+            if link.digest not in made:
+                outside.append(f"{link.role} {link.digest}")
+            continue
+        theirs = outputs.get(link.statement)
+        if theirs is None:
+            return (_broken(link.role, "parent_missing", named(link.statement), None),)
+        if link.digest not in theirs and link.digest != named(link.statement):
+            return (_broken(link.role, "edge_mismatch", named(link.statement), link.digest),)
+    if not outside:
+        return (_INPUTS,)
+    count = f"{len(outside)} of {len(links)} inputs"
+    shown = ", ".join(outside[:3]) + (", …" if len(outside) > 3 else "")
+    origins = not_checked(
+        "origins", f"{count} come from outside: nobody here says how they were made", got=shown
+    )
+    return (_INPUTS, origins)
+
+
+def _broken(role: str, code: str, parent: str, digest: str | None) -> Check:
+    if digest is None:
+        detail = f"the statement that made its {role} is not in the proof: ask for the whole of it"
+        return failed("inputs", code, detail, expected=parent, got="nothing")
+    detail = f"its {role} is not what the statement that it names made: one of the two was replaced"
+    return failed("inputs", code, detail, expected=f"an output of {parent}", got=digest)
+
+
+def _form(read: Read) -> Check:
+    if read.statement is None or read.statement.known:
+        return _FORM
+    return not_checked(
+        "form", f"this verifier does not know {read.type[:100]}: only author and inputs were read"
+    )
+
+
+def _no_author(read: Read, author: bytes | None) -> Check:
+    if author is not None:
+        expected = f"identity {named(author)}"
+    elif read.keyset is not None:
+        expected = f"the identity with keyset {read.keyset}"
+    else:
+        expected = "an author: urn:teeproof:identity:sha256:… as builder or verifier"
+    return failed(
+        "signature",
+        "author_missing",
+        "the identity that said it is not in the proof, so nobody can be held to it",
+        expected=expected,
+        got="nothing",
+    )
+
+
+def _signature(read: Read, record: IdentityRecord) -> Check:
+    envelope = read.envelope
+    if envelope is not None:
+        signed, key = envelope.signed, record.statement_key
+        for signature in envelope.signatures:
+            if signing.holds_ed25519(key, signed, signature.sig):
+                return _SIGNED
+    return failed(
+        "signature",
+        "signature_mismatch",
+        "the author that it names did not sign it: it was changed, or somebody else signed",
+        expected=f"a signature of {record.name}",
+    )
+
+
+def _receipt_signature(read: Read, record: IdentityRecord) -> Check:
+    receipt, key = read.receipt, record.key("receipt")
+    if receipt is None or key is None or receipt.key_id != key.role:
+        return failed(
+            "signature",
+            "receipt_key_unknown",
+            "the receipt names a key that its author's keyset does not list",
+            expected="receipt" if key else "a receipt key",
+            got=receipt.key_id[:100] if receipt else None,
+        )
+    if signing.holds_ed25519(key.raw, receipt.signed, receipt.signature):
+        return _SIGNED
+    return failed(
+        "signature",
+        "signature_mismatch",
+        "the receipt's key did not sign it: it was changed, or somebody else signed",
+        expected=f"a signature of {record.name}",
+    )
+
+
+def _cosigners(read: Read, identities: Mapping[bytes, IdentityRecord]) -> Check:
+    envelope = read.envelope
+    if envelope is None:
+        return _COSIGNED
+    signed = envelope.signed
+    for cosigner in read.cosigners:
+        record = identities.get(cosigner)
+        if record is None:
+            return failed(
+                "cosigners",
+                "cosigner_missing",
+                "the identity of a cosigner is not in the proof",
+                expected=named(cosigner),
+                got="nothing",
+            )
+        key = record.statement_key
+        if not any(signing.holds_ed25519(key, signed, s.sig) for s in envelope.signatures):
+            return failed(
+                "cosigners",
+                "cosignature_missing",
+                "somebody who must cosign did not",
+                expected=f"a signature of {named(cosigner)}",
+            )
+    return _COSIGNED

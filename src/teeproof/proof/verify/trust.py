@@ -1,0 +1,55 @@
+"""What a relying party brings: expectations, log and witness keys, blocks. Never from the file.
+
+Trusts: whoever fills it in.  Does not trust: the proof; nothing here may come from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from teeproof.core.digests import framed_sha256, named
+from teeproof.evidence.policy import Policy
+from teeproof.proof.anchor import TrustedBlock
+from teeproof.proof.log.policy import TlogPolicy
+
+__all__ = ["Trust"]
+
+
+class Trust(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom and what a relying party believes.
+
+    Attributes:
+        policy: expectations about the evidence of every identity in the proof; None for the
+            built-in ``standard`` (TDX) and ``sgx`` (SGX).
+        author_policy: further expectations about whoever wrote the root statements.
+        logs: trusted log and witness keys and the quorum, in C2SP's tlog-policy; without it no
+            log is believed and no time is known.
+        blocks: blocks that the relying party knows to be final, by hash.
+        both_paths: whether each quote is verified by the second verifier too.
+    """
+
+    policy: Policy | None = None
+    author_policy: Policy | None = None
+    logs: TlogPolicy | None = None
+    blocks: Mapping[bytes, TrustedBlock] = MappingProxyType({})
+    both_paths: bool = True
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` over all of it: two verdicts under different trust are never confused."""
+        blocks = b"".join(sorted(key + repr(value).encode() for key, value in self.blocks.items()))
+        parts = (
+            _digest(self.policy),
+            _digest(self.author_policy),
+            self.logs.digest.encode() if self.logs else b"",
+            blocks,
+            bytes([self.both_paths]),
+        )
+        return named(framed_sha256("teeproof.trust.v1", *parts))
+
+
+def _digest(policy: Policy | None) -> bytes:
+    return policy.digest.encode() if policy else b""
