@@ -1,0 +1,85 @@
+"""What a server asks of a log; ``log.Log`` offers it.
+
+Trusts: nothing.  Does not trust: nothing; it only names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.note import SignatureLine, VerifierKey
+
+__all__ = ["Placed", "ServedLog"]
+
+
+class Placed(Protocol):
+    """Where a record stands, and the salt of its entry."""
+
+    @property
+    def index(self) -> int:
+        """From 0."""
+
+    @property
+    def salt(self) -> bytes:
+        """32 bytes."""
+
+
+class ServedLog(Protocol):
+    """A log on disk, as far as it is served."""
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The log's key."""
+
+    @property
+    def size(self) -> int:
+        """How many entries are durable."""
+
+    @property
+    def published_size(self) -> int:
+        """How many entries the newest checkpoint covers."""
+
+    def submit(self, item: Any) -> Future[Any]:
+        """Append an item in the next group commit."""
+
+    def publish(self) -> SignedCheckpoint:
+        """Sign a checkpoint over all that is durable."""
+
+    def checkpoint(self) -> SignedCheckpoint:
+        """Return the newest checkpoint."""
+
+    def add_cosignatures(self, size: int, lines: Iterable[SignatureLine]) -> None:
+        """Keep cosignatures of the checkpoint of a size."""
+
+    def first_checkpoint(
+        self, index: int, *, accept: Callable[[SignedCheckpoint], bool] = ...
+    ) -> SignedCheckpoint:
+        """Return the earliest checkpoint that covers an entry and is accepted."""
+
+    def entry(self, index: int) -> bytes:
+        """Return an entry's 66 bytes."""
+
+    def record(self, index: int) -> bytes:
+        """Return the record of an entry."""
+
+    def find(self, statement_id: bytes) -> Placed | None:
+        """Return where a statement stands."""
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree."""
+
+    def inclusion_proof(self, index: int, size: int) -> list[bytes]:
+        """Return the path of an entry in the tree of a size."""
+
+    def put_blob(self, data: bytes) -> str:
+        """Store bytes; return their ``sha256:…``."""
+
+    def blob(self, digest: str) -> bytes:
+        """Return bytes by their ``sha256:…``."""
