@@ -95,8 +95,8 @@ def progress_bar(name: str, size: int | None) -> Iterator[Progress | None]:
     if not sys.stderr.isatty() or (size is not None and size < _LARGE):
         yield None
         return
-    from rich.console import Console  # noqa: PLC0415  only for large files
     from rich import progress  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415  only for large files
 
     columns = (
         progress.TextColumn("{task.description}", markup=False),

@@ -94,9 +94,10 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         ) from None
     except ValueError:  # a NUL byte in the name
         raise Usage("this is not a file name", code="not_a_file", got=ascii(str(path))) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Usage(f"{path} is not a regular file: name a file", code="not_a_file")
     with open(descriptor, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Usage(f"{path} is not a regular file: name a file", code="not_a_file")
         yield cast("BinaryIO", file)
 
 
