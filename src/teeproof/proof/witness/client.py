@@ -161,7 +161,9 @@ def _post(client: httpx.Client, url: str, body: bytes, timeout: float) -> _Answe
         # Plain, for what a compressed answer grows to is not bounded by what arrives.
         plain = {"accept-encoding": "identity"}
         with client.stream("POST", url, content=body, headers=plain, timeout=timeout) as response:
-            for part in response.iter_raw(4096):
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise Malformed("the witness's answer is compressed", code="witness_answer")
+            for part in response.iter_bytes(4096):
                 data += part
                 if len(data) > MAX_ANSWER_BYTES:
                     raise TooLarge(

@@ -109,7 +109,7 @@ class State:
         except OSError as error:
             self._lock.close()
             raise _unwritable(directory, error) from None
-        except Error:
+        except BaseException:
             self._lock.close()
             raise
 

@@ -1,0 +1,182 @@
+"""No loss of power and no kill makes a witness sign two trees that contradict each other."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from teeproof.core.errors import Error, Unavailable
+from teeproof.proof.log.cosignature import cosigned_at
+from teeproof.proof.log.disk import Disk
+from teeproof.proof.witness.witness import Conflict
+from tests.proof.witness.fragile import Fragile, PowerLoss
+from tests.proof.witness.scenes import COSIGNER, NOW, Book, open_witness
+
+COMMON = 20
+ROUNDS = 400
+
+
+class Ledger:
+    """All that ever left a witness; refuses what contradicts it."""
+
+    def __init__(self, *books: Book) -> None:
+        self.books, self.last, self.time = books, 0, 0
+        self.possible = set(range(len(books)))
+        self.count = 0
+
+    def note(self, book: Book, size: int, line) -> None:
+        signed = book.signed(size)
+        time = cosigned_at(signed.note.text, line, COSIGNER.verifier)
+        self.possible &= {
+            n for n, b in enumerate(self.books) if b.tree.root(size) == signed.checkpoint.root
+        }
+        assert self.possible, f"two trees were cosigned, the second of size {size}"
+        assert size >= self.last, "a smaller tree was cosigned"
+        assert time >= self.time, "an earlier time was cosigned"
+        self.last, self.time, self.count = size, time, self.count + 1
+
+
+def one_try(witness, ledger, rng) -> None:
+    """Ask for a random size of a random branch, as a client that follows conflicts would."""
+    book = rng.choice(ledger.books)
+    size, old = rng.randint(1, book.tree.size), 0
+    for _ in range(2):
+        try:
+            ledger.note(book, size, witness.add(book.request(min(old, size), size)))
+        except Conflict as error:
+            old = error.size
+        except Error:
+            return
+
+
+def live(folder: Path, rng: random.Random, ledger: Ledger, *, honest: bool = True) -> None:
+    disk = Fragile(folder, rng, after=rng.randrange(60), honest=honest)
+    witness = None
+    try:
+        now = NOW + rng.randrange(50)
+        witness = open_witness(folder, disk=disk, now=lambda: now)
+        for _ in range(12):
+            one_try(witness, ledger, rng)
+    except PowerLoss:
+        pass
+    finally:
+        if witness is not None:
+            witness.close()
+    disk.lose()
+
+
+def forks() -> tuple[Book, Book]:
+    book = Book.of(60)
+    return book, book.fork(COMMON)
+
+
+def start(folder: Path) -> None:
+    open_witness(folder).close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_host_that_cuts_the_power_at_any_step_gets_no_two_trees(tmp_path, seed):
+    start(tmp_path)
+    rng, cosigned = random.Random(seed), 0
+    for number in range(ROUNDS // 8):
+        folder = tmp_path / str(number)
+        start(folder)
+        ledger = Ledger(*forks())
+        for _ in range(8):
+            live(folder, rng, ledger)
+        cosigned += ledger.count
+    assert cosigned > ROUNDS / 8
+
+
+def test_a_disk_that_lies_about_its_syncs_would_be_noticed_by_these_tests(tmp_path):
+    rng = random.Random(0)
+    with pytest.raises(AssertionError, match="cosigned"):
+        for number in range(ROUNDS):
+            folder = tmp_path / str(number)
+            start(folder)
+            ledger = Ledger(*forks())
+            for _ in range(8):
+                live(folder, rng, ledger, honest=False)
+
+
+class Failing(Disk):
+    """A disk on which one step fails, once."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+
+    def _fail(self, step: str) -> None:
+        if step == self.step:
+            self.step = ""
+            raise OSError(28, "No space left on device")
+
+    def write(self, descriptor, data, offset):
+        self._fail("write")
+        super().write(descriptor, data, offset)
+
+    def sync(self, descriptor):
+        self._fail("sync")
+        super().sync(descriptor)
+
+    def rename(self, source, target):
+        self._fail("rename")
+        super().rename(source, target)
+
+    def sync_directory(self, path):
+        self._fail("sync_directory")
+        super().sync_directory(path)
+
+
+@pytest.mark.parametrize("step", ["write", "sync"])
+def test_a_full_disk_costs_a_cosignature_and_no_more(tmp_path, step):
+    book = Book.of(9)
+    disk = Failing("")
+    with open_witness(tmp_path, disk=disk) as witness:
+        witness.add(book.request(0, 7))
+        disk.step = step
+        with pytest.raises(Unavailable) as caught:
+            witness.add(book.request(7))
+        assert caught.value.code == "witness_disk"
+        assert witness.add(book.request(7))
+
+
+@pytest.mark.parametrize("step", ["rename", "sync_directory"])
+def test_a_disk_that_fails_at_the_last_step_stops_the_witness_until_it_is_opened_anew(
+    tmp_path, step
+):
+    book = Book.of(9)
+    disk = Failing("")
+    with open_witness(tmp_path, disk=disk) as witness:
+        witness.add(book.request(0, 7))
+        disk.step = step
+        for _ in range(2):
+            with pytest.raises(Unavailable) as caught:
+                witness.add(book.request(7))
+            assert caught.value.code == "witness_in_doubt"
+    with open_witness(tmp_path) as again, suppress(Conflict):
+        again.add(book.request(7))
+    with open_witness(tmp_path) as again:
+        assert again.add(book.request(9))
+
+
+def test_host_that_kills_the_witness_at_any_moment_gets_no_two_trees(tmp_path):
+    """A process forks 60 witnesses, one after the other, and kills each with SIGKILL."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.proof.witness.victim", str(tmp_path), "60"],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["kills"] == 60
+    assert said["cosigned"] > 60
+    assert said["in_work"] > 5, "most witnesses were killed while nothing happened"
