@@ -55,20 +55,31 @@ def one_try(witness, ledger, rng) -> None:
             return
 
 
-def live(folder: Path, rng: random.Random, ledger: Ledger, *, honest: bool = True) -> None:
-    disk = Fragile(folder, rng, after=rng.randrange(60), honest=honest)
-    witness = None
-    try:
-        now = NOW + rng.randrange(50)
-        witness = open_witness(folder, disk=disk, now=lambda: now)
-        for _ in range(12):
-            one_try(witness, ledger, rng)
-    except PowerLoss:
-        pass
-    finally:
-        if witness is not None:
-            witness.close()
-    disk.lose()
+def live(disk: Fragile, rng: random.Random, ledger: Ledger) -> None:
+    """Let a witness work until it is killed; the disk keeps what was not synced in mind."""
+    disk.after = rng.randrange(60)
+    now, witness = NOW + rng.randrange(2), None
+    with suppress(PowerLoss):
+        try:
+            witness = open_witness(disk.root, disk=disk, now=lambda: now)
+            for _ in range(12):
+                one_try(witness, ledger, rng)
+        finally:
+            if witness is not None:
+                witness.close()
+
+
+def lives(folder: Path, rng: random.Random, *, honest: bool = True) -> int:
+    """Let eight witnesses live on one memory; some die of a kill, some of a loss of power."""
+    start(folder)
+    ledger = Ledger(*forks())
+    disk = Fragile(folder, rng, honest=honest)
+    for _ in range(8):
+        live(disk, rng, ledger)
+        if rng.random() < 0.5:
+            disk.lose()
+            disk = Fragile(folder, rng, honest=honest)
+    return ledger.count
 
 
 def forks() -> tuple[Book, Book]:
@@ -82,27 +93,41 @@ def start(folder: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_host_that_cuts_the_power_at_any_step_gets_no_two_trees(tmp_path, seed):
-    start(tmp_path)
-    rng, cosigned = random.Random(seed), 0
-    for number in range(ROUNDS // 8):
-        folder = tmp_path / str(number)
-        start(folder)
-        ledger = Ledger(*forks())
-        for _ in range(8):
-            live(folder, rng, ledger)
-        cosigned += ledger.count
-    assert cosigned > ROUNDS / 8
+    rng = random.Random(seed)
+    assert sum(lives(tmp_path / str(number), rng) for number in range(ROUNDS // 8)) > ROUNDS / 8
 
 
 def test_a_disk_that_lies_about_its_syncs_would_be_noticed_by_these_tests(tmp_path):
     rng = random.Random(0)
+
+    def all_lives():
+        return [lives(tmp_path / str(number), rng, honest=False) for number in range(ROUNDS)]
+
     with pytest.raises(AssertionError, match="cosigned"):
-        for number in range(ROUNDS):
-            folder = tmp_path / str(number)
-            start(folder)
-            ledger = Ledger(*forks())
-            for _ in range(8):
-                live(folder, rng, ledger, honest=False)
+        all_lives()
+
+
+class Worst(random.Random):
+    """Takes along all that may be lost."""
+
+    def randint(self, a, b):
+        return a
+
+
+@pytest.mark.parametrize("after", range(20))
+def test_host_that_kills_first_and_then_cuts_the_power_gets_no_two_trees(tmp_path, after):
+    start(tmp_path)
+    book, fork = forks()
+    ledger, rng = Ledger(book, fork), Worst(0)
+    disk = Fragile(tmp_path, rng, after=after)
+    with suppress(PowerLoss), open_witness(tmp_path, disk=disk) as killed:
+        ledger.note(book, 30, killed.add(book.request(0, 30)))
+    disk.after = None
+    with open_witness(tmp_path, disk=disk) as second, suppress(Conflict):
+        ledger.note(book, 30, second.add(book.request(30, 30)))
+    disk.lose()
+    with open_witness(tmp_path) as third, suppress(Error):
+        ledger.note(fork, 30, third.add(fork.request(0, 30)))
 
 
 class Failing(Disk):
