@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 
 from teeproof.core.sealed import Header, PrivateRecipient, open_stream, read_header, seal
 from teeproof.core.sealed.recipients import HYBRID, X25519
@@ -60,7 +61,7 @@ class Parts:
         header = read_header(stream)
         payload = stream.read()
         cuts = [PAYLOAD_HEADER, *range(SEGMENT, len(payload), SEGMENT), len(payload)]
-        pieces = tuple(payload[a:b] for a, b in zip(cuts, cuts[1:], strict=False))
+        pieces = tuple(payload[a:b] for a, b in pairwise(cuts))
         return cls(header, payload[:PAYLOAD_HEADER], pieces)
 
     def with_(self, **changes) -> Parts:

@@ -189,7 +189,7 @@ def test_stranger_opens_a_file_that_is_sealed_for_others():
 def test_contributor_shows_two_recipients_two_plaintexts_of_one_file():
     """Wrap another data key for each recipient: only one of them can fit the header's tag."""
     first, second = DataKey(b"1" * 32), DataKey(b"2" * 32)
-    header, _ = make_header([ALICE.public, BOB.public], random=lambda size: bytes(size))
+    header, _ = make_header([ALICE.public, BOB.public], random=bytes)
     entries = []
     for keys in (first, second):
         made, _ = make_header(

@@ -71,8 +71,8 @@ def test_host_relabels_a_grant_for_another_job_policy_or_file():
         ({"policy_digest": None}, replace(HEADER, policy_digest=None), JOB),
         ({"file_id": OTHER.file_id}, OTHER, JOB),
     ):
+        relabelled = replace(granted(), **change)
         with pytest.raises(NotAuthentic) as caught:
-            relabelled = replace(granted(), **change)
             unwrap_grant(relabelled, key=EVE, header=header, expected_job_digest=job)
         assert caught.value.code == "grant_not_authentic"
 
@@ -82,8 +82,8 @@ def test_host_passes_a_grant_off_as_an_entry_of_the_header_and_back():
     mixed = replace(HEADER, recipients=(replace(entry, wrapped=grant.wrapped),))
     with pytest.raises(NotAuthentic):
         unwrap_key(mixed, KMS)
+    turned = replace(grant, wrapped=entry.wrapped)
     with pytest.raises(NotAuthentic) as caught:
-        turned = replace(grant, wrapped=entry.wrapped)
         unwrap_grant(turned, key=KMS, header=HEADER, expected_job_digest=JOB)
     assert caught.value.code == "grant_not_authentic"
 

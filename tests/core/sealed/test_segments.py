@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +49,7 @@ def test_segments_follow_each_other_without_a_gap():
     layout = Layout(payload_size(FIRST_PLAIN + 3 * PLAIN + 7))
     extents = [layout.at(number) for number in range(layout.count)]
     assert [e.length for e in extents] == [SEGMENT - PAYLOAD_HEADER, SEGMENT, SEGMENT, SEGMENT, 23]
-    for before, after in zip(extents, extents[1:], strict=False):
+    for before, after in pairwise(extents):
         assert before.start + before.length == after.start
         assert before.plain_start + before.plain_length == after.plain_start
 

@@ -44,7 +44,7 @@ class SealedReader(io.RawIOBase):
         self._position = 0
         self._lock = threading.Lock()
         self._spare: list[bytearray] = []  # buffers that no thread uses at the moment
-        self._kept: tuple[int, bytes] = self._last()
+        self._kept: tuple[int, bytearray] = self._last()
 
     def readable(self) -> bool:
         """Return True."""
@@ -124,15 +124,15 @@ class SealedReader(io.RawIOBase):
                 return
             whole = bytearray(extent.plain_length)
             self._decrypt(extent, memoryview(whole))
-            kept = bytes(whole)
-            self._kept = extent.number, kept
+            kept = whole
+            self._kept = extent.number, whole
         part[:] = memoryview(kept)[skip : skip + len(part)]
 
-    def _last(self) -> tuple[int, bytes]:
+    def _last(self) -> tuple[int, bytearray]:
         extent = self._layout.at(self._layout.count - 1)
         plain = bytearray(extent.plain_length)
         self._decrypt(extent, memoryview(plain))
-        return extent.number, bytes(plain)
+        return extent.number, plain
 
     def _decrypt(self, extent: Extent, target: memoryview) -> None:
         try:
