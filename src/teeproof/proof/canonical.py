@@ -34,6 +34,7 @@ def encode(value: Any) -> bytes:
     """
     try:
         data = _encoder.encode(value)
+        reject_numbers(msgspec.to_builtins(value))  # NaN would be written as null
         reject_numbers(msgspec.json.decode(data))
     except (msgspec.MsgspecError, UnicodeError, TypeError, RecursionError, ValueError) as error:
         raise Usage(

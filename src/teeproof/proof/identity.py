@@ -129,7 +129,8 @@ class IdentityRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def encode(self) -> bytes:
         """Return canonical JSON."""
-        return canonical.encode(_Wire(self.attachments, msgspec.Raw(self.envelope.encode())))
+        envelope = msgspec.json.decode(self.envelope.encode())
+        return canonical.encode({"attachments": self.attachments, "envelope": envelope})
 
     @cached_property
     def digest(self) -> bytes:

@@ -9,6 +9,7 @@ Does not trust: the source.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from teeproof.core.errors import Malformed
@@ -21,7 +22,8 @@ from teeproof.proof.statement import Statement
 __all__ = ["Logged", "Read", "Source", "read_record"]
 
 
-class Logged(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Logged:
     """Where a log holds a statement or an identity.
 
     Attributes:
@@ -96,18 +98,18 @@ def read_record(data: bytes) -> Read:
     The two are told apart by their fields: an envelope has ``payloadType``, a receipt has
     ``api_version``.
     """
+    if b'"api_version"' in data:
+        receipt = Receipt.parse(data)
+        return Read(
+            receipt.id, "aci/1", None, receipt.keyset_digest, receipt.subjects, receipt.links, (),
+            None, receipt, None,
+        )  # fmt: skip
     if b'"payloadType"' in data:
         envelope = Envelope.parse(data)
         statement = Statement.parse(envelope.payload)
         return Read(
             statement.id, statement.type, statement.author, None, statement.subjects,
             statement.links, statement.cosigners, envelope, None, statement,
-        )  # fmt: skip
-    if b'"api_version"' in data:
-        receipt = Receipt.parse(data)
-        return Read(
-            receipt.id, "aci/1", None, receipt.keyset_digest, receipt.subjects, receipt.links, (),
-            None, receipt, None,
         )  # fmt: skip
     raise Malformed(
         "this is neither a DSSE envelope nor an ACI receipt",

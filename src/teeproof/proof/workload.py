@@ -35,7 +35,7 @@ from teeproof.proof.keyset import keyset_of
 from teeproof.proof.links import Subject
 from teeproof.proof.statement import Statement
 
-__all__ = ["Booted", "boot", "rotate", "sign_statement"]
+__all__ = ["Booted", "boot", "rotate"]
 
 
 class Booted:
@@ -89,19 +89,17 @@ class Booted:
                 expected=f"before {self.record.keys.not_after}",
                 got=str(now),
             )
-        return sign_statement(statement, self.keyring)
+        signature = self.keyring.sign(pae(statement.payload))
+        return Envelope(statement.payload, (Signature(self.name, signature),))
 
+    def cosign(self, envelope: Envelope) -> Envelope:
+        """Return an envelope with this identity's signature added, which its payload must ask for.
 
-def sign_statement(statement: Statement, keyring: Keyring) -> Envelope:
-    """Return a statement in an envelope with one signature of the ``statement`` key."""
-    signature = keyring.sign(pae(statement.payload))
-    return Envelope(statement.payload, (Signature("", signature),))
-
-
-def cosign(envelope: Envelope, keyring: Keyring) -> Envelope:
-    """Return the envelope with one more signature."""
-    signature = Signature("", keyring.sign(envelope.signed))
-    return Envelope(envelope.payload, (*envelope.signatures, signature), envelope.payload_type)
+        Raises:
+            Usage: the payload names this identity neither as author nor as cosigner.
+        """
+        added = self.sign(Statement.parse(envelope.payload)).signatures
+        return Envelope(envelope.payload, (*envelope.signatures, *added), envelope.payload_type)
 
 
 def boot(

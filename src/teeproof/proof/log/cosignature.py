@@ -1,26 +1,27 @@
 """Cosignatures: a witness says when it saw that a checkpoint extends all that it saw before.
 
-c2sp.org/tlog-cosignature, Ed25519 form (``cosignature/v1``). The signature covers the time and the
-whole checkpoint text, but not the cosigner's name: one key must not serve under two names, and
-policies refuse that.
+c2sp.org/tlog-cosignature. We make the Ed25519 form (``cosignature/v1``) and check that of ML-DSA-44
+(``subtree/v1``) too. The former covers the time and the whole checkpoint text, but not the
+cosigner's name: one key must not serve under two names, and policies refuse that. The latter covers
+the name, and no extension lines.
 
 Trusts: keys that the caller names, and their clocks.  Does not trust: the checkpoint's text.
 """
 
 from __future__ import annotations
 
-from nacl.bindings import crypto_sign_seed_keypair
+import struct
 
-from teeproof.core.errors import Usage
+from teeproof.core.errors import Malformed, Unavailable, Usage
 from teeproof.proof.log.checkpoint import Checkpoint
-from teeproof.proof.log.note import COSIGNATURE, SignatureLine, VerifierKey
+from teeproof.proof.log.note import COSIGNATURE, COSIGNATURE_MLDSA, SignatureLine, VerifierKey
 from teeproof.proof.log.text import MAX_NUMBER
-from teeproof.proof.log.vkey import ed25519_holds, ed25519_sign
+from teeproof.proof.log.vkey import ed25519_holds, ed25519_pair, ed25519_sign
 
 __all__ = ["Cosigner", "claimed_time", "cosigned_at"]
 
 _TIME_BYTES = 8
-_SIGNATURE_BYTES = 64
+_SIGNATURE_BYTES = (64, 2420)  # Ed25519; ML-DSA-44 (FIPS 204, table 2)
 
 
 class Cosigner:
@@ -29,10 +30,14 @@ class Cosigner:
     Args:
         name: the key's name; one key serves under one name.
         seed: 32 secret bytes.
+
+    Raises:
+        Usage: the seed has another length.
+        Malformed: the name is none.
     """
 
     def __init__(self, name: str, seed: bytes) -> None:
-        public, self._secret = crypto_sign_seed_keypair(seed)
+        public, self._secret = ed25519_pair(seed)
         self.verifier = VerifierKey(name, COSIGNATURE, public)
 
     def cosign(self, text: bytes, *, time: int) -> SignatureLine:
@@ -55,17 +60,24 @@ def cosigned_at(text: bytes, line: SignatureLine, key: VerifierKey) -> int | Non
 
     None if the line is not by this key, its signature does not hold, or its time is zero (no
     statement of a time) or above 2^63 - 1. Whether the time lies in the future is not looked at.
+
+    Raises:
+        Unavailable: the key is of ML-DSA-44, and this machine's ``cryptography`` has none.
     """
     time = claimed_time(line)
-    if key.algorithm != COSIGNATURE or not key.owns(line) or not time:
+    if not key.owns(line) or not time:
         return None
     signature = line.signature[_TIME_BYTES:]
-    return time if ed25519_holds(_message(text, time), signature, key.public_key) else None
+    if key.algorithm == COSIGNATURE:
+        holds = ed25519_holds(_message(text, time), signature, key.public_key)
+    else:
+        holds = key.algorithm == COSIGNATURE_MLDSA and _mldsa_holds(text, time, signature, key)
+    return time if holds else None
 
 
 def claimed_time(line: SignatureLine) -> int | None:
     """Return the time that a cosignature claims, unverified; None if it has another form."""
-    if len(line.signature) != _TIME_BYTES + _SIGNATURE_BYTES:
+    if len(line.signature) - _TIME_BYTES not in _SIGNATURE_BYTES:
         return None
     time = int.from_bytes(line.signature[:_TIME_BYTES], "big")
     return time if time <= MAX_NUMBER else None
@@ -73,3 +85,34 @@ def claimed_time(line: SignatureLine) -> int | None:
 
 def _message(text: bytes, time: int) -> bytes:
     return b"cosignature/v1\ntime %d\n%b" % (time, text)
+
+
+def _mldsa_holds(text: bytes, time: int, signature: bytes, key: VerifierKey) -> bool:
+    from cryptography.exceptions import (  # noqa: PLC0415  few policies have such a key
+        InvalidSignature,
+        UnsupportedAlgorithm,
+    )
+    from cryptography.hazmat.primitives.asymmetric.mldsa import (  # noqa: PLC0415  as above
+        MLDSA44PublicKey,
+    )
+
+    try:
+        message = _mldsa_message(Checkpoint.parse(text), key.name, time)
+        MLDSA44PublicKey.from_public_bytes(key.public_key).verify(signature, message)
+    except UnsupportedAlgorithm:
+        raise Unavailable(
+            "a witness has an ML-DSA-44 key, and 'cryptography' cannot check it here: update it",
+            code="mldsa_unavailable",
+        ) from None
+    except (InvalidSignature, Malformed, ValueError, struct.error):
+        return False
+    return True
+
+
+def _mldsa_message(checkpoint: Checkpoint, name: str, time: int) -> bytes:
+    """Return ``cosigned_message``, the whole tree as a subtree that starts at leaf 0."""
+    cosigner, origin = name.encode(), checkpoint.origin.encode()
+    form = f">12sB{len(cosigner)}sQB{len(origin)}sQQ32s"
+    label = b"subtree/v1\n\0"
+    numbers = (time, len(origin), origin, 0, checkpoint.size, checkpoint.root)
+    return struct.pack(form, label, len(cosigner), cosigner, *numbers)

@@ -51,6 +51,9 @@ _BY_CODE = {
     "statement_unknown": 404,
     "blob_unknown": 404,
     "method_wrong": 405,
+    "identity_unknown": 409,
+    "not_published": 404,
+    "log_corrupt": 500,
 }
 _BY_KIND: tuple[tuple[type[Error], int], ...] = (
     (TooLarge, 413),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -161,10 +162,17 @@ def _refused(response: httpx.Response, url: str, body: bytes) -> Error:
     kind = _KINDS.get(status, Malformed if status < 500 else Unavailable)
     return kind(
         f"{url} refuses: {said.get('detail', f'HTTP {status}')}",
-        code=said.get("error", "tile_missing" if status == 404 else "log_refused"),
+        code=_code(said.get("error", ""), status),
         expected=said.get("expected"),
         got=said.get("got"),
     )
+
+
+def _code(given: str, status: int) -> str:
+    """Return the server's name for the error if it is one; a static server has none for 404."""
+    if re.fullmatch("[a-z][a-z0-9_]{0,63}", given):
+        return given
+    return "tile_missing" if status == 404 else "log_refused"
 
 
 def _said(body: bytes) -> dict[str, str]:

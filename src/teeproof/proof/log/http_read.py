@@ -14,7 +14,7 @@ from typing import Any
 from teeproof.core.errors import Malformed, Unavailable
 from teeproof.proof.log.http_asgi import Answer, json_answer
 from teeproof.proof.log.served import ServedLog
-from teeproof.proof.log.tiles import TILE_HEIGHT, TILE_WIDTH, encode_entries, parse_path
+from teeproof.proof.log.tiles import TILE_HEIGHT, TILE_WIDTH, parse_path
 
 __all__ = ["Reading", "description"]
 
@@ -23,6 +23,7 @@ _BYTES = b"application/octet-stream"
 _ANYONE = (b"access-control-allow-origin", b"*")  # a checker in a page may read it too
 _FOR_EVER = ((b"cache-control", b"public, max-age=31536000, immutable"), _ANYONE)
 _NOT_KEPT = ((b"cache-control", b"no-cache"), _ANYONE)
+_MAX_LEVEL = 7  # a tree of fewer than 2^63 entries has no tile above
 _KEPT = 1024  # full tiles and bundles of 8 to 17 KiB
 
 _Place = tuple[str, int, int, int]
@@ -59,15 +60,15 @@ class Reading:
         return Answer(200, _BYTES, data, _FOR_EVER)
 
     def _made(self, place: _Place, path: str) -> bytes:
-        kind, level, number, width = place
+        _, level, number, width = place
         end = number * TILE_WIDTH + width
-        # A path below 2^63 times 256 levels: compare without building the power.
-        if level > 7 or end > self._log.published_size >> (TILE_HEIGHT * level):
+        # A tile may lie on disk before its checkpoint is signed: until then it is not there.
+        if level > _MAX_LEVEL or end > self._log.published_size >> (TILE_HEIGHT * level):
             raise _missing(path)
-        if kind == "tile":
-            data = _hashes(self._log, level, end - width, end)
-        else:
-            data = encode_entries([self._log.entry(i) for i in range(end - width, end)])
+        try:
+            data = (self._log.public / path).read_bytes()
+        except FileNotFoundError:  # a partial tile whose full one took its place
+            raise _missing(path) from None
         if width == TILE_WIDTH:
             self._kept[place] = data
             if len(self._kept) > _KEPT:
@@ -86,10 +87,6 @@ def description(log: ServedLog, *, delay: int, witnesses: Sequence[str]) -> Answ
         "format": "c2sp.org/tlog-tiles",
     }
     return json_answer(said, headers=_NOT_KEPT)
-
-
-def _hashes(log: ServedLog, level: int, start: int, end: int) -> bytes:
-    return b"".join(log.node(TILE_HEIGHT * level, index) for index in range(start, end))
 
 
 def _missing(path: str) -> Unavailable:

@@ -26,9 +26,10 @@ from teeproof.proof.log.http_limits import (
     MAX_RECORD_BYTES,
     NDJSON,
 )
+from teeproof.proof.log.items import Appended, Item
 from teeproof.proof.log.keysets import Keysets
 from teeproof.proof.log.oplog import Say
-from teeproof.proof.log.served import Placed, ServedLog
+from teeproof.proof.log.served import ServedLog
 from teeproof.proof.log.tlogproof import TlogProof
 from teeproof.proof.log.tokens import Tokens
 
@@ -38,6 +39,7 @@ Accept = Callable[[SignedCheckpoint], bool]
 
 _TEXT = b"text/plain; charset=utf-8"
 _BYTES = b"application/octet-stream"
+_MOST_WAITING = 8192  # entries; below what the log lets wait before it makes callers wait
 _PRIVATE = ((b"cache-control", b"no-store, private"),)
 
 
@@ -46,7 +48,6 @@ class Writing:
 
     Args:
         log: the log.
-        item: makes what ``log.submit`` takes.
         tokens: who may.
         keysets: whose receipts can be told.
         delay: seconds within which an entry is published.
@@ -60,7 +61,6 @@ class Writing:
         self,
         log: ServedLog,
         *,
-        item: Callable[[Record], Any],
         tokens: Tokens,
         keysets: Keysets,
         delay: int,
@@ -69,7 +69,7 @@ class Writing:
         now: Callable[[], datetime],
         say: Say,
     ) -> None:
-        self._log, self._item = log, item
+        self._log, self._waiting = log, 0
         self._tokens, self._keysets = tokens, keysets
         self._delay, self._behind, self._accept = delay, behind, accept
         self._now, self._say = now, say
@@ -158,15 +158,24 @@ class Writing:
             )
         return prove(self._log, placed, accept=self._accept)
 
-    async def _durable(self, records: list[Record]) -> list[Placed]:
-        futures = [asyncio.wrap_future(self._log.submit(self._item(r))) for r in records]
-        placed = await asyncio.gather(*futures)
+    async def _durable(self, records: list[Record]) -> list[Appended]:
+        if self._waiting + len(records) > _MOST_WAITING:
+            raise Unavailable(
+                "too many appends are under way: try again in a moment", code="log_busy"
+            )
+        self._waiting += len(records)
+        try:
+            items = [Item(r.kind, r.id, r.identity, r.data) for r in records]
+            futures = [asyncio.wrap_future(self._log.submit(item)) for item in items]
+            placed = await asyncio.gather(*futures)
+        finally:
+            self._waiting -= len(records)
         for record in records:
             self._keysets.learn(record)
         return placed
 
 
-def prove(log: ServedLog, placed: Placed, *, accept: Accept) -> TlogProof:
+def prove(log: ServedLog, placed: Appended, *, accept: Accept) -> TlogProof:
     """Return an entry's proof under the earliest checkpoint that covers it and is accepted.
 
     Raises:
@@ -185,5 +194,5 @@ def prove(log: ServedLog, placed: Placed, *, accept: Accept) -> TlogProof:
     return TlogProof(placed.salt, placed.index, tuple(hashes), signed)
 
 
-def _part(record: Record, placed: Placed) -> dict[str, Any]:
+def _part(record: Record, placed: Appended) -> dict[str, Any]:
     return {"index": placed.index, "salt": placed.salt.hex(), "id": record.name}

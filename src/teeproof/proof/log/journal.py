@@ -10,7 +10,7 @@ Trusts: a sync that was said to be done.  Does not trust: what it reads back; th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from teeproof.core.errors import Malformed
@@ -18,7 +18,7 @@ from teeproof.proof.log import frames
 from teeproof.proof.log.disk import Disk
 from teeproof.proof.log.faults import corrupt, poisoned, refused
 from teeproof.proof.log.frames import Frame, Segment
-from teeproof.proof.log.segments import START, Mark, Segments, damaged, entries_in
+from teeproof.proof.log.segments import START, Mark, Segments, after, damaged
 
 __all__ = ["SEGMENT_LIMIT", "Journal"]
 
@@ -61,8 +61,8 @@ class Journal(Segments):
         """Begin the first segment, in an empty folder; it is durable."""
         self._begin(Segment(0, 0, self._random(16), self._log, START.check))
 
-    def recover(self, start: Mark = START) -> Iterator[tuple[int, Frame]]:
-        """Yield each frame from a mark to the end, with its segment; then ``mark`` is the end.
+    def recover(self, start: Mark = START) -> None:
+        """Read every frame from a mark on, to find the end.
 
         The journal is left as it is; ``settle`` cuts off what was never acknowledged.
 
@@ -80,7 +80,7 @@ class Journal(Segments):
                 except Malformed:
                     self._require_torn(number, size)
                     return
-                yield number, self._advance(number, frame)
+                self._advance(number, frame)
 
     def settle(self) -> None:
         """Make the end that ``recover`` found the end: cut what is behind it, and make it durable.
@@ -142,7 +142,7 @@ class Journal(Segments):
         try:
             self._disk.sync(descriptor)
         except OSError as error:
-            # The kernel may have dropped the pages and call them clean: another sync proves nothing.
+            # The kernel may have dropped the pages, marked as clean: another sync proves nothing.
             raise self._poisoned("a sync of the journal failed", error) from None
 
     def _undo(self, descriptor: int) -> None:
@@ -191,16 +191,14 @@ class Journal(Segments):
             )
         self.mark = _begins(number, mark)
 
-    def _advance(self, number: int, frame: Frame) -> Frame:
+    def _advance(self, number: int, frame: Frame) -> None:
         if frame.first != self.mark.size:
             raise corrupt(
                 f"the frame at byte {frame.offset} of segment {number} is out of order",
                 expected=f"{self.mark.size} entries before it",
                 got=f"{frame.first}",
             )
-        size = frame.first + len(entries_in(frame))
-        self.mark = Mark(number, frame.end, frame.offset, frame.check, size)
-        return frame
+        self.mark = after(number, frame)
 
     def _require_torn(self, number: int, size: int) -> None:
         """Return if what begins at the mark can only be a commit that was cut short."""

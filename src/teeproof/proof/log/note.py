@@ -11,22 +11,24 @@ import re
 from typing import Self
 
 import msgspec
-from nacl.bindings import crypto_sign_seed_keypair
 
 from teeproof.core.errors import Malformed, TooLarge, Usage
 from teeproof.proof.log.text import from_base64, to_base64
 from teeproof.proof.log.vkey import (
     COSIGNATURE,
+    COSIGNATURE_MLDSA,
     ED25519,
     KEY_ID_BYTES,
     VerifierKey,
     check_name,
     ed25519_holds,
+    ed25519_pair,
     ed25519_sign,
 )
 
 __all__ = [
     "COSIGNATURE",
+    "COSIGNATURE_MLDSA",
     "ED25519",
     "MAX_NOTE_BYTES",
     "MAX_SIGNATURES",
@@ -65,12 +67,10 @@ class SignatureLine(msgspec.Struct, frozen=True):
             TooLarge: more than 64 lines or 256 KiB.
         """
         _bounded(data)
-        if not data:
-            return ()
-        lines = data.split(b"\n", MAX_SIGNATURES + 1)
-        if lines.pop():
-            if len(lines) > MAX_SIGNATURES:
-                raise TooLarge("too many signatures", expected=f"at most {MAX_SIGNATURES}")
+        if data.count(b"\n") > MAX_SIGNATURES:
+            raise TooLarge("too many signatures", expected=f"at most {MAX_SIGNATURES}")
+        *lines, rest = data.split(b"\n")
+        if rest:
             raise _bad_note("its last line does not end")
         return tuple(cls._parse(line) for line in lines)
 
@@ -129,12 +129,16 @@ class NoteSigner:
     Args:
         name: the key's name; for a log, its origin.
         seed: 32 secret bytes.
+
+    Raises:
+        Usage: the seed has another length, or the algorithm is not ``ED25519``.
+        Malformed: the name is none.
     """
 
     def __init__(self, name: str, seed: bytes, algorithm: int = ED25519) -> None:
         if algorithm != ED25519:
             raise Usage("a note is signed with Ed25519; a Cosigner cosigns checkpoints")
-        public, self._secret = crypto_sign_seed_keypair(seed)
+        public, self._secret = ed25519_pair(seed)
         self.verifier = VerifierKey(name, algorithm, public)
 
     def sign(self, text: bytes) -> SignatureLine:

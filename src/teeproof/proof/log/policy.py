@@ -21,7 +21,7 @@ from teeproof.core.errors import Malformed, TooLarge
 from teeproof.proof.log import judge as _judge
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.judge import Cosigned, Judgement
-from teeproof.proof.log.note import COSIGNATURE, ED25519, VerifierKey
+from teeproof.proof.log.note import COSIGNATURE, COSIGNATURE_MLDSA, ED25519, VerifierKey
 from teeproof.proof.log.text import decimal
 
 __all__ = ["Cosigned", "Group", "Judgement", "LogKey", "TlogPolicy", "WitnessKey"]
@@ -31,6 +31,8 @@ MAX_NAMES = 256  # of each kind; the specification asks for 32
 _FORBIDDEN = re.compile(rb"[^\t\n\x20-\x7e\x80-\xff]")
 _BLANK = re.compile(rb"[ \t]+")
 _NONE = "none"
+_LOG_TYPES = (ED25519,)
+_WITNESS_TYPES = (COSIGNATURE, COSIGNATURE_MLDSA)
 
 
 class LogKey(msgspec.Struct, frozen=True):
@@ -170,7 +172,7 @@ class _Reader:
         read(self, rest)
 
     def log(self, words: list[str]) -> None:
-        key = self.key(words[0], ED25519, "a log", self.log_keys)
+        key = self.key(words[0], _LOG_TYPES, "a log", self.log_keys)
         url = words[1] if len(words) > 1 else None
         known = self.logs.get(key.name)
         if known is not None:
@@ -180,7 +182,7 @@ class _Reader:
 
     def witness(self, words: list[str]) -> None:
         name = self.define(words[0])
-        key = self.key(words[1], COSIGNATURE, "a witness", self.witness_keys)
+        key = self.key(words[1], _WITNESS_TYPES, "a witness", self.witness_keys)
         self.witnesses[name] = WitnessKey(key, words[2] if len(words) > 2 else None)
 
     def group(self, words: list[str]) -> None:
@@ -209,16 +211,16 @@ class _Reader:
             raise self.refuse("the threshold is not 1 to the number of members", got=text)
         return value
 
-    def key(self, text: str, algorithm: int, who: str, taken: set[bytes]) -> VerifierKey:
+    def key(self, text: str, types: tuple[int, ...], who: str, taken: set[bytes]) -> VerifierKey:
         try:
             key = VerifierKey.parse(text)
         except Malformed as error:
             raise self.refuse(error.detail, error.code, error.expected, error.got) from None
-        if key.algorithm != algorithm:
+        if key.algorithm not in types:
             raise self.refuse(
                 f"the key has another signature type than that of {who}",
                 "policy_key_type",
-                f"0x{algorithm:02x}",
+                " or ".join(f"0x{kind:02x}" for kind in types),
                 f"0x{key.algorithm:02x}",
             )
         if key.public_key in taken:

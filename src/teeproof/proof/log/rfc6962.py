@@ -14,6 +14,7 @@ import hmac
 from collections.abc import Callable, Sequence
 
 from teeproof.core.errors import NotAuthentic, Usage
+from teeproof.proof.log.text import MAX_NUMBER
 
 __all__ = [
     "EMPTY_ROOT",
@@ -35,7 +36,6 @@ Get = Callable[[int, int], bytes]
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()  # RFC 6962, 2.1: the hash of an empty list
-_LONGEST = 64  # levels of a tree of fewer than 2^63 leaves, and one to spare
 
 _sha256 = hashlib.sha256
 
@@ -100,7 +100,9 @@ def verify_inclusion(
     Raises:
         NotAuthentic: code ``inclusion_mismatch``; the detail says what does not fit.
     """
-    if not 0 <= index < size:
+    if not _fit(index, size):
+        raise _no_inclusion("an index or a size is negative, or 2^63 and more")
+    if index >= size:
         raise _no_inclusion(f"a tree of {size} leaves has no leaf {index}")
     # Below `inner`, the path has siblings on both sides; above, on the left only.
     inner = (index ^ (size - 1)).bit_length()
@@ -127,7 +129,9 @@ def verify_consistency(
     Raises:
         NotAuthentic: code ``consistency_mismatch``; the detail says what does not fit.
     """
-    if not 0 <= old_size <= new_size:
+    if not _fit(old_size, new_size):
+        raise _no_consistency("a size is negative, or 2^63 and more")
+    if old_size > new_size:
         raise _no_consistency(f"{new_size} leaves do not extend {old_size}")
     if old_size in (0, new_size):
         _same_tree(old_size, old_root, new_size, new_root, proof)
@@ -193,6 +197,10 @@ def _fold(hashes: list[bytes]) -> bytes:
 
 def _trailing_ones(number: int) -> int:
     return (~number & (number + 1)).bit_length() - 1
+
+
+def _fit(*numbers: int) -> bool:
+    return all(0 <= number <= MAX_NUMBER for number in numbers)
 
 
 def _are_hashes(proof: Sequence[bytes]) -> bool:

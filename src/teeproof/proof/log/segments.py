@@ -17,7 +17,7 @@ from teeproof.proof.log.faults import corrupt
 from teeproof.proof.log.frames import Frame, Segment
 from teeproof.proof.log.stored import ENTRY
 
-__all__ = ["START", "Mark", "Segments", "damaged", "entries_in"]
+__all__ = ["START", "Mark", "Segments", "after", "damaged", "entries_in"]
 
 _GUESS = 4096  # a head with the table of 256 records fits
 
@@ -46,6 +46,12 @@ START = Mark(0, frames.SEGMENT_BYTES, 0, bytes(32), 0)
 def entries_in(frame: Frame) -> list[bytes]:
     """Return the contents of a frame's entries."""
     return [record.content for record in frame.records if record.kind == ENTRY]
+
+
+def after(number: int, frame: Frame) -> Mark:
+    """Return the mark behind a frame of a segment."""
+    size = frame.first + sum(record.kind == ENTRY for record in frame.records)
+    return Mark(number, frame.end, frame.offset, frame.check, size)
 
 
 class Segments:

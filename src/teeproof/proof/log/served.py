@@ -7,24 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.items import Appended, Item
 from teeproof.proof.log.note import SignatureLine, VerifierKey
 
-__all__ = ["Placed", "ServedLog"]
-
-
-class Placed(Protocol):
-    """Where a record stands, and the salt of its entry."""
-
-    @property
-    def index(self) -> int:
-        """From 0."""
-
-    @property
-    def salt(self) -> bytes:
-        """32 bytes."""
+__all__ = ["ServedLog"]
 
 
 class ServedLog(Protocol):
@@ -46,7 +36,11 @@ class ServedLog(Protocol):
     def published_size(self) -> int:
         """How many entries the newest checkpoint covers."""
 
-    def submit(self, item: Any) -> Future[Any]:
+    @property
+    def public(self) -> Path:
+        """The folder that anyone may read: ``checkpoint``, ``tile/``."""
+
+    def submit(self, item: Item) -> Future[Appended]:
         """Append an item in the next group commit."""
 
     def publish(self) -> SignedCheckpoint:
@@ -69,7 +63,7 @@ class ServedLog(Protocol):
     def record(self, index: int) -> bytes:
         """Return the record of an entry."""
 
-    def find(self, statement_id: bytes) -> Placed | None:
+    def find(self, statement_id: bytes) -> Appended | None:
         """Return where a statement stands."""
 
     def node(self, level: int, index: int) -> bytes:

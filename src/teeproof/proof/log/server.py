@@ -21,11 +21,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Error, Unavailable, Usage
-from teeproof.proof.log.admission import Record
 from teeproof.proof.log.http_asgi import (
     Answer,
     Disconnected,
@@ -56,7 +55,6 @@ class LogApp:
 
     Args:
         log: the log; the caller closes it once the server has ended.
-        item: makes what ``log.submit`` takes.
         tokens: who may append.
         publisher: keeps the promise that each answer makes; the caller starts and stops it.
         witnesses: verifier keys of the witnesses that are asked, to be named in the description.
@@ -70,7 +68,6 @@ class LogApp:
         self,
         log: ServedLog,
         *,
-        item: Callable[[Record], Any],
         tokens: Tokens,
         publisher: Publisher,
         witnesses: tuple[str, ...] = (),
@@ -87,7 +84,6 @@ class LogApp:
         self._reading = Reading(log)
         self._writing = Writing(
             log,
-            item=item,
             tokens=tokens,
             keysets=keysets,
             delay=publisher.delay,

@@ -14,10 +14,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import msgspec
-from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign, crypto_sign_open
+from nacl.bindings import (
+    crypto_core_ed25519_is_valid_point,
+    crypto_sign,
+    crypto_sign_open,
+    crypto_sign_seed_keypair,
+)
 from nacl.exceptions import BadSignatureError
 
-from teeproof.core.errors import Malformed, TooLarge
+from teeproof.core.errors import Malformed, TooLarge, Usage
 from teeproof.proof.log.text import from_base64, to_base64
 
 if TYPE_CHECKING:
@@ -25,18 +30,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COSIGNATURE",
+    "COSIGNATURE_MLDSA",
     "ED25519",
     "KEY_ID_BYTES",
     "VerifierKey",
     "check_name",
     "ed25519_holds",
+    "ed25519_pair",
     "ed25519_sign",
 ]
 
 # c2sp.org/signed-note, "Signature types"
 ED25519 = 0x01
 COSIGNATURE = 0x04
-_KEY_BYTES = {ED25519: 32, COSIGNATURE: 32}
+COSIGNATURE_MLDSA = 0x06
+_KEY_BYTES = {ED25519: 32, COSIGNATURE: 32, COSIGNATURE_MLDSA: 1312}
 
 KEY_ID_BYTES = 4
 _MAX_KEY_TEXT = 4096
@@ -49,8 +57,8 @@ class VerifierKey(msgspec.Struct, frozen=True, dict=True):
 
     Attributes:
         name: no spaces, no ``+``, no control characters.
-        algorithm: the signature type, ``ED25519`` or ``COSIGNATURE``.
-        public_key: 32 bytes of Ed25519.
+        algorithm: the signature type: ``ED25519``, ``COSIGNATURE`` or ``COSIGNATURE_MLDSA``.
+        public_key: 32 bytes of Ed25519, or 1312 of ML-DSA-44.
     """
 
     name: str
@@ -62,9 +70,9 @@ class VerifierKey(msgspec.Struct, frozen=True, dict=True):
         size = _KEY_BYTES.get(self.algorithm)
         if size is None:
             raise _bad_key(
-                "its signature type is not supported: use an Ed25519 key",
+                "its signature type is not supported: ask for an Ed25519 key",
                 "key_algorithm_unsupported",
-                expected="0x01 (Ed25519) or 0x04 (Ed25519 cosignature)",
+                expected="0x01 (Ed25519), 0x04 (its cosignatures) or 0x06 (those of ML-DSA-44)",
                 got=f"0x{self.algorithm:02x}",
             )
         if len(self.public_key) != size:
@@ -105,7 +113,8 @@ class VerifierKey(msgspec.Struct, frozen=True, dict=True):
                 expected=key.key_id.hex(),
                 got=parts[1],
             )
-        if not crypto_core_ed25519_is_valid_point(key.public_key):
+        ed25519 = key.algorithm != COSIGNATURE_MLDSA
+        if ed25519 and not crypto_core_ed25519_is_valid_point(key.public_key):
             raise _bad_key("its point is weak or not canonical: anyone could sign", "key_weak")
         return key
 
@@ -128,6 +137,18 @@ def ed25519_holds(message: bytes, signature: bytes, public_key: bytes) -> bool:
     except BadSignatureError:
         return False
     return True
+
+
+def ed25519_pair(seed: bytes) -> tuple[bytes, bytes]:
+    """Return the public key (32 bytes) and libsodium's secret key (64) of a seed.
+
+    Raises:
+        Usage: the seed is not 32 bytes.
+    """
+    if len(seed) != 32:
+        raise Usage("an Ed25519 seed has 32 bytes", code="seed_malformed", got=f"{len(seed)} bytes")
+    public, secret = crypto_sign_seed_keypair(seed)
+    return public, secret
 
 
 def ed25519_sign(message: bytes, secret: bytes) -> bytes:

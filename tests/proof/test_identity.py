@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from teeproof.core.digests import named, sha256
+from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Usage
+from teeproof.evidence.naming import name_evidence
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.verify import verify
+from teeproof.proof import canonical, workload
+from teeproof.proof.envelope import Envelope
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.source import read_record
+from tests.proof.people import NOW, attester, policy, step, workload_named
+
+
+def record_with(**changes: Any) -> bytes:
+    """The record of a workload, with parts of the claim changed and nothing signed again."""
+    record = workload_named("author").record
+    body = json.loads(record.envelope.payload)
+    body["predicate"] |= changes
+    envelope = Envelope(canonical.encode(body), record.envelope.signatures)
+    return IdentityRecord(envelope=envelope, attachments=record.attachments).encode()
+
+
+def test_an_identity_is_a_key_document_and_evidence_that_commits_to_it() -> None:
+    me = workload_named("author", "receipt", ("seal", "x25519"))
+    read = IdentityRecord.parse(me.record.encode())
+    assert read == me.record
+    assert read.digest == sha256(me.record.envelope.payload)
+    verdict = verify(read.evidence(me.blobs.__getitem__), now=NOW, policy=policy())
+    assert verdict.ok
+    assert verdict.facts["report_data"] == read.report_data.hex()
+    assert verdict.subject == read.claim.evidence[0].id
+    assert name_evidence(read.evidence(me.blobs.__getitem__)) == ("tdx", verdict.subject)
+
+
+def test_evidence_has_the_same_name_whatever_follows_the_quote() -> None:
+    me = workload_named("author")
+    evidence = me.record.evidence(me.blobs.__getitem__)
+    longer = Evidence(quote=evidence.quote + b"\0" * 9)
+    assert name_evidence(longer) == name_evidence(evidence)
+
+
+def test_a_nonce_enters_the_binding() -> None:
+    plain = workload.boot(attester(), now=lambda: NOW)
+    asked = workload.boot(attester(), nonce="ab" * 32, now=lambda: NOW)
+    assert IdentityRecord.parse(asked.record.encode()).claim.nonce == "ab" * 32
+    assert asked.record.report_data != plain.record.report_data
+
+
+def test_host_swaps_a_part_of_the_evidence() -> None:
+    me = workload_named("author")
+    blobs = dict.fromkeys(me.blobs, b"other")
+    with pytest.raises(NotAuthentic) as refused:
+        me.record.evidence(blobs.__getitem__)
+    assert refused.value.code == "blob_mismatch"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"evidence": []},
+        {"evidence": [{"kind": "tdx", "id": "sha256:" + "a" * 64}] * 2},
+        {"evidence": [{"kind": "tdx", "id": "abc"}]},
+        {"nonce": "x" * 257},
+        {"nonce": 7},
+        {"owner": "x"},
+        {"keys": {}},
+    ],
+    ids=str,
+)
+def test_what_is_no_identity_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        IdentityRecord.parse(record_with(**changes))
+
+
+def test_operator_puts_another_key_document_under_the_subject() -> None:
+    keys = msgspec.to_builtins(workload_named("other").record.keys)
+    with pytest.raises(Malformed) as refused:
+        IdentityRecord.parse(record_with(keys=keys))
+    assert refused.value.code == "identity_malformed"
+
+
+@pytest.mark.parametrize("attachments", [{"admin": "sha256:" + "a" * 64}, {"quote": "abc"}])
+def test_attachments_are_parts_of_evidence_by_digest(attachments: dict[str, str]) -> None:
+    record = workload_named("author").record
+    data = IdentityRecord(envelope=record.envelope, attachments=attachments).encode()
+    with pytest.raises(Malformed):
+        IdentityRecord.parse(data)
+
+
+def test_an_identity_is_no_statement_of_an_author() -> None:
+    with pytest.raises(Malformed):
+        read_record(workload_named("author").record.envelope.encode())
+
+
+def test_a_workload_signs_only_what_names_it() -> None:
+    me, other = workload_named("author"), workload_named("other")
+    assert me.sign(step(me, "train", "model")).signatures
+    with pytest.raises(Usage) as refused:
+        other.sign(step(me, "train", "model"))
+    assert refused.value.code == "author_is_another"
+    with pytest.raises(Usage):
+        other.cosign(me.sign(step(me, "train", "model")))
+
+
+def test_expired_keys_sign_nothing() -> None:
+    me = workload_named("author")
+    late = me.record.keys.not_after
+    assert me.sign(step(me, "train", "model"), now=late)
+    with pytest.raises(NotAllowed) as refused:
+        me.sign(step(me, "train", "model"), now=late + 1)
+    assert refused.value.code == "keys_expired"
+
+
+def test_rotation_is_said_by_the_old_identity_and_claimed_by_the_new() -> None:
+    me = workload_named("author", "receipt")
+    later = NOW + timedelta(days=6)
+    following, envelope = workload.rotate(me, attester(at=later), now=lambda: later)
+    assert following.record.keys.previous == me.name
+    assert [key.role for key in following.record.keys.keys] == ["receipt", "statement"]
+    read = read_record(envelope.encode())
+    assert read.author == me.digest
+    assert [subject.sha256 for subject in read.subjects] == [named(following.digest)]
+
+
+@pytest.mark.parametrize("lifetime", [0, -1, 30 * 86_400 + 1])
+def test_a_lifetime_beyond_a_month_is_refused(lifetime: int) -> None:
+    with pytest.raises(Usage):
+        workload.boot(attester(), lifetime=lifetime, now=lambda: NOW)
+
+
+def test_host_answers_with_evidence_made_for_another() -> None:
+    class Stale:
+        name = "a host that replays"
+
+        def attest(self, report_data: bytes) -> Evidence:
+            return attester().attest(bytes(64))
+
+    with pytest.raises(Malformed) as refused:
+        workload.boot(Stale(), now=lambda: NOW)
+    assert refused.value.code == "attester_ignored_report_data"

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from teeproof.core.errors import Malformed, Usage
+from teeproof.proof import canonical, points
+from teeproof.proof.keyring import Keyring, identity_digest_712, verify_possession
+from teeproof.proof.keys import DAY, ROLES, SIGNING, Key, KeyDocument
+
+EVERY: list[Any] = [(role, algorithm) for role, all_ in ROLES.items() for algorithm in all_]
+
+
+def document(*roles: Any, **dates: int) -> KeyDocument:
+    ring = Keyring.new(["statement", *roles])
+    return KeyDocument.of(ring.public(), **({"not_before": 1000, "not_after": 2000} | dates))
+
+
+def changed(given: KeyDocument, **fields: Any) -> bytes:
+    return canonical.encode(msgspec.to_builtins(given) | fields)
+
+
+def refused(data: bytes) -> str:
+    with pytest.raises(Malformed) as error:
+        KeyDocument.parse(data)
+    return error.value.code
+
+
+def test_a_document_with_a_key_for_every_role_reads_back() -> None:
+    ring = Keyring.new(EVERY)
+    given = KeyDocument.of(ring.public(domain="a.example"), not_before=1, not_after=2)
+    read = KeyDocument.parse(given.encode())
+    assert read == given
+    assert read.digest == given.digest
+    assert [(key.role, key.algorithm) for key in read.keys] == sorted(EVERY)
+    assert read.key("tls").domain == "a.example"  # type: ignore[union-attr]
+
+
+def test_operator_writes_one_key_into_two_roles() -> None:
+    given = document("receipt")
+    keys = msgspec.to_builtins(given.keys)
+    keys[0]["public_key"] = keys[1]["public_key"]
+    assert refused(changed(given, keys=keys)) == "key_in_two_roles"
+
+
+@pytest.mark.parametrize("role", ["chain", "tls", "receipt"])
+def test_operator_hides_a_second_use_behind_the_other_sign_of_a_point(role: str) -> None:
+    twin = {"chain": "legacy", "tls": "model", "receipt": "verdict"}[role]
+    given = document(role, twin)
+    keys = msgspec.to_builtins(given.keys)
+    by_role = {key["role"]: key for key in keys}
+    raw = bytearray.fromhex(by_role[role]["public_key"])
+    raw[31 if role == "receipt" else 0] ^= 0x80 if role == "receipt" else 1
+    by_role[twin]["public_key"] = raw.hex()
+    assert refused(changed(given, keys=keys)) == "key_in_two_roles"
+
+
+def test_operator_uses_an_encryption_key_inside_a_hybrid_key_too() -> None:
+    given = document(("seal", "x25519"), ("seal", "mlkem768-x25519"))
+    keys = msgspec.to_builtins(given.keys)
+    by = {key["algorithm"]: key for key in keys}
+    by["x25519"]["public_key"] = by["mlkem768-x25519"]["public_key"][-64:]
+    assert refused(changed(given, keys=keys)) == "key_in_two_roles"
+
+
+@pytest.mark.parametrize(
+    ("role", "algorithm", "raw", "code"),
+    [
+        ("statement", "ed25519", bytes(32), "public_key_malformed"),
+        ("statement", "ed25519", b"\1" + bytes(31), "public_key_malformed"),
+        ("statement", "ed25519", b"\xff" * 32, "public_key_malformed"),
+        ("seal", "x25519", bytes(32), "public_key_malformed"),
+        ("seal", "x25519", b"\xed" + b"\xff" * 30 + b"\x7f", "public_key_malformed"),
+        ("chain", "secp256k1", b"\2" + bytes(32), "public_key_malformed"),
+        ("chain", "secp256k1", b"\4" + bytes(64), "public_key_malformed"),
+        ("tls", "p256", b"\2" + b"\xff" * 32, "public_key_malformed"),
+        ("seal", "mlkem768-x25519", bytes(100), "public_key_malformed"),
+        ("admin", "ed25519", b"\3" * 32, "key_role_unknown"),
+        ("chain", "ed25519", b"\3" * 32, "key_algorithm_wrong"),
+    ],
+)
+def test_operator_lists_what_is_no_usable_key(
+    role: str, algorithm: str, raw: bytes, code: str
+) -> None:
+    given = document()
+    key = {"role": role, "algorithm": algorithm, "public_key": raw.hex()}
+    keys = [*(k for k in msgspec.to_builtins(given.keys) if k["role"] != role), key]
+    ordered = sorted(keys, key=lambda k: (k["role"], k["algorithm"]))
+    assert refused(changed(given, keys=ordered)) == code
+
+
+def test_keys_stand_in_one_order_and_once() -> None:
+    given = document("receipt")
+    keys = msgspec.to_builtins(given.keys)
+    assert refused(changed(given, keys=keys[::-1])) == "keys_out_of_order"
+    assert refused(changed(given, keys=[keys[0], *keys])) == "keys_out_of_order"
+
+
+def test_a_document_needs_a_statement_key() -> None:
+    assert refused(changed(document("receipt"), keys=[])) == "statement_key_missing"
+
+
+@pytest.mark.parametrize(("days", "good"), [(30, True), (31, False)])
+def test_keys_live_for_thirty_days_at_most(days: int, good: bool) -> None:
+    given = document()
+    data = changed(given, not_before=1000, not_after=1000 + days * DAY)
+    if good:
+        assert KeyDocument.parse(data).not_after == 1000 + days * DAY
+    else:
+        assert refused(data) == "keys_live_too_long"
+
+
+@pytest.mark.parametrize("dates", [(0, 5), (5, 5), (6, 5), (-1, 5)])
+def test_dates_that_make_no_sense_are_refused(dates: tuple[int, int]) -> None:
+    data = changed(document(), not_before=dates[0], not_after=dates[1])
+    assert refused(data) == "key_dates_malformed"
+
+
+@pytest.mark.parametrize("domain", ["", "a..b", "a b", "ä.example", "A.example", "a" * 254])
+def test_a_domain_is_a_host_name(domain: str) -> None:
+    given = document("tls")
+    keys = msgspec.to_builtins(given.keys)
+    keys[-1]["domain"] = domain
+    assert refused(changed(given, keys=keys)) == "key_domain_wrong"
+
+
+def test_an_unknown_field_or_type_is_refused() -> None:
+    assert refused(changed(document(), comment="x")) == "key_document_malformed"
+    assert refused(changed(document(), type="urn:teeproof:keys:v2")) == "key_document_malformed"
+
+
+SIGNERS = [(role, algorithm) for role, algorithm in EVERY if algorithm in SIGNING]
+
+
+@pytest.mark.parametrize(("role", "algorithm"), SIGNERS, ids=str)
+def test_each_signing_key_proves_possession_and_no_other_can(role: str, algorithm: Any) -> None:
+    ring, other = Keyring.new([(role, algorithm)]), Keyring.new([(role, algorithm)])
+    (key,) = ring.public()
+    signature = ring.prove_possession(key, b"identity")
+    assert verify_possession(key, b"identity", signature)
+    assert not verify_possession(key, b"identitY", signature)
+    assert not verify_possession(key, b"identity", other.prove_possession(key, b"identity"))
+    assert not verify_possession(key, b"identity", signature[:-1])
+    assert not verify_possession(key, b"identity", bytes(64))
+
+
+@pytest.mark.parametrize("algorithm", ["p256", "secp256k1"])
+def test_prover_shows_the_twin_of_a_signature(algorithm: Any) -> None:
+    from teeproof.proof.signing import _ORDERS
+
+    role = "tls" if algorithm == "p256" else "chain"
+    ring = Keyring.new([role])
+    (key,) = ring.public()
+    signature = ring.prove_possession(key, b"identity")
+    s = _ORDERS[algorithm] - int.from_bytes(signature[32:], "big")
+    assert not verify_possession(key, b"identity", signature[:32] + s.to_bytes(32, "big"))
+
+
+def test_the_digest_that_an_ethereum_key_signs_is_eip_712() -> None:
+    import hashlib
+
+    from eth_utils import keccak
+
+    domain = keccak(
+        keccak(text="EIP712Domain(string name,string version)")
+        + keccak(text="teeproof") + keccak(text="1")
+    )  # fmt: skip
+    struct = keccak(
+        keccak(text="Identity(bytes32 statement)") + hashlib.sha256(b"identity").digest()
+    )
+    assert identity_digest_712(b"identity") == keccak(b"\x19\x01" + domain + struct)
+
+
+def test_a_keyring_shows_and_copies_no_secret() -> None:
+    import copy
+    import pickle
+
+    ring = Keyring.new(["statement"])
+    secret = ring.secret("statement")
+    assert secret.hex() not in repr(ring) + str(ring) + repr(vars(ring).keys())
+    for leak in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError):
+            leak(ring)
+
+
+def test_a_role_that_was_not_asked_for_signs_nothing() -> None:
+    ring = Keyring.new(["statement"])
+    with pytest.raises(Usage) as error:
+        ring.sign_receipt(b"x")
+    assert error.value.code == "role_missing"
+    with pytest.raises(Usage):
+        Keyring.new(["admin"])
+    with pytest.raises(Usage):
+        Keyring.new([("chain", "ed25519")])
+
+
+def test_secrets_that_are_no_scalars_are_drawn_again() -> None:
+    draws = iter([bytes(32), b"\xff" * 32, b"\1" * 32, b"\2" * 32])
+    ring = Keyring.new(["chain"], random=lambda _: next(draws))
+    assert ring.secret("chain") == b"\1" * 32
+
+
+def test_a_hybrid_key_is_what_the_hpke_library_takes() -> None:
+    from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
+
+    (key,) = Keyring.new([("seal", "mlkem768-x25519")]).public()
+    assert len(key.raw) == points.HYBRID_BYTES
+    MLKEM768PublicKey.from_public_bytes(key.raw[: points.ML_KEM_768_BYTES])
+
+
+def test_the_spki_of_a_tls_key_is_that_of_certificates() -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    ring = Keyring.new(["tls"])
+    (key,) = ring.public()
+    private = ec.derive_private_key(int.from_bytes(ring.secret("tls"), "big"), ec.SECP256R1())
+    spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert points.p256_spki(key.raw) == spki
+
+
+def test_a_key_is_told_by_role_and_algorithm() -> None:
+    given = document(("legacy", "ed25519"), ("legacy", "secp256k1"))
+    assert given.key("legacy", "secp256k1").algorithm == "secp256k1"  # type: ignore[union-attr]
+    assert given.key("log") is None
+    assert all(isinstance(key, Key) for key in given.signing)
