@@ -1,0 +1,37 @@
+"""Find entries: the index says where, the journal says what.
+
+Trusts: the journal's checksums.  Does not trust: the index; two ids may begin alike.
+"""
+
+from __future__ import annotations
+
+from teeproof.proof.log.index import Index
+from teeproof.proof.log.items import Appended
+from teeproof.proof.log.segments import Segments
+from teeproof.proof.log.stored import Stored
+
+__all__ = ["Lookup"]
+
+
+class Lookup:
+    """The entries of a journal that an index knows."""
+
+    def __init__(self, segments: Segments, index: Index) -> None:
+        self.segments, self.index = segments, index
+
+    def stored(self, entry: int) -> Stored:
+        """Return all that the journal has of an entry.
+
+        Raises:
+            NotAuthentic: code ``log_corrupt``; it is not what was appended.
+        """
+        first, segment, offset = self.index.place(entry)
+        return Stored.parse(self.segments.entry(segment, offset, entry - first))
+
+    def find(self, statement_id: bytes) -> Appended | None:
+        """Return where a statement stands first; None if the index does not know it."""
+        for entry in self.index.candidates(statement_id):
+            stored = self.stored(entry)
+            if stored.statement_id == statement_id:
+                return Appended(entry, stored.salt)
+        return None

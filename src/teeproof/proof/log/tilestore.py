@@ -1,0 +1,94 @@
+"""The tree on disk: any node of it, out of the tiles that are served.
+
+Trusts: nothing; a tile that is missing or short is an error.  Does not trust: the disk.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+from teeproof.core.errors import Usage
+from teeproof.proof.log.faults import corrupt
+from teeproof.proof.log.rfc6962 import HASH_BYTES, Get
+from teeproof.proof.log.tiles import TILE_HEIGHT, TILE_WIDTH, tile_path
+
+__all__ = ["TileStore", "fold", "read_file"]
+
+_CACHED = 512  # tiles, with their inner nodes 16 KB each
+
+
+def fold(hashes: bytes) -> bytes:
+    """Return the parents of a row of nodes; a last one without a sibling has none."""
+    return b"".join(
+        [
+            sha256(b"\x01" + hashes[at : at + 64]).digest()
+            for at in range(0, len(hashes) - HASH_BYTES, 2 * HASH_BYTES)
+        ]
+    )
+
+
+class TileStore:
+    """The tiles under one folder.
+
+    Args:
+        public: the folder that is served; the tiles lie in ``tile/`` there.
+    """
+
+    def __init__(self, public: Path) -> None:
+        self.public = public
+        self._cache: dict[tuple[int, int, int], list[bytes]] = {}
+
+    def get(self, size: int) -> Get:
+        """Return the nodes of a tree of a size that was published."""
+        return lambda level, index: self.node(level, index, size)
+
+    def node(self, level: int, index: int, size: int) -> bytes:
+        """Return one complete subtree's root, in a tree of ``size`` entries.
+
+        Raises:
+            Usage: the tree has no such complete subtree.
+            NotAuthentic: code ``log_corrupt``; its tile is missing or damaged.
+        """
+        if level < 0 or index < 0 or (index + 1) << level > size:
+            raise Usage(f"the tree of {size} entries has no such node", code="outside_tree")
+        tile_level, inner = divmod(level, TILE_HEIGHT)
+        tile, place = divmod(index, TILE_WIDTH >> inner)
+        width = min(TILE_WIDTH, (size >> (TILE_HEIGHT * tile_level)) - tile * TILE_WIDTH)
+        rows = self._rows(tile_level, tile, width)
+        while len(rows) <= inner:
+            rows.append(fold(rows[-1]))
+        return rows[inner][place * HASH_BYTES : (place + 1) * HASH_BYTES]
+
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """Return a tile's hashes.
+
+        Raises:
+            NotAuthentic: code ``log_corrupt``; it is missing or damaged.
+        """
+        name = tile_path(level, index, width)
+        data = read_file(self.public / name)
+        if data is None and width < TILE_WIDTH:  # full by now, and the partial one removed
+            data = read_file(self.public / tile_path(level, index))
+            data = data and data[: width * HASH_BYTES]
+        if data is None or len(data) != width * HASH_BYTES:
+            raise corrupt(f"{name} is missing or damaged")
+        return data
+
+    def _rows(self, level: int, index: int, width: int) -> list[bytes]:
+        key = (level, index, width)
+        rows = self._cache.get(key)
+        if rows is None:
+            rows = [self.tile(*key)]
+            if len(self._cache) >= _CACHED:
+                self._cache.clear()
+            self._cache[key] = rows
+        return rows
+
+
+def read_file(path: Path) -> bytes | None:
+    """Return a file's content; None if there is none."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
