@@ -250,7 +250,8 @@ def test_a_prover_hides_the_receipt_in_a_branch_of_one():
 
 
 def test_a_prover_inlines_a_node_that_has_a_hash():
-    refused(by_hand([b"\x18", [b"\x30", receipt(event())]]), *FORM)
+    inlined = [*[b""] * 8, [b"\x30", receipt(event())], keccak256(b"other"), *[b""] * 7]
+    refused(by_hand(inlined), *FORM)
 
 
 def test_a_prover_gives_a_list_for_the_receipt():

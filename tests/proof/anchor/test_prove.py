@@ -37,6 +37,12 @@ def test_a_proof_that_was_built_is_taken():
     assert judged(made()).contract == CONTRACT
 
 
+def test_the_first_event_of_the_first_transaction_can_be_shown():
+    receipts = [receipt(event())]
+    head = header(receipts_root(receipts))
+    assert judged(made(receipts=receipts, header=head, transaction=0, log=0)).public
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -24,6 +24,13 @@ def test_every_known_type_is_read_alike(kind):
     assert found.logs == (Log(ADDRESS, tuple(TOPICS), DATA), Log(CONTRACT, (), b"x"))
 
 
+def test_an_event_has_up_to_four_topics():
+    topics = [bytes((n,)) * 32 for n in range(4)]
+    for count in range(5):
+        (log,) = parse(receipt([CONTRACT, topics[:count], b""])).logs
+        assert log.topics == tuple(topics[:count])
+
+
 def test_a_failed_transaction_says_so():
     assert not parse(receipt(status=b"")).succeeded
     assert parse(receipt()).succeeded
@@ -48,6 +55,12 @@ def test_a_receipt_from_before_2017_does_not_tell_success():
         pytest.param(rlp.encode(PARTS[:3]), id="three parts"),
         pytest.param(rlp.encode([*PARTS, b""]), id="five parts"),
         pytest.param(b"\2" + rlp.encode(b"text"), id="a byte string behind a type"),
+        pytest.param(b"\xc0", id="an empty list"),
+        pytest.param(b"\2\x84\1\1\1\1", id="four bytes for four parts"),
+        pytest.param(with_part(0, [b""] * 32), id="a list of 32 as status"),
+        pytest.param(with_part(2, [b""] * 256), id="a list of 256 as bloom"),
+        pytest.param(with_part(3, [b"abc"]), id="a log of three bytes"),
+        pytest.param(with_part(3, [[[b""] * 20, TOPICS, DATA]]), id="a list of 20 as address"),
         pytest.param(with_part(0, b"\0"), id="a failure written as a zero byte"),
         pytest.param(with_part(0, b"\2"), id="a status of 2"),
         pytest.param(with_part(0, []), id="a list as status"),

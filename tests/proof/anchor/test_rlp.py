@@ -129,6 +129,6 @@ def test_another_form_of_a_number_is_refused(item):
 
 def test_a_flat_list_has_no_lists_inside():
     assert rlp.strings([b"a", b""], what="list") == [b"a", b""]
-    for item in (b"a", [b"a", []]):
+    for item in (b"", b"a", [b"a", []]):
         with pytest.raises(Malformed):
             rlp.strings(item, what="list")

@@ -130,6 +130,8 @@ def test_a_branch_may_hold_a_value_only_where_keys_begin_each_other():
 LEAF = [b"\x20ab", b"value"]
 MALFORMED = [
     pytest.param(b"value", id="a byte string"),
+    pytest.param(b"\x20a", id="a byte string of two"),
+    pytest.param(b"0123456789abcdefg", id="a byte string of 17"),
     pytest.param([], id="no parts"),
     pytest.param([b"\x20ab"], id="one part"),
     pytest.param([b"\x20ab", b"value", b""], id="three parts"),
@@ -156,6 +158,17 @@ MALFORMED = [
 def test_a_node_that_no_builder_makes_is_refused_even_under_its_own_root(item):
     root, nodes = top(item)
     assert the_code(Malformed, root, b"ab", nodes) == "trie_malformed"
+
+
+@pytest.mark.parametrize(("size", "taken"), [(28, True), (29, False)])
+def test_a_node_is_inlined_up_to_31_bytes(size, taken):
+    leaf = [b"\x31", bytes(size)]
+    assert (len(rlp.encode(leaf)) < 32) is taken
+    root, nodes = top([*[b""] * 6, leaf, keccak256(b"other"), *[b""] * 9])
+    if taken:
+        assert value_at(root, b"\x61", nodes) == bytes(size)
+    else:
+        assert the_code(Malformed, root, b"\x61", nodes) == "trie_malformed"
 
 
 def test_a_short_node_behind_a_hash_is_refused():
