@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from teeproof.core.errors import Malformed
-from teeproof.proof.envelope import Envelope
+from teeproof.proof.envelope import IN_TOTO, Envelope
 from teeproof.proof.links import Link, Subject
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.receipt import Receipt
-from teeproof.proof.statement import Statement
+from teeproof.proof.statement import Statement, Step
 
 __all__ = ["Logged", "Read", "Source", "read_record"]
+
+_LONGEST_TITLE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,18 @@ class Read(NamedTuple):
     receipt: Receipt | None
     statement: Statement | None
 
+    @property
+    def title(self) -> str:
+        """What was done, in the author's word, cut to 80 characters; for people only."""
+        if self.receipt is not None:
+            model = self.receipt.body.get("model")
+            return f"answer of {model}"[:_LONGEST_TITLE] if isinstance(model, str) else "answer"
+        predicate = self.statement.predicate if self.statement else None
+        if isinstance(predicate, Step):
+            return predicate.step[:_LONGEST_TITLE]
+        name = self.type.removeprefix("urn:teeproof:").removesuffix(":v1")
+        return name.rstrip("/").rpartition("/")[2][:_LONGEST_TITLE]
+
 
 def read_record(data: bytes) -> Read:
     """Return a statement's or receipt's parts; Malformed, TooLarge: it is neither.
@@ -106,14 +120,20 @@ def read_record(data: bytes) -> Read:
         )  # fmt: skip
     if b'"payloadType"' in data:
         envelope = Envelope.parse(data)
+        if envelope.payload_type != IN_TOTO:
+            raise _unknown(f"an envelope around {envelope.payload_type[:100]}")
         statement = Statement.parse(envelope.payload)
         return Read(
             statement.id, statement.type, statement.author, None, statement.subjects,
             statement.links, statement.cosigners, envelope, None, statement,
         )  # fmt: skip
-    raise Malformed(
-        "this is neither a DSSE envelope nor an ACI receipt",
+    raise _unknown(data[:60].decode(errors="replace"))
+
+
+def _unknown(got: str) -> Malformed:
+    return Malformed(
+        "this is neither a statement in a DSSE envelope nor an ACI receipt",
         code="record_malformed",
-        expected="a JSON object with payloadType, or with api_version",
-        got=data[:60].decode(errors="replace"),
+        expected=f"a JSON object with payloadType {IN_TOTO}, or with api_version",
+        got=got,
     )

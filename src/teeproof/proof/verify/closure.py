@@ -30,6 +30,7 @@ class Kept(NamedTuple):
 
     Attributes:
         type: predicate type, or ``aci/1``.
+        title: what was done or said, in the author's word; for people only.
         author: identity digest, 32 bytes, if it could be found.
         checks: those that need nothing but the statement and its author's keys.
         links: inputs.
@@ -37,6 +38,7 @@ class Kept(NamedTuple):
     """
 
     type: str
+    title: str
     author: bytes | None
     checks: tuple[Check, ...]
     links: tuple[Link, ...]
@@ -104,10 +106,10 @@ def _keep(
         _require_digest(read.id, statement_id)
     except Error as error:
         check = failed("form", error.code, error.detail, expected=error.expected, got=error.got)
-        return Kept("", None, (check,), (), frozenset())
+        return Kept("", "", None, (check,), (), frozenset())
     said = spoken(read, identities=closure.identities, of_keyset=of_keyset)
     outputs = frozenset(subject.sha256 for subject in read.subjects)
-    return Kept(read.type, said.author, said.checks, read.links, outputs)
+    return Kept(read.type, read.title, said.author, said.checks, read.links, outputs)
 
 
 def _require_digest(found: bytes, expected: bytes) -> None:

@@ -79,6 +79,7 @@ class StatementVerdict(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: ``sha256:…``.
         type: predicate type, or ``aci/1`` for a receipt.
+        title: what was done, in the author's word, such as ``train``; for people only.
         author: ``sha256:…`` of the identity; None if none could be found.
         checks: in reading order.
         inputs: ids of the statements that it was made of, ``sha256:…``.
@@ -87,6 +88,7 @@ class StatementVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     type: str
+    title: str
     author: str | None
     checks: tuple[Check, ...]
     inputs: tuple[str, ...]

@@ -173,6 +173,7 @@ class _Verification:
         return StatementVerdict(
             id=named(one),
             type=kept.type,
+            title=kept.title,
             author=named(kept.author) if kept.author else None,
             checks=checks,
             inputs=tuple(named(below) for below in inputs),

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from teeproof.core.digests import named
+from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.entry import IDENTITY, STATEMENT
+from teeproof.proof.log.log import Log
+from tests.proof.people import digest, step, workload_named
+
+
+def filled(directory: Path) -> Log:
+    log = Log.create(directory / "log", origin="log.example/a")
+    author = workload_named("author", "receipt")
+    for data in author.blobs.values():
+        log.put_blob(data)
+    log.append(
+        kind=IDENTITY, statement_id=author.digest, identity=author.digest,
+        record=author.record.encode(),
+    )  # fmt: skip
+    for word in ("collect", "train"):
+        statement = step(author, word, f"{word}ed")
+        log.append(
+            kind=STATEMENT, statement_id=statement.id, identity=author.digest,
+            record=author.sign(statement).encode(),
+        )  # fmt: skip
+    log.publish()
+    return log
+
+
+def test_a_log_tells_what_made_a_digest_and_whose_keyset_one_is(tmp_path: Path) -> None:
+    author = workload_named("author", "receipt")
+    with filled(tmp_path) as log:
+        contents = Contents(log)
+        trained = step(author, "train", "trained")
+        assert list(contents.producers("sha256:" + digest("trained"))) == [trained.id]
+        assert list(contents.producers("sha256:" + digest("nothing"))) == []
+        assert contents.identity_of_keyset(author.record.keyset_digest) == author.digest
+        assert contents.identity_of_keyset(named(bytes(32))) is None
+        assert contents.statement(trained.id) == author.sign(trained).encode()
+        assert contents.statement(author.digest) is None
+        assert contents.identity(author.digest) == author.record.encode()
+        assert contents.identity(trained.id) is None
+        assert contents.blob(author.record.attachments["quote"]) is not None
+        assert contents.blob(named(bytes(32))) is None
+        place = contents.logged(trained.id)
+        assert place is not None
+        assert (place.kind, place.index) == (STATEMENT, 2)
+        assert contents.logged(bytes(32)) is None
+        contents.close()
+
+
+def test_what_is_appended_later_is_found(tmp_path: Path) -> None:
+    author = workload_named("author", "receipt")
+    with filled(tmp_path) as log:
+        contents = Contents(log)
+        assert not list(contents.producers("sha256:" + digest("late")))
+        late = step(author, "answer", "late")
+        log.append(
+            kind=STATEMENT, statement_id=late.id, identity=author.digest,
+            record=author.sign(late).encode(),
+        )  # fmt: skip
+        assert list(contents.producers("sha256:" + digest("late"))) == [late.id]
+        assert contents.logged(late.id) is None, "not yet published"
+        contents.close()
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage" * 100, None])
+def test_an_index_that_is_lost_or_broken_is_made_anew(tmp_path: Path, damage: bytes | None) -> None:
+    with filled(tmp_path) as log:
+        first = Contents(log)
+        before = list(first.producers("sha256:" + digest("trained")))
+        first.close()
+        path = log.directory / "links.db"
+        path.unlink() if damage is None else path.write_bytes(damage)
+        second = Contents(log)
+        assert list(second.producers("sha256:" + digest("trained"))) == before
+        second.close()
+
+
+def test_host_puts_the_index_of_another_log_beside_this_one(tmp_path: Path) -> None:
+    with filled(tmp_path / "one") as one, Log.create(tmp_path / "two", origin="b.example/b") as two:
+        contents = Contents(one)
+        assert list(contents.producers("sha256:" + digest("trained")))
+        contents.close()
+        (two.directory / "links.db").write_bytes((one.directory / "links.db").read_bytes())
+        other = Contents(two)
+        assert not list(other.producers("sha256:" + digest("trained")))
+        other.close()
