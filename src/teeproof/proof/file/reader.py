@@ -1,0 +1,345 @@
+"""Open a proof file: every member in its one place and form, and none that its roots do not need.
+
+Opening reads all statements and identities, once, and judges neither signatures nor whether
+anything is missing: that is ``proof.verify``. Blobs are read when they are asked for.
+
+Trusts: nothing; a file brings no trust with it, and has no place for any.
+Does not trust: whoever wrote the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from teeproof.core.digests import named
+from teeproof.core.errors import Malformed, Unavailable
+from teeproof.proof.file import names
+from teeproof.proof.file.closure import Edge, Walk
+from teeproof.proof.file.library import (
+    Library,
+    canonical_identity,
+    canonical_statement,
+    require_blob,
+)
+from teeproof.proof.file.logpart import EntryRef, LogPart, leaf
+from teeproof.proof.file.parts import read_parts
+from teeproof.proof.file.sheets import Sheet, complete
+from teeproof.proof.file.zipread import Data, FileData, MemoryData, ZipReader
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT
+from teeproof.proof.log.merkle import Node
+from teeproof.proof.source import Logged, Read
+
+__all__ = ["NOBODY", "ProofFile"]
+
+NOBODY = bytes(32)  # stands for the author in the log entry of a statement that names none
+_KEPT = 16 << 20  # bytes of members that stay parsed; further ones are parsed again when needed
+
+
+class ProofFile(Library):
+    """A proof file, as a ``source.Source``; make one with ``open`` or ``from_bytes``.
+
+    A context manager; ``close`` it otherwise.
+
+    Attributes:
+        roots: ids of the statements that the file proves, sorted.
+        statement_ids: sorted.
+        identity_digests: sorted.
+        blob_digests: ``sha256:…``, sorted.
+        logs: what it holds of logs, sorted by origin; a log may have several parts.
+    """
+
+    def __init__(self, data: Data) -> None:
+        self._zip = ZipReader(data)
+        groups = _groups(self._zip.members)
+        self.roots = names.read_manifest(self._zip.read(names.MANIFEST))
+        self.statement_ids = tuple(bytes.fromhex(name[-69:-5]) for name in groups[2])
+        self.identity_digests = tuple(bytes.fromhex(name[-69:-5]) for name in groups[3])
+        self.blob_digests = tuple("sha256:" + name[-64:] for name in groups[4])
+        self.logs: tuple[LogPart, ...] = read_parts(groups[5], self._zip.read)
+        self._statements = frozenset(self.statement_ids)
+        self._identities = frozenset(self.identity_digests)
+        self._reads: dict[bytes, Read] = {}
+        self._records: dict[bytes, IdentityRecord] = {}
+        self._authors: dict[bytes, bytes | str] = {}  # of statements; of receipts, the keyset
+        self._producers: dict[str, list[bytes]] = {}
+        self._keysets: dict[str, list[bytes]] = {}
+        self._left = _KEPT
+        self._index()
+        self.missing = self._check()
+
+    @classmethod
+    def open(cls, path: Path) -> ProofFile:
+        """Open a file.
+
+        Raises:
+            Unavailable, Usage: it cannot be read, or is no regular file.
+            TooLarge, Malformed: as ``from_bytes``.
+        """
+        data = FileData(path)
+        try:
+            return cls(data)
+        except BaseException:
+            data.close()
+            raise
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ProofFile:
+        """Open the bytes of a file.
+
+        Raises:
+            TooLarge: a bound of ``ziplayout``, or of a part.
+            Malformed: codes of ``ZipReader`` and ``LogPart.check``; ``proof_member_unknown``,
+                ``zip_order``, ``member_mismatch``, ``not_canonical``, ``root_missing``,
+                ``entry_kind_mismatch`` and ``proof_superfluous``; or a member cannot be parsed.
+        """
+        return cls(MemoryData(data))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._zip.close()
+
+    def __enter__(self) -> ProofFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the file."""
+        return self._zip.digest()
+
+    def missing_edges(self) -> tuple[Edge, ...]:
+        """Return what statements and identities name and the file lacks, sorted.
+
+        Links that name no statement are no edges here, nor are identities that came before.
+        """
+        return self.missing
+
+    def statement(self, statement_id: bytes) -> bytes | None:
+        """Return an envelope or a receipt."""
+        if statement_id not in self._statements:
+            return None
+        return self._zip.read(names.statement_name(statement_id))
+
+    def read(self, statement_id: bytes) -> Read | None:
+        """Return a statement's parts."""
+        found = self._reads.get(statement_id)
+        if found is not None or statement_id not in self._statements:
+            return found
+        return self._parse_statement(statement_id)
+
+    def identity(self, digest: bytes) -> bytes | None:
+        """Return an identity record."""
+        if digest not in self._identities:
+            return None
+        return self._zip.read(names.identity_name(digest))
+
+    def record(self, digest: bytes) -> IdentityRecord | None:
+        """Return an identity record, parsed."""
+        found = self._records.get(digest)
+        if found is not None or digest not in self._identities:
+            return found
+        return self._parse_identity(digest)
+
+    def identities_of_keyset(self, keyset_digest: str) -> Sequence[bytes]:
+        """Return the identities with a keyset, sorted."""
+        return self._keysets.get(keyset_digest, ())
+
+    def identity_of_keyset(self, keyset_digest: str) -> bytes | None:
+        """Return the identity with a keyset: the first, if there are several."""
+        return next(iter(self.identities_of_keyset(keyset_digest)), None)
+
+    def blob(self, digest: str) -> bytes | None:
+        """Return bytes by their ``sha256:…``; Malformed (``member_mismatch``) if they differ."""
+        name = names.blob_name(digest)
+        return require_blob(self._zip.read(name), digest) if name in self._zip.members else None
+
+    def producers(self, digest: str) -> Iterable[bytes]:
+        """Return the ids of statements with this ``sha256:…`` among their subjects."""
+        return self._producers.get(digest, ())
+
+    def logged(self, statement_id: bytes) -> Logged | None:
+        """Return the place in a log with the earliest checkpoint, in the first log that has one."""
+        for part in self.logs:
+            ref = part.entries.get(statement_id)
+            if ref is not None:
+                signed = part.covering(ref.index)[0]
+                return Logged(ref.kind, ref.index, ref.salt, signed, _Nodes(self, part))
+        return None
+
+    def leaves(self, part: LogPart) -> dict[int, bytes]:
+        """Return the leaf hashes that a part's entries must have, by index.
+
+        Entries whose author's identity is not in the file are not among them.
+        """
+        found = {}
+        for key, ref in part.entries.items():
+            author = self._author(key, ref)
+            if author is not None:
+                found[ref.index] = leaf(ref, key, author)
+        return found
+
+    def known(self, part: LogPart) -> dict[Node, bytes]:
+        """Return all nodes that follow from a part's entries and nodes."""
+        leaves = {(0, index): value for index, value in self.leaves(part).items()}
+        return complete(leaves | dict(part.nodes))
+
+    def sheets(self, keys: Iterable[bytes]) -> list[Sheet]:
+        """Return what the file's logs hold of these statements and identities."""
+        wanted = set(keys)
+        found = []
+        for part in self.logs:
+            entries = {key: ref for key, ref in part.entries.items() if key in wanted}
+            if entries:
+                checkpoints = {signed.checkpoint.size: signed for signed in part.checkpoints}
+                covered = min(ref.index for ref in entries.values())
+                anchors = {anchor for anchor in part.anchors if anchor.size > covered}
+                known = self.known(part)
+                found.append(Sheet(part.origin, entries, checkpoints, anchors, known))
+        return found
+
+    def _author(self, key: bytes, ref: EntryRef) -> bytes | None:
+        if ref.kind == IDENTITY:
+            return key
+        author = self._authors[key]
+        return self.identity_of_keyset(author) if isinstance(author, str) else author
+
+    def _parse_statement(self, statement_id: bytes) -> Read:
+        name = names.statement_name(statement_id)
+        data = self._zip.read(name)
+        read, canonical = canonical_statement(data, statement_id)
+        _require_canonical(name, data, canonical)
+        return read
+
+    def _parse_identity(self, digest: bytes) -> IdentityRecord:
+        name = names.identity_name(digest)
+        data = self._zip.read(name)
+        record, canonical = canonical_identity(data, digest)
+        _require_canonical(name, data, canonical)
+        return record
+
+    def _keep(self, name: str) -> bool:
+        self._left -= self._zip.members[name].size
+        return self._left >= 0
+
+    def _index(self) -> None:
+        """Read every statement and identity, and what joins them."""
+        for key in self.statement_ids:
+            read = self._parse_statement(key)
+            self._authors[key] = read.keyset or read.author or NOBODY
+            for subject in dict.fromkeys(subject.sha256 for subject in read.subjects):
+                self._producers.setdefault(subject, []).append(key)
+            if self._keep(names.statement_name(key)):
+                self._reads[key] = read
+        receipts = any(isinstance(author, str) for author in self._authors.values())
+        for digest in self.identity_digests:
+            record = self._parse_identity(digest)
+            if receipts:
+                self._keysets.setdefault(record.keyset_digest, []).append(digest)
+            if self._keep(names.identity_name(digest)):
+                self._records[digest] = record
+
+    def _check(self) -> tuple[Edge, ...]:
+        """Refuse what is not needed; return what is missing."""
+        for root in self.roots:
+            if root not in self._statements:
+                raise Malformed("the file lacks its root", code="root_missing", got=named(root))
+        walk = Walk(self)
+        for _ in walk.run(self.roots):
+            pass
+        _superfluous("a statement", self._statements - walk.statements)
+        _superfluous("an identity", self._identities - walk.identities)
+        needed = walk.blobs.keys() | walk.subjects
+        for digest in self.blob_digests:
+            if digest not in needed:
+                _superfluous("a blob", [bytes.fromhex(digest[7:])])
+        for part in self.logs:
+            for key, ref in part.entries.items():
+                self._check_entry(key, ref)
+        here = set(self.blob_digests)
+        holes = [Edge(who, "evidence", d) for d, who in walk.blobs.items() if d not in here]
+        return tuple(sorted({*walk.missing, *holes}))
+
+    def _check_entry(self, key: bytes, ref: EntryRef) -> None:
+        if key in self._authors:
+            kind = RECEIPT if isinstance(self._authors[key], str) else STATEMENT
+        elif key in self._identities:
+            kind = IDENTITY
+        else:
+            raise _idle("a log entry", key)
+        if ref.kind != kind:
+            raise Malformed(
+                "a log entry is of another kind than the statement or identity that it names",
+                code="entry_kind_mismatch",
+                expected=str(kind),
+                got=f"{ref.kind}, of {named(key)}",
+            )
+
+
+class _Nodes:
+    """The nodes that a file knows of a log; worked out when the first one is asked for."""
+
+    def __init__(self, file: ProofFile, part: LogPart) -> None:
+        self._file, self._part = file, part
+
+    @cached_property
+    def _known(self) -> dict[Node, bytes]:
+        return self._file.known(self._part)
+
+    def __call__(self, level: int, index: int) -> bytes:
+        try:
+            return self._known[level, index]
+        except KeyError:
+            raise Unavailable(
+                "the proof file does not know this node: ask the log",
+                code="nodes_unknown",
+                got=f"node {index} of level {level}",
+            ) from None
+
+
+def _groups(members: Iterable[str]) -> tuple[list[str], ...]:
+    """Return the names by rank; Malformed (``zip_order``, ``proof_member_unknown``)."""
+    groups: tuple[list[str], ...] = ([], [], [], [], [], [])
+    last = (0, "")
+    for name in members:
+        place = (names.rank(name), name)
+        if place <= last:
+            raise Malformed(
+                "the members are not in their order: make the file again",
+                code="zip_order",
+                expected=f"{name} before {last[1]}",
+            )
+        groups[place[0]].append(name)
+        last = place
+    if not groups[1]:
+        raise Malformed("this is a ZIP file, but no proof: no manifest", code="manifest_missing")
+    return groups
+
+
+def _require_canonical(name: str, data: bytes, canonical: bytes) -> None:
+    if data != canonical:
+        raise Malformed(
+            f"{name} is not written in the one way of proof files: export it again",
+            code="not_canonical",
+        )
+
+
+def _superfluous(what: str, keys: Iterable[bytes]) -> None:
+    for key in sorted(keys):
+        raise _idle(what, key)
+
+
+def _idle(what: str, key: bytes) -> Malformed:
+    return Malformed(
+        f"the proof file holds {what} that its roots do not need",
+        code="proof_superfluous",
+        got=named(key),
+    )

@@ -1,0 +1,187 @@
+"""A source in memory, with a log of its own if one is wanted: for small tools and for tests.
+
+Trusts: its caller, and this process's memory.  Does not trust: nothing else comes in.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+
+from teeproof.core.digests import named, sha256
+from teeproof.core.errors import Unavailable
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.log.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from teeproof.proof.log.entry import IDENTITY, RECEIPT, SALT_BYTES, STATEMENT, Entry, commitment
+from teeproof.proof.log.merkle import Tree, leaf_hash
+from teeproof.proof.log.note import NoteSigner, SignatureLine, VerifierKey
+from teeproof.proof.source import Logged, read_record
+
+__all__ = ["MemoryLog", "MemorySource"]
+
+
+class MemoryLog:
+    """A log that is gone with its process.
+
+    Args:
+        origin: its name.
+        seed: 32 secret bytes of its key; drawn if not given.
+        random: the random source.
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        *,
+        seed: bytes | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._signer = NoteSigner(origin, random(32) if seed is None else seed)
+        self._random = random
+        self._tree = Tree()
+        self._places: dict[bytes, tuple[int, int, bytes]] = {}
+        self._archive: dict[int, SignedCheckpoint] = {}
+
+    @property
+    def origin(self) -> str:
+        """Its name."""
+        return self._signer.verifier.name
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The key that its checkpoints are signed with."""
+        return self._signer.verifier
+
+    @property
+    def size(self) -> int:
+        """How many entries it has."""
+        return self._tree.size
+
+    def append(self, kind: int, statement_id: bytes, identity: bytes) -> int:
+        """Add an entry, unless the statement is there; return its index."""
+        known = self._places.get(statement_id)
+        if known is not None:
+            return known[1]
+        salt = self._random(SALT_BYTES)
+        entry = Entry(kind, commitment(salt, statement_id), identity)
+        self._places[statement_id] = (kind, self._tree.size, salt)
+        self._tree.append(leaf_hash(entry.encode()))
+        return self._tree.size - 1
+
+    def publish(self) -> SignedCheckpoint:
+        """Sign and archive a checkpoint of all entries, and return it."""
+        size = self._tree.size
+        if size not in self._archive:
+            checkpoint = Checkpoint(self.origin, size, self._tree.root())
+            self._archive[size] = sign_checkpoint(checkpoint, self._signer)
+        return self._archive[size]
+
+    def add_cosignatures(self, size: int, lines: Iterable[SignatureLine]) -> None:
+        """Add witnesses' lines to the archived checkpoint of a size."""
+        self._archive[size] = self._archive[size].with_(*lines)
+
+    def first_checkpoint(self, index: int) -> SignedCheckpoint:
+        """Return the earliest archived checkpoint that covers an entry.
+
+        Raises:
+            Unavailable: code ``not_published``.
+        """
+        sizes = sorted(self._archive)
+        place = bisect_right(sizes, index)
+        if place == len(sizes):
+            raise Unavailable(
+                "no checkpoint covers this entry yet: publish one", code="not_published"
+            )
+        return self._archive[sizes[place]]
+
+    def logged(self, statement_id: bytes) -> Logged | None:
+        """Return where it holds a statement or identity, once a checkpoint covers it."""
+        place = self._places.get(statement_id)
+        if place is None or place[1] >= max(self._archive, default=0):
+            return None
+        return Logged(*place, self.first_checkpoint(place[1]), self._tree.node)
+
+
+class MemorySource:
+    """Statements, identities and blobs in memory, as a ``source.Source``.
+
+    Args:
+        log: where each is appended when it is added; none if not given.
+    """
+
+    def __init__(self, log: MemoryLog | None = None) -> None:
+        self.log = log
+        self._statements: dict[bytes, bytes] = {}
+        self._identities: dict[bytes, bytes] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._keysets: dict[str, bytes] = {}
+        self._producers: dict[str, list[bytes]] = {}
+
+    def add_statement(self, data: bytes) -> bytes:
+        """Add an envelope (DSSE JSON) or a receipt, and return its id.
+
+        Raises:
+            Malformed, TooLarge: it is neither.
+            Unavailable: there is a log, and it cannot know the receipt's author
+                (``author_unknown``): add the identity first.
+        """
+        read = read_record(data)
+        if self.log is not None:
+            if read.keyset is not None:
+                author = self._keysets.get(read.keyset)
+                if author is None:
+                    raise Unavailable("add the receipt's identity first", code="author_unknown")
+                self.log.append(RECEIPT, read.id, author)
+            else:
+                self.log.append(STATEMENT, read.id, read.author or bytes(32))
+        if read.id not in self._statements:
+            for digest in dict.fromkeys(subject.sha256 for subject in read.subjects):
+                self._producers.setdefault(digest, []).append(read.id)
+        self._statements[read.id] = data
+        return read.id
+
+    def add_identity(self, data: bytes, blobs: Mapping[str, bytes] | None = None) -> bytes:
+        """Add an identity record and its evidence, and return its digest.
+
+        Raises:
+            Malformed, TooLarge: it is no record.
+        """
+        record = IdentityRecord.parse(data)
+        self._identities[record.digest] = data
+        self._keysets[record.keyset_digest] = record.digest
+        for blob in (blobs or {}).values():
+            self.add_blob(blob)
+        if self.log is not None:
+            self.log.append(IDENTITY, record.digest, record.digest)
+        return record.digest
+
+    def add_blob(self, data: bytes) -> str:
+        """Add bytes, and return their ``sha256:…``."""
+        digest = named(sha256(data))
+        self._blobs[digest] = data
+        return digest
+
+    def statement(self, statement_id: bytes) -> bytes | None:
+        """Return an envelope or a receipt."""
+        return self._statements.get(statement_id)
+
+    def identity(self, digest: bytes) -> bytes | None:
+        """Return an identity record."""
+        return self._identities.get(digest)
+
+    def identity_of_keyset(self, keyset_digest: str) -> bytes | None:
+        """Return the identity with a keyset, the one added last."""
+        return self._keysets.get(keyset_digest)
+
+    def blob(self, digest: str) -> bytes | None:
+        """Return bytes by their ``sha256:…``."""
+        return self._blobs.get(digest)
+
+    def producers(self, digest: str) -> Iterable[bytes]:
+        """Return the ids of statements with this ``sha256:…`` among their subjects."""
+        return tuple(self._producers.get(digest, ()))
+
+    def logged(self, statement_id: bytes) -> Logged | None:
+        """Return where the log holds a statement or identity; None without a log."""
+        return None if self.log is None else self.log.logged(statement_id)
