@@ -22,6 +22,7 @@ __all__ = ["MAX_CONNECTIONS", "MAX_HEADER_BYTES", "REQUEST_SECONDS", "BoundedPro
 MAX_HEADER_BYTES = 16 << 10
 MAX_CONNECTIONS = 4096
 REQUEST_SECONDS = 30.0  # from the first byte to the last of a request; 16 MiB at 5 Mbit/s
+_LINGER_SECONDS = 1.0
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -30,8 +31,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._deadline: asyncio.TimerHandle | None = None
-        self._header_bytes = 0
-        self._in_headers = True
+        self._header_bytes = self._chunk = 0
+        self._in_headers = self._opens = True
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; beyond ``MAX_CONNECTIONS`` every request is answered with 503."""
@@ -47,8 +49,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; headers that go on for too long end the connection."""
-        if self._in_headers:
-            self._header_bytes += len(data)
+        if self._refused:
+            return
+        self._opens = self._in_headers
+        self._header_bytes = self._chunk = self._header_bytes + len(data)
         super().data_received(data)
         if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
             self._refuse(
@@ -62,17 +66,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start the clock of a request."""
         super().on_message_begin()
-        self._in_headers, self._header_bytes = True, 0
+        # What stands before a second request of one chunk is not of its headers: not counted.
+        self._in_headers, self._header_bytes = True, self._chunk if self._opens else 0
+        self._opens = False
         self._expect_a_request()
 
     def on_headers_complete(self) -> None:
         """Stop counting the header; what follows is the body, which the application bounds."""
-        self._in_headers = False
+        self._in_headers, self._header_bytes = False, 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Stop the clock of a request."""
+        """Stop the clock of a request; the next begins with headers."""
         self._expect_nothing()
+        self._in_headers, self._header_bytes = True, 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -93,14 +100,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, error: Error, status: bytes) -> None:
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
         body = strictjson.dumps(error.to_json()).encode() + b"\n"
         self.transport.write(
             b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
             b"cache-control: no-store\r\nconnection: close\r\n\r\n%b" % (status, len(body), body)
         )
-        self.transport.close()
+        # RFC 9112, 9.6: closed at once, what is still unread would make the answer unreadable.
+        self._refused = True
+        self._expect_nothing()
+        self._deadline = self.loop.call_later(_LINGER_SECONDS, self._too_late)
+        self.transport.write_eof()
 
 
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
