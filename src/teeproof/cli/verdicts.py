@@ -9,6 +9,7 @@ from teeproof.cli.screen import Screen, short
 from teeproof.evidence.verdict import Check, Verdict
 
 __all__ = [
+    "STRENGTHS",
     "answer",
     "counts",
     "headline",
@@ -30,7 +31,7 @@ _LOG_CHECKS = frozenset(
 )
 _MARKS = {"passed": "✓", "failed": "✗", "not_checked": "–"}
 _BAD = {"failed": ("red", "bold"), "not_checked": ("yellow", "bold")}
-_LEVELS = {
+STRENGTHS = {
     "hardware": (
         "hardware",
         ("green", "bold"),
@@ -66,7 +67,7 @@ def write_verdict(screen: Screen, verdict: Verdict, *, every: bool = False) -> N
 
 def write_strength(screen: Screen, verdict: Verdict) -> None:
     """Write the level, and whether the machine keeps secrets from its host."""
-    word, styles, meaning = _LEVELS[verdict.level]
+    word, styles, meaning = STRENGTHS[verdict.level]
     private = _secrecy(verdict)
     screen.row("level", f"{word} – {meaning}", *styles)
     screen.row("confidential", private, *(_good(verdict) if private[:3] == "yes" else ("red",)))
@@ -178,7 +179,7 @@ def headline(verdict: Verdict) -> str:
 
 def _good(verdict: Verdict) -> tuple[str, ...]:
     """Return the styles of what is good: the level's own, and no colour where there is no level."""
-    return _LEVELS[verdict.level][1] if verdict.level else ("bold",)
+    return STRENGTHS[verdict.level][1] if verdict.level else ("bold",)
 
 
 def _group(check: Check, policy: str) -> str:

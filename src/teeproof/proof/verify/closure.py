@@ -11,13 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from teeproof.core.digests import named
-from teeproof.core.errors import Error
-from teeproof.evidence.verdict import Check, failed
+from teeproof.evidence.verdict import Check
 from teeproof.proof.file import ProofFile
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Link
-from teeproof.proof.source import read_record
 from teeproof.proof.verify.statements import spoken
 
 __all__ = ["Closure", "Kept", "read_closure"]
@@ -49,15 +46,13 @@ class Closure:
     """Everything in a proof, read.
 
     Attributes:
-        identities: by digest, those that could be read.
-        unreadable: by digest, why the others could not.
+        identities: by digest.
         statements: by id.
         producers: by ``sha256:…``, the statements that made it.
     """
 
     def __init__(self) -> None:
         self.identities: dict[bytes, IdentityRecord] = {}
-        self.unreadable: dict[bytes, Error] = {}
         self.statements: dict[bytes, Kept] = {}
         self.producers: dict[str, list[bytes]] = {}
 
@@ -76,47 +71,20 @@ def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closu
     """Return what a proof holds, with every signature checked; nothing is judged yet."""
     closure = Closure()
     for digest in proof.identity_digests:
-        try:
-            record = IdentityRecord.parse(proof.identity(digest) or b"")
-            _require_digest(record.digest, digest)
-        except Error as error:
-            closure.unreadable[digest] = error
-        else:
+        record = proof.record(digest)
+        if record is not None:
             closure.identities[digest] = record
-    keysets = {record.keyset_digest: digest for digest, record in closure.identities.items()}
     total = len(proof.statement_ids)
     for count, statement_id in enumerate(proof.statement_ids, 1):
-        kept = _keep(proof.statement(statement_id) or b"", statement_id, closure, keysets.get)
+        read = proof.read(statement_id)
+        if read is None:
+            continue
+        said = spoken(read, identities=closure.identities, of_keyset=proof.identity_of_keyset)
+        outputs = frozenset(subject.sha256 for subject in read.subjects)
+        kept = Kept(read.type, read.title, said.author, said.checks, read.links, outputs)
         closure.statements[statement_id] = kept
-        for digest in kept.outputs:
-            closure.producers.setdefault(digest, []).append(statement_id)
+        for made in outputs:
+            closure.producers.setdefault(made, []).append(statement_id)
         if progress is not None:
             progress(count, total)
     return closure
-
-
-def _keep(
-    data: bytes,
-    statement_id: bytes,
-    closure: Closure,
-    of_keyset: Callable[[str], bytes | None],
-) -> Kept:
-    try:
-        read = read_record(data)
-        _require_digest(read.id, statement_id)
-    except Error as error:
-        check = failed("form", error.code, error.detail, expected=error.expected, got=error.got)
-        return Kept("", "", None, (check,), (), frozenset())
-    said = spoken(read, identities=closure.identities, of_keyset=of_keyset)
-    outputs = frozenset(subject.sha256 for subject in read.subjects)
-    return Kept(read.type, read.title, said.author, said.checks, read.links, outputs)
-
-
-def _require_digest(found: bytes, expected: bytes) -> None:
-    if found != expected:
-        raise Error(
-            "it is filed under another id than its own",
-            code="member_mismatch",
-            expected=named(expected),
-            got=named(found),
-        )

@@ -17,11 +17,11 @@ from collections.abc import Callable, MutableMapping
 
 from teeproof.core.clock import format_time, from_epoch
 from teeproof.core.digests import framed_sha256
-from teeproof.core.errors import Error
+from teeproof.core.errors import Error, Unavailable
 from teeproof.core.version import VERSION
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.record import Evidence
-from teeproof.evidence.verdict import Check, Verdict, failed, not_checked, passed
+from teeproof.evidence.verdict import Check, Concern, Verdict, failed, not_checked, passed
 from teeproof.evidence.verify import verify as verify_evidence
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.keyring import verify_possession
@@ -29,7 +29,7 @@ from teeproof.proof.keys import LONGEST_LIFETIME
 from teeproof.proof.verify.logs import Place
 from teeproof.proof.verify.record import IdentityVerdict
 
-__all__ = ["Known", "judge_identity", "unreadable"]
+__all__ = ["Known", "judge_identity"]
 
 Known = MutableMapping[bytes, tuple[tuple[Check, ...], Verdict | None]]
 """What was found of identities before, by a key that holds all that it depends on."""
@@ -101,8 +101,11 @@ def _judge(
         evidence = record.evidence(blob)
         machine = verify(evidence, policy)
     except Error as error:
+        concern: Concern = "availability" if isinstance(error, Unavailable) else "authenticity"
         checks.append(
-            failed("machine", error.code, error.detail, expected=error.expected, got=error.got)
+            failed(
+                "machine", error.code, error.detail, concern, expected=error.expected, got=error.got
+            )
         )
     else:
         checks += [_name(record, machine), _binding(record, machine)]
@@ -110,21 +113,6 @@ def _judge(
             checks.append(_author_policy(verify(evidence, further)))
     checks.append(_dates(record, time, timed))
     return tuple(checks), machine
-
-
-def unreadable(name: str, error: Error, *, now: int) -> IdentityVerdict:
-    """Return the verdict on an identity that cannot even be read."""
-    check = failed(
-        "identity-statement", error.code, error.detail, expected=error.expected, got=error.got
-    )
-    return IdentityVerdict(
-        id=name,
-        checks=(check,),
-        evidence=None,
-        time=format_time(now),
-        timed=False,
-        not_after=None,
-    )
 
 
 def _possession(record: IdentityRecord) -> Check:

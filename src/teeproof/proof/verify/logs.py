@@ -186,33 +186,39 @@ def _witnesses(signed: SignedCheckpoint, found: Judgement | None, trust: Trust) 
 def _anchors(
     part: LogPart, signed: SignedCheckpoint, trust: Trust
 ) -> tuple[Check | None, anchor.Anchored | None]:
-    """Return what the anchors say of one checkpoint: the earliest block that proves a time."""
+    """Return what the anchors of one checkpoint say: the earliest block that proves a time."""
     best: anchor.Anchored | None = None
     said: Check | None = None
-    for document in part.anchors:
-        try:
-            proof = anchor.AnchorProof.parse(document)
-            found = anchor.verify(
-                proof,
-                origin=part.origin,
-                checkpoint=signed.checkpoint,
-                trusted_blocks=trust.blocks,
-            )
-        except Error as error:
-            if error.code in ("event_other_size", "event_other_root") or said is not None:
-                continue  # the anchor of another checkpoint
-            if error.code == "block_untrusted":
-                said = not_checked("anchor", error.detail, "policy")
-            else:
-                said = failed(
-                    "anchor", error.code, error.detail, expected=error.expected, got=error.got
-                )
+    for size, document in part.anchors:
+        if size != signed.checkpoint.size:
             continue
-        if found.proven_time is None:
-            said = said or not_checked("anchor", found.why, "policy")
-        elif best is None or found.time < best.time:
-            best, said = found, passed("anchor", found.why, "policy")
+        check, found = _anchor(part.origin, signed, document, trust)
+        if found is not None and (best is None or found.time < best.time):
+            best, said = found, check
+        elif said is None:
+            said = check
     return said, best
+
+
+def _anchor(
+    origin: str, signed: SignedCheckpoint, document: bytes, trust: Trust
+) -> tuple[Check, anchor.Anchored | None]:
+    try:
+        found = anchor.verify(
+            anchor.AnchorProof.parse(document),
+            origin=origin,
+            checkpoint=signed.checkpoint,
+            trusted_blocks=trust.blocks,
+        )
+    except Error as error:
+        if error.code == "block_untrusted":
+            return not_checked("anchor", error.detail, "policy", got=error.got), None
+        return failed(
+            "anchor", error.code, error.detail, expected=error.expected, got=error.got
+        ), None
+    if found.proven_time is None:
+        return not_checked("anchor", found.why, "policy"), None
+    return passed("anchor", found.why, "policy"), found
 
 
 def _earliest(found: Judgement | None, block: anchor.Anchored | None) -> int | None:

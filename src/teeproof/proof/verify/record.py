@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from teeproof.core.digests import framed_sha256, named
-from teeproof.evidence.verdict import Check, Level, Verdict
+from teeproof.evidence.verdict import Check, Concern, Level, Verdict
 
 __all__ = [
     "Fault",
@@ -28,6 +28,8 @@ __all__ = [
     "ProofVerdict",
     "StatementVerdict",
 ]
+
+_GRAVEST_FIRST: tuple[Concern, ...] = ("authenticity", "availability", "policy")
 
 
 class LogVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,9 +70,19 @@ class IdentityVerdict(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ok(self) -> bool:
         """Whether nothing failed, here or about the machine."""
-        return not any(c.state == "failed" for c in self.checks) and (
-            self.evidence is None or self.evidence.ok
-        )
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that failed, here and about the machine."""
+        here = tuple(c for c in self.checks if c.state == "failed")
+        return here if self.evidence is None else here + self.evidence.failures
+
+    @property
+    def objection(self) -> Concern | None:
+        """The gravest reason not to believe what this identity says; None if there is none."""
+        concerns = {check.concern for check in self.failures}
+        return next((one for one in _GRAVEST_FIRST if one in concerns), None)
 
 
 class StatementVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,8 +135,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         where: ``proof``, ``log``, ``identity``, ``evidence`` or ``statement``.
         subject: the log's origin, or an id (``sha256:…``); empty for the proof itself.
-        path: ids from a root to the statement that depends on it, ``sha256:…``; empty where no
-            statement is concerned.
+        path: ids from a root to the statement that depends on it, ``sha256:…``; of an identity, to
+            one of its statements; empty where none is concerned.
         check: the failed check.
     """
 
@@ -148,7 +160,8 @@ class ProofVerdict(msgspec.Struct, frozen=True, kw_only=True):
         logs: of each log.
         identities: of each identity.
         statements: of each statement, inputs before what was made of them.
-        faults: every failed check of all these, with its place.
+        faults: every failed check of all these, with its place; where an identity does not hold,
+            its statements' checks of their author are not repeated.
         provenance: how the verdict was reached.
     """
 

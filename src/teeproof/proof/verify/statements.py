@@ -18,14 +18,15 @@ from typing import NamedTuple
 
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named
-from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.evidence.verdict import Check, Concern, failed, not_checked, passed
 from teeproof.proof import signing
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Link
 from teeproof.proof.source import Read
 
-__all__ = ["Spoken", "author_check", "expiry_check", "inputs_checks", "spoken"]
+__all__ = ["AUTHOR_REFUSED", "Spoken", "author_check", "expiry_check", "inputs_checks", "spoken"]
 
+AUTHOR_REFUSED = "author_refused"
 _FORM = passed("form", "written in the one way; every field is understood")
 _SIGNED = passed("signature", "the author's key signed it")
 _AUTHOR = passed("author", "its author's identity holds")
@@ -65,16 +66,18 @@ def spoken(
     return Spoken(author, (_form(read), signature, _cosigners(read, identities)))
 
 
-def author_check(author: bytes | None, holds: Mapping[bytes, bool]) -> Check:
-    """Return whether the author's identity holds; ``holds`` tells it by digest."""
-    if author is not None and holds.get(author):
-        return _AUTHOR
-    if author is None or author not in holds:
+def author_check(author: bytes | None, objections: Mapping[bytes, Concern | None]) -> Check:
+    """Return whether the author's identity holds; ``objections`` tells why not, by digest."""
+    if author is None or author not in objections:
         return not_checked("author", "nobody can be held to it: see its signature")
+    objection = objections[author]
+    if objection is None:
+        return _AUTHOR
     return failed(
         "author",
-        "author_refused",
+        AUTHOR_REFUSED,
         f"its author's identity does not hold: see identity {named(author)}",
+        objection,
         expected="an identity that holds",
         got=named(author),
     )

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from teeproof.core.clock import format_time, to_epoch
-from teeproof.core.digests import named
+from teeproof.core.digests import named, parse_named
+from teeproof.core.errors import Unavailable
 from teeproof.core.version import VERSION
 from teeproof.evidence.verdict import Check, Level, failed, not_checked, passed
 from teeproof.proof.file import LogPart, ProofFile
@@ -21,7 +22,7 @@ from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commit
 from teeproof.proof.log.merkle import leaf_hash
 from teeproof.proof.receipt import RECEIPT_TYPE
 from teeproof.proof.verify.closure import Kept, Progress, read_closure
-from teeproof.proof.verify.identities import Known, judge_identity, unreadable
+from teeproof.proof.verify.identities import Known, judge_identity
 from teeproof.proof.verify.logs import Place, not_logged, view
 from teeproof.proof.verify.record import (
     Fault,
@@ -31,7 +32,12 @@ from teeproof.proof.verify.record import (
     ProofVerdict,
     StatementVerdict,
 )
-from teeproof.proof.verify.statements import author_check, expiry_check, inputs_checks
+from teeproof.proof.verify.statements import (
+    AUTHOR_REFUSED,
+    author_check,
+    expiry_check,
+    inputs_checks,
+)
 from teeproof.proof.verify.structure import order, paths
 from teeproof.proof.verify.trust import Trust
 
@@ -79,7 +85,7 @@ class _Verification:
         logs, places = self._logs()
         self.places = places
         identities = self._identities()
-        self.holds = {digest: found.ok for digest, found in identities.items()}
+        self.objections = {digest: found.objection for digest, found in identities.items()}
         outputs = {one: kept.outputs for one, kept in closure.statements.items()}
         made = {digest: len(by) for digest, by in closure.producers.items()}
         statements = {
@@ -89,11 +95,13 @@ class _Verification:
         checks = self._whole(ordered.cyclic, reached)
         faults = _faults(checks, logs, identities, statements, reached)
         machines = [found.evidence for found in identities.values()]
+        levels = [None if machine is None else machine.level for machine in machines]
         return ProofVerdict(
             roots=tuple(named(root) for root in self.proof.roots),
             ok=not faults,
-            level=_lowest([machine.level if machine else None for machine in machines]),
-            confidential=bool(machines) and all(m and m.confidential for m in machines),
+            level=_lowest(levels),
+            confidential=bool(machines)
+            and all(machine is not None and machine.confidential for machine in machines),
             time=self._time_of_roots(),
             checks=checks,
             logs=logs,
@@ -107,7 +115,7 @@ class _Verification:
         """Judge each log, and tell for each statement and identity what the logs say of it."""
         views: list[LogVerdict] = []
         places: dict[bytes, Place] = {}
-        for part in self.proof.logs.values():
+        for part in self.proof.logs:
             found = view(part, self._leaves(part), self.trust, now=self.now)
             views.append(found.verdict)
             for one, ref in part.entries.items():
@@ -144,12 +152,18 @@ class _Verification:
                 both_paths=self.trust.both_paths,
                 known=self.known,
             )
-        for digest, error in self.closure.unreadable.items():
-            found[digest] = unreadable(named(digest), error, now=self.now)
         return dict(sorted(found.items()))
 
     def _blob(self, digest: str) -> bytes:
-        return self.proof.blob(digest) or b""
+        data = self.proof.blob(digest)
+        if data is None:
+            raise Unavailable(
+                "the proof lacks a part of the machine's evidence: ask for the whole of it",
+                code="evidence_missing",
+                expected=digest,
+                got="nothing",
+            )
+        return data
 
     def _statement(
         self,
@@ -164,7 +178,7 @@ class _Verification:
         form, *signatures = kept.checks
         checks = (
             form,
-            author_check(kept.author, self.holds),
+            author_check(kept.author, self.objections),
             *signatures,
             expiry_check(record, place.time, self.now),
             *inputs_checks(kept.links, outputs, made),
@@ -264,23 +278,37 @@ def _faults(
         faults += [
             Fault(where="log", subject=log.origin, path=(), check=c) for c in _failed(log.checks)
         ]
-    for identity in identities.values():
-        faults += [
-            Fault(where="identity", subject=identity.id, path=(), check=c)
-            for c in _failed(identity.checks)
-        ]
-        if identity.evidence is not None:
+    speaks = _first_statements(statements, reached)
+    for digest, identity in identities.items():
+        path = _path(speaks[digest], reached) if digest in speaks else ()
+        for where, checks_of in (("identity", identity.checks), ("evidence", _machine(identity))):
             faults += [
-                Fault(where="evidence", subject=identity.id, path=(), check=c)
-                for c in identity.evidence.failures
+                Fault(where=where, subject=identity.id, path=path, check=c)
+                for c in _failed(checks_of)
             ]
     for one, statement in statements.items():
-        failures = _failed(statement.checks)
+        failures = [c for c in _failed(statement.checks) if c.code != AUTHOR_REFUSED]
         path = _path(one, reached) if failures else ()
         faults += [
             Fault(where="statement", subject=statement.id, path=path, check=c) for c in failures
         ]
     return tuple(faults)
+
+
+def _machine(identity: IdentityVerdict) -> tuple[Check, ...]:
+    return () if identity.evidence is None else identity.evidence.checks
+
+
+def _first_statements(
+    statements: Mapping[bytes, StatementVerdict], reached: Mapping[bytes, bytes | None]
+) -> dict[bytes, bytes]:
+    """Return, for each author, the statement of theirs that is nearest to a root."""
+    found: dict[bytes, bytes] = {}
+    for one in reached:  # nearest first
+        statement = statements.get(one)
+        if statement is not None and statement.author is not None:
+            found.setdefault(parse_named(statement.author), one)
+    return found
 
 
 def _failed(checks: tuple[Check, ...]) -> list[Check]:

@@ -1,0 +1,236 @@
+"""Write the verdict on a proof for people: what was said, by whom, when, and what does not hold.
+
+Only what a verdict of level ``hardware`` says is green. A failed check stands with the path from
+the root to the statement that it concerns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from teeproof.cli.screen import Screen, short
+from teeproof.cli.verdicts import STRENGTHS, write_check
+from teeproof.evidence.verdict import Check
+from teeproof.proof.verify import Fault, IdentityVerdict, ProofVerdict, StatementVerdict
+
+__all__ = ["answer", "counts", "write_faults", "write_proof_verdict"]
+
+_SHOWN = 24  # statements that are listed one by one; more are counted by what they say
+_FAULTS = 12
+_COLUMN = 14
+_NAME = 24
+
+
+def write_proof_verdict(screen: Screen, verdict: ProofVerdict, *, every: bool = False) -> None:
+    """Write a proof's verdict, the answer last.
+
+    Args:
+        screen: where to.
+        verdict: what to write.
+        every: list each statement, and each check of the logs and identities.
+    """
+    _write_strength(screen, verdict)
+    _write_statements(screen, verdict, every=every)
+    _write_identities(screen, verdict, every=every)
+    _write_logs(screen, verdict, every=every)
+    _write_whole(screen, verdict)
+    if verdict.faults:
+        screen.title("what does not hold")
+        write_faults(screen, verdict)
+    words, styles = answer(verdict)
+    screen.write()
+    screen.sides(words, counts(verdict), *styles)
+    screen.sides(
+        f"proof {short(verdict.provenance.proof_digest)}", f"verdict {short(verdict.key)}", "dim"
+    )
+
+
+def answer(verdict: ProofVerdict) -> tuple[str, tuple[str, ...]]:
+    """Return the answer in a few words, and its styles."""
+    code = verdict.exit_code
+    if code == 2:
+        return "NOT AUTHENTIC", ("red", "bold")
+    if code == 3:
+        missing = next(f.check for f in verdict.faults if f.check.concern == "availability")
+        return f"CANNOT TELL: {missing.detail}", ("yellow", "bold")
+    if code == 4 and verdict.level == "simulated" and not verdict.authentic:
+        return "SIMULATED, NOT ALLOWED", ("magenta", "bold")
+    if code == 4:
+        return "AUTHENTIC, NOT ALLOWED", ("red", "bold")
+    if verdict.level == "simulated":
+        return "SIMULATED, AND ALLOWED AS SUCH", ("magenta", "bold")
+    return "AUTHENTIC AND ALLOWED", _good(verdict)
+
+
+def counts(verdict: ProofVerdict) -> str:
+    """Return how much was checked."""
+    parts = [
+        _many(len(verdict.statements), "statement"),
+        f"{len(verdict.identities)} identit{'y' if len(verdict.identities) == 1 else 'ies'}",
+        _many(len(verdict.logs), "log"),
+        _many(len(verdict.faults), "check") + " failed",
+    ]
+    return ", ".join(parts)
+
+
+def write_faults(screen: Screen, verdict: ProofVerdict) -> None:
+    """Write the checks that failed, each with the edge or the machines that it concerns."""
+    titles = {statement.id: statement for statement in verdict.statements}
+    groups = _alike(verdict.faults)
+    for group in groups[:_FAULTS]:
+        for line in _where(group, titles):
+            screen.text(line, "bold", indent=2)
+        write_check(screen, group[0].check)
+    if len(groups) > _FAULTS:
+        rest = len(groups) - _FAULTS
+        screen.text(f"… and {_many(rest, 'more failed check')} (--json lists all)", "dim", indent=2)
+
+
+def _alike(faults: tuple[Fault, ...]) -> list[list[Fault]]:
+    """Put together what failed in the same way at several identities or statements."""
+    groups: dict[tuple[str, Check], list[Fault]] = {}
+    for fault in faults:
+        groups.setdefault((fault.where, fault.check), []).append(fault)
+    return list(groups.values())
+
+
+def _write_strength(screen: Screen, verdict: ProofVerdict) -> None:
+    word, styles, meaning = STRENGTHS[verdict.level]
+    screen.row("level", f"{word} – {meaning}", *styles)
+    if verdict.level == "simulated":
+        style: tuple[str, ...] = ("red",)
+        private = "no: simulated evidence keeps no secret"
+    elif verdict.confidential:
+        private, style = "yes: no machine's host can read its memory", _good(verdict)
+    else:
+        private, style = "no: the host of at least one machine can read its memory", ("red",)
+    screen.row("confidential", private, *style)
+    if verdict.time:
+        screen.row("said", f"no later than {verdict.time}")
+    else:
+        screen.row("said", "nobody that you trust vouches for when", "yellow")
+    screen.row("as of", verdict.provenance.time)
+    how = verdict.provenance
+    screen.row(
+        "policy", f"{how.policy} {short(how.policy_digest)}" if how.policy_digest else how.policy
+    )
+    screen.row("log policy", short(how.logs_digest) if how.logs_digest else "none (--logs FILE)")
+
+
+def _write_statements(screen: Screen, verdict: ProofVerdict, *, every: bool) -> None:
+    screen.title("statements, inputs first")
+    listed = verdict.statements
+    if len(listed) > _SHOWN and not every:
+        for (title, good), count in Counter(
+            (one.title or "unreadable", _holds(one)) for one in listed
+        ).items():
+            mark = _mark(screen, verdict, good)
+            screen.row(f"{count} ×", title, mark=mark, column=10)
+        listed = tuple(one for one in listed if one.id in verdict.roots)[:_SHOWN]
+    for one in listed:
+        _write_statement(screen, verdict, one)
+
+
+def _write_statement(screen: Screen, verdict: ProofVerdict, one: StatementVerdict) -> None:
+    mark = _mark(screen, verdict, _holds(one))
+    author = f"by {_id(one.author)}" if one.author else "by nobody who is known here"
+    inputs = [_id(below) for below in one.inputs]
+    of = f" of {', '.join(inputs[:4])}{', …' if len(inputs) > 4 else ''}" if inputs else ""
+    when = f", no later than {one.time}" if one.time else ""
+    text = f"{one.title or 'unreadable'}{of} · {author}{when}"
+    screen.row(_id(one.id), text, mark=mark, column=12)
+
+
+def _write_identities(screen: Screen, verdict: ProofVerdict, *, every: bool) -> None:
+    screen.title("identities")
+    shown = verdict.identities if every else verdict.identities[:_SHOWN]
+    for one in shown:
+        machine = one.evidence
+        level = "no evidence" if machine is None else machine.level or "nothing established"
+        timed = "as of" if one.timed else "as of the time of this check,"
+        kind = "" if machine is None else f"{machine.kind.upper()} "
+        text = f"{kind}{level} {timed} {one.time}"
+        screen.row(_id(one.id), text, mark=_mark(screen, verdict, one.ok), column=12)
+        if every:
+            _write_checks(screen, one)
+    if len(shown) < len(verdict.identities):
+        rest = verdict.identities[len(shown) :]
+        bad = sum(not one.ok for one in rest)
+        screen.text(f"… and {len(rest)} more, of which {bad} do not hold (--all)", "dim", indent=2)
+
+
+def _write_checks(screen: Screen, one: IdentityVerdict) -> None:
+    for check in one.checks:
+        write_check(screen, check)
+
+
+def _write_logs(screen: Screen, verdict: ProofVerdict, *, every: bool) -> None:
+    if not verdict.logs:
+        screen.title("logs")
+        screen.text("none: nothing says when this was said, or that it was said to all", indent=2)
+    for log in verdict.logs:
+        screen.title(f"log {log.origin}")
+        kept: list[Check] = []
+        for check in log.checks:
+            if every or check.state == "failed" or check.name not in {c.name for c in kept}:
+                kept.append(check)
+        for check in kept:
+            write_check(screen, check, good=_good(verdict))
+
+
+def _write_whole(screen: Screen, verdict: ProofVerdict) -> None:
+    open_questions = Counter(
+        check.detail
+        for one in verdict.statements
+        for check in one.checks
+        if check.state == "not_checked" and check.name in ("origins", "form")
+    )
+    screen.title("the whole")
+    for check in verdict.checks:
+        write_check(screen, check, good=_good(verdict))
+    for detail, count in open_questions.most_common(6):
+        times = f"{count} × " if count > 1 else ""
+        screen.row(
+            "", f"not checked: {times}{detail}", "dim", column=0,
+            mark=screen.paint("–", "yellow", "bold"),
+        )  # fmt: skip
+
+
+def _where(group: list[Fault], titles: dict[str, StatementVerdict]) -> list[str]:
+    """Say where a check failed, and which way leads there from what the proof is about."""
+    first = group[0]
+    way = " ← ".join(f"{_title(titles, step)} {_id(step)}" for step in first.path)
+    if first.where in ("identity", "evidence"):
+        who = ", ".join(_id(fault.subject) for fault in group[:4])
+        more = ", …" if len(group) > 4 else ""
+        what = "identity" if first.where == "identity" else "machine of identity"
+        return [f"{what} {who}{more}", *([f"which says: {way}"] if way else [])]
+    if first.where == "statement":
+        more = [f"and {_many(len(group) - 1, 'more statement')}"] if len(group) > 1 else []
+        return [way, *more]
+    return [f"log {first.subject}"] if first.where == "log" else []
+
+
+def _title(titles: dict[str, StatementVerdict], step: str) -> str:
+    found = titles.get(step)
+    return found.title if found and found.title else "statement"
+
+
+def _holds(one: StatementVerdict) -> bool:
+    return not any(check.state == "failed" for check in one.checks)
+
+
+def _mark(screen: Screen, verdict: ProofVerdict, good: bool) -> str:
+    return screen.paint("✓", *_good(verdict)) if good else screen.paint("✗", "red", "bold")
+
+
+def _good(verdict: ProofVerdict) -> tuple[str, ...]:
+    return STRENGTHS[verdict.level][1] if verdict.level else ("bold",)
+
+
+def _id(name: str) -> str:
+    return name.rpartition(":")[2][:8]
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
