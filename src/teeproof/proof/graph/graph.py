@@ -18,7 +18,7 @@ from teeproof.proof.graph.link import Linked, link
 from teeproof.proof.graph.lookup import Lookup
 from teeproof.proof.graph.model import Contribution, Edge, Identified, Kind, Node, Said, Touched
 from teeproof.proof.graph.read import identified, said
-from teeproof.proof.graph.reading import lineage, touched
+from teeproof.proof.graph.reading import around, lineage, touched
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.source import Read, Source
 
@@ -152,6 +152,16 @@ class Graph:
         """Return all that rests on a node, nearest first."""
         return self._ids(walk.reach([self._number(node)], self._linked.children)[1:])
 
+    def around(
+        self, starts: Iterable[bytes], *, up: bool, depth: int | None = None
+    ) -> tuple[bytes, ...]:
+        """Return nodes and what is above or below them, nearest first; what a drawing shows.
+
+        Unlike ``ancestors``, with the nodes that an edge which does not hold leads to.
+        """
+        numbers = [self._number(start) for start in starts]
+        return self._ids(around(self._linked, numbers, up=up, depth=depth))
+
     def path(self, a: bytes, b: bytes) -> tuple[Edge, ...] | None:
         """Return a shortest chain of edges that hold, from the lower of two nodes to the upper.
 
@@ -223,7 +233,7 @@ class Graph:
         Raises:
             Usage: it names nothing here, or several things; ``expected`` lists some.
         """
-        return touched(self._linked, self._by_key.find(key, what="key"), self._labelled)
+        return touched(self._linked, self._by_key.find(key, what="data, statement, identity, machine or code"), self._labelled)
 
     @cached_property
     def _by_id(self) -> Lookup:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from teeproof.core.digests import parse_named
 from teeproof.core.errors import TooLarge
 from teeproof.proof.graph.model import Edge, How, Identified, Input, Kind, Node, Relation, Said
 
@@ -102,7 +103,9 @@ class _Linker:
     ) -> None:
         self.said, self.identities, self.unreadable = said, identities, unreadable
         self.statements = [s for s in said.values() if s.id not in identities]
-        self.by_keyset = {identity.keyset: identity.digest for identity in identities.values()}
+        self.by_keyset: dict[str, list[bytes]] = {}
+        for identity in identities.values():
+            self.by_keyset.setdefault(identity.keyset, []).append(identity.digest)
         self.linked = Linked()
         self._outputs: dict[bytes, frozenset[bytes]] = {}
 
@@ -158,6 +161,8 @@ class _Linker:
         author = self.linked.nodes[number].author
         if author is not None:
             self._person(number, author, "said-by")
+        elif statement.keyset is not None:
+            self._one_of_several(number, statement.keyset)
         for cosigner in statement.cosigners:
             self._person(number, cosigner, "cosigned-by")
 
@@ -179,7 +184,8 @@ class _Linker:
 
     def _author(self, statement: Said) -> bytes | None:
         if statement.author is None and statement.keyset is not None:
-            return self.by_keyset.get(statement.keyset)
+            found = self.by_keyset.get(statement.keyset, [])
+            return found[0] if len(found) == 1 else None
         return statement.author
 
     def _note_data(self, number: int, statement: Said) -> None:
@@ -220,6 +226,19 @@ class _Linker:
     def _person(self, number: int, identity: bytes, relation: Relation) -> None:
         above = self._spoken_of(identity, "identity")
         self.linked.join(Edge(self.linked.nodes[number].id, identity, relation), number, above)
+
+    def _one_of_several(self, number: int, keyset: str) -> None:
+        """Where several identities have a receipt's keyset, let the keyset stand between."""
+        digest, holders = parse_named(keyset), self.by_keyset.get(keyset, [])
+        if not holders:
+            return
+        known = digest in self.linked.index
+        between = self.linked.add(Node(id=digest, kind="data", name="keyset"))
+        for holder in () if known else holders:
+            edge = Edge(digest, holder, "said-by", "several")
+            self.linked.join(edge, between, self.linked.index[holder])
+        below = self.linked.nodes[number].id
+        self.linked.join(Edge(below, digest, "said-by"), number, between)
 
     def _spoken_of(self, digest: bytes, kind: Kind) -> int:
         number = self.linked.index.get(digest)

@@ -11,7 +11,7 @@ from teeproof.proof.graph import walk
 from teeproof.proof.graph.link import Linked
 from teeproof.proof.graph.model import Contribution, Output, Touched
 
-__all__ = ["lineage", "touched"]
+__all__ = ["around", "lineage", "touched"]
 
 Labelled = Mapping[str, Sequence[tuple[str, bytes]]]
 
@@ -63,6 +63,24 @@ def touched(linked: Linked, key: str, labelled: Labelled) -> Touched:
         first=tuple(linked.nodes[number].id for number in dict.fromkeys(first)),
         nodes=tuple(linked.nodes[number].id for number in walk.reach(first, linked.children)),
     )
+
+
+def around(
+    linked: Linked, starts: Sequence[int], *, up: bool, depth: int | None = None
+) -> list[int]:
+    """Return the starts and what is above or below them, nearest first, at most ``depth`` edges
+    away; upwards also what an edge that does not hold leads to, and nothing behind that.
+    """
+    adjacent = linked.parents if up else linked.children
+    found = walk.reach(starts, adjacent) if depth is None else walk.near(starts, adjacent, depth)
+    edges = linked.up if up else linked.down
+    beside = [
+        linked.index[edge.above if up else edge.below]
+        for number in (found if depth != 0 else ())
+        for edge in edges[number]
+        if not edge.holds
+    ]
+    return list(dict.fromkeys([*found, *beside]))
 
 
 class _Inputs(Sequence[Sequence[int]]):

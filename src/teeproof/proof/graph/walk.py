@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["components", "postorder", "reach", "shortest"]
+__all__ = ["components", "near", "postorder", "reach", "shortest"]
 
 Adjacent = Sequence[Sequence[int]]
 
@@ -24,6 +24,19 @@ def reach(starts: Iterable[int], adjacent: Adjacent) -> list[int]:
                 seen[following] = 1
                 found.append(following)
     return found
+
+
+def near(starts: Iterable[int], adjacent: Adjacent, depth: int) -> list[int]:
+    """Return every node that is reached in at most ``depth`` steps, nearest first."""
+    seen = dict.fromkeys(starts)
+    level = list(seen)
+    for _ in range(depth):
+        following = dict.fromkeys(n for node in level for n in adjacent[node] if n not in seen)
+        if not following:
+            break
+        seen |= following
+        level = list(following)
+    return list(seen)
 
 
 def shortest(start: int, goal: int, adjacent: Adjacent) -> list[int] | None:
