@@ -19,6 +19,7 @@ COMMANDS = {
     "seal": "Encrypt a file for whoever shall open it.",
     "open": "Decrypt a sealed file with your key.",
     "keys": "Make keys that files are sealed for.",
+    "graph": "Draw who made what of what.",
     "endorsements": "Keep Intel's collateral, to verify old evidence later.",
     "samples": "Get real evidence that others published.",
     "demo": "See it all in a few seconds.",
@@ -43,6 +44,8 @@ def _load(name: str) -> click.Command | None:
         from teeproof.cli import open as module  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "keys":
         from teeproof.cli import keys as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "graph":
+        from teeproof.cli import graph as module  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "endorsements":
         from teeproof.cli import endorsements as module  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "samples":
