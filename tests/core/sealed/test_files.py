@@ -127,6 +127,12 @@ def test_host_changes_the_file_and_what_was_there_stays(sealed, tmp_path):
     assert (tmp_path / "back").read_bytes() == b"mine"
 
 
+def test_a_target_may_have_the_longest_name_that_there_is(sealed, tmp_path):
+    target = tmp_path / ("ü" * 127)
+    open_file(sealed, target, key=ALICE)
+    assert target.read_bytes() == DATA
+
+
 def test_a_wrong_key_leaves_nothing(sealed, tmp_path):
     with pytest.raises(NotAllowed):
         open_file(sealed, tmp_path / "back", key=EVE)

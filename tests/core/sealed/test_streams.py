@@ -94,6 +94,12 @@ def test_streams_may_give_and_take_a_little_at_a_time(kind):
     assert back.inner.getvalue() == THREE
 
 
+def test_a_header_may_come_byte_by_byte():
+    target = io.BytesIO()
+    open_stream(Dribble(sealed(b"content", [ALICE, BOB]), step=1), target, key=BOB)
+    assert target.getvalue() == b"content"
+
+
 def test_a_pipe_is_sealed_to_its_end():
     out, into = os.pipe()
 

@@ -114,7 +114,7 @@ def replacing(target: Path, *, overwrite: bool, mode: int = SHARED) -> Iterator[
         Usage: code ``out_taken``: it exists. Unavailable: code ``out_unavailable``.
     """
     require_free(target, overwrite=overwrite)
-    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.part")
+    part = target.with_name(f".teeproof-{secrets.token_hex(8)}.part")
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:

@@ -150,7 +150,7 @@ def read_header(source: BinaryIO) -> Header:
             ``header_malformed``, ``suite_unknown``, ``recipient_repeated``, ``recipients_order``.
         TooLarge: code ``recipients_too_many``.
     """
-    start = source.read(len(MAGIC))
+    start = _up_to(source, len(MAGIC))
     if start != MAGIC:
         raise Malformed(
             "this is no sealed file",
@@ -224,13 +224,18 @@ def policy_field(digest: bytes | None) -> bytes:
 
 
 def _take(source: BinaryIO, size: int) -> bytes:
+    data = _up_to(source, size)
+    if len(data) < size:
+        raise Malformed(
+            "the file ends within its header: it was cut short; get it again",
+            code="header_truncated",
+        )
+    return data
+
+
+def _up_to(source: BinaryIO, size: int) -> bytes:
+    """Return the next bytes, fewer only at the end: a pipe gives them in pieces."""
     data = b""
-    while len(data) < size:
-        more = source.read(size - len(data))
-        if not more:
-            raise Malformed(
-                "the file ends within its header: it was cut short; get it again",
-                code="header_truncated",
-            )
+    while len(data) < size and (more := source.read(size - len(data))):
         data += more
     return data

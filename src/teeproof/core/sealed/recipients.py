@@ -1,10 +1,10 @@
 """Whom a file is sealed for: key pairs, their text forms, and the two suites of HPKE.
 
     x25519            DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM       (RFC 9180)
-    mlkem768-x25519   ML-KEM-768 with X25519, HKDF-SHA256, AES-256-GCM           (hybrid)
+    mlkem768-x25519   X-Wing (KEM 0x647a), HKDF-SHA256, AES-256-GCM              (hybrid)
 
 The hybrid stays secret as long as one of its two halves does: ML-KEM holds against a quantum
-computer, X25519 should ML-KEM fall. Its keys are X-Wing's (draft-connolly-cfrg-xwing-kem): the
+computer, X25519 should ML-KEM fall. It is X-Wing (draft-connolly-cfrg-xwing-kem), keys included: the
 public key is the ML-KEM-768 key (1,184 bytes) ‖ the X25519 key (32), and the secret a seed of 32
 bytes, which SHAKE256 stretches to ML-KEM's d ‖ z (64) ‖ the X25519 key (32).
 
