@@ -4,9 +4,9 @@
     mlkem768-x25519   X-Wing (KEM 0x647a), HKDF-SHA256, AES-256-GCM              (hybrid)
 
 The hybrid stays secret as long as one of its two halves does: ML-KEM holds against a quantum
-computer, X25519 should ML-KEM fall. It is X-Wing (draft-connolly-cfrg-xwing-kem), keys included: the
-public key is the ML-KEM-768 key (1,184 bytes) ‖ the X25519 key (32), and the secret a seed of 32
-bytes, which SHAKE256 stretches to ML-KEM's d ‖ z (64) ‖ the X25519 key (32).
+computer, X25519 should ML-KEM fall. It is X-Wing (draft-connolly-cfrg-xwing-kem), keys included:
+the public key is the ML-KEM-768 key (1,184 bytes) ‖ the X25519 key (32), and the secret a seed of
+32 bytes, which SHAKE256 stretches to ML-KEM's d ‖ z (64) ‖ the X25519 key (32).
 
 A text form is one line, ``teeproof-seal-<suite>:<hex>:<check>``; a secret one says
 ``teeproof-seal-secret-<suite>``. The check is the first 4 bytes of a digest: any 32 bytes are an
