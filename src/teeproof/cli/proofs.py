@@ -78,8 +78,8 @@ def write_faults(screen: Screen, verdict: ProofVerdict) -> None:
     titles = {statement.id: statement for statement in verdict.statements}
     groups = _alike(verdict.faults)
     for group in groups[:_FAULTS]:
-        for line in _where(group, titles):
-            screen.text(line, "bold", indent=2)
+        for place in _where(group, titles):
+            screen.text(place, "bold", indent=2)
         write_check(screen, group[0].check)
     if len(groups) > _FAULTS:
         rest = len(groups) - _FAULTS
@@ -206,8 +206,8 @@ def _where(group: list[Fault], titles: dict[str, StatementVerdict]) -> list[str]
         what = "identity" if first.where == "identity" else "machine of identity"
         return [f"{what} {who}{more}", *([f"which says: {way}"] if way else [])]
     if first.where == "statement":
-        more = [f"and {_many(len(group) - 1, 'more statement')}"] if len(group) > 1 else []
-        return [way, *more]
+        others = [f"and {_many(len(group) - 1, 'more statement')}"] if len(group) > 1 else []
+        return [way, *others]
     return [f"log {first.subject}"] if first.where == "log" else []
 
 

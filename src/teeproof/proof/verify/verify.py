@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from teeproof.core.clock import format_time, to_epoch
-from teeproof.core.digests import named, parse_named
+from teeproof.core.digests import named
 from teeproof.core.errors import Unavailable
 from teeproof.core.version import VERSION
 from teeproof.evidence.verdict import Check, Level, failed, not_checked, passed
@@ -22,10 +22,10 @@ from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commit
 from teeproof.proof.log.merkle import leaf_hash
 from teeproof.proof.receipt import RECEIPT_TYPE
 from teeproof.proof.verify.closure import Kept, Progress, read_closure
+from teeproof.proof.verify.faults import list_faults
 from teeproof.proof.verify.identities import Known, judge_identity
 from teeproof.proof.verify.logs import Place, not_logged, view
 from teeproof.proof.verify.record import (
-    Fault,
     IdentityVerdict,
     LogVerdict,
     ProofProvenance,
@@ -33,7 +33,6 @@ from teeproof.proof.verify.record import (
     StatementVerdict,
 )
 from teeproof.proof.verify.statements import (
-    AUTHOR_REFUSED,
     author_check,
     expiry_check,
     inputs_checks,
@@ -93,7 +92,7 @@ class _Verification:
             for one in ordered.ids
         }
         checks = self._whole(ordered.cyclic, reached)
-        faults = _faults(checks, logs, identities, statements, reached)
+        faults = list_faults(checks, logs, identities, statements, reached=reached)
         machines = [found.evidence for found in identities.values()]
         levels = [None if machine is None else machine.level for machine in machines]
         return ProofVerdict(
@@ -264,60 +263,3 @@ def _lowest(levels: list[Level | None]) -> Level | None:
     if not known or len(known) != len(levels):
         return None
     return min(known, key=_LEVELS.index)
-
-
-def _faults(
-    checks: tuple[Check, ...],
-    logs: tuple[LogVerdict, ...],
-    identities: Mapping[bytes, IdentityVerdict],
-    statements: Mapping[bytes, StatementVerdict],
-    reached: Mapping[bytes, bytes | None],
-) -> tuple[Fault, ...]:
-    faults = [Fault(where="proof", subject="", path=(), check=c) for c in _failed(checks)]
-    for log in logs:
-        faults += [
-            Fault(where="log", subject=log.origin, path=(), check=c) for c in _failed(log.checks)
-        ]
-    speaks = _first_statements(statements, reached)
-    for digest, identity in identities.items():
-        path = _path(speaks[digest], reached) if digest in speaks else ()
-        for where, checks_of in (("identity", identity.checks), ("evidence", _machine(identity))):
-            faults += [
-                Fault(where=where, subject=identity.id, path=path, check=c)
-                for c in _failed(checks_of)
-            ]
-    for one, statement in statements.items():
-        failures = [c for c in _failed(statement.checks) if c.code != AUTHOR_REFUSED]
-        path = _path(one, reached) if failures else ()
-        faults += [
-            Fault(where="statement", subject=statement.id, path=path, check=c) for c in failures
-        ]
-    return tuple(faults)
-
-
-def _machine(identity: IdentityVerdict) -> tuple[Check, ...]:
-    return () if identity.evidence is None else identity.evidence.checks
-
-
-def _first_statements(
-    statements: Mapping[bytes, StatementVerdict], reached: Mapping[bytes, bytes | None]
-) -> dict[bytes, bytes]:
-    """Return, for each author, the statement of theirs that is nearest to a root."""
-    found: dict[bytes, bytes] = {}
-    for one in reached:  # nearest first
-        statement = statements.get(one)
-        if statement is not None and statement.author is not None:
-            found.setdefault(parse_named(statement.author), one)
-    return found
-
-
-def _failed(checks: tuple[Check, ...]) -> list[Check]:
-    return [check for check in checks if check.state == "failed"]
-
-
-def _path(one: bytes, reached: Mapping[bytes, bytes | None]) -> tuple[str, ...]:
-    path, node = [one], reached.get(one)
-    while node is not None and len(path) < 64:
-        path.append(node)
-        node = reached.get(node)
-    return tuple(named(step) for step in reversed(path))

@@ -1,0 +1,87 @@
+"""Gather what failed, and say by which way a root depends on it.
+
+Trusts: nothing.  Does not trust: the proof, which may be as deep as it is long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from teeproof.core.digests import named, parse_named
+from teeproof.evidence.verdict import Check
+from teeproof.proof.verify.record import Fault, IdentityVerdict, LogVerdict, StatementVerdict
+from teeproof.proof.verify.statements import AUTHOR_REFUSED
+
+__all__ = ["list_faults"]
+
+_LONGEST_PATH = 64
+
+
+def list_faults(
+    checks: tuple[Check, ...],
+    logs: tuple[LogVerdict, ...],
+    identities: Mapping[bytes, IdentityVerdict],
+    statements: Mapping[bytes, StatementVerdict],
+    *,
+    reached: Mapping[bytes, bytes | None],
+) -> tuple[Fault, ...]:
+    """Return every failed check with its place.
+
+    Args:
+        checks: of the proof as a whole.
+        logs: of each log.
+        identities: by digest.
+        statements: by id.
+        reached: of each statement, the one by which a root reaches it, nearest first.
+    """
+    faults = [Fault(where="proof", subject="", path=(), check=c) for c in _failed(checks)]
+    for log in logs:
+        faults += [
+            Fault(where="log", subject=log.origin, path=(), check=c) for c in _failed(log.checks)
+        ]
+    speaks = _first_statements(statements, reached)
+    for digest, identity in identities.items():
+        path = _path(speaks[digest], reached) if digest in speaks else ()
+        faults += [
+            Fault(where="identity", subject=identity.id, path=path, check=c)
+            for c in _failed(identity.checks)
+        ]
+        faults += [
+            Fault(where="evidence", subject=identity.id, path=path, check=c)
+            for c in _failed(_machine(identity))
+        ]
+    for one, statement in statements.items():
+        failures = [c for c in _failed(statement.checks) if c.code != AUTHOR_REFUSED]
+        path = _path(one, reached) if failures else ()
+        faults += [
+            Fault(where="statement", subject=statement.id, path=path, check=c) for c in failures
+        ]
+    return tuple(faults)
+
+
+def _machine(identity: IdentityVerdict) -> tuple[Check, ...]:
+    return () if identity.evidence is None else identity.evidence.checks
+
+
+def _first_statements(
+    statements: Mapping[bytes, StatementVerdict], reached: Mapping[bytes, bytes | None]
+) -> dict[bytes, bytes]:
+    """Return, for each author, the statement of theirs that is nearest to a root."""
+    found: dict[bytes, bytes] = {}
+    for one in reached:  # nearest first
+        statement = statements.get(one)
+        if statement is not None and statement.author is not None:
+            found.setdefault(parse_named(statement.author), one)
+    return found
+
+
+def _failed(checks: tuple[Check, ...]) -> list[Check]:
+    return [check for check in checks if check.state == "failed"]
+
+
+def _path(one: bytes, reached: Mapping[bytes, bytes | None]) -> tuple[str, ...]:
+    path, node = [one], reached.get(one)
+    while node is not None and len(path) < _LONGEST_PATH:
+        path.append(node)
+        node = reached.get(node)
+    return tuple(named(step) for step in reversed(path))
