@@ -108,6 +108,12 @@ def test_a_tree_is_the_same_however_its_leaves_arrive():
     source = iter(LEAVES)
     for count in (0, 1, 2, 3, 5, 8, 13, 68):
         some.extend(next(source) for _ in range(count))
+    for start in range(100):
+        mixed = Tree(LEAVES[:start])
+        mixed.append(LEAVES[start])
+        mixed.extend(LEAVES[start + 1 :])
+        assert mixed.root() == TREE.root()
+        assert mixed.root(start + 1) == TREE.root(start + 1)
     assert one.size == some.size == SMALL
     for size in range(SMALL + 1):
         assert one.root(size) == some.root(size) == TREE.root(size)
@@ -123,6 +129,8 @@ def test_a_leaf_of_another_length_is_refused_and_nothing_is_added():
     with pytest.raises(Malformed) as caught:
         tree.extend([LEAVES[3], LEAVES[4][:31], LEAVES[5] + b"0"])
     assert caught.value.code == "length_malformed"
+    with pytest.raises(Malformed):
+        tree.append(LEAVES[3] + b"0")
     assert tree.root() == TREE.root(3)
 
 

@@ -216,6 +216,10 @@ def test_a_line_is_added_once():
     more = NOTE.with_(other, LINE, other)
     assert more.signatures == (LINE, other)
     assert NOTE.with_().signatures == (LINE,)
+    full = tuple(SignatureLine(f"k{n}", bytes(4), b"1") for n in range(MAX_SIGNATURES))
+    assert NOTE.with_(*full[1:]).with_(LINE).signatures == (LINE, *full[1:])
+    with pytest.raises(TooLarge):
+        NOTE.with_(*full)
     twice = Note(TEXT, (LINE, LINE))
     assert twice.with_(LINE, other).signatures == (LINE, LINE, other)
 

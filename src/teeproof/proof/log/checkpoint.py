@@ -133,6 +133,7 @@ def verify_checkpoint(signed: SignedCheckpoint, key: VerifierKey) -> None:
             by this key; ``checkpoint_signature`` where any line by it does not hold.
     """
     origin = signed.checkpoint.origin
+    # tlog-checkpoint says that the two should be equal, tlog-policy that they must.
     if key.name != origin:
         raise _unknown("it is of another log", expected=key.name, got=origin)
     lines = {line for line in signed.note.signatures if key.owns(line)}

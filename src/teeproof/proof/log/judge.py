@@ -189,5 +189,5 @@ def _time(line: Cosigned) -> int:
 def _host(name: str) -> str:
     if name.startswith("oid/"):  # c2sp.org/tlog-cosignature: an OID, not a host of that name
         return name
-    host = name.partition("/")[0].rpartition("@")[2].partition(":")[0]
+    host = name.partition("/")[0].partition(":")[0]
     return host.rstrip(".").casefold()

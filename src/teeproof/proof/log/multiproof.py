@@ -18,6 +18,7 @@ Trusts: nothing.  Does not trust: who made the proof.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 
 from teeproof.core.errors import Malformed, Usage
@@ -25,6 +26,8 @@ from teeproof.proof.log.rfc6962 import EMPTY_ROOT, HASH_BYTES, Node, node_hash, 
 from teeproof.proof.log.text import MAX_NUMBER
 
 __all__ = ["multiproof", "roots"]
+
+_sha256 = hashlib.sha256
 
 
 def multiproof(indexes: Iterable[int], sizes: Iterable[int]) -> list[Node]:
@@ -102,14 +105,14 @@ def _climb(
             have.pop((largest >> level) - 1, None)
         above: dict[int, bytes] = {}
         for index, value in have.items():
-            if index >> 1 in above:
-                continue
             sibling = have.get(index ^ 1)
             if sibling is None:
                 sibling = _given(nodes, level, index ^ 1)
                 used += 1
-            pair = (sibling, value) if index & 1 else (value, sibling)
-            above[index >> 1] = node_hash(*pair)
+            elif index & 1:
+                continue  # the left one of a pair makes the parent
+            pair = sibling + value if index & 1 else value + sibling
+            above[index >> 1] = _sha256(b"\x01" + pair).digest()
         have = above
     return values, used
 

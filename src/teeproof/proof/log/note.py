@@ -68,7 +68,7 @@ class SignatureLine(msgspec.Struct, frozen=True):
         """
         _bounded(data)
         if data.count(b"\n") > MAX_SIGNATURES:
-            raise TooLarge("too many signatures", expected=f"at most {MAX_SIGNATURES}")
+            raise _too_many()
         *lines, rest = data.split(b"\n")
         if rest:
             raise _bad_note("its last line does not end")
@@ -118,9 +118,16 @@ class Note(msgspec.Struct, frozen=True):
         return b"%b\n%b" % (self.text, b"".join(line.encode() for line in self.signatures))
 
     def with_(self, *lines: SignatureLine) -> Self:
-        """Return the note with more lines; one that it has already is not added again."""
+        """Return the note with more lines; one that it has already is not added again.
+
+        Raises:
+            TooLarge: it would have more than 64 lines, and nobody could read it.
+        """
         known = dict.fromkeys((*self.signatures, *lines))
-        return type(self)(self.text, self.signatures + tuple(known)[len(set(self.signatures)) :])
+        added = tuple(known)[len(set(self.signatures)) :]
+        if added and len(self.signatures) + len(added) > MAX_SIGNATURES:
+            raise _too_many()
+        return type(self)(self.text, self.signatures + added)
 
 
 class NoteSigner:
@@ -187,3 +194,7 @@ def _bounded(data: bytes) -> None:
 
 def _bad_note(why: str, got: str | None = None) -> Malformed:
     return Malformed(f"this is not a signed note: {why}", code="note_malformed", got=got)
+
+
+def _too_many() -> TooLarge:
+    return TooLarge("the note has too many signatures", expected=f"at most {MAX_SIGNATURES}")

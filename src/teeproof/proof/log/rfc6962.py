@@ -112,8 +112,8 @@ def verify_inclusion(
         raise _no_inclusion("a hash in it is not 32 bytes")
     found, way, sha256 = leaf, index, _sha256
     for sibling in proof[:inner]:
-        pair = sibling + found if way & 1 else found + sibling
-        found = sha256(b"\x01" + pair).digest()
+        pair = b"\x01" + sibling + found if way & 1 else b"\x01" + found + sibling
+        found = sha256(pair).digest()
         way >>= 1
     for sibling in proof[inner:]:
         found = sha256(b"\x01" + sibling + found).digest()

@@ -6,6 +6,7 @@ Trusts: the leaf hashes that it is given.  Does not trust: sizes and indexes tha
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -17,7 +18,10 @@ __all__ = ["Tree"]
 
 _BATCH = 1 << 14  # leaves hashed at a time: 512 KiB, so that a long iterable is never held whole
 
+_PAIR = 2 * HASH_BYTES
+
 _sha256 = hashlib.sha256
+_unpack_pairs = struct.Struct(f"{_PAIR}s").iter_unpack
 
 
 class Tree:
@@ -42,7 +46,15 @@ class Tree:
         Raises:
             Malformed: it is not 32 bytes.
         """
-        self._extend([leaf_hash])
+        if len(leaf_hash) != HASH_BYTES:
+            raise _not_a_hash()
+        node = leaf_hash
+        for row in self._levels:
+            row.extend(node)
+            if len(row) % _PAIR:
+                return
+            node = _sha256(b"\x01" + row[-_PAIR:]).digest()
+        self._levels.append(bytearray(node))
 
     def extend(self, leaf_hashes: Iterable[bytes]) -> None:
         """Add leaves in their order, many at a time.
@@ -103,30 +115,23 @@ class Tree:
 
     def _extend(self, batch: list[bytes]) -> None:
         if any(len(leaf) != HASH_BYTES for leaf in batch):
-            raise Malformed("a leaf hash is not 32 bytes", code="length_malformed")
+            raise _not_a_hash()
         self._levels[0] += b"".join(batch)
         for level in range(64):
             below = self._levels[level]
-            complete = len(below) // (2 * HASH_BYTES)
-            if not complete:
+            done = 2 * len(self._levels[level + 1]) if level + 1 < len(self._levels) else 0
+            ready = len(below) // _PAIR * _PAIR
+            if ready == done:
                 return
-            if len(self._levels) == level + 1:
+            if level + 1 == len(self._levels):
                 self._levels.append(bytearray())
-            above = self._levels[level + 1]
-            if not (pairs := _pairs(below, len(above) * 2, complete * 2 * HASH_BYTES)):
-                return
-            above += pairs
+            self._levels[level + 1] += _parents(below, done, ready)
 
 
-def _pairs(below: bytearray, start: int, end: int) -> bytes:
+def _parents(below: bytearray, start: int, end: int) -> bytes:
     """Return the parents of the nodes that lie in bytes [start, end) of a level."""
     children = bytes(memoryview(below)[start:end])
-    width = 2 * HASH_BYTES
-    parents = [
-        _sha256(b"\x01" + children[at : at + width]).digest()
-        for at in range(0, len(children), width)
-    ]
-    return b"".join(parents)
+    return b"".join([_sha256(b"\x01" + pair).digest() for (pair,) in _unpack_pairs(children)])
 
 
 def _batches(leaves: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -134,3 +139,7 @@ def _batches(leaves: Iterable[bytes]) -> Iterator[list[bytes]]:
         return iter([leaves] if leaves else [])
     source = iter(leaves)
     return iter(lambda: list(islice(source, _BATCH)), [])
+
+
+def _not_a_hash() -> Malformed:
+    return Malformed("a leaf hash is not 32 bytes", code="length_malformed")
