@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from teeproof.core.digests import named, sha256
 from teeproof.proof.envelope import Envelope, Signature
@@ -15,6 +16,7 @@ from teeproof.proof.keyring import Keyring
 from teeproof.proof.keys import KeyDocument
 from teeproof.proof.links import Subject
 from teeproof.proof.log.client import LogClient
+from teeproof.proof.log.disk import Disk
 from teeproof.proof.log.log import Log
 from teeproof.proof.log.publishing import Publisher
 from teeproof.proof.log.server import LogApp, listen, server_for
@@ -74,9 +76,9 @@ def receipt(keyset: str, number: int = 0) -> bytes:
 
 
 @contextlib.contextmanager
-def running(app: object) -> Iterator[str]:
+def running(app: Any) -> Iterator[str]:
     """Serve an ASGI application on a free port of this machine; give its address."""
-    server, sock = server_for(app), listen("127.0.0.1:0")  # type: ignore[arg-type]
+    server, sock = server_for(app), listen("127.0.0.1:0")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     try:
@@ -86,29 +88,60 @@ def running(app: object) -> Iterator[str]:
         thread.join()
 
 
+class Between:
+    """Stands between a log and its clients; ``change`` may alter each answer.
+
+    ``change(path, status, body)`` returns status and body; None leaves them.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.change: Callable[[str, int, bytes], tuple[int, bytes] | None] = lambda *_: None
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.asked: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        said: list[Any] = []
+
+        async def keep(message: Any) -> None:
+            said.append(message)
+
+        await self._app(scope, receive, keep)
+        status, body = said[0]["status"], said[1]["body"]
+        path = scope["raw_path"].decode()
+        self.asked.append(f"{scope['method']} {path}")
+        status, body = self.change(path, status, body) or (status, body)
+        headers = [h for h in said[0]["headers"] if h[0] != b"content-length"]
+        headers += [(b"content-length", b"%d" % len(body)), *self.headers]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
 class Served:
     """A log that is served, with its publisher in the test's hands or on an interval."""
 
-    def __init__(self, log: Log, publisher: Publisher, url: str) -> None:
-        self.log, self.publisher, self.url = log, publisher, url
+    def __init__(self, log: Log, publisher: Publisher, url: str, between: Between) -> None:
+        self.log, self.publisher, self.url, self.between = log, publisher, url, between
 
-    def client(self, **options: object) -> LogClient:
-        """A client with the right key and token."""
-        given = {"token": TOKEN} | options
-        return LogClient(self.url, self.log.verifier, **given)  # type: ignore[arg-type]
+    def client(self, **options: Any) -> LogClient:
+        """A client with the right key and token, that does not wait between attempts."""
+        given = {"token": TOKEN, "sleep": lambda _: None} | options
+        return LogClient(given.pop("url", self.url), given.pop("key", self.log.verifier), **given)
 
 
 @contextlib.contextmanager
-def served(folder: Path, *, every: float | None = None, **options: object) -> Iterator[Served]:
+def served(
+    folder: Path, *, every: float | None = None, disk: Disk | None = None, **options: Any
+) -> Iterator[Served]:
     """Make a log and serve it; without ``every``, the test publishes."""
-    Log.create(folder, origin=ORIGIN, seed=b"\x07" * 32).close()
-    with Log.open(folder) as log:
+    with Log.create(folder, origin=ORIGIN, seed=b"\x07" * 32, disk=disk) as log:
         publisher = Publisher(log, every=every or 1.0)
         publisher.publish()
-        app = LogApp(log, tokens=TOKENS, publisher=publisher, **options)  # type: ignore[arg-type]
-        with running(app) as url:
+        app = LogApp(log, tokens=TOKENS, publisher=publisher, **options)
+        between = Between(app)
+        with running(between if every is None else app) as url:
             if every:
                 publisher.start()
-            yield Served(log, publisher, url)
+            yield Served(log, publisher, url, between)
             if every:
                 publisher.stop()
