@@ -9,7 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tests.core.sealed.scenes import ALICE, BOB
+from teeproof.core.digests import framed_sha256
+from teeproof.core.sealed import wrap_key
+from teeproof.core.sealed.keys import make_header
+from tests.core.sealed.scenes import ALICE, BOB, JOB, POLICY
 
 HKDF_SHA256, AES_256_GCM = 1, 2
 DHKEM_X25519, X_WING = 0x0020, 0x647A
@@ -60,3 +63,16 @@ def test_a_hybrid_key_is_wrapped_as_x_wing_says():
     parts = lattice + product + wrapped[1088:1120] + BOB.public.public_key[-32:] + rb"\.//^" + b"\\"
     shared = hashlib.sha3_256(parts).digest()
     assert opened(X_WING, shared, b"this", wrapped[1120:]) == b"k" * 32
+
+
+def test_a_wrapped_key_is_bound_to_suite_recipient_policy_file_and_job():
+    for key in (ALICE, BOB):
+        for policy in (POLICY, None):
+            header, data_key = make_header([key.public], policy_digest=policy)
+            whom = key.suite.name.encode(), key.public.digest
+            bound = (*whom, policy or b"", header.file_id)
+            info = framed_sha256("teeproof.seal-wrap.v1", *bound)
+            assert key.decrypt(header.recipients[0].wrapped, info=info) == data_key.secret
+            grant = wrap_key(data_key, header=header, recipient=key.public, job_digest=JOB)
+            info = framed_sha256("teeproof.seal-grant.v1", *bound, JOB)
+            assert key.decrypt(grant.wrapped, info=info) == data_key.secret
