@@ -55,7 +55,7 @@ _NAME = re.compile(
     r"|(statements/[0-9a-f]{64}\.json)"
     r"|(identities/[0-9a-f]{64}\.json)"
     r"|(blobs/[0-9a-f]{64})"
-    rf"|(log/[-a-z0-9_.%]{{1,{MAX_ORIGIN}}}/[0-9]{{19}}/"
+    rf"|(log/[-a-z0-9_%][-a-z0-9_.%]{{0,{MAX_ORIGIN - 1}}}/[0-9]{{19}}/"
     r"(?:anchors/[0-9]{19}-[0-9a-f]{64}|checkpoints/[0-9]{19}|entries\.json|nodes))"
 )
 _PLAIN = re.compile(r"(?:[-a-z0-9_]|(?<=[-a-z0-9_])\.(?=[-a-z0-9_])|%[0-9a-f]{2})+")
