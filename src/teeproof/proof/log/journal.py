@@ -10,7 +10,7 @@ Trusts: a sync that was said to be done.  Does not trust: what it reads back; th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from teeproof.core.errors import Malformed
@@ -61,8 +61,8 @@ class Journal(Segments):
         """Begin the first segment, in an empty folder; it is durable."""
         self._begin(Segment(0, 0, self._random(16), self._log, START.check))
 
-    def recover(self, start: Mark = START) -> None:
-        """Read every frame from a mark on, to find the end.
+    def recover(self, start: Mark = START) -> Iterator[Frame]:
+        """Yield every frame from a mark on; then ``mark`` is the end.
 
         The journal is left as it is; ``settle`` cuts off what was never acknowledged.
 
@@ -81,6 +81,7 @@ class Journal(Segments):
                     self._require_torn(number, size)
                     return
                 self._advance(number, frame)
+                yield frame
 
     def settle(self) -> None:
         """Make the end that ``recover`` found the end: cut what is behind it, and make it durable.

@@ -95,11 +95,9 @@ class Publisher:
         """Go on from the last checkpoint; sign that of the empty tree if there is none.
 
         Raises:
-            NotAuthentic: code ``log_corrupt``; the journal or the tiles have another root than the
-                log has signed, or a checkpoint was served that the journal does not have.
+            NotAuthentic: code ``log_corrupt``; tiles or journal have another root than was signed.
         """
-        latest, seen = self._index.checkpoint(), served(self._store.public, self._signer.verifier)
-        self._require_known(latest, seen)
+        latest = self._index.checkpoint()
         if latest is None:
             with self._lock:
                 self._sign(self._fresh(), START)
@@ -111,7 +109,7 @@ class Publisher:
         sizes = self._index.sizes(3)
         for before, now in pairwise(sizes[:-1]):
             self._writer.prune(before, now)
-        self._serve()
+        self._serve(latest)
 
     def publish(self) -> SignedCheckpoint:
         """Take what is durable into the tree, and sign and serve its checkpoint.
@@ -127,7 +125,7 @@ class Publisher:
                 self._extend(writer, self._next, target)
                 self._sign(writer, target)
             elif not self._served:
-                self._serve()
+                self._serve(self.latest)
             return self.latest
 
     def cosign(self, size: int, lines: Iterable[SignatureLine]) -> None:
@@ -154,7 +152,7 @@ class Publisher:
             self._committer.commit(COSIGNATURES, encode_cosignatures(size, new))
             if size == self.latest.checkpoint.size:
                 self.latest = signed.with_(*new)
-                self._serve()
+                self._serve(self.latest)
             self._sync()
 
     def _extend(self, writer: TileWriter, start: Mark, target: Mark) -> None:
@@ -176,16 +174,18 @@ class Publisher:
         signed = sign_checkpoint(Checkpoint(origin, writer.size, writer.root()), self._signer)
         self._committer.commit(CHECKPOINT, signed.encode())
         before = self._index.sizes(2)
-        self.latest, self._next, self._writer, self._served = signed, target, writer, False
-        self._sync()
-        self._serve()
+        self._next, self._writer = target, writer
+        try:
+            self._sync()
+            self._serve(signed)
+        finally:  # it is durable: what comes next follows it, served or not
+            self.latest = signed
         if len(before) == 2:
             writer.prune(*before)
 
-    def _serve(self) -> None:
-        public = self._store.public
+    def _serve(self, signed: SignedCheckpoint) -> None:
+        public, data = self._store.public, signed.encode()
         self._served = False
-        data = self.latest.encode()
         try:
             if read_file(public / "checkpoint") != data:
                 scratch = self._scratch / "checkpoint"
@@ -194,22 +194,6 @@ class Publisher:
         except OSError as error:
             raise refused("the checkpoint cannot be served", public, error) from None
         self._served = True
-
-    def _require_known(
-        self, latest: SignedCheckpoint | None, seen: SignedCheckpoint | None
-    ) -> None:
-        if seen is None:
-            return
-        size = seen.checkpoint.size
-        known = latest
-        if latest and latest.checkpoint.size > size:
-            known = self._index.checkpoint(size)
-        if known is None or known.note.text != seen.note.text:
-            raise corrupt(
-                "a checkpoint was served that the journal does not have",
-                expected=_said(seen),
-                got=_said(known),
-            )
 
     def _restored(
         self, signed: Checkpoint, progress: Callable[[int, int], None] | None
@@ -245,12 +229,6 @@ class Publisher:
 
     def _fresh(self) -> TileWriter:
         return TileWriter(self._store, disk=self._disk, scratch=self._scratch)
-
-
-def _said(signed: SignedCheckpoint | None) -> str:
-    if signed is None:
-        return "no checkpoint"
-    return f"size {signed.checkpoint.size}, root {signed.checkpoint.root.hex()}"
 
 
 def _no_checkpoint(size: int) -> SignedCheckpoint:

@@ -10,15 +10,18 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.committer import Committer
 from teeproof.proof.log.directory import Directory
 from teeproof.proof.log.faults import corrupt
+from teeproof.proof.log.frames import Record
 from teeproof.proof.log.index import Index
 from teeproof.proof.log.journal import Journal
 from teeproof.proof.log.lookup import Lookup
 from teeproof.proof.log.note import VerifierKey
 from teeproof.proof.log.publisher import Publisher, served
 from teeproof.proof.log.segments import START
+from teeproof.proof.log.stored import CHECKPOINT
 from teeproof.proof.log.tilestore import TileStore
 
 __all__ = ["Progress", "Writing"]
@@ -81,7 +84,6 @@ class Writing:
             self.committer = Committer(
                 self.journal, self.index, find=self.lookup.find, random=random
             )
-            stack.callback(self.sync)
             stack.callback(self.committer.close)
             self.publisher = Publisher(
                 tiles,
@@ -94,11 +96,15 @@ class Writing:
                 scratch=places.scratch,
             )
             self.publisher.restore(progress=progress)
-            self.stack = stack.pop_all()
+            self._stack = stack.pop_all()
 
     def close(self) -> None:
         """Write what waits, bring the index up to date, end the threads, let others write."""
-        self.stack.close()
+        self.committer.close()
+        try:
+            self.sync()
+        finally:
+            self._stack.close()
 
     def sync(self) -> None:
         """Bring the index to the end of what is durable."""
@@ -118,17 +124,31 @@ class Writing:
         """Find the journal's end, make it durable, and bring the index to it."""
         journal, index = self.journal, self.index
         journal.check(index.mark)
-        journal.recover(index.mark)
         seen = served(self._places.public, key)
-        if seen and seen.checkpoint.size > journal.mark.size:
+        known = seen is None or _is(index.checkpoint(seen.checkpoint.size), seen)
+        for frame in journal.recover(index.mark):
+            known = known or any(_is_record_of(seen, record) for record in frame.records)
+        if seen and not known:  # checked before anything is cut off
             raise corrupt(
-                "the journal has fewer entries than were published",
-                expected=str(seen.checkpoint.size),
-                got=str(journal.mark.size),
+                "a checkpoint was served that the journal does not have",
+                expected=f"size {seen.checkpoint.size}, root {seen.checkpoint.root.hex()}",
+                got=f"another one, or none, in a journal of {journal.mark.size} entries",
             )
         journal.settle()
         found = journal.scan(index.mark, journal.mark)
         index.follow(found, progress=_of(journal.mark.size, progress))
+
+
+def _is(known: SignedCheckpoint | None, seen: SignedCheckpoint) -> bool:
+    return known is not None and known.note.text == seen.note.text
+
+
+def _is_record_of(seen: SignedCheckpoint | None, record: Record) -> bool:
+    return (
+        seen is not None
+        and record.kind == CHECKPOINT
+        and record.content.startswith(seen.note.text + b"\n")
+    )
 
 
 def _of(total: int, progress: Progress | None) -> Callable[[int], None] | None:
