@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import struct
+from pathlib import Path
 
 import pytest
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import mldsa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from teeproof.core.errors import Malformed, Unavailable, Usage
 from teeproof.proof.log.checkpoint import Checkpoint, SignedCheckpoint
-from teeproof.proof.log.cosignature import Cosigner, claimed_time, cosigned_at
+from teeproof.proof.log.cosignature import Cosigner, claimed_time, cosigned_at, subtree_message
 from teeproof.proof.log.note import (
     COSIGNATURE,
     COSIGNATURE_MLDSA,
@@ -181,6 +183,35 @@ def test_a_cosignature_of_ml_dsa_does_not_cover_extensions():
 )
 def test_witness_a_cosignature_of_ml_dsa_over_something_else_does_not_hold(line):
     assert cosigned_at(TEXT, line, PQ) is None
+
+
+def test_the_published_cosignature_of_a_subtree_is_over_our_message():
+    # github.com/transparency-dev/formats, note/note_cosigv1_test.go: key and line by Torchwood
+    vkey, line = (Path(__file__).parent / "torchwood.txt").read_bytes().splitlines()
+    key = VerifierKey.parse(vkey.decode())
+    (signed,) = SignatureLine.parse_lines(line + b"\n")
+    assert key.owns(signed)
+    assert claimed_time(signed) == 0
+    root = base64.b64decode("E7ERCtFloiK1fdb+B6/dLG0pM1nmIR0ETKBSauCjtVw=")
+    message = subtree_message(key.name, "example.com/log", time=0, start=8, end=13, root=root)
+    public = mldsa.MLDSA44PublicKey.from_public_bytes(key.public_key)
+    public.verify(signed.signature[8:], message)
+    with pytest.raises(InvalidSignature):
+        public.verify(signed.signature[8:], flipped(message, 40))
+    # It states no time and is of no whole tree, so it is no cosignature of a checkpoint.
+    text = Checkpoint("example.com/log", 13, root).encode()
+    assert cosigned_at(text, signed, key) is None
+
+
+def test_published_witness_keys_and_times_are_read():
+    # From the same file.
+    key = VerifierKey.parse("remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2")
+    assert key.algorithm == COSIGNATURE
+    raw = base64.b64decode(
+        "ZGhGuQAAAABm/qTPeyKXD+R2rzyQsxPiP8mXum7qq/iF0u4vanlqJyocWODBt97w9uL+8qT7S5gxEHWWOworDcFiEBYJ"
+        "XORmnFBOBA=="
+    )
+    assert claimed_time(SignatureLine("w", raw[:4], raw[4:])) == 1727964367
 
 
 def test_names_that_do_not_fit_the_structure_do_not_hold():

@@ -192,6 +192,15 @@ def test_octets_that_are_no_utf8_are_names_comments_and_urls():
     assert refused(lines.replace(b"quorum \xff\xfe", b"quorum \xff")).detail.isascii()
 
 
+def test_words_of_the_grammar_other_than_none_are_names():
+    text = f"witness all {W[0]}\nwitness any {W[1]}\ngroup group 2 all any\nquorum group\n"
+    assert TlogPolicy.parse(text).groups == {"group": Group(2, ("all", "any"))}
+
+
+def test_what_follows_a_url_is_no_comment():
+    refused(f"witness A {W[0]} https://w.example/ # mine\nquorum A\n")
+
+
 def test_unicode_spaces_are_part_of_a_name():
     policy = TlogPolicy.parse(
         f"witness a\u00a0b\u2028c\u0085d {W[0]}\nquorum a\u00a0b\u2028c\u0085d\n"

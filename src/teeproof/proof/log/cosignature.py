@@ -18,7 +18,7 @@ from teeproof.proof.log.note import COSIGNATURE, COSIGNATURE_MLDSA, SignatureLin
 from teeproof.proof.log.text import MAX_NUMBER
 from teeproof.proof.log.vkey import ed25519_holds, ed25519_pair, ed25519_sign
 
-__all__ = ["Cosigner", "claimed_time", "cosigned_at"]
+__all__ = ["Cosigner", "claimed_time", "cosigned_at", "subtree_message"]
 
 _TIME_BYTES = 8
 _SIGNATURE_BYTES = (64, 2420)  # Ed25519; ML-DSA-44 (FIPS 204, table 2)
@@ -97,7 +97,10 @@ def _mldsa_holds(text: bytes, time: int, signature: bytes, key: VerifierKey) -> 
     )
 
     try:
-        message = _mldsa_message(Checkpoint.parse(text), key.name, time)
+        seen = Checkpoint.parse(text)
+        message = subtree_message(
+            key.name, seen.origin, time=time, start=0, end=seen.size, root=seen.root
+        )
         MLDSA44PublicKey.from_public_bytes(key.public_key).verify(signature, message)
     except UnsupportedAlgorithm:
         raise Unavailable(
@@ -109,10 +112,15 @@ def _mldsa_holds(text: bytes, time: int, signature: bytes, key: VerifierKey) -> 
     return True
 
 
-def _mldsa_message(checkpoint: Checkpoint, name: str, time: int) -> bytes:
-    """Return ``cosigned_message``, the whole tree as a subtree that starts at leaf 0."""
-    cosigner, origin = name.encode(), checkpoint.origin.encode()
-    form = f">12sB{len(cosigner)}sQB{len(origin)}sQQ32s"
+def subtree_message(
+    cosigner: str, origin: str, *, time: int, start: int, end: int, root: bytes
+) -> bytes:
+    """Return ``cosigned_message``: what an ML-DSA-44 cosigner signs of the leaves [start, end).
+
+    Raises:
+        struct.error: a name or a number does not fit the structure.
+    """
+    name, log = cosigner.encode(), origin.encode()
+    form = f">12sB{len(name)}sQB{len(log)}sQQ32s"
     label = b"subtree/v1\n\0"
-    numbers = (time, len(origin), origin, 0, checkpoint.size, checkpoint.root)
-    return struct.pack(form, label, len(cosigner), cosigner, *numbers)
+    return struct.pack(form, label, len(name), name, time, len(log), log, start, end, root)
