@@ -1,0 +1,306 @@
+"""One look at a log: fetch its checkpoint, verify it, compare it with all that was seen before.
+
+    signature     of the log, over the checkpoint
+    not larger    the root of our own tree at that size is the one that was signed
+    larger        complete subtrees, each checked against the new root, make our old root; then the
+                  new entries are read, each is in the new tree and can be parsed
+    read again    some older entries, so that what is served stays what was signed
+    in doubt      a signed checkpoint whose tiles are missing or wrong is kept, and compared once
+                  our tree has grown past it; two of one size must have one root
+
+Every signed checkpoint of every vantage point goes the same way, so a log that shows two trees to
+two askers is caught. Only a contradiction between two signatures of the log is an accusation, and
+only after its fork.proof was verified; whatever else is wrong may be the network.
+
+Trusts: the log's keys, its own memory.
+Does not trust: the log, the network, what other vantage points and witnesses serve.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from teeproof.core.errors import Error, NotAuthentic
+from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.entry import Entry
+from teeproof.proof.log.merkle import Get, leaf_hash, multiproof, roots
+from teeproof.proof.log.note import VerifierKey
+from teeproof.proof.log.tiles import TILE_WIDTH
+from teeproof.proof.log.tiletree import TileTree
+from teeproof.proof.monitor.evidence import accuse, manner
+from teeproof.proof.monitor.fork import Fork
+from teeproof.proof.monitor.report import Finding, Level, Report
+from teeproof.proof.monitor.source import Source
+from teeproof.proof.monitor.store import MAX_DOUBTS, Damaged, Doubt, Store, Unwritable
+from teeproof.proof.witness.signed import require_signed
+
+__all__ = ["Again", "Monitor", "everything", "some"]
+
+DELAY = 60  # seconds after which missing tiles of a signed checkpoint are overdue
+_ORDER: tuple[Level, ...] = ("fork", "refused", "missing", "note")
+
+Again = Callable[[int], Iterable[int]]
+"""From the number of bundles of entries, which of them to read again."""
+
+
+def some(count: int) -> list[int]:
+    """Return up to four bundles at random: over many looks, all of them."""
+    return random.sample(range(count), min(4, count))
+
+
+def everything(count: int) -> Iterable[int]:
+    """Return all bundles."""
+    return range(count)
+
+
+class Monitor:
+    """Follows one log.
+
+    Args:
+        store: its memory.
+        keys: the log's verifier keys, all of one name: the origin.
+        source: where the log is read.
+        others: further vantage points; one without tiles, such as a witness's, is enough.
+        now: seconds since 1970.
+        delay: seconds that the log may take to serve the tiles of a checkpoint.
+        again: which older bundles to read again.
+        check: raises Malformed for an entry of another form.
+
+    Raises:
+        NotAuthentic: ``log_unknown``; what the memory holds was not signed by these keys.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: Sequence[VerifierKey],
+        source: Source,
+        *,
+        now: Callable[[], float],
+        others: Sequence[Source] = (),
+        delay: int = DELAY,
+        again: Again = some,
+        check: Callable[[bytes], object] = Entry.parse,
+    ) -> None:
+        self._store, self._keys, self._source, self._others = store, tuple(keys), source, others
+        self._now, self._delay, self._again, self._check = now, delay, again, check
+        self._findings: list[Finding] = []
+        if store.held is not None:
+            require_signed(store.held, self._keys)
+
+    def look(self) -> Report:
+        """Return what one look finds. Once the log is proven bad, it is not followed any more.
+
+        Raises:
+            Unwritable: the memory cannot be written.
+            Damaged, Malformed: the memory is not what it was.
+        """
+        self._findings = []
+        before = self._store.verified if self._store.held else None
+        if self._store.proof() is None:
+            try:
+                for source in (self._source, *self._others):
+                    self._visit(source)
+                self._review()
+            except _Forked:
+                pass
+            finally:
+                self._store.rollback()
+        return self._report(before)
+
+    def _visit(self, source: Source) -> None:
+        try:
+            signed = SignedCheckpoint.parse(source.read("checkpoint"))
+            require_signed(signed, self._keys)
+        except Error as error:
+            self._findings.append(Finding.of(error, source.name))
+            return
+        size = signed.checkpoint.size
+        if self._store.held is None or size > self._store.verified:
+            self._grow(signed, source)
+        elif not self._is_ours(signed):
+            self._accuse(signed, source, _tree(signed, source))
+        elif size < self._store.verified:
+            self._older(size, source)
+        else:
+            self._read_again(_tree(signed, source), source)
+
+    def _older(self, size: int, source: Source) -> None:
+        self._say(
+            "missing" if source is self._source else "note",
+            "checkpoint_replayed",
+            "an older checkpoint than was seen before is served: a cache, a replay on the way, or"
+            " a log that lost entries",
+            source.name,
+            expected=f"at least {self._store.verified} entries",
+            got=f"{size}",
+        )
+
+    def _is_ours(self, signed: SignedCheckpoint) -> bool:
+        return self._store.root(signed.checkpoint.size) == signed.checkpoint.root
+
+    def _grow(self, signed: SignedCheckpoint, source: Source) -> None:
+        """Follow a larger tree, if it begins with ours and all of it can be seen."""
+        tree = _tree(signed, source)
+        try:
+            if not self._begins_with_ours(tree):
+                self._accuse(signed, source, tree)
+            self._read_new(tree, source)
+            self._store.keep(signed)
+        except (Damaged, Unwritable):
+            raise
+        except Error as error:
+            self._store.rollback()
+            self._put_in_doubt(signed, source, error)
+        else:
+            self._read_again(tree, source)
+
+    def _begins_with_ours(self, tree: TileTree) -> bool:
+        old = self._store.verified
+        sizes = (old, tree.size)
+        nodes = {node: tree.node(*node) for node in multiproof((), sizes)}
+        return roots({}, nodes, sizes)[old] == self._store.root(old)
+
+    def _read_new(self, tree: TileTree, source: Source) -> None:
+        start = self._store.verified
+        for number in range(start // TILE_WIDTH, -(-tree.size // TILE_WIDTH)):
+            first = number * TILE_WIDTH
+            entries = tree.bundle(number)[max(start - first, 0) :]
+            self._parse(entries, max(start, first), source)
+            self._store.extend([leaf_hash(entry) for entry in entries])
+
+    def _parse(self, entries: Sequence[bytes], first: int, source: Source) -> None:
+        for index, entry in enumerate(entries, first):
+            try:
+                self._check(entry)
+            except Error as error:
+                self._say(
+                    "refused",
+                    "entry_malformed",
+                    f"entry {index} is in the tree that the log signed, and is no entry:"
+                    f" {error.detail}",
+                    source.name,
+                )
+
+    def _read_again(self, tree: TileTree, source: Source) -> None:
+        for number in self._again(-(-tree.size // TILE_WIDTH)):
+            try:
+                tree.bundle(number)
+            except Error as error:
+                self._findings.append(Finding.of(error, source.name))
+
+    def _put_in_doubt(self, signed: SignedCheckpoint, source: Source, error: Error) -> None:
+        finding = Finding.of(error, source.name)
+        if error.code == "tile_missing" or (finding.level == "missing" and source in self._others):
+            # The log has a while to serve what it signed, and a witness has no tiles at all.
+            finding = msgspec.structs.replace(finding, level="note", code="tiles_awaited")
+        self._findings.append(finding)
+        for known in self._store.doubts:
+            if known.signed.checkpoint.size == signed.checkpoint.size:
+                if known.signed.checkpoint.root != signed.checkpoint.root:
+                    self._prove(known.signed, signed, source, None, None)
+                return
+        doubts = (*self._store.doubts, Doubt(signed, int(self._now()), source.name))
+        if len(doubts) > MAX_DOUBTS:
+            self._say(
+                "missing",
+                "doubts_too_many",
+                "the log signs more checkpoints than it serves tiles for: this one is not kept",
+                source.name,
+            )
+        self._store.doubt(doubts)
+
+    def _review(self) -> None:
+        """Compare what is in doubt with our tree as far as that has grown; complain of the rest."""
+        still: list[Doubt] = []
+        for doubt in self._store.doubts:
+            if self._store.held is None or doubt.signed.checkpoint.size > self._store.verified:
+                still.append(doubt)
+            elif not self._is_ours(doubt.signed):
+                self._prove(self._store.held, doubt.signed, self._source, self._store.node, None)
+        self._store.doubt(still)
+        for doubt in still:
+            if (waited := int(self._now()) - doubt.since) > self._delay:
+                self._say(
+                    "missing",
+                    "tiles_overdue",
+                    f"the log signed {doubt.signed.checkpoint.size} entries and does not show them",
+                    doubt.source,
+                    expected=f"their tiles within {self._delay} s",
+                    got=f"{waited} s",
+                )
+
+    def _accuse(self, signed: SignedCheckpoint, source: Source, tree: TileTree) -> None:
+        if self._store.held is not None:  # an empty memory contradicts nothing
+            self._prove(self._store.held, signed, source, self._store.node, tree.node)
+
+    def _prove(
+        self,
+        old: SignedCheckpoint,
+        new: SignedCheckpoint,
+        source: Source,
+        get_old: Get | None,
+        get_new: Get | None,
+    ) -> None:
+        keys = {self._store.origin: self._keys}
+        try:
+            proof, fork = accuse(old, new, get_a=get_old, get_b=get_new, keys=keys)
+        except NotAuthentic as error:
+            # What came from the log was verified on its way here: our own tree must be wrong.
+            raise Damaged(
+                "the monitor's tree does not fit what it verified: begin anew in another directory"
+                f" with --state ({error.detail})",
+                got=str(self._store.directory),
+            ) from None
+        self._store.keep_proof(proof)
+        sizes = (old.checkpoint.size, new.checkpoint.size)
+        seen = source is self._source
+        self._say(
+            "fork",
+            manner(sizes, fork.index, get_old, get_new) if seen else "split_view",
+            fork.sentence(),
+            source.name,
+            expected=f"{old.checkpoint.size} entries, root {old.checkpoint.root.hex()}",
+            got=f"{new.checkpoint.size} entries, root {new.checkpoint.root.hex()}",
+        )
+        raise _Forked
+
+    def _say(
+        self,
+        level: Level,
+        code: str,
+        detail: str,
+        source: str,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+    ) -> None:
+        self._findings.append(Finding(level, code, detail, source, expected, got))
+
+    def _report(self, before: int | None) -> Report:
+        held, proof = self._store.held, self._store.proof()
+        fork: Fork | None = None
+        if proof is not None:
+            fork = proof.verify({self._store.origin: self._keys})
+            if not any(finding.level == "fork" for finding in self._findings):
+                self._say("fork", "log_forked", fork.sentence(), str(self._store.proof_path))
+        return Report(
+            origin=self._store.origin,
+            size=held.checkpoint.size if held else None,
+            root=held.checkpoint.root if held else None,
+            before=before,
+            findings=tuple(sorted(self._findings, key=lambda x: _ORDER.index(x.level))),
+            fork=fork,
+            proof=str(self._store.proof_path) if fork else None,
+        )
+
+
+class _Forked(Exception):
+    """The log was proven bad: there is nothing more to follow."""
+
+
+def _tree(signed: SignedCheckpoint, source: Source) -> TileTree:
+    return TileTree(signed.checkpoint.size, signed.checkpoint.root, source.read)
