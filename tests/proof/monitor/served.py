@@ -8,7 +8,8 @@ from typing import Any
 
 from teeproof.core.errors import Unavailable
 from teeproof.proof.log.tiles import TILE_WIDTH, encode_entries, parse_path
-from teeproof.proof.monitor.monitor import Monitor, everything
+from teeproof.proof.monitor.again import everything
+from teeproof.proof.monitor.monitor import Monitor
 from teeproof.proof.monitor.store import Store
 from tests.proof.witness.scenes import NOW, ORIGIN, SIGNER, Book
 

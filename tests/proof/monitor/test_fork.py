@@ -1,4 +1,4 @@
-"""A fork.proof proves a contradiction to anyone who knows the log's key, and nothing else passes."""
+"""A fork.proof convinces anyone who knows the log's key, and nothing else passes."""
 
 from __future__ import annotations
 

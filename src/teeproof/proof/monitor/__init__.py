@@ -5,6 +5,7 @@
     source     where a log is read from: a directory, or a URL
     levels     a Merkle tree on disk
     store      that tree, and what is verified and what in doubt, on disk
+    again      which older entries are read again
     report     what one look at a log found
     monitor    one look: fetch, verify, compare, remember
     webhook    tell somebody

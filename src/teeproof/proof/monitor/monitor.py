@@ -18,8 +18,7 @@ Does not trust: the log, the network, what other vantage points and witnesses se
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -30,6 +29,7 @@ from teeproof.proof.log.merkle import Get, leaf_hash, multiproof, roots
 from teeproof.proof.log.note import VerifierKey
 from teeproof.proof.log.tiles import TILE_WIDTH
 from teeproof.proof.log.tiletree import TileTree
+from teeproof.proof.monitor.again import Again, some
 from teeproof.proof.monitor.evidence import accuse, manner
 from teeproof.proof.monitor.fork import Fork
 from teeproof.proof.monitor.report import Finding, Level, Report
@@ -37,23 +37,10 @@ from teeproof.proof.monitor.source import Source
 from teeproof.proof.monitor.store import MAX_DOUBTS, Damaged, Doubt, Store, Unwritable
 from teeproof.proof.witness.signed import require_signed
 
-__all__ = ["Again", "Monitor", "everything", "some"]
+__all__ = ["Monitor"]
 
 DELAY = 60  # seconds after which missing tiles of a signed checkpoint are overdue
 _ORDER: tuple[Level, ...] = ("fork", "refused", "missing", "note")
-
-Again = Callable[[int], Iterable[int]]
-"""From the number of bundles of entries, which of them to read again."""
-
-
-def some(count: int) -> list[int]:
-    """Return up to four bundles at random: over many looks, all of them."""
-    return random.sample(range(count), min(4, count))
-
-
-def everything(count: int) -> Iterable[int]:
-    """Return all bundles."""
-    return range(count)
 
 
 class Monitor:
@@ -201,7 +188,7 @@ class Monitor:
         for known in self._store.doubts:
             if known.signed.checkpoint.size == signed.checkpoint.size:
                 if known.signed.checkpoint.root != signed.checkpoint.root:
-                    self._prove(known.signed, signed, source, None, None)
+                    self._prove(known.signed, signed, source.name, None, None)
                 return
         doubts = (*self._store.doubts, Doubt(signed, int(self._now()), source.name))
         if len(doubts) > MAX_DOUBTS:
@@ -220,7 +207,7 @@ class Monitor:
             if self._store.held is None or doubt.signed.checkpoint.size > self._store.verified:
                 still.append(doubt)
             elif not self._is_ours(doubt.signed):
-                self._prove(self._store.held, doubt.signed, self._source, self._store.node, None)
+                self._prove(self._store.held, doubt.signed, doubt.source, self._store.node, None)
         self._store.doubt(still)
         for doubt in still:
             if (waited := int(self._now()) - doubt.since) > self._delay:
@@ -235,13 +222,13 @@ class Monitor:
 
     def _accuse(self, signed: SignedCheckpoint, source: Source, tree: TileTree) -> None:
         if self._store.held is not None:  # an empty memory contradicts nothing
-            self._prove(self._store.held, signed, source, self._store.node, tree.node)
+            self._prove(self._store.held, signed, source.name, self._store.node, tree.node)
 
     def _prove(
         self,
         old: SignedCheckpoint,
         new: SignedCheckpoint,
-        source: Source,
+        source: str,
         get_old: Get | None,
         get_new: Get | None,
     ) -> None:
@@ -257,12 +244,13 @@ class Monitor:
             ) from None
         self._store.keep_proof(proof)
         sizes = (old.checkpoint.size, new.checkpoint.size)
-        seen = source is self._source
         self._say(
             "fork",
-            manner(sizes, fork.index, get_old, get_new) if seen else "split_view",
+            "split_view"
+            if source != self._source.name
+            else manner(sizes, fork.index, get_old, get_new),
             fork.sentence(),
-            source.name,
+            source,
             expected=f"{old.checkpoint.size} entries, root {old.checkpoint.root.hex()}",
             got=f"{new.checkpoint.size} entries, root {new.checkpoint.root.hex()}",
         )
