@@ -16,10 +16,9 @@ from teeproof.evidence.collect.simulated import (
     opt_in_policy,
 )
 from teeproof.evidence.policy import Policy, parse_policy
-from teeproof.proof import workload
 from teeproof.proof.links import Material, Subject
 from teeproof.proof.statement import Statement, Step
-from teeproof.proof.workload import Booted
+from teeproof.proof.workload import Identity
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -41,10 +40,10 @@ def policy() -> Policy:
 
 
 @cache
-def workload_named(name: str, *roles: Any, at: datetime = NOW) -> Booted:
+def workload_named(name: str, *roles: Any, at: datetime = NOW) -> Identity:
     """A workload; the same name is the same workload."""
     del name
-    return workload.boot(attester(at=at), roles=roles, now=lambda: at)
+    return Identity.boot(attester(at=at), roles=roles, now=lambda: at)
 
 
 def digest(text: str) -> str:
@@ -55,7 +54,7 @@ def digest(text: str) -> str:
 
 
 def step(
-    author: Booted,
+    author: Identity,
     word: str,
     *outputs: str,
     of: Iterable[tuple[str, str, Statement | None]] = (),

@@ -12,10 +12,11 @@ from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Usage
 from teeproof.evidence.naming import name_evidence
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verify import verify
-from teeproof.proof import canonical, workload
+from teeproof.proof import canonical
 from teeproof.proof.envelope import Envelope
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.source import read_record
+from teeproof.proof.workload import Identity
 from tests.proof.people import NOW, attester, policy, step, workload_named
 
 
@@ -48,8 +49,8 @@ def test_evidence_has_the_same_name_whatever_follows_the_quote() -> None:
 
 
 def test_a_nonce_enters_the_binding() -> None:
-    plain = workload.boot(attester(), now=lambda: NOW)
-    asked = workload.boot(attester(), nonce="ab" * 32, now=lambda: NOW)
+    plain = Identity.boot(attester(), now=lambda: NOW)
+    asked = Identity.boot(attester(), nonce="ab" * 32, now=lambda: NOW)
     assert IdentityRecord.parse(asked.record.encode()).claim.nonce == "ab" * 32
     assert asked.record.report_data != plain.record.report_data
 
@@ -122,10 +123,11 @@ def test_expired_keys_sign_nothing() -> None:
 def test_rotation_is_said_by_the_old_identity_and_claimed_by_the_new() -> None:
     me = workload_named("author", "receipt")
     later = NOW + timedelta(days=6)
-    following, envelope = workload.rotate(me, attester(at=later), now=lambda: later)
+    following = me.rotate(attester(at=later), now=lambda: later)
     assert following.record.keys.previous == me.name
     assert [key.role for key in following.record.keys.keys] == ["receipt", "statement"]
-    read = read_record(envelope.encode())
+    (rotation,) = me.store.producers(following.name)
+    read = read_record(me.store.statement(rotation) or b"")
     assert read.author == me.digest
     assert [subject.sha256 for subject in read.subjects] == [named(following.digest)]
 
@@ -133,7 +135,7 @@ def test_rotation_is_said_by_the_old_identity_and_claimed_by_the_new() -> None:
 @pytest.mark.parametrize("lifetime", [0, -1, 30 * 86_400 + 1])
 def test_a_lifetime_beyond_a_month_is_refused(lifetime: int) -> None:
     with pytest.raises(Usage):
-        workload.boot(attester(), lifetime=lifetime, now=lambda: NOW)
+        Identity.boot(attester(), lifetime=lifetime, now=lambda: NOW)
 
 
 def test_host_answers_with_evidence_made_for_another() -> None:
@@ -144,5 +146,5 @@ def test_host_answers_with_evidence_made_for_another() -> None:
             return attester().attest(bytes(64))
 
     with pytest.raises(Malformed) as refused:
-        workload.boot(Stale(), now=lambda: NOW)
+        Identity.boot(Stale(), now=lambda: NOW)
     assert refused.value.code == "attester_ignored_report_data"

@@ -17,7 +17,7 @@ from teeproof.proof.log.policy import TlogPolicy
 from teeproof.proof.memory import MemoryLog, MemorySource
 from teeproof.proof.statement import Statement
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
-from teeproof.proof.workload import Booted
+from teeproof.proof.workload import Identity
 from tests.proof.people import NOW, policy, step, workload_named
 
 ORIGIN = "log.example/a"
@@ -45,11 +45,11 @@ class World:
         self.source = MemorySource(self.log)
         self.known: dict[Any, Any] = {}
 
-    def add(self, *people: Booted) -> None:
+    def add(self, *people: Identity) -> None:
         for one in people:
             self.source.add_identity(one.record.encode(), one.blobs)
 
-    def say(self, statement: Statement, *signers: Booted) -> Statement:
+    def say(self, statement: Statement, *signers: Identity) -> Statement:
         """Sign, with the author's key first, and log."""
         first, *others = signers
         envelope = first.sign(statement)

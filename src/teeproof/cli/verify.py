@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from teeproof.cli.endorsing import Endorsing, endorse
-from teeproof.cli.expectations import find_policy
+from teeproof.cli.expectations import find_policy, policy_of
 from teeproof.cli.incoming import taken_apart
 from teeproof.cli.options import (
     PATH,
@@ -22,8 +22,10 @@ from teeproof.cli.options import (
     policy_option,
     time_of,
 )
+from teeproof.cli.pointed import Asked, answer_about, is_pointed_elsewhere
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.cli.verdicts import headline, write_strength, write_verdict
+from teeproof.core.errors import Usage
 from teeproof.evidence.files.bundles import Bundle, gather
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import Verdict
@@ -73,7 +75,25 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     type=PATH,
     help="Intel's collateral, in place of what lies with the evidence or in your archive.",
 )
-@click.option("--all", "every", is_flag=True, help="Show each expectation the policy leaves unset.")
+@click.option(
+    "--logs",
+    metavar="FILE",
+    type=PATH,
+    help="Of a proof: the logs and witnesses that you trust, as a C2SP tlog-policy.",
+)
+@click.option(
+    "--author-policy",
+    metavar="NAME|FILE",
+    help="Of a proof: what more you expect of whoever said what it is about.",
+)
+@click.option(
+    "--block",
+    "blocks",
+    metavar="CHAIN:HASH:CONTRACT",
+    multiple=True,
+    help="Of a proof: a public chain's block that you know, and the anchoring contract on it.",
+)
+@click.option("--all", "every", is_flag=True, help="Show everything that was and was not checked.")
 @output_options
 def command(
     files: Sequence[Path],
@@ -82,23 +102,47 @@ def command(
     changes: Sequence[str],
     at: str | None,
     endorsements: Sequence[Path],
+    logs: Path | None,
+    author_policy: str | None,
+    blocks: Sequence[str],
     every: bool,
     as_json: bool,
     color: ColorChoice,
 ) -> int:
-    """Check evidence and say what may be believed.
+    """Check evidence or a proof, and say what may be believed.
 
-    Each FILE is a quote, collateral, an event log, a dstack response, an RA-TLS certificate or an
-    app-compose.json; which one it is shows in its bytes. A directory holds what belongs to one
-    quote; - is standard input. Nothing is sent anywhere.
+    FILE is a proof, a log entry (.tlog-proof, with its record), or a log's directory with the ids
+    of statements in it. Of evidence, each FILE is a quote, collateral, an event log, a dstack
+    response, an RA-TLS certificate or an app-compose.json; a directory holds what belongs to one
+    quote; - is standard input. What something is shows in its bytes. Nothing is sent anywhere.
 
     \b
     Examples
+      teeproof verify answer.proof --logs trusted-logs
       teeproof verify quote.bin collateral.json
       teeproof verify evidence/ --at 2026-02-25 --policy strict
       teeproof verify quote.hex --set mrtd=91eb2b44d1… --json
     """  # noqa: D301  click reads the \b
     now = time_of(at)
+    if is_pointed_elsewhere(files):
+        _refuse(endorsements, "--endorsements", "a proof carries its own")
+        asked = Asked(
+            files=tuple(files),
+            policy=find_policy(policy, changes, default="standard"),
+            author_policy=policy_of(author_policy) if author_policy else None,
+            logs=logs,
+            blocks=tuple(blocks),
+            now=now,
+            every=every,
+            as_json=as_json,
+        )
+        return answer_about(standard(color), asked)
+    for given, option in (
+        (logs, "--logs"),
+        (author_policy, "--author-policy"),
+        (blocks, "--block"),
+    ):
+        _refuse(given, option, "this is evidence, and no proof")
     paths, pieces = taken_apart(files)
     bundles = gather(paths, pieces=pieces)
     expected = find_policy(policy, changes, default=_default(bundles))
@@ -121,6 +165,11 @@ def command(
                 screen.write("\n" + screen.paint("─" * 40, "dim") + "\n")
             write_answer(screen, found, every=every)
     return _worst(answers)
+
+
+def _refuse(given: object, option: str, why: str) -> None:
+    if given:
+        raise Usage(f"{option} says nothing here: {why}", code="option_unused")
 
 
 def verify_bundle(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from teeproof.core.errors import TooLarge, Unavailable, Usage
 
-__all__ = ["read_bounded", "read_stream"]
+__all__ = ["digest_file", "read_bounded", "read_stream"]
 
 
 def read_bounded(path: Path, *, limit: int, what: str = "file") -> bytes:
@@ -22,14 +26,30 @@ def read_bounded(path: Path, *, limit: int, what: str = "file") -> bytes:
         Usage: it is a directory or a device.
         TooLarge: it has more than ``limit`` bytes.
     """
+    with _regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise _too_large(path.name, what, limit, f"{size} bytes")
+        return read_stream(file, limit=limit, what=what, name=path.name)
+
+
+def digest_file(path: Path) -> bytes:
+    """Return SHA-256 of a regular file's content, 32 bytes; memory stays flat.
+
+    Raises:
+        Unavailable, Usage: as ``read_bounded``.
+    """
+    with _regular(path) as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+@contextmanager
+def _regular(path: Path) -> Iterator[BufferedReader]:
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Usage(f"{path} is not a regular file: name a file", code="not_a_file")
-            if status.st_size > limit:
-                raise _too_large(path.name, what, limit, f"{status.st_size} bytes")
-            return read_stream(file, limit=limit, what=what, name=path.name)
+            yield file
     except IsADirectoryError:
         raise Usage(f"{path} is a directory: name a file", code="not_a_file") from None
     except OSError as error:

@@ -162,6 +162,11 @@ class MemorySource:
         self._blobs[digest] = data
         return digest
 
+    def publish(self) -> None:
+        """Have the log, if there is one, sign a checkpoint of all that it holds."""
+        if self.log is not None:
+            self.log.publish()
+
     def statement(self, statement_id: bytes) -> bytes | None:
         """Return an envelope or a receipt."""
         return self._statements.get(statement_id)

@@ -10,15 +10,18 @@ Does not trust: the host's clock beyond what the key document states; verifiers 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import Any, Self
 
 from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.digests import named
 from teeproof.core.errors import Malformed, NotAllowed, Usage
+from teeproof.core.home import data_directory
 from teeproof.evidence.binding import report_data_for
-from teeproof.evidence.collect import Attester
+from teeproof.evidence.collect import Attester, choose_attester
 from teeproof.evidence.naming import name_evidence
+from teeproof.evidence.record import Evidence
 from teeproof.proof.envelope import Envelope, Signature, pae
 from teeproof.proof.identity import (
     Claim,
@@ -33,26 +36,91 @@ from teeproof.proof.keyring import Keyring
 from teeproof.proof.keys import DEFAULT_LIFETIME, LONGEST_LIFETIME, Algorithm, KeyDocument
 from teeproof.proof.keyset import keyset_of
 from teeproof.proof.links import Subject
+from teeproof.proof.memory import MemorySource
+from teeproof.proof.sealing import Content, Input, Sealed, Store, step_of
 from teeproof.proof.statement import Statement
 
-__all__ = ["Booted", "boot", "rotate"]
+__all__ = ["Identity"]
+
+Role = str | tuple[str, Algorithm]
 
 
-class Booted:
-    """A running workload: its identity, and the keys behind it.
+class Identity:
+    """A running workload: its identity, and the keys behind it. Make one with ``boot``.
 
     Attributes:
         record: the identity, for others.
         blobs: the evidence's bytes, by ``sha256:…``.
         keyring: the private keys.
+        store: where its statements are kept.
     """
 
     def __init__(
-        self, record: IdentityRecord, *, blobs: dict[str, bytes], keyring: Keyring
+        self,
+        record: IdentityRecord,
+        *,
+        blobs: Mapping[str, bytes],
+        keyring: Keyring,
+        store: Store,
+        now: Callable[[], datetime],
     ) -> None:
         self.record = record
-        self.blobs = blobs
+        self.blobs = dict(blobs)
         self.keyring = keyring
+        self.store = store
+        self._now = now
+
+    @classmethod
+    def boot(
+        cls,
+        attester: Attester | None = None,
+        *,
+        roles: Iterable[Role] = (),
+        lifetime: int = DEFAULT_LIFETIME,
+        nonce: str | None = None,
+        domain: str | None = None,
+        previous: bytes | None = None,
+        store: Store | None = None,
+        now: Callable[[], datetime] = wall_clock,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> Self:
+        """Make keys, have the hardware commit to them, and return the identity.
+
+        Args:
+            attester: what makes evidence here; without one, the one that the environment names, or
+                the device of this machine (``evidence.collect.choose_attester``).
+            roles: roles for which to make keys beside ``statement``.
+            lifetime: for how many seconds the keys are valid, at most 30 days.
+            nonce: what to bind beside the keys: a relying party's, or ``binding.job_nonce``.
+            domain: the host name of the ``tls`` key.
+            previous: digest of the identity that this one follows.
+            store: where its statements are kept: ``log.contents.Contents`` or memory, the default.
+            now: the clock.
+            random: the random source.
+
+        Raises:
+            Usage: an unknown role, or a lifetime beyond 30 days.
+            Unavailable: there is no attester here, or it did not answer.
+            Malformed: the attester's evidence does not carry what it was asked to bind.
+        """
+        if attester is None:
+            home = data_directory(os.environ)
+            attester = choose_attester(os.environ, data_directory=home, now=now)
+        keyring = Keyring.new(dict.fromkeys(("statement", *roles)), random=random)
+        keys = _document(keyring, to_epoch(now()), lifetime, domain=domain, previous=previous)
+        evidence = _evidence(attester, keys, nonce)
+        claim = Claim(keys=keys, evidence=(EvidenceName(*name_evidence(evidence)),), nonce=nonce)
+        parts = blobs_of(evidence)
+        attachments = attachments_of(parts)
+        record = IdentityRecord(envelope=_possession(claim, keyring), attachments=attachments)
+        blobs = {attachments[name]: data for name, data in parts.items()}
+        store = MemorySource() if store is None else store
+        store.add_identity(record.encode(), blobs)
+        return cls(record, blobs=blobs, keyring=keyring, store=store, now=now)
+
+    def __repr__(self) -> str:
+        """Name the identity, and no secret."""
+        return f"Identity({self.name[:23]}…)"
 
     @property
     def digest(self) -> bytes:
@@ -63,6 +131,38 @@ class Booted:
     def name(self) -> str:
         """The digest as text, ``sha256:…``: what predicates name as their author."""
         return self.record.name
+
+    def seal(
+        self,
+        step: str,
+        *,
+        outputs: Mapping[str, Content],
+        inputs: Mapping[str, Content | Sealed | Input] | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Sealed:
+        """Say that outputs were made of inputs, sign that, and keep it.
+
+        Args:
+            step: what was done, a word or a few.
+            outputs: by name, bytes or the path of a file.
+            inputs: by role, bytes, the path of a file, or what an earlier ``seal`` returned.
+            parameters: whatever else determines the result, as text.
+
+        Raises:
+            Usage: no output, or an input that names none of several outputs.
+            NotAllowed: the keys have expired: ``rotate``.
+            Unavailable: a file cannot be read, or the log did not take it.
+        """
+        statement = step_of(
+            self.name, step, outputs=outputs, inputs=inputs or {}, parameters=parameters or {}
+        )
+        return self.keep(statement)
+
+    def keep(self, statement: Statement) -> Sealed:
+        """Sign any statement of this identity and keep it; raises as ``seal``."""
+        envelope = self.sign(statement, now=to_epoch(self._now()))
+        self.store.add_statement(envelope.encode())
+        return Sealed(statement, envelope, self.store)
 
     def sign(self, statement: Statement, *, now: int | None = None) -> Envelope:
         """Return the envelope of a statement that this identity wrote, or must cosign.
@@ -101,35 +201,29 @@ class Booted:
         added = self.sign(Statement.parse(envelope.payload)).signatures
         return Envelope(envelope.payload, (*envelope.signatures, *added), envelope.payload_type)
 
+    def rotate(
+        self, attester: Attester | None = None, *, reason: str = "expiry", **options: Any
+    ) -> Self:
+        """Return the identity that follows this one, with the same roles and fresh evidence.
 
-def boot(
-    attester: Attester,
-    *,
-    roles: Iterable[str | tuple[str, Algorithm]] = ("statement",),
-    lifetime: int = DEFAULT_LIFETIME,
-    nonce: str | None = None,
-    domain: str | None = None,
-    previous: bytes | None = None,
-    now: Callable[[], datetime] = wall_clock,
-    random: Callable[[int], bytes] = os.urandom,
-) -> Booted:
-    """Make keys, have the hardware commit to them, and return the identity.
+        The new key document names the old identity, and the old key signs the new identity's
+        digest: neither can claim the other alone. Options and errors as in ``boot``.
+        """
+        roles = tuple((key.role, key.algorithm) for key in self.record.keys.keys)
+        tls = self.record.keys.key("tls")
+        defaults: dict[str, Any] = {
+            "roles": roles, "store": self.store, "now": self._now,
+            "domain": tls.domain if tls else None,
+        }  # fmt: skip
+        following = type(self).boot(attester, previous=self.digest, **(defaults | options))
+        subject = Subject({"sha256": following.digest.hex()}, name="identity")
+        self.keep(Statement.of(Rotation(author=self.name, reason=reason), subjects=(subject,)))
+        return following
 
-    Args:
-        attester: what makes evidence here (``evidence.collect.choose_attester``).
-        roles: roles for which to make keys; ``statement`` is always among them.
-        lifetime: for how many seconds the keys are valid, at most 30 days.
-        nonce: what to bind beside the keys: a relying party's, or ``binding.job_nonce``.
-        domain: the host name of the ``tls`` key.
-        previous: digest of the identity that this one follows.
-        now: the clock.
-        random: the random source.
 
-    Raises:
-        Usage: an unknown role, or a lifetime beyond 30 days.
-        Unavailable: the attester did not answer.
-        Malformed: the attester's evidence does not carry what it was asked to bind.
-    """
+def _document(
+    keyring: Keyring, begins: int, lifetime: int, *, domain: str | None, previous: bytes | None
+) -> KeyDocument:
     if not 0 < lifetime <= LONGEST_LIFETIME:
         raise Usage(
             "keys live for at most 30 days: rotate the identity instead",
@@ -137,46 +231,24 @@ def boot(
             expected=f"1 to {LONGEST_LIFETIME} seconds",
             got=str(lifetime),
         )
-    keyring = Keyring.new(dict.fromkeys(("statement", *roles)), random=random)
-    begins = to_epoch(now())
-    keys = KeyDocument.of(
+    return KeyDocument.of(
         keyring.public(domain=domain),
         not_before=begins,
         not_after=begins + lifetime,
         previous=None if previous is None else named(previous),
     )
+
+
+def _evidence(attester: Attester, keys: KeyDocument, nonce: str | None) -> Evidence:
     report_data = report_data_for(keyset_of(keys).digest, nonce=nonce)
     evidence = attester.attest(report_data)
-    kind, evidence_id = name_evidence(evidence)
     if report_data not in evidence.quote:
         raise Malformed(
             f"the evidence of {attester.name} does not carry the report_data that it was given",
             code="attester_ignored_report_data",
             expected=report_data.hex(),
         )
-    claim = Claim(keys=keys, evidence=(EvidenceName(kind, evidence_id),), nonce=nonce)
-    blobs = blobs_of(evidence)
-    attachments = attachments_of(blobs)
-    record = IdentityRecord(envelope=_possession(claim, keyring), attachments=attachments)
-    by_digest = {attachments[name]: data for name, data in blobs.items()}
-    return Booted(record, blobs=by_digest, keyring=keyring)
-
-
-def rotate(
-    booted: Booted, attester: Attester, *, reason: str = "expiry", **options: object
-) -> tuple[Booted, Envelope]:
-    """Return the identity that follows, and the old one's statement that it does.
-
-    The new key document names the old identity, and the old key signs the new identity's digest:
-    neither can claim the other alone. Options as in ``boot``; the roles are the same.
-    """
-    roles = tuple((key.role, key.algorithm) for key in booted.record.keys.keys)
-    following = boot(attester, previous=booted.digest, **({"roles": roles} | options))  # type: ignore[arg-type]
-    statement = Statement.of(
-        Rotation(author=booted.name, reason=reason),
-        subjects=(Subject({"sha256": following.digest.hex()}, name="identity"),),
-    )
-    return following, booted.sign(statement)
+    return evidence
 
 
 def _possession(claim: Claim, keyring: Keyring) -> Envelope:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error, Unavailable
 from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.log import admission
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.entry import IDENTITY
 from teeproof.proof.log.log import Log
@@ -64,6 +65,39 @@ class Contents:
     def close(self) -> None:
         """Close the index; the log stays open."""
         self._index.close()
+
+    def add_identity(self, data: bytes, blobs: Mapping[str, bytes]) -> bytes:
+        """Append an identity record, its evidence first; return its digest.
+
+        Raises:
+            Malformed, TooLarge: it is no record.
+            Usage, Unavailable: the log is open for reading only, or did not take it.
+        """
+        record = IdentityRecord.parse(data)
+        for blob in blobs.values():
+            self.log.put_blob(blob)
+        self._append(IDENTITY, record.digest, record.digest, data)
+        return record.digest
+
+    def add_statement(self, data: bytes) -> bytes:
+        """Append an envelope or a receipt; return its id.
+
+        Raises:
+            Malformed, TooLarge: it is neither.
+            Unavailable: nobody knows the receipt's author (``identity_unknown``).
+            Usage, Unavailable: the log is open for reading only, or did not take it.
+        """
+        record = admission.read_record(data, identity_of_keyset=self.identity_of_keyset)
+        self._append(record.kind, record.id, record.identity, data)
+        return record.id
+
+    def publish(self) -> None:
+        """Publish, if something waits to be."""
+        if self.log.size > self.log.published_size:
+            self.log.publish()
+
+    def _append(self, kind: int, statement_id: bytes, identity: bytes, data: bytes) -> None:
+        self.log.append(kind=kind, statement_id=statement_id, identity=identity, record=data)
 
     def statement(self, statement_id: bytes) -> bytes | None:
         """Return an envelope or a receipt; None if the log has none, or an identity, by this id."""
