@@ -8,6 +8,7 @@ from teeproof.core.digests import named
 from teeproof.core.errors import Usage
 from teeproof.proof.graph import Graph
 from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.workload import Identity
 from tests.proof.graph.stories import Memory, packed, plain_step, story
 from tests.proof.people import NOW, attester, digest, step, workload_named
 

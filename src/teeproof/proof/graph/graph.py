@@ -233,7 +233,11 @@ class Graph:
         Raises:
             Usage: it names nothing here, or several things; ``expected`` lists some.
         """
-        return touched(self._linked, self._by_key.find(key, what="data, statement, identity, machine or code"), self._labelled)
+        return touched(
+            self._linked,
+            self._by_key.find(key, what="data, statement, identity, machine or code"),
+            self._labelled,
+        )
 
     @cached_property
     def _by_id(self) -> Lookup:

@@ -15,7 +15,7 @@ __all__ = ["Span", "footnotes", "lines", "text"]
 
 _GAP = 2
 _COMFORTABLE = 76  # where there is any width, columns of the left part at most
-_LEAST = 24  # columns that are left to the tree, whatever stands at its right
+_LEAST = 16  # columns that are left to the tree, whatever stands at its right
 
 
 class Span(NamedTuple):

@@ -9,11 +9,12 @@ Trusts: nothing; a drawing is no verdict.  Does not trust: names, depth, width o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from teeproof.core.clock import format_time
-from teeproof.core.text import cut, plain
+from teeproof.core.text import cut
 from teeproof.proof.graph.graph import Graph
 from teeproof.proof.graph.model import Edge, Node
 from teeproof.proof.receipt import RECEIPT_TYPE
@@ -23,6 +24,7 @@ __all__ = ["MAX_ROWS", "NOTES", "Direction", "Row", "rows"]
 MAX_ROWS = 5000
 _NAME = 48  # columns of a name
 _WORD = 24  # and of a role or a step's word
+_PLAIN = re.compile(r"[\w./:+-]+( [\w./:+-]+)*", re.ASCII)
 _DEEPEST = 14  # levels that a tree grows to the right
 
 Direction = Literal["up", "down"]
@@ -201,7 +203,7 @@ class _Drawing:
         if edge is None:
             return ""
         if edge.relation == "made-of":
-            role = cut(edge.role or "", _WORD)
+            role = _bare(edge.role or "")
             return role if self.direction == "up" else f"as {role}:"
         words = {
             "made-by": "made by" if self.direction == "up" else "one of its makers:",
@@ -213,10 +215,10 @@ class _Drawing:
 
     def _title(self, node: Node, edge: Edge | None) -> str:
         if node.kind == "identity":
-            return f"identity ({plain(node.word)})" if node.word else "identity"
+            return f"identity ({_bare(node.word)})" if node.word else "identity"
         if node.kind == "data":
             return _quoted((edge and edge.name) or node.name) or "data"
-        word = cut(node.word, _WORD) or "statement"
+        word = _bare(node.word) or "statement"
         if self.direction == "up" and edge is not None and edge.relation != "follows":
             name = edge.name or _name_of(node, edge.digest)
             name = None if name == edge.role else name
@@ -249,4 +251,15 @@ def _name_of(node: Node, digest: bytes | None) -> str | None:
 
 def _quoted(name: str | None) -> str:
     """Return a name as a drawing shows it; the marks around it are ours alone."""
-    return f"“{cut(name, _NAME).replace('”', chr(39))}”" if name else ""
+    return f"“{_inside(cut(name, _NAME))}”" if name else ""
+
+
+def _bare(word: str) -> str:
+    """Return a word as it is if it is a plain one; what could pass for ours is quoted."""
+    if _PLAIN.fullmatch(word) and len(word) <= _WORD:
+        return word
+    return f"“{_inside(cut(word, _WORD))}”" if word else ""
+
+
+def _inside(text: str) -> str:
+    return text.replace("“", "'").replace("”", "'")
