@@ -20,6 +20,7 @@ COMMANDS = {
     "open": "Decrypt a sealed file with your key.",
     "keys": "Make keys that files are sealed for.",
     "graph": "Draw who made what of what.",
+    "log": "Keep, serve, fill and check a log of what was said.",
     "endorsements": "Keep Intel's collateral, to verify old evidence later.",
     "samples": "Get real evidence that others published.",
     "demo": "See it all in a few seconds.",
@@ -46,6 +47,8 @@ def _load(name: str) -> click.Command | None:
         from teeproof.cli import keys as module  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "graph":
         from teeproof.cli import graph as module  # type: ignore[no-redef]  # noqa: PLC0415
+    elif name == "log":
+        from teeproof.cli import log as module  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "endorsements":
         from teeproof.cli import endorsements as module  # type: ignore[no-redef]  # noqa: PLC0415
     elif name == "samples":

@@ -113,7 +113,11 @@ class LogClient:
 
     def tree(self, signed: SignedCheckpoint) -> TileTree:
         """Return the tree of a checkpoint, read from tiles as they are needed."""
-        return TileTree(signed.checkpoint.size, signed.checkpoint.root, self._tile)
+        return TileTree(signed.checkpoint.size, signed.checkpoint.root, self.tile)
+
+    def tile(self, path: str) -> bytes:
+        """Return what lies at a tile's path, unchecked."""
+        return self._transport.get(path, limit=_MAX_TILE_BYTES)
 
     def include(self, index: int, signed: SignedCheckpoint) -> TlogProof:
         """Return the proof of whatever stands at an index; without a salt, it names no statement.
@@ -161,9 +165,9 @@ class LogClient:
         said = self._transport.send("POST", "append", body=body, media_type=NDJSON, limit=limit)
         return read_batch(records, read_answer(said, self.key.name))
 
-    def introduce(self, identity: bytes) -> None:
-        """Take note of an identity record, so that its receipts can be appended."""
-        self._read(identity)
+    def introduce(self, record: bytes) -> None:
+        """Read a record; if it is an identity's, its receipts can be appended from now on."""
+        self._read(record)
 
     def wait_included(
         self,
@@ -248,9 +252,6 @@ class LogClient:
         if record.keyset:
             self._keysets[record.keyset] = record.id
         return record
-
-    def _tile(self, path: str) -> bytes:
-        return self._transport.get(path, limit=_MAX_TILE_BYTES)
 
     def _proof(self, promise: Promise, signed: SignedCheckpoint) -> TlogProof:
         tree = self.tree(signed)

@@ -9,11 +9,14 @@ Trusts: the log's own records.  Does not trust: nothing; signatures are checked 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from teeproof.core.errors import Error
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.admission import Record
 from teeproof.proof.log.entry import IDENTITY, Entry
 from teeproof.proof.log.served import ServedLog
+from teeproof.proof.log.tiles import TILE_WIDTH, decode_entries, entries_path
 
 __all__ = ["Keysets"]
 
@@ -35,11 +38,22 @@ class Keysets:
 
     def read(self, log: ServedLog) -> None:
         """Take note of all identities in a log; one that cannot be read any more is left out."""
-        for index in range(log.size):
-            if Entry.parse(log.entry(index)).kind != IDENTITY:
-                continue
+        for index in _identities(log):
             try:
                 record = IdentityRecord.parse(log.record(index))
                 self._owners.setdefault(record.keyset_digest, record.digest)
             except Error:
                 continue
+
+
+def _identities(log: ServedLog) -> Iterator[int]:
+    """Yield where identities stand: out of the bundles, and behind them out of the journal."""
+    end = log.published_size
+    for start in range(0, end, TILE_WIDTH):
+        path = entries_path(start // TILE_WIDTH, min(TILE_WIDTH, end - start))
+        for index, entry in enumerate(decode_entries((log.public / path).read_bytes()), start):
+            if Entry.parse(entry).kind == IDENTITY:
+                yield index
+    for index in range(end, log.size):
+        if Entry.parse(log.entry(index)).kind == IDENTITY:
+            yield index

@@ -18,6 +18,8 @@ Does not trust: clients; what the log serves proves itself, or nothing.
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import socket
 from collections.abc import Callable
 from datetime import datetime
@@ -45,7 +47,7 @@ from teeproof.proof.log.tokens import Tokens
 if TYPE_CHECKING:
     import uvicorn
 
-__all__ = ["LogApp", "listen", "server_for"]
+__all__ = ["LogApp", "listen", "run_until_told", "server_for"]
 
 _GRACE = 30  # seconds that requests under way have when the server is told to stop
 
@@ -175,6 +177,23 @@ def server_for(app: LogApp) -> uvicorn.Server:
             backlog=1024,
         )
     )
+
+
+def run_until_told(server: uvicorn.Server, sock: socket.socket) -> None:
+    """Serve on a socket until SIGTERM or SIGINT; a second one ends requests under way too."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    # uvicorn would raise the signal again when it has ended, and leave the log open.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        server.run(sockets=[sock])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def listen(address: str) -> socket.socket:
