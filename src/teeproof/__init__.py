@@ -1,18 +1,26 @@
-"""Check what trusted hardware says about itself: offline, with every check named.
+"""Say things from inside trusted hardware, and check what others say: offline, check by check.
 
-    import teeproof
+    import teeproof as tp
 
-    verdict = teeproof.verify("evidence/", now="2026-02-25")
+    verdict = tp.verify("evidence/", now="2026-02-25")
     verdict.ok, verdict.level, verdict.confidential
     for check in verdict.failures:
         print(check.name, check.detail, check.expected, check.got)
 
+    me = tp.Identity.boot()
+    me.seal("answer", outputs={"answer": b"42"}, inputs={"question": b"?"}).save("answer.proof")
+    tp.verify("answer.proof", policy="strict")
+
 ``import teeproof`` imports nothing else; each name below is loaded when it is first used.
 
-    verify                       evidence, or a path to it -> Verdict
-    load                         a path -> Evidence
+    verify                       evidence or a proof, or a path to it -> Verdict or ProofVerdict
+    load                         a path -> Evidence or ProofFile
     load_policy, parse_policy    a built-in policy's name, or TOML text -> Policy
     parse_time                   "2026-02-25" and the like -> datetime
+    Identity                     a running workload: boot, seal, rotate
+    Statement, Graph             what workloads say, and how it hangs together
+    Log                          an append-only log in a directory
+    ProofFile, ProofVerdict, TlogPolicy
     Evidence, Collateral, Policy, Verdict, Check
     Error, and its kinds: Usage, Malformed, TooLarge, NotAuthentic, Unavailable, NotAllowed
 """
@@ -33,10 +41,17 @@ if TYPE_CHECKING:
         Usage,
     )
     from teeproof.evidence.endorsements import Collateral
-    from teeproof.evidence.files.opening import load, verify
     from teeproof.evidence.policy import Policy, load_policy, parse_policy
     from teeproof.evidence.record import Evidence
     from teeproof.evidence.verdict import Check, Verdict
+    from teeproof.proof.file import ProofFile
+    from teeproof.proof.graph import Graph
+    from teeproof.proof.log.log import Log
+    from teeproof.proof.log.policy import TlogPolicy
+    from teeproof.proof.opening import load, verify
+    from teeproof.proof.statement import Statement
+    from teeproof.proof.verify import ProofVerdict
+    from teeproof.proof.workload import Identity
 
     __version__: str
 
@@ -46,10 +61,17 @@ __all__ = [
     "Collateral",
     "Error",
     "Evidence",
+    "Graph",
+    "Identity",
+    "Log",
     "Malformed",
     "NotAllowed",
     "NotAuthentic",
     "Policy",
+    "ProofFile",
+    "ProofVerdict",
+    "Statement",
+    "TlogPolicy",
     "TooLarge",
     "Unavailable",
     "Usage",
@@ -94,9 +116,11 @@ def _load(name: str) -> Any:  # noqa: PLR0911  one return per module
 
         return getattr(policy, name)
     if name in ("load", "verify"):
-        from teeproof.evidence.files import opening  # noqa: PLC0415
+        from teeproof.proof import opening  # noqa: PLC0415
 
         return getattr(opening, name)
+    if name in _PROOFS:
+        return _load_of_proofs(name)
     if name == "__version__":
         from teeproof.core import version  # noqa: PLC0415
 
@@ -108,3 +132,38 @@ def _load(name: str) -> Any:  # noqa: PLR0911  one return per module
     from teeproof.core import errors  # noqa: PLC0415
 
     return getattr(errors, name)
+
+
+_PROOFS = frozenset(
+    {"Graph", "Identity", "Log", "ProofFile", "ProofVerdict", "Statement", "TlogPolicy"}
+)
+
+
+def _load_of_proofs(name: str) -> Any:  # noqa: PLR0911  as above
+    if name == "ProofFile":
+        from teeproof.proof import file  # noqa: PLC0415
+
+        return file.ProofFile
+    if name == "ProofVerdict":
+        from teeproof.proof import verify  # noqa: PLC0415
+
+        return verify.ProofVerdict
+    if name == "Graph":
+        from teeproof.proof import graph  # noqa: PLC0415
+
+        return graph.Graph
+    if name == "Statement":
+        from teeproof.proof import statement  # noqa: PLC0415
+
+        return statement.Statement
+    if name == "Identity":
+        from teeproof.proof import workload  # noqa: PLC0415
+
+        return workload.Identity
+    if name == "Log":
+        from teeproof.proof.log import log  # noqa: PLC0415
+
+        return log.Log
+    from teeproof.proof.log import policy  # noqa: PLC0415
+
+    return policy.TlogPolicy

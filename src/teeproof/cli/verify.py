@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from teeproof.cli.asked import Asked
 from teeproof.cli.endorsing import Endorsing, endorse
 from teeproof.cli.expectations import find_policy, policy_of
 from teeproof.cli.incoming import taken_apart
@@ -22,7 +23,7 @@ from teeproof.cli.options import (
     policy_option,
     time_of,
 )
-from teeproof.cli.pointed import Asked, answer_about, is_pointed_elsewhere
+from teeproof.cli.pointed import answer_about, is_pointed_elsewhere
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.cli.verdicts import headline, write_strength, write_verdict
 from teeproof.core.errors import Usage

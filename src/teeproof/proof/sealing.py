@@ -12,6 +12,7 @@ Trusts: its caller.  Does not trust: nothing comes in from elsewhere.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -87,6 +88,13 @@ class Sealed:
         """
         self._store.publish()
         return export(self._store, [self.id], Path(path))
+
+    def proof(self) -> bytes:
+        """Return the proof file's bytes; raises as ``save``."""
+        target = io.BytesIO()
+        self._store.publish()
+        export(self._store, [self.id], target)
+        return target.getvalue()
 
 
 class Input:

@@ -36,6 +36,8 @@ from teeproof.proof.keyring import Keyring
 from teeproof.proof.keys import DEFAULT_LIFETIME, LONGEST_LIFETIME, Algorithm, KeyDocument
 from teeproof.proof.keyset import keyset_of
 from teeproof.proof.links import Subject
+from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.log import Log
 from teeproof.proof.memory import MemorySource
 from teeproof.proof.sealing import Content, Input, Sealed, Store, step_of
 from teeproof.proof.statement import Statement
@@ -80,7 +82,7 @@ class Identity:
         nonce: str | None = None,
         domain: str | None = None,
         previous: bytes | None = None,
-        store: Store | None = None,
+        store: Store | Log | None = None,
         now: Callable[[], datetime] = wall_clock,
         random: Callable[[int], bytes] = os.urandom,
     ) -> Self:
@@ -94,7 +96,7 @@ class Identity:
             nonce: what to bind beside the keys: a relying party's, or ``binding.job_nonce``.
             domain: the host name of the ``tls`` key.
             previous: digest of the identity that this one follows.
-            store: where its statements are kept: ``log.contents.Contents`` or memory, the default.
+            store: where its statements are kept: a log, or memory, the default.
             now: the clock.
             random: the random source.
 
@@ -114,6 +116,8 @@ class Identity:
         attachments = attachments_of(parts)
         record = IdentityRecord(envelope=_possession(claim, keyring), attachments=attachments)
         blobs = {attachments[name]: data for name, data in parts.items()}
+        if isinstance(store, Log):
+            store = Contents(store)
         store = MemorySource() if store is None else store
         store.add_identity(record.encode(), blobs)
         return cls(record, blobs=blobs, keyring=keyring, store=store, now=now)

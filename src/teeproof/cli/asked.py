@@ -1,0 +1,77 @@
+"""What a person asked ``verify`` for, and whom they trust."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from teeproof.core.errors import Usage
+from teeproof.core.reading import read_bounded
+from teeproof.evidence.policy import Policy
+
+__all__ = ["Asked", "trust_of"]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked ``verify`` for.
+
+    Attributes:
+        files: what it was pointed at; behind a log's directory, ids.
+        policy: expectations about every machine; None for the defaults.
+        author_policy: further ones about whoever wrote what was asked about.
+        logs: a tlog-policy file.
+        blocks: ``CHAIN:HASH:CONTRACT`` each.
+        now: the verifier's time.
+        every: show everything.
+        as_json: print JSON.
+    """
+
+    files: tuple[Path, ...]
+    policy: Policy | None
+    author_policy: Policy | None
+    logs: Path | None
+    blocks: tuple[str, ...]
+    now: datetime
+    every: bool
+    as_json: bool
+
+
+def trust_of(asked: Asked) -> Any:
+    """Return the ``Trust`` that the options make up; Usage, Malformed if they cannot."""
+    from teeproof.proof.log.policy import MAX_POLICY_BYTES, TlogPolicy  # noqa: PLC0415
+    from teeproof.proof.verify import Trust  # noqa: PLC0415
+
+    logs = None
+    if asked.logs is not None:
+        text = read_bounded(asked.logs, limit=MAX_POLICY_BYTES, what="log policy")
+        logs = TlogPolicy.parse(text)
+    return Trust(
+        policy=asked.policy,
+        author_policy=asked.author_policy,
+        logs=logs,
+        blocks=dict(_block(text) for text in asked.blocks),
+    )
+
+
+def _block(text: str) -> tuple[bytes, Any]:
+    from teeproof.proof.anchor import TrustedBlock  # noqa: PLC0415
+
+    chain, _, rest = text.partition(":")
+    digest, _, contract = rest.partition(":")
+    try:
+        block, address = (bytes.fromhex(part.removeprefix("0x")) for part in (digest, contract))
+        number = int(chain)
+    except ValueError:
+        block = address = b""
+        number = 0
+    if len(block) != 32 or len(address) != 20 or number < 1:
+        raise Usage(
+            "--block takes a chain, a block hash and the contract that anchors there",
+            code="block_malformed",
+            expected="--block 1:0x…64 hex digits…:0x…40 hex digits…",
+            got=text[:120],
+        )
+    return block, TrustedBlock(number, public=True, contracts=frozenset({address}))
