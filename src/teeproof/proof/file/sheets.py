@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from teeproof.core.digests import sha256
 from teeproof.core.errors import NotAuthentic, Unavailable, Usage
 from teeproof.proof.file.logpart import Anchor, EntryRef, LogPart, needed
 from teeproof.proof.log.checkpoint import SignedCheckpoint
@@ -85,7 +86,7 @@ class Sheet:
             tuple(self.checkpoints[size] for size in sorted(sizes)),
             dict(sorted(self.entries.items(), key=lambda item: item[1].index)),
             b"".join(node for node in nodes if node is not None),
-            tuple(sorted(self.anchors)),
+            tuple(sorted(self.anchors, key=lambda a: (a.size, sha256(a.document)))),
         )
 
     def _enter(self, key: bytes, ref: EntryRef) -> None:

@@ -1,0 +1,109 @@
+"""A source and a log in memory behave as those on disk do."""
+
+from __future__ import annotations
+
+import pytest
+
+from teeproof.core.errors import Malformed, Unavailable
+from teeproof.proof.log.checkpoint import verify_checkpoint
+from teeproof.proof.log.cosignature import Cosigner
+from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
+from teeproof.proof.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from teeproof.proof.memory import MemoryLog, MemorySource
+from tests.proof.file import scenes
+
+ALICE = scenes.person("alice")
+
+
+def logged() -> MemorySource:
+    return scenes.source(ALICE, log=scenes.new_log())
+
+
+def test_what_was_added_is_found():
+    held = scenes.source(ALICE)
+    envelope = scenes.step(ALICE, "a", "b")
+    root = held.add_statement(envelope)
+    assert held.statement(root) == envelope
+    assert held.identity(ALICE.digest) == ALICE.record.encode()
+    assert held.identity_of_keyset(ALICE.record.keyset_digest) == ALICE.digest
+    assert held.blob(ALICE.record.attachments["quote"]) == b"quote of alice"
+    assert list(held.producers(scenes.of("a"))) == list(held.producers(scenes.of("b"))) == [root]
+    assert held.logged(root) is None
+
+
+def test_what_was_not_added_is_not_found():
+    held = MemorySource()
+    assert held.statement(bytes(32)) is None
+    assert held.identity(bytes(32)) is None
+    assert held.blob("sha256:" + "0" * 64) is None
+    assert held.identity_of_keyset("sha256:" + "0" * 64) is None
+    assert list(held.producers(scenes.of("a"))) == []
+
+
+def test_what_is_neither_a_statement_nor_an_identity_is_refused():
+    held = MemorySource()
+    with pytest.raises(Malformed):
+        held.add_statement(ALICE.record.encode())
+    with pytest.raises(Malformed):
+        held.add_identity(scenes.step(ALICE, "a"))
+
+
+def test_a_statement_added_twice_is_logged_once():
+    held = logged()
+    envelope = scenes.step(ALICE, "a")
+    assert held.add_statement(envelope) == held.add_statement(envelope)
+    assert held.log.size == 2
+    assert len(list(held.producers(scenes.of("a")))) == 1
+
+
+def test_each_kind_is_logged_as_what_it_is():
+    held = logged()
+    ids = [
+        ALICE.digest,
+        held.add_statement(scenes.step(ALICE, "a")),
+        held.add_statement(scenes.receipt(ALICE, "b")),
+    ]
+    held.log.publish()
+    assert [held.logged(one).kind for one in ids] == [IDENTITY, STATEMENT, RECEIPT]
+    for one in ids:
+        place = held.logged(one)
+        entry = Entry(place.kind, commitment(place.salt, one), ALICE.digest)
+        verify_inclusion(
+            leaf_hash(entry.encode()),
+            index=place.index,
+            size=3,
+            proof=inclusion_proof(place.index, 3, place.node),
+            root=place.checkpoint.checkpoint.root,
+        )
+
+
+def test_a_receipt_of_nobody_known_is_not_logged():
+    held = MemorySource(scenes.new_log())
+    with pytest.raises(Unavailable) as error:
+        held.add_statement(scenes.receipt(ALICE, "a"))
+    assert error.value.code == "author_unknown"
+    assert held.log.size == 0
+
+
+def test_an_entry_has_a_place_once_it_is_published():
+    held = logged()
+    assert held.logged(ALICE.digest) is None
+    with pytest.raises(Unavailable) as error:
+        held.log.first_checkpoint(0)
+    assert error.value.code == "not_published"
+    first = held.log.publish()
+    assert held.log.publish() is first
+    held.add_statement(scenes.step(ALICE, "a"))
+    held.log.publish()
+    assert held.logged(ALICE.digest).checkpoint == first
+
+
+def test_checkpoints_are_signed_by_the_log_and_gather_cosignatures():
+    log = MemoryLog("log.example/m", seed=b"\1" * 32)
+    log.append(STATEMENT, bytes(32), bytes(32))
+    signed = log.publish()
+    verify_checkpoint(signed, log.verifier)
+    line = Cosigner("w.example", b"\2" * 32).cosign(signed.note.text, time=1)
+    log.add_cosignatures(1, [line])
+    assert line in log.first_checkpoint(0).note.signatures
+    assert MemoryLog("log.example/m").verifier != log.verifier
