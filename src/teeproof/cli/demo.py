@@ -13,6 +13,7 @@ from typing import Any
 import click
 import msgspec
 
+from teeproof.cli.demo_proof import summary, tell, write_story
 from teeproof.cli.options import output_options
 from teeproof.cli.samples import found_sample
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
@@ -62,7 +63,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 @click.command("demo")
 @output_options
 def command(*, as_json: bool, color: ColorChoice) -> int:
-    """See it all in a few seconds: real evidence, refusals, simulated evidence.
+    """See it all in a few seconds: real evidence, refusals, simulated evidence, a proof.
 
     Real evidence is verified if some is on this machine (teeproof samples). Nothing is left behind,
     and nothing is sent anywhere.
@@ -76,9 +77,10 @@ def command(*, as_json: bool, color: ColorChoice) -> int:
     with tempfile.TemporaryDirectory(prefix="teeproof-demo-") as scratch:
         real = _real(sample) if sample else []
         simulated = _simulated(Path(scratch), wall_clock())
+        story = tell(Path(scratch), wall_clock)
     if as_json:
         steps = {step.name: _summary(step.answer) for step in (*real, *simulated)}
-        screen.json(steps)
+        screen.json(steps | summary(story))
         return 0
     _intro(screen)
     if sample is None:
@@ -86,6 +88,7 @@ def command(*, as_json: bool, color: ColorChoice) -> int:
     for number, step in enumerate((*real, *simulated), 1):
         _write_step(screen, number, step, full=step.name == "real")
     _write_json(screen, simulated[-1].answer)
+    write_story(screen, story, len(real) + len(simulated) + 1)
     _write_next(screen, sample)
     return 0
 
@@ -155,7 +158,7 @@ def _flipped(bundle: Bundle) -> Bundle:
 
 
 def _intro(screen: Screen) -> None:
-    screen.text("teeproof checks what trusted hardware says about itself.", "bold")
+    screen.text("teeproof checks what trusted hardware says, and what is said inside it.", "bold")
     screen.text("Offline: no server is asked, and nothing is left behind.")
 
 
