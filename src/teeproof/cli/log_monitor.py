@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import click
@@ -97,14 +98,14 @@ def command(
     origin, known = _key(keys)
     screen = standard(color)
     directory = state or _default(origin)
-    others = [source_of(url) for url in also]
-    others += [source_of(f"{url.rstrip('/')}/{origin_hash(origin)}") for url in witness]
-    with Store(directory, origin=origin) as store:
+    places = [log, *also, *(f"{url.rstrip('/')}/{origin_hash(origin)}" for url in witness)]
+    with ExitStack() as stack:
+        sources = [stack.enter_context(closing(source_of(place))) for place in places]
         monitor = Monitor(
-            store,
+            stack.enter_context(Store(directory, origin=origin)),
             known,
-            source_of(log),
-            others=others,
+            sources[0],
+            others=sources[1:],
             now=time.time,
             delay=delay,
             again=everything if whole else some,

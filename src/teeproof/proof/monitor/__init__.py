@@ -8,7 +8,7 @@
     again      which older entries are read again
     report     what one look at a log found
     monitor    one look: fetch, verify, compare, remember
-    webhook    tell somebody
+    telling    tell others: a file, a webhook
 
 Trusts: the log's keys, its own disk.  Does not trust: the log, the network, other monitors.
 """

@@ -45,6 +45,9 @@ class Folder:
         self._path = path / "public" if (path / "public").is_dir() else path
         self.name = str(path)
 
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
     def read(self, path: str) -> bytes:
         """See ``Source``."""
         place = self._path / path
@@ -62,6 +65,10 @@ class Url:
         self._transport = Transport(url, timeout=timeout, attempts=_ATTEMPTS)
         self.name = self._transport.url
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
     def read(self, path: str) -> bytes:
         """See ``Source``."""
         try:
@@ -74,8 +81,8 @@ class Url:
             ) from None
 
 
-def source_of(text: str) -> Source:
-    """Return the source that a URL or the name of a directory stands for."""
+def source_of(text: str) -> Folder | Url:
+    """Return the source that a URL or the name of a directory stands for; close it after use."""
     if text.startswith(("https://", "http://")):
         return Url(text)
     return Folder(Path(text))

@@ -18,6 +18,7 @@ from typing import Any
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable
+from teeproof.proof.log.oplog import Say, quiet
 from teeproof.proof.witness.request import MAX_REQUEST_BYTES, AddCheckpoint
 from teeproof.proof.witness.witness import Conflict, Witness
 
@@ -54,13 +55,20 @@ class App:
         prefix: the path before the routes, without a slash at its end.
         seconds: how long a body may take to arrive.
         most: how many requests may be in work at once; one more is answered 503.
+        say: the operator's log.
     """
 
     def __init__(
-        self, witness: Witness, *, prefix: str = "", seconds: float = 10.0, most: int = 64
+        self,
+        witness: Witness,
+        *,
+        prefix: str = "",
+        seconds: float = 10.0,
+        most: int = 64,
+        say: Say = quiet,
     ) -> None:
         self._witness, self._prefix, self._seconds = witness, prefix, seconds
-        self._free = most
+        self._free, self._say = most, say
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request; ``lifespan`` is answered too."""
@@ -79,6 +87,7 @@ class App:
             answer = (HTTPStatus.CONFLICT, SIZE_TYPE, b"%d\n" % error.size)
         except Error as error:
             answer = (_status(error), _JSON, strictjson.dumps(error.to_json()).encode())
+            self._say("refused", status=int(answer[0]), error=error.code, method=scope["method"])
         await _send(send, answer, allowed=allowed, bodiless=scope["method"] == "HEAD")
 
     async def _answer(self, scope: Message, receive: Receive) -> tuple[Answer, tuple[str, ...]]:
@@ -116,6 +125,8 @@ class App:
             line = await asyncio.to_thread(self._witness.add, request)
         finally:
             self._free += 1
+        checkpoint = request.signed.checkpoint
+        self._say("cosigned", origin=checkpoint.origin, size=checkpoint.size)
         return HTTPStatus.OK, _TEXT, line.encode()
 
     async def _body(self, scope: Message, receive: Receive) -> bytes:
