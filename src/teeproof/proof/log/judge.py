@@ -2,7 +2,7 @@
 
 A cosignature of a known witness is *counted* unless
 
-- it is by the log's operator: see ``same_operator``;
+- it is by the log's operator: see ``same_operator``, and the keys that the caller names;
 - it is later than now by more than five minutes, or states no time (zero);
 - the quorum does not mention the witness, or the same witness cosigned earlier.
 
@@ -17,7 +17,7 @@ Trusts: the policy's keys, up to its quorum.  Does not trust: the log's operator
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -72,9 +72,14 @@ class Judgement(msgspec.Struct, frozen=True):
     time: int | None
 
 
-def judge(policy: TlogPolicy, signed: SignedCheckpoint, *, now: int) -> Judgement:
-    """Return what the policy says of the checkpoint at ``now``, in seconds since 1970."""
-    found = _cosignatures(policy, signed, now)
+def judge(
+    policy: TlogPolicy, signed: SignedCheckpoint, *, now: int, operated: Collection[bytes] = ()
+) -> Judgement:
+    """Return what the policy says of the checkpoint at ``now``, in seconds since 1970.
+
+    ``operated`` are public keys of witnesses that are known to be run by the log's operator.
+    """
+    found = _cosignatures(policy, signed, now, operated)
     times = {name: cosigned.time for name, cosigned in found if cosigned.counted}
     void = any(cosigned.why == _BAD for _, cosigned in found)
     time = None if void else quorum_time(policy, times)
@@ -124,7 +129,7 @@ def _by_log(policy: TlogPolicy, signed: SignedCheckpoint) -> bool | None:
 
 
 def _cosignatures(
-    policy: TlogPolicy, signed: SignedCheckpoint, now: int
+    policy: TlogPolicy, signed: SignedCheckpoint, now: int, operated: Collection[bytes]
 ) -> list[tuple[str, Cosigned]]:
     witnesses = {
         (witness.key.name, witness.key.key_id): (name, witness.key)
@@ -135,6 +140,8 @@ def _cosignatures(
         witness = witnesses.get((line.name, line.key_id))
         if witness is not None:
             why = _objection(policy, signed, line, witness, now)
+            if why is None and witness[1].public_key in operated:
+                why = "the witness's key stands in one key document with the log's key"
             found.append((witness[0], _cosigned(witness, line, why)))
     return _once_each(found)
 

@@ -9,7 +9,7 @@ Trusts: the policy's author.  Does not trust: logs and witnesses that the policy
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Self
@@ -103,9 +103,17 @@ class TlogPolicy(msgspec.Struct, frozen=True, dict=True):
         logs, witnesses, groups, quorum = reader.result()
         return cls(logs, witnesses, groups, quorum)
 
-    def judge(self, signed: SignedCheckpoint, *, now: int) -> Judgement:
-        """Return what this policy says of a checkpoint; ``now`` is in seconds since 1970."""
-        return _judge.judge(self, signed, now=now)
+    def judge(
+        self, signed: SignedCheckpoint, *, now: int, operated: Collection[bytes] = ()
+    ) -> Judgement:
+        """Return what this policy says of a checkpoint.
+
+        Args:
+            signed: the checkpoint with all its signatures.
+            now: seconds since 1970.
+            operated: public keys of witnesses that are known to be run by the log's operator.
+        """
+        return _judge.judge(self, signed, now=now, operated=operated)
 
     @cached_property
     def electorate(self) -> frozenset[str]:

@@ -1,10 +1,10 @@
 """Check a proof: bytes, trust and time in; a verdict out.
 
     closure      what is in the file, and who signed it
-    logs         inclusion, checkpoints, witnesses, time
+    logs         inclusion, checkpoints, witnesses, time; anchors, forks
     identities   keys, possession, binding, the machine
     statements   author, signatures, expiry, inputs
-    structure    order, cycles, paths
+    structure    order, cycles, paths; whole, faults
     record       the verdict
 
 Trusts: the relying party's ``Trust``, this code.

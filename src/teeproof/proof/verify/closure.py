@@ -16,8 +16,11 @@ from teeproof.proof.file import ProofFile
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Link
 from teeproof.proof.verify.statements import spoken
+from teeproof.proof.verify.structure import Edges, edges_of
 
-__all__ = ["Closure", "Kept", "read_closure"]
+__all__ = ["MAX_MAKERS", "Closure", "Kept", "read_closure"]
+
+MAX_MAKERS = 16  # of one piece of data; more are not listed beside each statement that uses it
 
 Progress = Callable[[int, int], None]
 
@@ -30,6 +33,7 @@ class Kept(NamedTuple):
         title: what was done or said, in the author's word; for people only.
         author: identity digest, 32 bytes, if it could be found.
         checks: those that need nothing but the statement and its author's keys.
+        cosigners: identities that had to sign too.
         links: inputs.
         outputs: ``sha256:…`` of what it made.
     """
@@ -38,6 +42,7 @@ class Kept(NamedTuple):
     title: str
     author: bytes | None
     checks: tuple[Check, ...]
+    cosigners: tuple[bytes, ...]
     links: tuple[Link, ...]
     outputs: frozenset[str]
 
@@ -56,15 +61,27 @@ class Closure:
         self.statements: dict[bytes, Kept] = {}
         self.producers: dict[str, list[bytes]] = {}
 
-    def inputs(self, statement_id: bytes) -> list[bytes]:
-        """Return the statements in the proof that a statement was made of."""
-        found: list[bytes] = []
+    def edges(self) -> Edges:
+        """Return the graph of the statements."""
+        links = {one: kept.links for one, kept in self.statements.items()}
+        outputs = {one: kept.outputs for one, kept in self.statements.items()}
+        return edges_of(links, outputs, self.producers)
+
+    def inputs(self, statement_id: bytes) -> tuple[bytes, ...]:
+        """Return the statements in the proof that a statement was made of, for people to follow.
+
+        Where its author named data only, these are all that made it, unless they are too many.
+        """
+        found: dict[bytes, None] = {}
         for link in self.statements[statement_id].links:
-            if link.statement is not None:
-                found += [link.statement] if link.statement in self.statements else []
-            else:
-                found += [one for one in self.producers.get(link.digest, ()) if one != statement_id]
-        return list(dict.fromkeys(found))
+            if link.statement is None:
+                makers = self.producers.get(link.digest, ())
+                if len(makers) <= MAX_MAKERS:
+                    found.update(dict.fromkeys(makers))
+                    found.pop(statement_id, None)
+            elif link.statement in self.statements:
+                found[link.statement] = None
+        return tuple(found)
 
 
 def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closure:
@@ -81,7 +98,9 @@ def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closu
             continue
         said = spoken(read, identities=closure.identities, of_keyset=proof.identity_of_keyset)
         outputs = frozenset(subject.sha256 for subject in read.subjects)
-        kept = Kept(read.type, read.title, said.author, said.checks, read.links, outputs)
+        kept = Kept(
+            read.type, read.title, said.author, said.checks, read.cosigners, read.links, outputs
+        )
         closure.statements[statement_id] = kept
         for made in outputs:
             closure.producers.setdefault(made, []).append(statement_id)

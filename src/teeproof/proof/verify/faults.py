@@ -15,6 +15,7 @@ from teeproof.proof.verify.statements import AUTHOR_REFUSED
 __all__ = ["list_faults"]
 
 _LONGEST_PATH = 64
+_MOST_PATHS = 1024  # a hostile proof may have as many faults as statements
 
 
 def list_faults(
@@ -33,6 +34,8 @@ def list_faults(
         identities: by digest.
         statements: by id.
         reached: of each statement, the one by which a root reaches it, nearest first.
+
+    The first 1,024 faults of identities, and of statements, have a path.
     """
     faults = [Fault(where="proof", subject="", path=(), check=c) for c in _failed(checks)]
     for log in logs:
@@ -41,7 +44,8 @@ def list_faults(
         ]
     speaks = _first_statements(statements, reached)
     for digest, identity in identities.items():
-        path = _path(speaks[digest], reached) if digest in speaks else ()
+        wanted = digest in speaks and identity.failures and len(faults) < _MOST_PATHS
+        path = _path(speaks[digest], reached) if wanted else ()
         faults += [
             Fault(where="identity", subject=identity.id, path=path, check=c)
             for c in _failed(identity.checks)
@@ -50,9 +54,10 @@ def list_faults(
             Fault(where="evidence", subject=identity.id, path=path, check=c)
             for c in _failed(_machine(identity))
         ]
+    pathless = len(faults) + _MOST_PATHS
     for one, statement in statements.items():
         failures = [c for c in _failed(statement.checks) if c.code != AUTHOR_REFUSED]
-        path = _path(one, reached) if failures else ()
+        path = _path(one, reached) if failures and len(faults) < pathless else ()
         faults += [
             Fault(where="statement", subject=statement.id, path=path, check=c) for c in failures
         ]

@@ -1,11 +1,12 @@
 """Judge an identity: who holds these keys, and does hardware commit to them.
 
-    identity-statement   the document is one, and is written in the one way
+    identity-statement   the document is one, and was signed as one
     possession           each signing key in it signed it
+    key-dates            the keys do not outlive the evidence by more than a month
+    machine              the evidence can be read; whether it holds is a verdict of its own
     evidence-name        the evidence is the one that the statement names
     key-binding          the evidence commits to this key document and no other
-    key-dates            the keys do not outlive the evidence by more than a month
-    machine              the evidence holds under the policy, as of T
+    author-policy        of a root's author: the machine is the one that is expected
 
 Trusts: the policy's roots; T where somebody vouches for it.
 Does not trust: host, operator, whoever handed over the evidence.
@@ -23,6 +24,7 @@ from teeproof.evidence.policy import Policy
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verdict import Check, Concern, Verdict, failed, not_checked, passed
 from teeproof.evidence.verify import verify as verify_evidence
+from teeproof.proof.envelope import IN_TOTO
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.keyring import verify_possession
 from teeproof.proof.keys import LONGEST_LIFETIME
@@ -60,13 +62,16 @@ def judge_identity(
     """
     time = now if place.time is None else place.time
     timed = place.time is not None
-    key = _known_key(record, (time, timed), (policy, further), both_paths=both_paths)
-    found = known.get(key)
-    if found is None:
-        policies = (policy, further)
-        found = _judge(record, blob, (time, timed), policies, both_paths=both_paths)
-        known[key] = found
-    checks, machine = found
+    when, policies = (time, timed), (policy, further)
+    try:
+        evidence = record.evidence(blob)
+    except Error as error:  # another proof may have what this one lacks: nothing to remember
+        checks, machine = (*_own(record, when), _no_machine(error)), None
+    else:
+        key = _known_key(record, when, policies, both_paths=both_paths)
+        if key not in known:
+            known[key] = _judge(record, evidence, when, policies, both_paths=both_paths)
+        checks, machine = known[key]
     return IdentityVerdict(
         id=record.name,
         checks=(*checks, *place.checks),
@@ -79,40 +84,51 @@ def judge_identity(
 
 def _judge(
     record: IdentityRecord,
-    blob: Callable[[str], bytes],
+    evidence: Evidence,
     when: tuple[int, bool],
     policies: tuple[Policy | None, Policy | None],
     *,
     both_paths: bool,
 ) -> tuple[tuple[Check, ...], Verdict | None]:
-    time, timed = when
+    at = from_epoch(when[0])
 
-    def verify(evidence: Evidence, policy: Policy | None) -> Verdict:
-        at = from_epoch(time)
+    def verify(policy: Policy | None) -> Verdict:
         return verify_evidence(evidence, now=at, policy=policy, both_paths=both_paths)
 
-    checks = [
-        passed("identity-statement", "the identity statement is written in the one way"),
-        _possession(record),
-    ]
-    machine: Verdict | None = None
+    own = _own(record, when)
     policy, further = policies
     try:
-        evidence = record.evidence(blob)
-        machine = verify(evidence, policy)
+        machine = verify(policy)
+        expected = () if further is None else (_author_policy(verify(further)),)
     except Error as error:
-        concern: Concern = "availability" if isinstance(error, Unavailable) else "authenticity"
-        checks.append(
-            failed(
-                "machine", error.code, error.detail, concern, expected=error.expected, got=error.got
-            )
+        return (*own, _no_machine(error)), None
+    return (*own, _name(record, machine), _binding(record, machine), *expected), machine
+
+
+def _own(record: IdentityRecord, when: tuple[int, bool]) -> tuple[Check, ...]:
+    """Return the checks that need no evidence."""
+    return _statement(record), _possession(record), _dates(record, *when)
+
+
+def _no_machine(error: Error) -> Check:
+    concern: Concern = "availability" if isinstance(error, Unavailable) else "authenticity"
+    return failed(
+        "machine", error.code, error.detail, concern, expected=error.expected, got=error.got
+    )
+
+
+def _statement(record: IdentityRecord) -> Check:
+    """The payload was read when the file was opened; what it was signed as was not."""
+    kind = record.envelope.payload_type
+    if kind != IN_TOTO:
+        return failed(
+            "identity-statement",
+            "payload_type_wrong",
+            "the identity statement was signed as something else than a statement",
+            expected=IN_TOTO,
+            got=kind[:100],
         )
-    else:
-        checks += [_name(record, machine), _binding(record, machine)]
-        if further is not None:
-            checks.append(_author_policy(verify(evidence, further)))
-    checks.append(_dates(record, time, timed))
-    return tuple(checks), machine
+    return passed("identity-statement", "the identity statement is written in the one way")
 
 
 def _possession(record: IdentityRecord) -> Check:
@@ -175,7 +191,7 @@ def _name(record: IdentityRecord, machine: Verdict) -> Check:
 
 def _binding(record: IdentityRecord, machine: Verdict) -> Check:
     found = machine.facts.get("report_data")
-    if found is None:
+    if found is None and machine.failures:
         return not_checked("key-binding", "the evidence does not hold, so nothing is bound to it")
     if found != record.report_data.hex():
         return failed(
@@ -184,7 +200,7 @@ def _binding(record: IdentityRecord, machine: Verdict) -> Check:
             "the hardware committed to other keys: this key document was put beside evidence that"
             " was made for somebody else",
             expected=record.report_data.hex(),
-            got=found,
+            got=found or "nothing",
         )
     return passed("key-binding", "the hardware commits to exactly this key document")
 

@@ -13,21 +13,23 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from teeproof.core.clock import format_time
 from teeproof.core.errors import Error
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
-from teeproof.proof import anchor
+from teeproof.proof.anchor import Anchored
 from teeproof.proof.file import LogPart
+from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log import multiproof
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.judge import Judgement
+from teeproof.proof.verify.anchors import anchored_by
 from teeproof.proof.verify.record import LogVerdict
 from teeproof.proof.verify.trust import Trust
 
-__all__ = ["LogView", "Place", "not_logged", "view"]
+__all__ = ["LogView", "Place", "not_logged", "operators", "view"]
 
 
 class Place(NamedTuple):
@@ -65,12 +67,21 @@ class LogView:
 
     Attributes:
         verdict: what is known of the log as a whole.
+        included: whether all entries are in the trees of all checkpoints.
+        signed: whether the log is one that is trusted, and signed all checkpoints.
     """
 
     def __init__(
-        self, verdict: LogVerdict, covers: Sequence[tuple[int, Place]], broken: Place | None
+        self,
+        verdict: LogVerdict,
+        covers: Sequence[tuple[int, Place]],
+        broken: Place | None,
+        *,
+        signed: bool,
     ) -> None:
         self.verdict = verdict
+        self.included = broken is None
+        self.signed = signed
         self._sizes = [size for size, _ in covers]
         self._places = [place for _, place in covers]
         self._broken = broken
@@ -82,7 +93,14 @@ class LogView:
         return self._places[bisect_right(self._sizes, index)]
 
 
-def view(part: LogPart, leaves: Mapping[int, bytes], trust: Trust, *, now: int) -> LogView:
+def view(
+    part: LogPart,
+    leaves: Mapping[int, bytes],
+    trust: Trust,
+    *,
+    now: int,
+    operated: Mapping[bytes, frozenset[bytes]],
+) -> LogView:
     """Return the judgement of one log.
 
     Args:
@@ -90,11 +108,19 @@ def view(part: LogPart, leaves: Mapping[int, bytes], trust: Trust, *, now: int) 
         leaves: leaf hashes by index, computed from the statements themselves.
         trust: keys and blocks of the relying party.
         now: the verifier's time, seconds since 1970.
+        operated: see ``operators``.
     """
     sizes = [signed.checkpoint.size for signed in part.checkpoints]
     inclusion = _inclusion(part, leaves)
-    judged = [(signed, _judge(signed, trust, now)) for signed in part.checkpoints]
-    anchored = [_anchors(part, signed, trust) for signed in part.checkpoints]
+    own = _operated(part.origin, trust, operated)
+    judged = [(signed, _judge(signed, trust, now, own)) for signed in part.checkpoints]
+    documents: dict[int, list[bytes]] = {}
+    for size, document in part.anchors:
+        documents.setdefault(size, []).append(document)
+    anchored = [
+        anchored_by(documents.get(signed.checkpoint.size, ()), signed, trust)
+        for signed in part.checkpoints
+    ]
     checks = [
         inclusion,
         *(_softened(_signature(signed, found, trust)) for signed, found in judged),
@@ -111,10 +137,42 @@ def view(part: LogPart, leaves: Mapping[int, bytes], trust: Trust, *, now: int) 
     times = [
         _earliest(found, block) for (_, found), (_, block) in zip(judged, anchored, strict=True)
     ]
-    return LogView(verdict, _covers(part, sizes, judged, times, trust), broken)
+    covers = _covers(part, sizes, judged, times, trust)
+    signed = all(found is not None and found.log is True for _, found in judged)
+    return LogView(verdict, covers, broken, signed=signed)
+
+
+def operators(records: Iterable[IdentityRecord]) -> dict[bytes, frozenset[bytes]]:
+    """Return, for each log key in these key documents, the witness keys beside it.
+
+    One workload that has both would be its own witness, whatever names it gives to the keys.
+    """
+    found: dict[bytes, frozenset[bytes]] = {}
+    for record in records:
+        log, witness = record.key("log"), record.key("witness")
+        if log is not None and witness is not None:
+            found[log.raw] = found.get(log.raw, frozenset()) | {witness.raw}
+    return found
+
+
+def _operated(
+    origin: str, trust: Trust, operated: Mapping[bytes, frozenset[bytes]]
+) -> frozenset[bytes]:
+    log = trust.logs.logs.get(origin) if trust.logs else None
+    keys = log.keys if log is not None and operated else ()
+    return frozenset().union(*(operated.get(key.public_key, frozenset()) for key in keys))
 
 
 def _inclusion(part: LogPart, leaves: Mapping[int, bytes]) -> Check:
+    if len(leaves) != len(part.entries):
+        return failed(
+            "inclusion",
+            "entry_author_missing",
+            "the identity behind an entry is not in the proof, so the entry cannot be computed",
+            "availability",
+            expected=f"{len(part.entries)} entries",
+            got=f"{len(leaves)} entries",
+        )
     try:
         found = multiproof.roots(leaves, part.nodes, [s.checkpoint.size for s in part.checkpoints])
     except Error as error:
@@ -133,8 +191,10 @@ def _inclusion(part: LogPart, leaves: Mapping[int, bytes]) -> Check:
     return passed("inclusion", f"every entry is in the tree of {part.origin}")
 
 
-def _judge(signed: SignedCheckpoint, trust: Trust, now: int) -> Judgement | None:
-    return trust.logs.judge(signed, now=now) if trust.logs else None
+def _judge(
+    signed: SignedCheckpoint, trust: Trust, now: int, operated: frozenset[bytes]
+) -> Judgement | None:
+    return trust.logs.judge(signed, now=now, operated=operated) if trust.logs else None
 
 
 def _signature(signed: SignedCheckpoint, found: Judgement | None, trust: Trust) -> Check:
@@ -183,45 +243,7 @@ def _witnesses(signed: SignedCheckpoint, found: Judgement | None, trust: Trust) 
     )
 
 
-def _anchors(
-    part: LogPart, signed: SignedCheckpoint, trust: Trust
-) -> tuple[Check | None, anchor.Anchored | None]:
-    """Return what the anchors of one checkpoint say: the earliest block that proves a time."""
-    best: anchor.Anchored | None = None
-    said: Check | None = None
-    for size, document in part.anchors:
-        if size != signed.checkpoint.size:
-            continue
-        check, found = _anchor(part.origin, signed, document, trust)
-        if found is not None and (best is None or found.time < best.time):
-            best, said = found, check
-        elif said is None:
-            said = check
-    return said, best
-
-
-def _anchor(
-    origin: str, signed: SignedCheckpoint, document: bytes, trust: Trust
-) -> tuple[Check, anchor.Anchored | None]:
-    try:
-        found = anchor.verify(
-            anchor.AnchorProof.parse(document),
-            origin=origin,
-            checkpoint=signed.checkpoint,
-            trusted_blocks=trust.blocks,
-        )
-    except Error as error:
-        if error.code == "block_untrusted":
-            return not_checked("anchor", error.detail, "policy", got=error.got), None
-        return failed(
-            "anchor", error.code, error.detail, expected=error.expected, got=error.got
-        ), None
-    if found.proven_time is None:
-        return not_checked("anchor", found.why, "policy"), None
-    return passed("anchor", found.why, "policy"), found
-
-
-def _earliest(found: Judgement | None, block: anchor.Anchored | None) -> int | None:
+def _earliest(found: Judgement | None, block: Anchored | None) -> int | None:
     vouched = found.time if found is not None and found.log else None
     proven = block.proven_time if block is not None else None
     return min((time for time in (vouched, proven) if time is not None), default=None)

@@ -4,7 +4,7 @@
     author      the identity that it names is here and holds
     signature   that identity's statement key (of a receipt: receipt key) signed it
     cosigners   everyone whom the statement says must sign has signed
-    key-expiry  it was said before the keys expired
+    key-expiry  it was said before the keys of any who signed it expired
     inputs      each input is an output of the statement that it names
     origins     whether every input was made by somebody who says how
 
@@ -13,7 +13,8 @@ Trusts: identities that hold.  Does not trust: key ids, the order of signatures,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from teeproof.core.clock import format_time
@@ -32,6 +33,7 @@ _SIGNED = passed("signature", "the author's key signed it")
 _AUTHOR = passed("author", "its author's identity holds")
 _INPUTS = passed("inputs", "every input is an output of the statement that made it")
 _NO_INPUTS = passed("inputs", "it is made of nothing else")
+_NO_KEYS = not_checked("key-expiry", "the author's keys are not known")
 _COSIGNED = passed("cosigners", "everyone who must cosign has signed")
 
 
@@ -83,14 +85,16 @@ def author_check(author: bytes | None, objections: Mapping[bytes, Concern | None
     )
 
 
-def expiry_check(record: IdentityRecord | None, time: int | None, now: int) -> Check:
-    """Return whether the keys were valid when it was said."""
-    if record is None:
-        return not_checked("key-expiry", "the author's keys are not known")
-    limit = record.keys.not_after
+def expiry_check(signers: Sequence[IdentityRecord], time: int | None, now: int) -> Check:
+    """Return whether the keys of all who signed, author and cosigners, were valid at that time."""
+    if not signers:
+        return _NO_KEYS
+    limit = signers[0].keys.not_after
+    for record in signers[1:]:
+        limit = min(limit, record.keys.not_after)
     if time is None:
         if now <= limit:
-            return passed("key-expiry", f"the keys are valid until {format_time(limit)}")
+            return _valid_until(limit)
         return failed(
             "key-expiry",
             "keys_expired",
@@ -103,29 +107,44 @@ def expiry_check(record: IdentityRecord | None, time: int | None, now: int) -> C
         return failed(
             "key-expiry",
             "keys_expired",
-            "it was seen only after its author's keys had expired",
+            "it was seen only after the keys of somebody who signed it had expired",
             expected=f"no later than {format_time(limit)}",
             got=format_time(time),
         )
+    return _said_before(limit)
+
+
+@lru_cache(maxsize=1024)
+def _valid_until(limit: int) -> Check:
+    return passed("key-expiry", f"the keys are valid until {format_time(limit)}")
+
+
+@lru_cache(maxsize=1024)
+def _said_before(limit: int) -> Check:
     return passed("key-expiry", f"said before its keys expired on {format_time(limit)}")
 
 
 def inputs_checks(
-    links: Sequence[Link], outputs: Mapping[bytes, frozenset[str]], made: Mapping[str, int]
+    links: Sequence[Link],
+    own: Collection[str],
+    outputs: Mapping[bytes, Collection[str]],
+    made: Mapping[str, Sequence[bytes]],
 ) -> tuple[Check, ...]:
     """Return whether the edges to what it was made of hold.
 
     Args:
         links: what the statement says that it was made of.
+        own: ``sha256:…`` of what it made itself.
         outputs: of each statement in the proof, its id and ``sha256:…`` of what it made.
-        made: how many statements in the proof made each ``sha256:…``.
+        made: by ``sha256:…``, the statements in the proof that made it.
     """
     if not links:
         return (_NO_INPUTS,)
     outside: list[str] = []
     for link in links:
         if link.statement is None:
-            if link.digest not in made:
+            # What it made itself is no answer to where it came from.
+            if len(made.get(link.digest, ())) <= (link.digest in own):
                 outside.append(f"{link.role} {link.digest}")
             continue
         theirs = outputs.get(link.statement)
@@ -146,7 +165,7 @@ def inputs_checks(
 def _broken(role: str, code: str, parent: str, digest: str | None) -> Check:
     if digest is None:
         detail = f"the statement that made its {role} is not in the proof: ask for the whole of it"
-        return failed("inputs", code, detail, expected=parent, got="nothing")
+        return failed("inputs", code, detail, "availability", expected=parent, got="nothing")
     detail = f"its {role} is not what the statement that it names made: one of the two was replaced"
     return failed("inputs", code, detail, expected=f"an output of {parent}", got=digest)
 
@@ -160,17 +179,21 @@ def _form(read: Read) -> Check:
 
 
 def _no_author(read: Read, author: bytes | None) -> Check:
-    if author is not None:
-        expected = f"identity {named(author)}"
-    elif read.keyset is not None:
-        expected = f"the identity with keyset {read.keyset}"
-    else:
-        expected = "an author: urn:teeproof:identity:sha256:… as builder or verifier"
+    if author is None and read.keyset is None:
+        return failed(
+            "signature",
+            "author_unnamed",
+            "it names no identity that said it, so nobody can be held to it",
+            expected="urn:teeproof:identity:sha256:… as builder or verifier",
+            got="nothing",
+        )
+    who = f"keyset {read.keyset}" if author is None else named(author)
     return failed(
         "signature",
         "author_missing",
-        "the identity that said it is not in the proof, so nobody can be held to it",
-        expected=expected,
+        "the identity that said it is not in the proof: ask for the whole of it",
+        "availability",
+        expected=f"the identity with {who}" if author is None else f"identity {who}",
         got="nothing",
     )
 
@@ -221,7 +244,8 @@ def _cosigners(read: Read, identities: Mapping[bytes, IdentityRecord]) -> Check:
             return failed(
                 "cosigners",
                 "cosigner_missing",
-                "the identity of a cosigner is not in the proof",
+                "the identity of a cosigner is not in the proof: ask for the whole of it",
+                "availability",
                 expected=named(cosigner),
                 got="nothing",
             )

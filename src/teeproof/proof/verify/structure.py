@@ -1,6 +1,8 @@
 """The shape of a proof's graph: an order in which inputs come first, cycles, and paths from a root.
 
-Nothing here recurses: a hostile proof can be as deep as it is long.
+Nothing here recurses: a hostile proof can be as deep as it is long. A link that names data and no
+statement leads to a node for that data, and from there to whoever made it. So a thousand statements
+that use what another thousand made are two thousand edges, not a million.
 
 Trusts: nothing.  Does not trust: the proof.
 """
@@ -8,11 +10,53 @@ Trusts: nothing.  Does not trust: the proof.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-__all__ = ["Order", "order", "paths"]
+from teeproof.proof.links import Link
 
-Edges = Mapping[bytes, Sequence[bytes]]
+__all__ = ["Edges", "Node", "Order", "edges_of", "order", "paths"]
+
+Node = bytes | str
+"""A statement's id, or the ``sha256:…`` of data that links name without the statement behind it."""
+
+Edges = Mapping[Node, Sequence[Node]]
+"""From each node to what it was made of, or to those that made it."""
+
+
+def edges_of(
+    links: Mapping[bytes, Sequence[Link]],
+    outputs: Mapping[bytes, Collection[str]],
+    producers: Mapping[str, Sequence[bytes]],
+) -> Edges:
+    """Return the graph of the statements in a proof.
+
+    Args:
+        links: inputs of each statement.
+        outputs: of each, ``sha256:…`` of what it made.
+        producers: by ``sha256:…``, the statements that made it, in the proof's order.
+    """
+    edges: dict[Node, Sequence[Node]] = {}
+    again: dict[str, list[bytes]] = {}  # who makes what it was made of, and names no statement
+    for one, its in links.items():
+        below: dict[Node, None] = {}
+        for link in its:
+            if link.statement is not None:
+                if link.statement in links:
+                    below[link.statement] = None
+            elif link.digest in producers:
+                below[link.digest] = None
+                edges[link.digest] = producers[link.digest]
+                if link.digest in outputs[one] and link.digest not in again:
+                    again[link.digest] = [one]
+                elif link.digest in outputs[one] and again[link.digest][-1] != one:
+                    again[link.digest].append(one)
+        edges[one] = tuple(below)
+    for digest, ones in again.items():
+        if len(ones) == 1:  # it was made of what others made, not of itself
+            (one,) = ones
+            others = (other for other in producers[digest] if other != one)
+            edges[one] = (*(node for node in edges[one] if node != digest), *others)
+    return edges
 
 
 class Order:
@@ -29,16 +73,15 @@ class Order:
 
 
 def order(edges: Edges) -> Order:
-    """Return the statements in order; ``edges`` leads from each to what it was made of."""
+    """Return the statements in order."""
     waiting = dict.fromkeys(edges, 0)
-    users: dict[bytes, list[bytes]] = {node: [] for node in edges}
+    users: dict[Node, list[Node]] = {node: [] for node in edges}
     for node, inputs in edges.items():
         for below in inputs:
-            if below in users:
-                users[below].append(node)
-                waiting[node] += 1
+            users[below].append(node)
+            waiting[node] += 1
     ready = deque(node for node, count in waiting.items() if not count)
-    ids = []
+    ids: list[Node] = []
     while ready:
         node = ready.popleft()
         ids.append(node)
@@ -46,39 +89,50 @@ def order(edges: Edges) -> Order:
             waiting[user] -= 1
             if not waiting[user]:
                 ready.append(user)
-    left = tuple(node for node, count in waiting.items() if count)
-    return Order((*ids, *left), _on_cycles(left, edges))
+    left = [node for node, count in waiting.items() if count]
+    return Order(_statements((*ids, *left)), _statements(_on_cycles(left, edges)))
 
 
 def paths(roots: Iterable[bytes], edges: Edges) -> dict[bytes, bytes | None]:
-    """Return, for each statement that a root depends on, the one by which it is reached."""
+    """Return, for each statement that a root depends on, the one by which it is reached.
+
+    The nearest to a root come first.
+    """
     found: dict[bytes, bytes | None] = dict.fromkeys(roots)
-    queue = deque(found)
+    seen: set[str] = set()
+    queue: deque[tuple[Node, bytes]] = deque((root, root) for root in found)
     while queue:
-        node = queue.popleft()
+        node, user = queue.popleft()
         for below in edges.get(node, ()):
-            if below not in found:
-                found[below] = node
-                queue.append(below)
+            if isinstance(below, str):
+                if below not in seen:
+                    seen.add(below)
+                    queue.append((below, user))
+            elif below not in found:
+                found[below] = user
+                queue.append((below, below))
     return found
 
 
-def _on_cycles(left: Sequence[bytes], edges: Edges) -> tuple[bytes, ...]:
+def _statements(nodes: Iterable[Node]) -> tuple[bytes, ...]:
+    return tuple(node for node in nodes if isinstance(node, bytes))
+
+
+def _on_cycles(left: Sequence[Node], edges: Edges) -> list[Node]:
     """Drop from what could not be ordered whatever only depends on a cycle."""
     remaining = set(left)
-    inputs: dict[bytes, list[bytes]] = {node: [] for node in left}
     used = dict.fromkeys(left, 0)
     for node in left:
         for below in edges[node]:
             if below in remaining:
-                inputs[node].append(below)
                 used[below] += 1
     ready = deque(node for node in left if not used[node])
     while ready:
         node = ready.popleft()
         remaining.discard(node)
-        for below in inputs[node]:
-            used[below] -= 1
-            if not used[below]:
-                ready.append(below)
-    return tuple(node for node in left if node in remaining)
+        for below in edges[node]:
+            if below in used:
+                used[below] -= 1
+                if not used[below]:
+                    ready.append(below)
+    return [node for node in left if node in remaining]

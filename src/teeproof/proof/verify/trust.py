@@ -40,16 +40,20 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def digest(self) -> str:
         """``sha256:…`` over all of it: two verdicts under different trust are never confused."""
-        blocks = b"".join(sorted(key + repr(value).encode() for key, value in self.blocks.items()))
         parts = (
             _digest(self.policy),
             _digest(self.author_policy),
             self.logs.digest.encode() if self.logs else b"",
-            blocks,
             bytes([self.both_paths]),
+            *(_block(key, self.blocks[key]) for key in sorted(self.blocks)),
         )
         return named(framed_sha256("teeproof.trust.v1", *parts))
 
 
 def _digest(policy: Policy | None) -> bytes:
     return policy.digest.encode() if policy else b""
+
+
+def _block(key: bytes, block: TrustedBlock) -> bytes:
+    what = b"%d %d" % (block.chain_id, block.public)
+    return framed_sha256("teeproof.trusted-block.v1", key, what, *sorted(block.contracts))

@@ -16,15 +16,17 @@ from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.digests import named
 from teeproof.core.errors import Unavailable
 from teeproof.core.version import VERSION
-from teeproof.evidence.verdict import Check, Level, failed, not_checked, passed
+from teeproof.evidence.verdict import Level
 from teeproof.proof.file import LogPart, ProofFile
+from teeproof.proof.file.reader import NOBODY
 from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
 from teeproof.proof.log.merkle import leaf_hash
 from teeproof.proof.receipt import RECEIPT_TYPE
 from teeproof.proof.verify.closure import Kept, Progress, read_closure
 from teeproof.proof.verify.faults import list_faults
+from teeproof.proof.verify.forks import with_consistency
 from teeproof.proof.verify.identities import Known, judge_identity
-from teeproof.proof.verify.logs import Place, not_logged, view
+from teeproof.proof.verify.logs import Place, not_logged, operators, view
 from teeproof.proof.verify.record import (
     IdentityVerdict,
     LogVerdict,
@@ -39,6 +41,7 @@ from teeproof.proof.verify.statements import (
 )
 from teeproof.proof.verify.structure import order, paths
 from teeproof.proof.verify.trust import Trust
+from teeproof.proof.verify.whole import whole_checks
 
 __all__ = ["verify_proof"]
 
@@ -78,7 +81,7 @@ class _Verification:
 
     def run(self, progress: Progress | None) -> ProofVerdict:
         closure = self.closure = read_closure(self.proof, progress=progress)
-        edges = {one: closure.inputs(one) for one in closure.statements}
+        edges = closure.edges()
         ordered = order(edges)
         reached = paths(self.proof.roots, edges)
         logs, places = self._logs()
@@ -86,12 +89,10 @@ class _Verification:
         identities = self._identities()
         self.objections = {digest: found.objection for digest, found in identities.items()}
         outputs = {one: kept.outputs for one, kept in closure.statements.items()}
-        made = {digest: len(by) for digest, by in closure.producers.items()}
         statements = {
-            one: self._statement(one, closure.statements[one], edges[one], outputs, made)
-            for one in ordered.ids
+            one: self._statement(one, closure.statements[one], outputs) for one in ordered.ids
         }
-        checks = self._whole(ordered.cyclic, reached)
+        checks = whole_checks(self.proof, closure, ordered.cyclic)
         faults = list_faults(checks, logs, identities, statements, reached=reached)
         machines = [found.evidence for found in identities.values()]
         levels = [None if machine is None else machine.level for machine in machines]
@@ -112,16 +113,21 @@ class _Verification:
 
     def _logs(self) -> tuple[tuple[LogVerdict, ...], dict[bytes, Place]]:
         """Judge each log, and tell for each statement and identity what the logs say of it."""
-        views: list[LogVerdict] = []
+        parts = self.proof.logs
+        leaves = [self._leaves(part) for part in parts]
+        operated = operators(self.closure.identities.values())
+        views = [
+            view(part, its, self.trust, now=self.now, operated=operated)
+            for part, its in zip(parts, leaves, strict=True)
+        ]
+        with_consistency(views, parts, leaves)
         places: dict[bytes, Place] = {}
-        for part in self.proof.logs:
-            found = view(part, self._leaves(part), self.trust, now=self.now)
-            views.append(found.verdict)
+        for part, found in zip(parts, views, strict=True):
             for one, ref in part.entries.items():
                 place, held = found.place(ref.index), places.get(one)
                 if held is None or place.rank < held.rank:
                     places[one] = place
-        return tuple(views), places
+        return tuple(found.verdict for found in views), places
 
     def _leaves(self, part: LogPart) -> dict[int, bytes]:
         """Compute leaf hashes from what was read, never from what the proof says of them."""
@@ -130,9 +136,12 @@ class _Verification:
             kept = self.closure.statements.get(one)
             if kept is None:
                 kind, author = IDENTITY, one
-            else:
-                kind = RECEIPT if kept.type == RECEIPT_TYPE else STATEMENT
-                author = kept.author or bytes(32)
+            elif kept.type != RECEIPT_TYPE:
+                kind, author = STATEMENT, kept.author or NOBODY
+            elif kept.author is not None:
+                kind, author = RECEIPT, kept.author
+            else:  # whose keyset it is, nobody here knows
+                continue
             entry = Entry(kind, commitment(ref.salt, one), author)
             leaves[ref.index] = leaf_hash(entry.encode())
         return leaves
@@ -165,22 +174,18 @@ class _Verification:
         return data
 
     def _statement(
-        self,
-        one: bytes,
-        kept: Kept,
-        inputs: list[bytes],
-        outputs: Mapping[bytes, frozenset[str]],
-        made: Mapping[str, int],
+        self, one: bytes, kept: Kept, outputs: Mapping[bytes, frozenset[str]]
     ) -> StatementVerdict:
         place = self.places.get(one, self.nowhere)
-        record = self.closure.identities.get(kept.author) if kept.author else None
+        identities, producers = self.closure.identities, self.closure.producers
+        signers = [identities[who] for who in (kept.author, *kept.cosigners) if who in identities]
         form, *signatures = kept.checks
         checks = (
             form,
             author_check(kept.author, self.objections),
             *signatures,
-            expiry_check(record, place.time, self.now),
-            *inputs_checks(kept.links, outputs, made),
+            expiry_check(signers, place.time, self.now),
+            *inputs_checks(kept.links, kept.outputs, outputs, producers),
             *place.checks,
         )
         return StatementVerdict(
@@ -189,38 +194,8 @@ class _Verification:
             title=kept.title,
             author=named(kept.author) if kept.author else None,
             checks=checks,
-            inputs=tuple(named(below) for below in inputs),
+            inputs=tuple(named(below) for below in self.closure.inputs(one)),
             time=None if place.time is None else format_time(place.time),
-        )
-
-    def _whole(
-        self, cyclic: tuple[bytes, ...], reached: Mapping[bytes, bytes | None]
-    ) -> tuple[Check, ...]:
-        return (_roots_check(self.proof.roots), _cycle_check(cyclic), self._rotations(reached))
-
-    def _rotations(self, reached: Mapping[bytes, bytes | None]) -> Check:
-        """Whether each identity that claims to follow another is claimed by that one too."""
-        unconfirmed = []
-        for digest, record in self.closure.identities.items():
-            before = record.keys.previous
-            if before is not None and not self._confirmed(named(digest), before):
-                unconfirmed.append(f"{named(digest)[:19]}… after {before[:19]}…")
-        if not any(record.keys.previous for record in self.closure.identities.values()):
-            return not_checked("rotation", "no identity claims to follow another")
-        if unconfirmed:
-            return not_checked(
-                "rotation",
-                "an identity claims to follow another, which does not say so here: nothing is"
-                " inherited",
-                got=", ".join(unconfirmed[:3]),
-            )
-        return passed("rotation", "each identity that follows another was named by it")
-
-    def _confirmed(self, identity: str, before: str) -> bool:
-        return any(
-            kept.type == "urn:teeproof:rotation:v1" and kept.author and named(kept.author) == before
-            for one in self.closure.producers.get(identity, ())
-            for kept in (self.closure.statements[one],)
         )
 
     def _time_of_roots(self) -> str | None:
@@ -239,23 +214,6 @@ class _Verification:
             logs_digest=trust.logs.digest if trust.logs else None,
             time=format_time(self.now),
         )
-
-
-def _roots_check(roots: tuple[bytes, ...]) -> Check:
-    many = f"{len(roots)} statements and all" if len(roots) > 1 else "one statement and all"
-    return passed("closure", f"{many} that it was made of, as far as statements say")
-
-
-def _cycle_check(cyclic: tuple[bytes, ...]) -> Check:
-    if not cyclic:
-        return passed("acyclic", "no statement was made of itself")
-    return failed(
-        "acyclic",
-        "cycle",
-        "these statements were, through each other, made of themselves: at least one lies about its"
-        " inputs, or does not say which statement made them",
-        got=", ".join(named(one) for one in cyclic[:4]),
-    )
 
 
 def _lowest(levels: list[Level | None]) -> Level | None:
