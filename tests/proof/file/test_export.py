@@ -365,3 +365,38 @@ def test_the_source_is_read_member_by_member():
     content = scenes.members(stream.getvalue())
     statements = sum(len(d) for n, d in content.items() if n.startswith(names.STATEMENTS))
     assert min(written) > statements
+
+
+def test_a_receipt_without_its_author_is_exported_without_its_place_in_the_log():
+    held, ids = scenes.story()
+    missing = Lying(held, identity_of_keyset=None)
+    with scenes.opened(missing, ids["answer"], allow_missing=True) as file:
+        assert file.logged(ids["answer"]) is None
+        assert file.logged(ids["model"]) is not None
+        assert [edge.role for edge in file.missing_edges()] == ["keyset"]
+
+
+def test_prover_hands_many_identities_over_in_many_statements_and_each_is_read_once():
+    people_ = [scenes.person(f"p{number}", previous=ALICE.digest) for number in range(20)]
+    held = scenes.source(ALICE, *people_)
+    from teeproof.proof.identity import Rotation
+    from teeproof.proof.links import Subject
+    from teeproof.proof.statement import Statement
+
+    for reason in range(20):
+        subjects = tuple(Subject({"sha256": person.digest.hex()}) for person in people_)
+        turn = Statement.of(Rotation(author=ALICE.name, reason=str(reason)), subjects=subjects)
+        held.add_statement(scenes.signed(turn, ALICE).encode())
+    root = held.add_statement(scenes.step(people_[0], "a"))
+    asked = []
+
+    class Counting:
+        def __getattr__(self, name):
+            asked.append(name)
+            return getattr(held, name)
+
+    with scenes.opened(Counting(), root) as file:
+        assert len(file.statement_ids) == 21
+        assert len(file.identity_digests) == 21
+    assert asked.count("statement") <= 3 * 21
+    assert asked.count("identity") <= 3 * 21

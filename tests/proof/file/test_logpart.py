@@ -6,11 +6,11 @@ import pytest
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, TooLarge, Unavailable, Usage
-from teeproof.proof.file import Anchor, ProofFile, tlog_proof
+from teeproof.proof.file import Anchor, ProofFile, names, tlog_proof
 from teeproof.proof.file.logpart import EntryRef, encode_entries, needed, read_entries
 from teeproof.proof.log.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
 from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
-from teeproof.proof.log.merkle import roots
+from teeproof.proof.log.merkle import multiproof, roots
 from teeproof.proof.log.note import NoteSigner
 from teeproof.proof.log.policy import TlogPolicy
 from teeproof.proof.log.tlogproof import TlogProof, verify
@@ -351,3 +351,16 @@ def test_a_node_that_a_file_does_not_know_is_asked_of_the_log():
         with pytest.raises(Unavailable) as error:
             place.node(0, 1000)
         assert error.value.code == "nodes_unknown"
+
+
+def test_prover_lists_the_entry_of_a_receipt_whose_author_is_not_there():
+    carol = scenes.person("carol")
+    gone = (names.identity_name(carol.digest), names.blob_name(named(sha256(b"quote of carol"))))
+    content = {name: data for name, data in parts().items() if name not in gone}
+    changed = entries()
+    del changed[carol.digest]
+    raw = {FOLDER + "entries.json": encode_entries(changed)}
+    held, _ = scenes.story()
+    wanted = multiproof((ref.index for ref in changed.values()), (OLD, NEW))
+    raw[FOLDER + "nodes"] = b"".join(held.log._tree.node(*node) for node in wanted)
+    refused(content | raw, "entry_author_missing")

@@ -58,22 +58,24 @@ class Walk:
         self.subjects: set[str] = set()
         self.missing: list[Edge] = []
         self._source = source
-        self._waiting: list[tuple[Edge, bool]] = []
-        self._asked: set[str] = set()  # digests and keysets: each is looked up once
+        # child, role and key of what is named; and whether it is a statement or an identity
+        self._waiting: list[tuple[bytes, str, bytes, bool]] = []
+        # Whatever many may name is looked up once: else the work grows with the square of a file.
+        self._asked: set[tuple[str, str]] = set()
+        self._turns: dict[bytes, bool] = {}  # whether a statement is a rotation
 
     def run(self, roots: Iterable[bytes]) -> Iterator[Read]:
         """Yield each statement of the closure once, as it is found."""
         for root in sorted(set(roots), reverse=True):
-            self._waiting.append((Edge(root, "root", named(root)), True))
+            self._waiting.append((root, "root", root, True))
         while self._waiting:
-            edge, is_statement = self._waiting.pop()
-            key = parse_named(edge.parent)
+            child, role, key, is_statement = self._waiting.pop()
             if not is_statement:
-                self._identity(edge, key)
+                self._identity(child, role, key)
             elif key not in self.statements:
                 read = self._source.read(key)
                 if read is None:
-                    self.missing.append(edge)
+                    self.missing.append(Edge(child, role, named(key)))
                 else:
                     self.statements.add(key)
                     yield read
@@ -86,7 +88,7 @@ class Walk:
             if link.statement is None:
                 self._produced(read.id, link.role, link.digest)
             elif link.statement not in self.statements:
-                self._waiting.append((Edge(read.id, link.role, named(link.statement)), True))
+                self._waiting.append((read.id, link.role, link.statement, True))
         if read.author is not None:
             self._person(read.id, "author", read.author)
         for cosigner in read.cosigners:
@@ -95,48 +97,58 @@ class Walk:
             self._keyset(read.id, read.keyset)
         if read.type == ROTATION:
             for subject in read.subjects:
-                if self._source.record(parse_named(subject.sha256)) is not None:
-                    self._person(read.id, "rotation", parse_named(subject.sha256))
+                digest = parse_named(subject.sha256)
+                if self._first("turn", subject.sha256) and self._source.record(digest):
+                    self._person(read.id, "rotation", digest)
 
     def _person(self, child: bytes, role: str, digest: bytes) -> None:
         if digest not in self.identities:
-            self._waiting.append((Edge(child, role, named(digest)), False))
+            self._waiting.append((child, role, digest, False))
 
     def _produced(self, child: bytes, role: str, digest: str) -> None:
-        if digest not in self._asked:
-            self._asked.add(digest)
+        if self._first("data", digest):
             for producer in self._source.producers(digest):
-                self._waiting.append((Edge(child, role, named(producer)), True))
+                self._waiting.append((child, role, producer, True))
 
     def _keyset(self, child: bytes, keyset: str) -> None:
         found = self._source.identities_of_keyset(keyset)
         if not found:
             self.missing.append(Edge(child, "keyset", keyset))
-        elif keyset not in self._asked:
-            self._asked.add(keyset)
+        elif self._first("keyset", keyset):
             for digest in found:
                 self._person(child, "keyset", digest)
 
-    def _identity(self, edge: Edge, digest: bytes) -> None:
+    def _first(self, kind: str, digest: str) -> bool:
+        asked = len(self._asked)
+        self._asked.add((kind, digest))
+        return len(self._asked) > asked
+
+    def _identity(self, child: bytes, role: str, digest: bytes) -> None:
         if digest in self.identities:
             return
         record = self._source.record(digest)
         if record is None:
-            if edge.role != "previous":
-                self.missing.append(edge)
+            if role != "previous":
+                self.missing.append(Edge(child, role, named(digest)))
             return
         self.identities.add(digest)
         for blob in record.attachments.values():
             self.blobs.setdefault(blob, digest)
         if record.keys.previous is not None:
-            self._waiting.append((Edge(digest, "previous", record.keys.previous), False))
+            self._person(digest, "previous", parse_named(record.keys.previous))
             self._rotations(digest)
 
     def _rotations(self, digest: bytes) -> None:
         for producer in self._source.producers(named(digest)):
-            read = None if producer in self.statements else self._source.read(producer)
-            if read is not None and read.type == ROTATION:
-                self._waiting.append((Edge(digest, "rotation", named(producer)), True))
+            if producer not in self.statements and self._is_rotation(producer):
+                self._waiting.append((digest, "rotation", producer, True))
+
+    def _is_rotation(self, statement_id: bytes) -> bool:
+        known = self._turns.get(statement_id)
+        if known is None:
+            read = self._source.read(statement_id)
+            known = self._turns[statement_id] = read is not None and read.type == ROTATION
+        return known
 
 
 def incomplete(edge: Edge) -> Unavailable:

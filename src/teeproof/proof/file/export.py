@@ -75,7 +75,10 @@ def export(
     walk = _walk(held, roots, allow_missing, progress)
     blobs = _blobs(walk, attach)
     keys = sorted(walk.statements | walk.identities)
-    parts = join(_anchored(held.sheets(keys), anchors))
+    # Without its author, nobody can tell what a receipt's entry is.
+    unknown = {edge.child for edge in walk.missing if edge.role == "keyset"}
+    sheets = held.sheets(key for key in keys if key not in unknown)
+    parts = join(_anchored(sheets, anchors))
     with _open(target) as stream:
         writer = ZipWriter(stream)
         total = 1 + len(keys) + len(blobs)

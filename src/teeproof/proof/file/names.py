@@ -36,6 +36,7 @@ __all__ = [
     "STATEMENTS",
     "blob_name",
     "escape",
+    "groups",
     "identity_name",
     "manifest",
     "part_folder",
@@ -106,6 +107,29 @@ def rank(name: str) -> int:
             got=ascii(name[:200]),
         )
     return match.lastindex
+
+
+def groups(members: Iterable[str]) -> tuple[list[str], ...]:
+    """Return the names by rank.
+
+    Raises:
+        Malformed: codes ``zip_order``, ``proof_member_unknown`` and ``manifest_missing``.
+    """
+    found: tuple[list[str], ...] = ([], [], [], [], [], [])
+    last = (0, "")
+    for name in members:
+        place = (rank(name), name)
+        if place <= last:
+            raise Malformed(
+                "the members are not in their order: make the file again",
+                code="zip_order",
+                expected=f"{name} before {last[1]}",
+            )
+        found[place[0]].append(name)
+        last = place
+    if not found[1]:
+        raise Malformed("this is a ZIP file, but no proof: no manifest", code="manifest_missing")
+    return found
 
 
 def escape(origin: str) -> str:

@@ -54,7 +54,7 @@ class ProofFile(Library):
 
     def __init__(self, data: Data) -> None:
         self._zip = ZipReader(data)
-        groups = _groups(self._zip.members)
+        groups = names.groups(self._zip.members)
         self.roots = names.read_manifest(self._zip.read(names.MANIFEST))
         self.statement_ids = tuple(bytes.fromhex(name[-69:-5]) for name in groups[2])
         self.identity_digests = tuple(bytes.fromhex(name[-69:-5]) for name in groups[3])
@@ -94,7 +94,8 @@ class ProofFile(Library):
             TooLarge: a bound of ``ziplayout``, or of a part.
             Malformed: codes of ``ZipReader`` and ``LogPart.check``; ``proof_member_unknown``,
                 ``zip_order``, ``member_mismatch``, ``not_canonical``, ``root_missing``,
-                ``entry_kind_mismatch`` and ``proof_superfluous``; or a member cannot be parsed.
+                ``entry_kind_mismatch``, ``entry_author_missing`` and ``proof_superfluous``; or a
+                member cannot be parsed.
         """
         return cls(MemoryData(data))
 
@@ -176,16 +177,8 @@ class ProofFile(Library):
         return None
 
     def leaves(self, part: LogPart) -> dict[int, bytes]:
-        """Return the leaf hashes that a part's entries must have, by index.
-
-        Entries whose author's identity is not in the file are not among them.
-        """
-        found = {}
-        for key, ref in part.entries.items():
-            author = self._author(key, ref)
-            if author is not None:
-                found[ref.index] = leaf(ref, key, author)
-        return found
+        """Return the leaf hashes that a part's entries must have, by index."""
+        return {ref.index: leaf(ref, key, self._author(key)) for key, ref in part.entries.items()}
 
     def known(self, part: LogPart) -> dict[Node, bytes]:
         """Return all nodes that follow from a part's entries and nodes."""
@@ -206,11 +199,18 @@ class ProofFile(Library):
                 found.append(Sheet(part.origin, entries, checkpoints, anchors, known))
         return found
 
-    def _author(self, key: bytes, ref: EntryRef) -> bytes | None:
-        if ref.kind == IDENTITY:
-            return key
-        author = self._authors[key]
-        return self.identity_of_keyset(author) if isinstance(author, str) else author
+    def _author(self, key: bytes) -> bytes:
+        """Return the identity that the log entry of a statement or identity names."""
+        author = self._authors.get(key, key)
+        found = self.identity_of_keyset(author) if isinstance(author, str) else author
+        if found is None:
+            raise Malformed(
+                "the file has a log entry of a receipt, and not the identity that it names",
+                code="entry_author_missing",
+                expected=f"an identity with the keyset {author!r}",
+                got=named(key),
+            )
+        return found
 
     def _parse_statement(self, statement_id: bytes) -> Read:
         name = names.statement_name(statement_id)
@@ -282,6 +282,7 @@ class ProofFile(Library):
                 expected=str(kind),
                 got=f"{ref.kind}, of {named(key)}",
             )
+        self._author(key)
 
 
 class _Nodes:
@@ -303,25 +304,6 @@ class _Nodes:
                 code="nodes_unknown",
                 got=f"node {index} of level {level}",
             ) from None
-
-
-def _groups(members: Iterable[str]) -> tuple[list[str], ...]:
-    """Return the names by rank; Malformed (``zip_order``, ``proof_member_unknown``)."""
-    groups: tuple[list[str], ...] = ([], [], [], [], [], [])
-    last = (0, "")
-    for name in members:
-        place = (names.rank(name), name)
-        if place <= last:
-            raise Malformed(
-                "the members are not in their order: make the file again",
-                code="zip_order",
-                expected=f"{name} before {last[1]}",
-            )
-        groups[place[0]].append(name)
-        last = place
-    if not groups[1]:
-        raise Malformed("this is a ZIP file, but no proof: no manifest", code="manifest_missing")
-    return groups
 
 
 def _require_canonical(name: str, data: bytes, canonical: bytes) -> None:

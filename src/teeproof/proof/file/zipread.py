@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -83,10 +84,13 @@ class FileData:
             raise Unavailable(
                 f"{path} cannot be read: {error.strerror}", code="file_unavailable", got=str(path)
             ) from None
-        if not path.is_file():
+        except ValueError:  # a NUL byte in the name
+            raise Usage("this is no file name", code="not_a_file", got=ascii(str(path))) from None
+        status = os.fstat(self._descriptor)
+        self.size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
             self.close()
             raise Usage(f"{path} is not a regular file: name a proof file", code="not_a_file")
-        self.size = os.fstat(self._descriptor).st_size
 
     def read(self, offset: int, size: int) -> bytes:
         """Return the bytes there."""
