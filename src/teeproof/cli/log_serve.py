@@ -94,8 +94,8 @@ def command(
         publisher.start()
         stack.callback(publisher.stop)
         about = _about(log, sock.getsockname(), tokens, asking.keys, publisher.delay)
-        _say(standard(color), about, made=made, as_json=as_json)
-        run_until_told(server, sock)
+        screen = standard(color)
+        run_until_told(server, sock, ready=lambda: _say(screen, about, made=made, as_json=as_json))
         say("stopped", size=log.size)
     return 0
 

@@ -18,7 +18,7 @@ from typing import Self
 
 from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.digests import named, parse_named, sha256
-from teeproof.core.errors import NotAuthentic, Unavailable, Usage
+from teeproof.core.errors import NotAuthentic, Usage
 from teeproof.proof.log.admission import Record, read_record
 from teeproof.proof.log.checkpoint import SignedCheckpoint, verify_checkpoint
 from teeproof.proof.log.entry import SALT_BYTES, Entry, commitment
@@ -35,6 +35,8 @@ from teeproof.proof.log.note import MAX_NOTE_BYTES, VerifierKey
 from teeproof.proof.log.promise import (
     Promise,
     another_statement,
+    forked,
+    late,
     read_answer,
     read_batch,
     read_promise,
@@ -78,6 +80,7 @@ class LogClient:
         self._transport = transport or Transport(url, token=token, sleep=sleep)
         self._clock, self._sleep, self._now = clock, sleep, now
         self._seen: SignedCheckpoint | None = None
+        self._tree: TileTree | None = None
         self._keysets: dict[str, bytes] = {}
 
     def __enter__(self) -> Self:
@@ -113,7 +116,13 @@ class LogClient:
 
     def tree(self, signed: SignedCheckpoint) -> TileTree:
         """Return the tree of a checkpoint, read from tiles as they are needed."""
-        return TileTree(signed.checkpoint.size, signed.checkpoint.root, self.tile)
+        checkpoint = signed.checkpoint
+        if self._tree is None or (self._tree.size, self._tree.root) != (
+            checkpoint.size,
+            checkpoint.root,
+        ):
+            self._tree = TileTree(checkpoint.size, checkpoint.root, self.tile)
+        return self._tree
 
     def tile(self, path: str) -> bytes:
         """Return what lies at a tile's path, unchecked."""
@@ -189,15 +198,16 @@ class LogClient:
                 serves does not fit its checkpoint.
         """
         deadline, pause = self._clock() + timeout, _POLL
+        signed = self._seen or self.checkpoint()
         while True:
-            signed = self.checkpoint()
             if signed.checkpoint.size > promise.index and accept(signed):
                 return self._proof(promise, signed)
             left = deadline - self._clock()
             if left <= 0:
-                raise self._late(promise, signed)
+                broken = to_epoch(self._now()) > promise.published_by
+                raise late(promise, signed, broken=broken)
             self._sleep(min(pause, left))
-            pause = min(2 * pause, 2.0)
+            pause, signed = min(2 * pause, 2.0), self.checkpoint()
 
     def prove(self, statement_id: bytes) -> tuple[TlogProof, Entry]:
         """Return the log's own proof for a statement, and its entry, both checked.
@@ -267,16 +277,6 @@ class LogClient:
         hashes = inclusion_proof(promise.index, tree.size, tree.node)
         return TlogProof(promise.salt, promise.index, tuple(hashes), signed)
 
-    def _late(self, promise: Promise, signed: SignedCheckpoint) -> Unavailable:
-        broken = to_epoch(self._now()) > promise.published_by
-        return Unavailable(
-            "the log has not published the entry"
-            + (", though it promised to: append it to another" if broken else ": wait longer"),
-            code="not_published",
-            expected=f"a checkpoint of more than {promise.index} entries",
-            got=f"one of {signed.checkpoint.size}",
-        )
-
     def _require_one_history(self, one: SignedCheckpoint, other: SignedCheckpoint) -> None:
         old, new = sorted((one, other), key=lambda signed: signed.checkpoint.size)
         first, second = old.checkpoint, new.checkpoint
@@ -291,9 +291,4 @@ class LogClient:
         except NotAuthentic as error:
             if error.code != "consistency_mismatch":
                 raise  # tiles that somebody altered convict nobody
-            raise NotAuthentic(
-                "the log shows two histories: keep both checkpoints, they convict it",
-                code="log_forked",
-                expected=old.encode().decode(),
-                got=new.encode().decode(),
-            ) from None
+            raise forked(old, new) from None

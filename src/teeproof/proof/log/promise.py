@@ -10,11 +10,20 @@ from typing import Any
 import msgspec
 
 from teeproof.core.clock import parse_time, to_epoch
-from teeproof.core.errors import Malformed, NotAuthentic, Usage
+from teeproof.core.errors import Malformed, NotAuthentic, Unavailable, Usage
 from teeproof.proof.log.admission import Record
+from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.entry import SALT_BYTES
 
-__all__ = ["Promise", "another_statement", "read_answer", "read_batch", "read_promise"]
+__all__ = [
+    "Promise",
+    "another_statement",
+    "forked",
+    "late",
+    "read_answer",
+    "read_batch",
+    "read_promise",
+]
 
 
 class Promise(msgspec.Struct, frozen=True):
@@ -92,6 +101,27 @@ def another_statement(what: str, *, expected: str, got: str | None = None) -> No
     """Return the error for an answer about another statement than the one that was asked for."""
     return NotAuthentic(
         f"{what} is about another statement", code="statement_mismatch", expected=expected, got=got
+    )
+
+
+def late(promise: Promise, signed: SignedCheckpoint, *, broken: bool) -> Unavailable:
+    """Return the error for a promise that is not kept yet, or not in time."""
+    return Unavailable(
+        "the log has not published the entry"
+        + (", though it promised to: append it to another" if broken else ": wait longer"),
+        code="not_published",
+        expected=f"a checkpoint of more than {promise.index} entries",
+        got=f"one of {signed.checkpoint.size}",
+    )
+
+
+def forked(old: SignedCheckpoint, new: SignedCheckpoint) -> NotAuthentic:
+    """Return the error that carries two checkpoints of one log which contradict each other."""
+    return NotAuthentic(
+        "the log shows two histories: keep both checkpoints, they convict it",
+        code="log_forked",
+        expected=old.encode().decode(),
+        got=new.encode().decode(),
     )
 
 

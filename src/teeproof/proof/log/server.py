@@ -179,8 +179,13 @@ def server_for(app: LogApp) -> uvicorn.Server:
     )
 
 
-def run_until_told(server: uvicorn.Server, sock: socket.socket) -> None:
-    """Serve on a socket until SIGTERM or SIGINT; a second one ends requests under way too."""
+def run_until_told(
+    server: uvicorn.Server, sock: socket.socket, *, ready: Callable[[], object] = lambda: None
+) -> None:
+    """Serve on a socket until SIGTERM or SIGINT; a second one ends requests under way too.
+
+    ``ready`` is called once a signal would be heeded; who connects from then on is answered.
+    """
 
     def stop(_signal: int, _frame: object) -> None:
         server.force_exit = server.should_exit
@@ -190,6 +195,7 @@ def run_until_told(server: uvicorn.Server, sock: socket.socket) -> None:
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
+        ready()
         server.run(sockets=[sock])
     finally:
         for number, handler in before.items():

@@ -45,6 +45,7 @@ class TileTree:
         self.size, self.root = size, root
         self._fetch = fetch
         self._edge: dict[tuple[int, int], bytes] | None = None
+        self._last: tuple[int, list[bytes]] | None = None
         self._full: OrderedDict[tuple[int, int], bytes] = OrderedDict()
 
     def node(self, level: int, index: int) -> bytes:
@@ -107,7 +108,10 @@ class TileTree:
         """Return one entry; errors as ``bundle``."""
         if not 0 <= index < self.size:
             raise _outside(f"entry {index}", self.size)
-        return self.bundle(index // TILE_WIDTH)[index % TILE_WIDTH]
+        number, at = divmod(index, TILE_WIDTH)
+        if self._last is None or self._last[0] != number:
+            self._last = (number, self.bundle(number))
+        return self._last[1][at]
 
     def check_edge(self) -> None:
         """Check that the partial tiles make the root; errors as ``node``."""

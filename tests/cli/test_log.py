@@ -1,0 +1,412 @@
+"""teeproof log: make, serve, fill, publish, prove and check a log, and kill its server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from teeproof.core.digests import named, sha256
+from teeproof.core.errors import Error
+from teeproof.proof.log.client import LogClient
+from teeproof.proof.log.cosignature import Cosigner
+from teeproof.proof.log.log import Log
+from teeproof.proof.log.note import VerifierKey
+from teeproof.proof.log.policy import TlogPolicy
+from teeproof.proof.log.tiles import entries_path, tile_path
+from teeproof.proof.log.tlogproof import TlogProof, verify
+from teeproof.proof.log.tokens import first_token
+from tests.cli.program import program
+from tests.proof.log.httplog import identity, receipt, statement, statement_id
+
+PROGRAM = Path(sys.executable).with_name("teeproof")
+ORIGIN = "log.example/cli"
+NOW = 2_000_000_000
+
+
+class Server:
+    """``teeproof log serve`` in a process of its own."""
+
+    def __init__(self, folder: Path, *options: object) -> None:
+        self.folder = folder
+        with (folder.parent / "stderr.txt").open("w") as stderr:
+            self.process = subprocess.Popen(
+                [PROGRAM, "log", "serve", folder, "--listen", "127.0.0.1:0", "--json", *options],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
+        lines = []
+        while not lines or lines[-1] != "}\n":
+            lines.append(self.process.stdout.readline())
+            assert lines[-1], (folder.parent / "stderr.txt").read_text()
+        self.about = json.loads("".join(lines))
+        assert "url" in self.about, self.about
+
+    @property
+    def reach(self) -> tuple[object, ...]:
+        return (self.about["url"], "--key", self.about["vkey"])
+
+    @property
+    def token(self) -> tuple[object, ...]:
+        return ("--token-file", self.about["token_file"])
+
+    def client(self) -> LogClient:
+        key = VerifierKey.parse(self.about["vkey"])
+        token = first_token(Path(self.about["token_file"]))
+        return LogClient(self.about["url"], key, token=token, sleep=lambda _: None)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        self.process.stdout.close()
+        return self.process.wait(timeout=60)
+
+    @property
+    def said(self) -> str:
+        return (self.folder.parent / "stderr.txt").read_text()
+
+
+def fill(
+    server: Server, taken: Callable[[bytes, tuple[int, bytes]], None], *, start: int = 0
+) -> list[threading.Thread]:
+    """Append from six clients until the server is gone; tell of each acknowledged record."""
+
+    def work(number: int) -> None:
+        with contextlib.suppress(Error), server.client() as client:
+            for n in range(10_000):
+                data = statement(start + 10_000 * number + n)
+                promise = client.append(data)
+                taken(statement_id(data), (promise.index, promise.salt))
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for worker in workers:
+        worker.start()
+    return workers
+
+
+@pytest.fixture
+def made(teeproof, tmp_path):
+    """A new log's directory."""
+    answer = teeproof("log", "init", tmp_path / "log", "--origin", ORIGIN)
+    assert answer.code == 0, answer.err
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def server(made):
+    found = Server(made, "--every", "0.1")
+    yield found
+    found.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def record(tmp_path):
+    path = tmp_path / "step.json"
+    path.write_bytes(statement())
+    return path
+
+
+def many(path: Path, *numbers: int) -> Path:
+    path.write_bytes(b"".join(statement(n) + b"\n" for n in numbers))
+    return path
+
+
+def test_a_log_is_made_once_with_a_key_of_its_own(teeproof, tmp_path):
+    answer = teeproof("log", "init", tmp_path / "log", "--origin", ORIGIN, "--json")
+    said = answer.json
+    assert VerifierKey.parse(said["vkey"]).name == ORIGIN
+    assert TlogPolicy.parse(f"{said['policy']}\nquorum none\n").logs[ORIGIN]
+    again = teeproof("log", "init", tmp_path / "log", "--origin", ORIGIN)
+    assert again.code == 1
+    other = teeproof("log", "init", tmp_path / "other", "--origin", ORIGIN, "--json").json
+    assert other["vkey"] != said["vkey"]
+    assert teeproof("log", "init", tmp_path / "third", "--origin", "a name").code == 2
+
+
+def test_a_log_that_nobody_serves_is_filled_published_proved_and_checked(
+    teeproof, made, record, tmp_path
+):
+    added = teeproof("log", "append", made, record, "--json").json
+    assert [(row["index"], row["proved"]) for row in added] == [(0, False)]
+    early = teeproof("log", "prove", made, added[0]["id"])
+    assert early.code == 3
+    assert teeproof("log", "publish", made).code == 0
+    out = tmp_path / "step.tlog-proof"
+    answer = teeproof("log", "prove", made, added[0]["id"], "-o", out)
+    assert answer.code == 0
+    assert str(out) in answer.out
+    with Log.open(made) as log:
+        proof = TlogProof.parse(out.read_bytes())
+        policy = TlogPolicy.parse(f"log {log.verifier.text()}\nquorum none\n")
+        assert verify(proof, log.entry(0), policy=policy, now=NOW).log
+        assert proof.extra.hex() == added[0]["salt"]
+    assert teeproof("log", "prove", made, 0).out.encode() == out.read_bytes()
+    twin = teeproof("log", "prove", made, 0, "--json").json
+    assert (twin["index"], twin["proof"].encode()) == (0, out.read_bytes())
+    checked = teeproof("log", "check", made)
+    assert checked.code == 0
+    assert "1 in 1 bundles, 0 faults" in checked.out
+
+
+def test_what_is_not_in_the_log_has_no_proof(teeproof, made):
+    assert teeproof("log", "prove", made, named(sha256(b"x"))).code == 3
+    assert teeproof("log", "prove", made, "7").code in (1, 3)
+    assert teeproof("log", "prove", made, "9" * 30).code == 1
+    assert teeproof("log", "prove", made, "step.json").code == 2
+
+
+def test_records_come_one_per_file_or_one_per_line_and_spread_over_lines(teeproof, made, tmp_path):
+    pretty = tmp_path / "pretty.json"
+    pretty.write_text(json.dumps(json.loads(statement(1)), indent=2))
+    lines = many(tmp_path / "many.ndjson", 2, 3, 1)
+    who = identity()
+    paper = tmp_path / "receipt.json"
+    paper.write_bytes(who.encode() + b"\n" + receipt(who.keyset_digest) + b"\n\n")
+    rows = teeproof("log", "append", made, pretty, lines, paper, "--json").json
+    assert [row["index"] for row in rows] == [0, 1, 2, 0, 3, 4]
+    assert rows[1]["file"].endswith("many.ndjson:1")
+    teeproof("log", "publish", made)
+    assert teeproof("log", "check", made).code == 0
+
+
+def test_a_bad_record_is_named_and_nothing_is_appended(teeproof, made, record, tmp_path):
+    bad = tmp_path / "bad.ndjson"
+    bad.write_bytes(statement(7) + b"\n{}\n")
+    answer = teeproof("log", "append", made, record, bad)
+    assert answer.code == 2
+    assert "bad.ndjson:2" in answer.err
+    assert teeproof("log", "publish", made, "--json").json["size"] == 0
+    empty = tmp_path / "empty"
+    empty.touch()
+    assert teeproof("log", "append", made, empty).code == 2
+    assert teeproof("log", "append", made, record, "--wait").code == 1
+
+
+def test_records_come_on_standard_input(made):
+    done = subprocess.run(
+        [PROGRAM, "log", "append", made, "-", "--json"],
+        input=statement(1) + b"\n" + statement(2) + b"\n",
+        capture_output=True,
+        check=True,
+    )
+    assert [row["index"] for row in json.loads(done.stdout)] == [0, 1]
+
+
+def test_a_served_log_is_filled_and_proved_over_http(teeproof, server, record, tmp_path):
+    lines = many(tmp_path / "many", *range(1, 600))
+    reach, token = server.reach, server.token
+    rows = teeproof("log", "append", *reach, *token, record, lines, "--wait", "--json").json
+    assert [row["index"] for row in rows] == list(range(600))
+    assert all(row["proved"] and row["published_by"] for row in rows)
+    proof = teeproof("log", "prove", *reach, *token, rows[5]["id"])
+    assert TlogProof.parse(proof.out.encode()).extra.hex() == rows[5]["salt"]
+    public = TlogProof.parse(teeproof("log", "prove", *reach, 5).out.encode())
+    assert (public.index, public.extra) == (5, None)
+    checked = teeproof("log", "check", *reach)
+    assert checked.code == 0, checked.err
+    assert "600 in 3 bundles, 0 faults" in checked.out
+    assert server.stop() == 0
+    assert "event=stopped size=600" in server.said
+    assert first_token(Path(server.about["token_file"])) not in server.said
+
+
+def test_a_token_is_made_once_and_only_for_its_owner(server, made):
+    path = Path(server.about["token_file"])
+    assert path == made / "tokens"
+    assert path.stat().st_mode & 0o777 == 0o600
+    token = first_token(path)
+    server.stop()
+    again = Server(made)
+    assert first_token(path) == token
+    assert again.stop(signal.SIGINT) == 0
+
+
+def test_a_file_of_tokens_that_others_may_read_is_refused(teeproof, made, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("me 0123456789abcdef\n")
+    tokens.chmod(0o644)
+    answer = teeproof("log", "serve", made, "--token-file", tokens, "--json")
+    assert (answer.code, answer.json["error"]) == (1, "token_file_open")
+
+
+def test_without_a_key_nothing_from_elsewhere_is_believed(teeproof, server, record):
+    url = server.about["url"]
+    for words in (("check", url), ("prove", url, 0), ("append", url, record, *server.token)):
+        answer = teeproof("log", *words, "--json")
+        assert (answer.code, answer.json["error"]) == (1, "key_missing")
+
+
+def test_network_a_log_with_another_key_fails_the_check(teeproof, server):
+    other = Cosigner("x", b"\x01" * 32).verifier
+    key = VerifierKey(ORIGIN, 1, other.public_key).text()
+    answer = teeproof("log", "check", server.about["url"], "--key", key, "--json")
+    assert (answer.code, answer.json["error"]) == (2, "log_unknown")
+
+
+def test_a_wrong_token_and_no_token_are_refused(teeproof, server, record, tmp_path):
+    answer = teeproof("log", "append", *server.reach, record, "--json")
+    assert (answer.code, answer.json["error"]) == (4, "token_missing")
+    tokens = tmp_path / "wrong"
+    tokens.write_text("me 0123456789abcdef\n")
+    tokens.chmod(0o600)
+    answer = teeproof("log", "append", *server.reach, record, "--token-file", tokens, "--json")
+    assert (answer.code, answer.json["error"]) == (4, "token_wrong")
+
+
+def test_one_writer_at_a_time_and_any_reader(teeproof, server, made, record):
+    answer = teeproof("log", "append", made, record, "--json")
+    assert (answer.code, answer.json["error"]) == (3, "log_locked")
+    assert teeproof("log", "check", made).code == 0
+
+
+def test_a_quorum_that_is_not_met_is_not_allowed(teeproof, server, tmp_path):
+    witness = Cosigner("witness.example/w", b"\x01" * 32).verifier.text()
+    policy = tmp_path / "policy.txt"
+    policy.write_text(f"log {server.about['vkey']}\nwitness w {witness}\nquorum w\n")
+    answer = teeproof("log", "check", server.about["url"], "--policy", policy)
+    assert answer.code == 4
+    assert "quorum" in answer.out
+    twin = teeproof("log", "check", server.about["url"], "--policy", policy, "--json").json
+    assert (twin["ok"], twin["quorum"], twin["faults"]) == (False, False, [])
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (tile_path(0, 0), "tile_mismatch"),
+        (tile_path(0, 1, 44), "tile_mismatch"),
+        (tile_path(1, 0, 1), "tile_mismatch"),
+        (entries_path(0), "entries_mismatch"),
+        (entries_path(1, 44), "entries_mismatch"),
+    ],
+)
+def test_host_one_bit_anywhere_fails_the_check(teeproof, made, tmp_path, path, code):
+    teeproof("log", "append", made, many(tmp_path / "many", *range(300)))
+    teeproof("log", "publish", made)
+    assert teeproof("log", "check", made).code == 0
+    file = made / "public" / path
+    data = bytearray(file.read_bytes())
+    data[21] ^= 4
+    file.write_bytes(data)
+    answer = teeproof("log", "check", made, "--json")
+    assert answer.code == 2
+    assert code in [fault["error"] for fault in answer.json["faults"]]
+    shown = teeproof("log", "check", made)
+    assert shown.code == 2
+    assert "✗" in shown.out
+
+
+def test_a_missing_tile_is_unavailable_and_the_check_goes_on(teeproof, made, tmp_path):
+    teeproof("log", "append", made, many(tmp_path / "many", *range(300)))
+    teeproof("log", "publish", made)
+    (made / "public" / entries_path(0)).unlink()
+    answer = teeproof("log", "check", made, "--json")
+    assert answer.code == 3
+    assert [fault["error"] for fault in answer.json["faults"]] == ["tile_missing"]
+
+
+def test_a_copy_of_the_public_folder_is_the_log(made, teeproof, tmp_path):
+    """Static files on any server are enough: a bare one serves a copy."""
+    teeproof("log", "append", made, many(tmp_path / "many", *range(300)))
+    teeproof("log", "publish", made)
+    shutil.copytree(made / "public", tmp_path / "copy")
+    with Log.open(made) as log:
+        key = log.verifier.text()
+    code = (
+        "import http.server,sys,functools;"
+        "s=http.server.ThreadingHTTPServer(('127.0.0.1',0),functools.partial("
+        "http.server.SimpleHTTPRequestHandler,directory=sys.argv[1]));"
+        "print(s.server_port,flush=True);s.serve_forever()"
+    )
+    bare = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "copy"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{bare.stdout.readline().strip()}"
+        answer = teeproof("log", "check", url, "--key", key)
+        assert answer.code == 0, answer.err
+    finally:
+        bare.kill()
+        bare.stdout.close()
+        bare.wait()
+
+
+def test_host_kills_the_server_and_every_acknowledged_append_is_there(made):
+    """Killed with SIGKILL while clients append; opened again, and asked for each of them."""
+    acknowledged: dict[bytes, tuple[int, bytes]] = {}
+    for start in (0, 100_000):
+        server, enough = Server(made, "--every", "0.05"), threading.Event()
+
+        def taken(name: bytes, place: tuple[int, bytes], enough: threading.Event = enough) -> None:
+            acknowledged[name] = place
+            if len(acknowledged) > start / 500 + 200:  # noqa: B023  called in this round only
+                enough.set()
+
+        workers = fill(server, taken, start=start)
+        assert enough.wait(60)
+        server.stop(signal.SIGKILL)
+        for worker in workers:
+            worker.join()
+    assert len(acknowledged) > 400
+    with Log.open(made) as log:
+        for name, place in acknowledged.items():
+            found = log.find(name)
+            assert (found.index, found.salt) == place
+        log.publish()
+    assert program("log", "check", made).code == 0
+
+
+def test_a_server_that_is_told_to_stop_answers_what_it_was_asked(made):
+    server = Server(made)
+    results: list[int] = []
+    enough = threading.Event()
+
+    def taken(_: bytes, place: tuple[int, bytes]) -> None:
+        results.append(place[0])
+        if len(results) > 50:
+            enough.set()
+
+    workers = fill(server, taken)
+    assert enough.wait(60)
+    assert server.stop() == 0
+    for worker in workers:
+        worker.join()
+    with Log.open(made) as log:
+        assert set(results) <= set(range(log.size))
+        assert log.published_size == log.size, "what was taken was published before the end"
+
+
+def test_an_address_that_is_taken_or_none_is_said(teeproof, server, made, tmp_path):
+    teeproof("log", "init", tmp_path / "other", "--origin", ORIGIN)
+    taken = server.about["url"].removeprefix("http://")
+    for address, code in ((taken, 3), ("here", 1), ("127.0.0.1:99999", 1)):
+        answer = teeproof("log", "serve", tmp_path / "other", "--listen", address)
+        assert answer.code == code, answer.err
+    answer = teeproof("log", "serve", tmp_path / "other", "--every", "0")
+    assert answer.code == 1
+    answer = teeproof("log", "serve", tmp_path / "other", "--witness", "somebody")
+    assert answer.code == 1
+    assert teeproof("log", "serve", tmp_path / "nothing").code == 3
+
+
+def test_the_group_offers_what_it_lists(teeproof):
+    listed = teeproof("log", "--help")
+    assert listed.code == 0
+    for name in ("init", "serve", "append", "publish", "prove", "check"):
+        assert f"  {name} " in listed.out
+        assert teeproof("log", name, "--help").code == 0
+    assert teeproof("log", "nothing").code == 1
+    assert os.environ["TEEPROOF_HOME"] not in listed.out
