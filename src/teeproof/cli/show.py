@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from teeproof.cli.claims import CARRIERS, claims
+from teeproof.cli.claims_proof import LABELS, claims_of
 from teeproof.cli.incoming import taken_apart
 from teeproof.cli.meanings import toml
 from teeproof.cli.options import output_options, paths_argument
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
-from teeproof.evidence.files.kinds import KINDS, Kind
+from teeproof.evidence.files.kinds import KINDS
 from teeproof.evidence.files.reading import read_pieces
 
 __all__ = ["command", "write_claims"]
@@ -34,14 +35,16 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
     """Print what a file claims, without checking it.
 
     Of a quote, each field, the certificates and what Intel says of the platform; of collateral, its
-    dates and levels; of an event log, each event in words; of a saved verdict, its checks.
+    dates and levels; of an event log, each event in words; of a saved verdict, its checks; of a
+    proof, its statements, identities and logs; of a statement, receipt or identity, what it says.
 
     \b
     Examples
       teeproof show quote.bin
+      teeproof show answer.proof
       teeproof show collateral.json --json
     """  # noqa: D301  click reads the \b
-    shown, hints = _claimed(files, ppid=ppid)
+    shown, hints = _claimed(files, ppid=ppid, every=as_json)
     screen = standard(color)
     if as_json:
         screen.json(shown[0] if len(shown) == 1 else shown)
@@ -53,8 +56,18 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
     return 0
 
 
-def _claimed(files: Sequence[Path], *, ppid: bool) -> tuple[list[dict[str, Any]], list[str]]:
+def _claimed(
+    files: Sequence[Path], *, ppid: bool, every: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Return what each file claims, and for each what verifies it: a path, or nothing."""
+    proofs = {path: claims_of(path, every=every) for path in files}
+    if all(found is not None for found in proofs.values()):
+        said = [found for found in proofs.values() if found is not None]
+        hints = [
+            str(path) if found["kind"] == "proof" else ""
+            for path, found in zip(proofs, said, strict=True)
+        ]
+        return said, hints
     paths, pieces = taken_apart(files)
     named = [(piece, str(path)) for path in paths for piece in read_pieces([path])]
     named += [(piece, "-") for piece in pieces]
@@ -74,8 +87,8 @@ def write_claims(screen: Screen, found: dict[str, Any], *, hint: str = "") -> No
         found: the claims.
         hint: what can be verified in its place, a path; nothing where nothing can.
     """
-    kind: Kind = found["kind"]
-    screen.sides(KINDS[kind], found["name"], "bold")
+    kind: str = found["kind"]
+    screen.sides(KINDS[kind] if kind in KINDS else LABELS[kind], found["name"], "bold")
     advice = f" Check them: teeproof verify {shlex.quote(hint)}" if hint else ""
     screen.text(f"NOT VERIFIED: these are claims.{advice}", "yellow")
     if kind == "verdict":

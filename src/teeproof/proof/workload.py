@@ -19,7 +19,7 @@ from teeproof.core.digests import named
 from teeproof.core.errors import Malformed, NotAllowed, Usage
 from teeproof.core.home import data_directory
 from teeproof.evidence.binding import report_data_for
-from teeproof.evidence.collect import Attester, choose_attester
+from teeproof.evidence.collect import ATTESTER_VARIABLE, Attester, choose_attester
 from teeproof.evidence.naming import name_evidence
 from teeproof.evidence.record import Evidence
 from teeproof.proof.envelope import Envelope, Signature, pae
@@ -75,7 +75,7 @@ class Identity:
     @classmethod
     def boot(
         cls,
-        attester: Attester | None = None,
+        attester: Attester | str | None = None,
         *,
         roles: Iterable[Role] = (),
         lifetime: int = DEFAULT_LIFETIME,
@@ -89,8 +89,9 @@ class Identity:
         """Make keys, have the hardware commit to them, and return the identity.
 
         Args:
-            attester: what makes evidence here; without one, the one that the environment names, or
-                the device of this machine (``evidence.collect.choose_attester``).
+            attester: what makes evidence here, or its name: ``simulated``, ``dstack``, the path of
+                a guest agent's socket. Without one, what ``TEEPROOF_ATTESTER`` names, or the
+                device of this machine.
             roles: roles for which to make keys beside ``statement``.
             lifetime: for how many seconds the keys are valid, at most 30 days.
             nonce: what to bind beside the keys: a relying party's, or ``binding.job_nonce``.
@@ -105,9 +106,11 @@ class Identity:
             Unavailable: there is no attester here, or it did not answer.
             Malformed: the attester's evidence does not carry what it was asked to bind.
         """
-        if attester is None:
+        if attester is None or isinstance(attester, str):
+            named_one = {} if attester is None else {ATTESTER_VARIABLE: attester}
+            environment = os.environ | named_one
             home = data_directory(os.environ)
-            attester = choose_attester(os.environ, data_directory=home, now=now)
+            attester = choose_attester(environment, data_directory=home, now=now)
         keyring = Keyring.new(dict.fromkeys(("statement", *roles)), random=random)
         keys = _document(keyring, to_epoch(now()), lifetime, domain=domain, previous=previous)
         evidence = _evidence(attester, keys, nonce)
@@ -206,7 +209,7 @@ class Identity:
         return Envelope(envelope.payload, (*envelope.signatures, *added), envelope.payload_type)
 
     def rotate(
-        self, attester: Attester | None = None, *, reason: str = "expiry", **options: Any
+        self, attester: Attester | str | None = None, *, reason: str = "expiry", **options: Any
     ) -> Self:
         """Return the identity that follows this one, with the same roles and fresh evidence.
 
