@@ -282,7 +282,7 @@ class Graph:
         return number
 
     def _ids(self, numbers: Collection[int]) -> tuple[bytes, ...]:
-        return tuple(self._linked.nodes[number].id for number in numbers)
+        return tuple(map(self._linked.ids.__getitem__, numbers))
 
 
 def _known(times: Times | None, statements: Iterable[bytes]) -> dict[bytes, int]:

@@ -20,6 +20,7 @@ from teeproof.proof.graph.model import Edge, How, Identified, Input, Kind, Node,
 __all__ = ["MAX_NODES", "Linked", "link"]
 
 MAX_NODES = 1 << 21
+_FEW = 4  # outputs up to which looking through them is faster than a set
 ROTATION = "urn:teeproof:rotation:v1"
 
 
@@ -28,6 +29,7 @@ class Linked:
 
     Attributes:
         nodes: every node.
+        ids: their ids.
         index: number by id.
         up: edges from each node to what is above it, in the statement's order.
         down: edges to each node from what is below it.
@@ -39,6 +41,7 @@ class Linked:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.ids: list[bytes] = []
         self.index: dict[bytes, int] = {}
         self.up: list[list[Edge]] = []
         self.down: list[list[Edge]] = []
@@ -57,6 +60,7 @@ class Linked:
                     expected=f"at most {MAX_NODES} nodes",
                 )
             self.nodes.append(node)
+            self.ids.append(node.id)
             for lists in (self.up, self.down, self.parents, self.children):
                 lists.append([])
         return number
@@ -144,7 +148,7 @@ class _Linker:
         for given in statement.inputs:
             parent = given.statement or given.digest
             if parent in self.said or parent in self.identities:
-                holds = given.digest == parent or given.digest in self._outputs_of(parent)
+                holds = given.digest == parent or self._lists(parent, given.digest)
                 self._made_of(number, parent, given, "named" if holds else "denied")
                 if not holds:
                     self._join_by_digest(number, given)
@@ -196,13 +200,16 @@ class _Linker:
             if output.digest not in used:
                 self.linked.makers.setdefault(output.digest, []).append(number)
 
-    def _outputs_of(self, statement: bytes) -> frozenset[bytes]:
-        found = self._outputs.get(statement)
-        if found is None:
-            of = self.said.get(statement)
-            found = frozenset(o.digest for o in of.outputs) if of else frozenset()
-            self._outputs[statement] = found
-        return found
+    def _lists(self, statement: bytes, digest: bytes) -> bool:
+        """Return whether a statement lists a digest as output; identities list none."""
+        of = self.said.get(statement)
+        if of is None:
+            return False
+        if len(of.outputs) <= _FEW:
+            return any(output.digest == digest for output in of.outputs)
+        if statement not in self._outputs:
+            self._outputs[statement] = frozenset(output.digest for output in of.outputs)
+        return digest in self._outputs[statement]
 
     def _join_by_digest(self, number: int, given: Input) -> None:
         makers = self.linked.makers.get(given.digest, [])

@@ -34,7 +34,13 @@ def said(record: bytes | Read) -> Said:
         cosigners=read.cosigners,
         outputs=tuple(outputs.values()),
         inputs=tuple(
-            Input(link.role[:MAX_NAME], parse_named(link.digest), link.statement, _cut(link.name))
+            # A link's digest was parsed already, so that its form is known.
+            Input(
+                link.role[:MAX_NAME],
+                bytes.fromhex(link.digest[7:]),
+                link.statement,
+                _cut(link.name),
+            )
             for link in read.links
         ),
     )

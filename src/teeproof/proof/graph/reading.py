@@ -61,7 +61,7 @@ def touched(linked: Linked, key: str, labelled: Labelled) -> Touched:
         meanings=tuple(dict.fromkeys(meanings)),
         seeds=tuple(linked.nodes[number].id for number in dict.fromkeys(seeds)),
         first=tuple(linked.nodes[number].id for number in dict.fromkeys(first)),
-        nodes=tuple(linked.nodes[number].id for number in walk.reach(first, linked.children)),
+        nodes=tuple(map(linked.ids.__getitem__, walk.reach(first, linked.children))),
     )
 
 
