@@ -72,7 +72,7 @@ def test_a_file_says_none_of_what_it_does_not_hold():
 
 
 def test_what_exceeds_the_memory_for_parsed_members_is_parsed_again(monkeypatch):
-    monkeypatch.setattr("teeproof.proof.file.reader._KEPT", 0)
+    monkeypatch.setattr("teeproof.proof.file.contents._KEPT", 0)
     with ProofFile.from_bytes(scenes.answer()) as file:
         assert all(file.read(key).id == key for key in file.statement_ids)
         assert all(file.record(key).digest == key for key in file.identity_digests)

@@ -9,7 +9,7 @@ Does not trust: whoever wrote the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -18,28 +18,19 @@ from teeproof.core.digests import named
 from teeproof.core.errors import Malformed, Unavailable
 from teeproof.proof.file import names
 from teeproof.proof.file.closure import Edge, Walk
-from teeproof.proof.file.library import (
-    Library,
-    canonical_identity,
-    canonical_statement,
-    require_blob,
-)
+from teeproof.proof.file.contents import Contents
 from teeproof.proof.file.logpart import EntryRef, LogPart, leaf
 from teeproof.proof.file.parts import read_parts
 from teeproof.proof.file.sheets import Sheet, complete
 from teeproof.proof.file.zipread import Data, FileData, MemoryData, ZipReader
-from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT
 from teeproof.proof.log.merkle import Node
-from teeproof.proof.source import Logged, Read
+from teeproof.proof.source import Logged
 
-__all__ = ["NOBODY", "ProofFile"]
-
-NOBODY = bytes(32)  # stands for the author in the log entry of a statement that names none
-_KEPT = 16 << 20  # bytes of members that stay parsed; further ones are parsed again when needed
+__all__ = ["ProofFile"]
 
 
-class ProofFile(Library):
+class ProofFile(Contents):
     """A proof file, as a ``source.Source``; make one with ``open`` or ``from_bytes``.
 
     A context manager; ``close`` it otherwise.
@@ -53,23 +44,11 @@ class ProofFile(Library):
     """
 
     def __init__(self, data: Data) -> None:
-        self._zip = ZipReader(data)
-        groups = names.groups(self._zip.members)
-        self.roots = names.read_manifest(self._zip.read(names.MANIFEST))
-        self.statement_ids = tuple(bytes.fromhex(name[-69:-5]) for name in groups[2])
-        self.identity_digests = tuple(bytes.fromhex(name[-69:-5]) for name in groups[3])
-        self.blob_digests = tuple("sha256:" + name[-64:] for name in groups[4])
-        self.logs: tuple[LogPart, ...] = read_parts(groups[5], self._zip.read)
-        self._statements = frozenset(self.statement_ids)
-        self._identities = frozenset(self.identity_digests)
-        self._reads: dict[bytes, Read] = {}
-        self._records: dict[bytes, IdentityRecord] = {}
-        self._authors: dict[bytes, bytes | str] = {}  # of statements; of receipts, the keyset
-        self._producers: dict[str, list[bytes]] = {}
-        self._keysets: dict[str, list[bytes]] = {}
-        self._left = _KEPT
-        self._index()
-        self.missing = self._check()
+        file = ZipReader(data)
+        groups = names.groups(file.members)
+        super().__init__(file, groups)
+        self.logs: tuple[LogPart, ...] = read_parts(groups[5], file.read)
+        self._missing = self._check()
 
     @classmethod
     def open(cls, path: Path) -> ProofFile:
@@ -122,59 +101,18 @@ class ProofFile(Library):
 
         Links that name no statement are no edges here, nor are identities that came before.
         """
-        return self.missing
-
-    def statement(self, statement_id: bytes) -> bytes | None:
-        """Return an envelope or a receipt."""
-        if statement_id not in self._statements:
-            return None
-        return self._zip.read(names.statement_name(statement_id))
-
-    def read(self, statement_id: bytes) -> Read | None:
-        """Return a statement's parts."""
-        found = self._reads.get(statement_id)
-        if found is not None or statement_id not in self._statements:
-            return found
-        return self._parse_statement(statement_id)
-
-    def identity(self, digest: bytes) -> bytes | None:
-        """Return an identity record."""
-        if digest not in self._identities:
-            return None
-        return self._zip.read(names.identity_name(digest))
-
-    def record(self, digest: bytes) -> IdentityRecord | None:
-        """Return an identity record, parsed."""
-        found = self._records.get(digest)
-        if found is not None or digest not in self._identities:
-            return found
-        return self._parse_identity(digest)
-
-    def identities_of_keyset(self, keyset_digest: str) -> Sequence[bytes]:
-        """Return the identities with a keyset, sorted."""
-        return self._keysets.get(keyset_digest, ())
-
-    def identity_of_keyset(self, keyset_digest: str) -> bytes | None:
-        """Return the identity with a keyset: the first, if there are several."""
-        return next(iter(self.identities_of_keyset(keyset_digest)), None)
-
-    def blob(self, digest: str) -> bytes | None:
-        """Return bytes by their ``sha256:…``; Malformed (``member_mismatch``) if they differ."""
-        name = names.blob_name(digest)
-        return require_blob(self._zip.read(name), digest) if name in self._zip.members else None
-
-    def producers(self, digest: str) -> Iterable[bytes]:
-        """Return the ids of statements with this ``sha256:…`` among their subjects."""
-        return self._producers.get(digest, ())
+        return self._missing
 
     def logged(self, statement_id: bytes) -> Logged | None:
-        """Return the place in a log with the earliest checkpoint, in the first log that has one."""
+        """Return the place with the earliest checkpoint, in the first log that has one."""
+        found: list[tuple[str, int, Logged]] = []
         for part in self.logs:
             ref = part.entries.get(statement_id)
             if ref is not None:
                 signed = part.covering(ref.index)[0]
-                return Logged(ref.kind, ref.index, ref.salt, signed, _Nodes(self, part))
-        return None
+                place = Logged(ref.kind, ref.index, ref.salt, signed, _Nodes(self, part))
+                found.append((part.origin, signed.checkpoint.size, place))
+        return min(found, key=lambda given: given[:2])[2] if found else None
 
     def leaves(self, part: LogPart) -> dict[int, bytes]:
         """Return the leaf hashes that a part's entries must have, by index."""
@@ -201,7 +139,7 @@ class ProofFile(Library):
 
     def _author(self, key: bytes) -> bytes:
         """Return the identity that the log entry of a statement or identity names."""
-        author = self._authors.get(key, key)
+        author = self.authors.get(key, key)
         found = self.identity_of_keyset(author) if isinstance(author, str) else author
         if found is None:
             raise Malformed(
@@ -211,41 +149,6 @@ class ProofFile(Library):
                 got=named(key),
             )
         return found
-
-    def _parse_statement(self, statement_id: bytes) -> Read:
-        name = names.statement_name(statement_id)
-        data = self._zip.read(name)
-        read, canonical = canonical_statement(data, statement_id)
-        _require_canonical(name, data, canonical)
-        return read
-
-    def _parse_identity(self, digest: bytes) -> IdentityRecord:
-        name = names.identity_name(digest)
-        data = self._zip.read(name)
-        record, canonical = canonical_identity(data, digest)
-        _require_canonical(name, data, canonical)
-        return record
-
-    def _keep(self, name: str) -> bool:
-        self._left -= self._zip.members[name].size
-        return self._left >= 0
-
-    def _index(self) -> None:
-        """Read every statement and identity, and what joins them."""
-        for key in self.statement_ids:
-            read = self._parse_statement(key)
-            self._authors[key] = read.keyset or read.author or NOBODY
-            for subject in dict.fromkeys(subject.sha256 for subject in read.subjects):
-                self._producers.setdefault(subject, []).append(key)
-            if self._keep(names.statement_name(key)):
-                self._reads[key] = read
-        receipts = any(isinstance(author, str) for author in self._authors.values())
-        for digest in self.identity_digests:
-            record = self._parse_identity(digest)
-            if receipts:
-                self._keysets.setdefault(record.keyset_digest, []).append(digest)
-            if self._keep(names.identity_name(digest)):
-                self._records[digest] = record
 
     def _check(self) -> tuple[Edge, ...]:
         """Refuse what is not needed; return what is missing."""
@@ -269,8 +172,8 @@ class ProofFile(Library):
         return tuple(sorted({*walk.missing, *holes}))
 
     def _check_entry(self, key: bytes, ref: EntryRef) -> None:
-        if key in self._authors:
-            kind = RECEIPT if isinstance(self._authors[key], str) else STATEMENT
+        if key in self.authors:
+            kind = RECEIPT if isinstance(self.authors[key], str) else STATEMENT
         elif key in self._identities:
             kind = IDENTITY
         else:
@@ -304,14 +207,6 @@ class _Nodes:
                 code="nodes_unknown",
                 got=f"node {index} of level {level}",
             ) from None
-
-
-def _require_canonical(name: str, data: bytes, canonical: bytes) -> None:
-    if data != canonical:
-        raise Malformed(
-            f"{name} is not written in the one way of proof files: export it again",
-            code="not_canonical",
-        )
 
 
 def _superfluous(what: str, keys: Iterable[bytes]) -> None:
