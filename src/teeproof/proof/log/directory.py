@@ -139,8 +139,11 @@ class Directory:
 
     def tidy(self) -> None:
         """Remove files that were not done when the last writer ended."""
-        for path in self.scratch.iterdir():
-            self.disk.remove(path)
+        try:
+            for path in self.scratch.iterdir():
+                self.disk.remove(path)
+        except OSError as error:
+            raise refused("old files cannot be removed", self.scratch, error) from None
 
     def put_blob(self, data: bytes) -> str:
         """Store a blob and return its digest; it is durable when this returns.

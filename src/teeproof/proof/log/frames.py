@@ -16,9 +16,9 @@ Trusts: nothing; it only reads.  Does not trust: lengths and counts in the bytes
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Self
+from zlib import crc32
 
 import msgspec
 
@@ -34,13 +34,15 @@ __all__ = [
     "TABLE_ROW",
     "Frame",
     "Record",
+    "Row",
     "Segment",
-    "content_at",
     "encode_frame",
+    "find_record",
     "frame_bytes",
     "parse_frame",
     "parse_table",
     "table_bytes",
+    "whole",
 ]
 
 MAX_RECORDS = 4096
@@ -99,11 +101,11 @@ class Segment(msgspec.Struct, frozen=True):
         return cls(*rest)
 
 
-class Record(NamedTuple):
-    """One record: its kind and its content."""
+Record = tuple[int, bytes]
+"""One record: its kind and its content."""
 
-    kind: int
-    content: bytes
+Row = tuple[int, int, int]
+"""What the table says of one record: its kind, its length, its CRC-32."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -122,15 +124,6 @@ class Frame(msgspec.Struct, frozen=True):
     first: int
     check: bytes
     records: tuple[Record, ...]
-
-
-class Row(NamedTuple):
-    """What the table says of one record; the offset is its content's, in the segment."""
-
-    kind: int
-    offset: int
-    length: int
-    crc: int
 
 
 def encode_frame(
@@ -185,12 +178,14 @@ def parse_frame(data: bytes, segment: Segment, offset: int) -> Frame:
         Malformed: there is no whole frame, or a checksum does not hold.
     """
     rows, first, end = parse_table(data, segment, offset)
-    view = memoryview(data)
-    records = tuple(
-        Record(row.kind, content_at(bytes(view[row.offset - offset :][: row.length]), row))
-        for row in rows
-    )
-    return Frame(offset, end, first, data[_HEAD.size : FRAME_HEAD_BYTES], records)
+    records, at = [], FRAME_HEAD_BYTES + len(rows) * TABLE_ROW.size
+    for kind, size, crc in rows:
+        content = data[at : at + size]
+        if crc32(content) != crc or len(content) != size:
+            raise _malformed("a record's checksum does not hold")
+        records.append((kind, content))
+        at += size
+    return Frame(offset, end, first, data[_HEAD.size : FRAME_HEAD_BYTES], tuple(records))
 
 
 def parse_table(data: bytes, segment: Segment, offset: int) -> tuple[list[Row], int, int]:
@@ -209,22 +204,35 @@ def parse_table(data: bytes, segment: Segment, offset: int) -> tuple[list[Row], 
     check = _check(segment, offset, data[: _HEAD.size], table)
     if check != data[_HEAD.size : FRAME_HEAD_BYTES]:
         raise _malformed("a frame's check does not hold")
-    rows, at = [], offset + start
-    for kind, size, crc in TABLE_ROW.iter_unpack(table):
-        rows.append(Row(kind, at, size, crc))
-        at += size
-    if at != offset + FRAME_HEAD_BYTES + length:
+    rows = list(TABLE_ROW.iter_unpack(table))
+    if start + sum([size for _, size, _ in rows]) != FRAME_HEAD_BYTES + length:
         raise _malformed("a frame's records have another length than its body")
-    return rows, first, at
+    return rows, first, offset + FRAME_HEAD_BYTES + length
 
 
-def content_at(content: bytes, row: Row) -> bytes:
-    """Return a record's content if it is whole.
+def find_record(rows: Sequence[Row], kind: int, place: int) -> tuple[int, int, int]:
+    """Return offset in the frame, length and CRC-32 of one of the records of a kind.
+
+    Raises:
+        Malformed: there are not so many.
+    """
+    at = FRAME_HEAD_BYTES + len(rows) * TABLE_ROW.size
+    for found, size, crc in rows:
+        if found == kind:
+            if place == 0:
+                return at, size, crc
+            place -= 1
+        at += size
+    raise _malformed("a frame has fewer records")
+
+
+def whole(content: bytes, size: int, crc: int) -> bytes:
+    """Return a record's content.
 
     Raises:
         Malformed: it is cut short, or its CRC-32 differs.
     """
-    if len(content) != row.length or zlib.crc32(content) != row.crc:
+    if len(content) != size or crc32(content) != crc:
         raise _malformed("a record's checksum does not hold")
     return content
 

@@ -45,12 +45,12 @@ START = Mark(0, frames.SEGMENT_BYTES, 0, bytes(32), 0)
 
 def entries_in(frame: Frame) -> list[bytes]:
     """Return the contents of a frame's entries."""
-    return [record.content for record in frame.records if record.kind == ENTRY]
+    return [content for kind, content in frame.records if kind == ENTRY]
 
 
 def after(number: int, frame: Frame) -> Mark:
     """Return the mark behind a frame of a segment."""
-    size = frame.first + sum(record.kind == ENTRY for record in frame.records)
+    size = frame.first + len(entries_in(frame))
     return Mark(number, frame.end, frame.offset, frame.check, size)
 
 
@@ -140,9 +140,9 @@ class Segments:
             descriptor = file.fileno()
             try:
                 rows, _, _ = frames.parse_table(_table(descriptor, offset), segment, offset)
-                row = [row for row in rows if row.kind == ENTRY][place]
-                return frames.content_at(os.pread(descriptor, row.length, row.offset), row)
-            except (Malformed, IndexError):
+                at, size, crc = frames.find_record(rows, ENTRY, place)
+                return frames.whole(os.pread(descriptor, size, offset + at), size, crc)
+            except Malformed:
                 raise damaged(number, offset) from None
 
     def _has(self, mark: Mark) -> bool:

@@ -9,6 +9,7 @@ Trusts: the entries that it is given, in their order.  Does not trust: files tha
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -91,8 +92,13 @@ class TileWriter:
     def prune(self, before: int, now: int) -> None:
         """Remove partial tiles of the tree of ``before`` entries that are full in that of ``now``.
 
-        c2sp.org/tlog-tiles allows it once the full tile is there.
+        c2sp.org/tlog-tiles allows it once the full tile is there. One that cannot be removed stays:
+        it takes room and does no harm.
         """
+        with suppress(OSError):
+            self._prune(before, now)
+
+    def _prune(self, before: int, now: int) -> None:
         for level in range(-(-before.bit_length() // TILE_HEIGHT)):
             shift = TILE_HEIGHT * (level + 1)
             index = before >> shift

@@ -144,11 +144,8 @@ def _is(known: SignedCheckpoint | None, seen: SignedCheckpoint) -> bool:
 
 
 def _is_record_of(seen: SignedCheckpoint | None, record: Record) -> bool:
-    return (
-        seen is not None
-        and record.kind == CHECKPOINT
-        and record.content.startswith(seen.note.text + b"\n")
-    )
+    kind, content = record
+    return seen is not None and kind == CHECKPOINT and content.startswith(seen.note.text + b"\n")
 
 
 def _of(total: int, progress: Progress | None) -> Callable[[int], None] | None:
