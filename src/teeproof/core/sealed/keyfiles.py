@@ -7,7 +7,7 @@ from pathlib import Path
 from teeproof.core.errors import Malformed
 from teeproof.core.reading import read_bounded
 from teeproof.core.sealed.files import PRIVATE, replacing
-from teeproof.core.sealed.pipeline import write_all
+from teeproof.core.sealed.pieces import write_all
 from teeproof.core.sealed.recipients import PrivateRecipient, Recipient
 
 __all__ = ["MAX_KEY_FILE", "read_key", "read_recipient", "write_key"]

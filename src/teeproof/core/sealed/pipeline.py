@@ -1,7 +1,6 @@
-"""Read, work and write in segments: reading and writing in order, the work on several cores.
+"""Take, work on and write segments: taken and written in order, worked on by several cores.
 
-Each thread takes a segment (one reads at a time), works on it beside the others, and waits until it
-is its turn to write. So memory is a few segments, whatever the file's size. The calling thread is
+Each thread takes a segment, works on it beside the others, and waits until it is its turn to write. So memory is a few segments, whatever the file's size. The calling thread is
 one of the threads. Where segments fail, the error of the earliest is raised, whichever thread was
 first, and nothing behind it is written.
 """
@@ -10,11 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import BinaryIO, Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
-from teeproof.core.errors import Usage
-
-__all__ = ["MAX_THREADS", "Ahead", "in_order", "read_into", "write_all"]
+__all__ = ["MAX_THREADS", "in_order"]
 
 MAX_THREADS = 64
 _Slot = TypeVar("_Slot")
@@ -116,64 +113,3 @@ class _Line(Generic[_Slot]):
                 self.failure = problem
             self._turns.notify_all()
             return self.failure is None
-
-
-class Ahead:
-    """Cut a stream into segments, and know of each whether it is the last.
-
-    For that one byte more is read, which the next segment then begins with.
-
-    Args:
-        source: the stream, from where it stands.
-        first: the size of the first segment.
-        rest: the size of each further one, the last excepted.
-    """
-
-    def __init__(self, source: BinaryIO, *, first: int, rest: int) -> None:
-        self._source, self._rest = source, rest
-        self._size, self._carried = first, b""
-        self._ended = False
-
-    def read(self, buffer: memoryview) -> tuple[int, bool] | None:
-        """Fill a buffer of at least ``rest`` + 1 bytes; return the segment's size, and if it ends.
-
-        The first segment may be empty; behind the last one there is None.
-        """
-        if self._ended:
-            return None
-        size, carried = self._size, len(self._carried)
-        buffer[:carried] = self._carried
-        got = carried + read_into(self._source, buffer[carried : size + 1])
-        self._ended = got <= size
-        self._carried = b"" if self._ended else bytes(buffer[size : size + 1])
-        self._size = self._rest
-        return min(got, size), self._ended
-
-
-def read_into(source: BinaryIO, buffer: memoryview) -> int:
-    """Fill a buffer from a stream; return how much came, less only where the stream ends."""
-    done = 0
-    fill = getattr(source, "readinto", None)
-    while done < len(buffer):
-        if fill is not None:
-            got = fill(buffer[done:])
-            got = _waiting() if got is None else cast("int", got)
-        else:
-            data = source.read(len(buffer) - done)
-            got = len(data)
-            buffer[done : done + got] = data
-        if got == 0:
-            break
-        done += got
-    return done
-
-
-def write_all(target: BinaryIO, data: bytes | memoryview) -> None:
-    """Write all of some bytes: an unbuffered file may take a part only."""
-    view = memoryview(data)
-    while view:
-        view = view[target.write(view) :]
-
-
-def _waiting() -> int:
-    raise Usage("this stream does not wait for its data: pass a blocking one", code="not_blocking")

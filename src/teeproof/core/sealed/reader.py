@@ -17,7 +17,7 @@ from teeproof.core.errors import Malformed
 from teeproof.core.sealed.diagnosis import diagnose
 from teeproof.core.sealed.header import Header, read_header
 from teeproof.core.sealed.keys import Key
-from teeproof.core.sealed.pipeline import read_into
+from teeproof.core.sealed.pieces import read_into
 from teeproof.core.sealed.segments import PAYLOAD_HEADER, SEGMENT, Extent, Layout, PayloadKey
 from teeproof.core.sealed.streams import payload_of
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.sealed.diagnosis import diagnose
 from teeproof.core.sealed.header import Header, read_header
 from teeproof.core.sealed.keys import Key, make_header, unwrap
-from teeproof.core.sealed.pipeline import MAX_THREADS, Ahead, in_order, read_into, write_all
+from teeproof.core.sealed.pieces import Piece, Source, cut, read_into, write_all
+from teeproof.core.sealed.pipeline import MAX_THREADS, in_order
 from teeproof.core.sealed.recipients import Recipient
 from teeproof.core.sealed.segments import (
     FIRST_PLAIN,
@@ -42,7 +44,8 @@ def seal(
     """Seal a stream to its end; return the header that was written.
 
     Args:
-        source: what to seal, from where it stands; any stream that blocks.
+        source: what to seal, from where it stands; any stream that blocks. Of a large regular file
+            what is added meanwhile is left out.
         target: takes the sealed file. If this raises, what it took is worth nothing.
         recipients: 1 to 64 public keys. Each can open the file, and *forge* it for the others:
             they all hold its data key.
@@ -54,6 +57,8 @@ def seal(
     Raises:
         Usage, Malformed: as ``make_header``; code ``threads``.
         TooLarge: more than 2^32 segments of 1 MiB.
+        Unavailable: codes ``file_unavailable`` (the source cannot be read), ``source_changed`` (it
+            became shorter). What writing to the target raises passes through.
     """
     _require_threads(threads)
     header, data_key = make_header(recipients, policy_digest=policy_digest, random=random)
@@ -61,13 +66,14 @@ def seal(
         data_key=data_key.secret, associated_data=header.associated_data, random=random
     )
     write_all(target, header.encode() + key.header)
-    ahead = Ahead(source, first=FIRST_PLAIN, rest=PLAIN)
+    pieces = cut(source, first=FIRST_PLAIN, rest=PLAIN)
 
     def work(slot: _Slot) -> None:
-        slot.result = slot.target[: slot.size + TAG]
-        key.encrypt_into(slot.index, slot.source[: slot.size], slot.result, last=slot.last)
+        size, last, _ = slot.piece
+        slot.result = slot.target[: size + TAG]
+        key.encrypt_into(slot.index, slot.source[:size], slot.result, last=last)
 
-    _run(ahead, work, target, progress, [_Slot(PLAIN, SEGMENT) for _ in range(threads)])
+    _run(pieces, work, target, progress, [_Slot(PLAIN, SEGMENT) for _ in range(threads)])
     return header
 
 
@@ -102,17 +108,17 @@ def open_stream(
     _require_threads(threads)
     header = read_header(source)
     payload = payload_of(source, header, key)
-    ahead = Ahead(source, first=SEGMENT - PAYLOAD_HEADER, rest=SEGMENT)
+    pieces = cut(source, first=SEGMENT - PAYLOAD_HEADER, rest=SEGMENT)
 
     def work(slot: _Slot) -> None:
-        data = slot.source[: slot.size]
-        if slot.size < TAG + (slot.index > 0):
-            raise truncated(slot.index * SEGMENT + slot.size)
-        slot.result = slot.target[: slot.size - TAG]
-        if not payload.decrypt_into(slot.index, data, slot.result, last=slot.last):
-            raise diagnose(payload, slot.index, data, last=slot.last)
+        size, last, _ = slot.piece
+        if size < TAG + (slot.index > 0):
+            raise truncated(slot.index * SEGMENT + size)
+        data, slot.result = slot.source[:size], slot.target[: size - TAG]
+        if not payload.decrypt_into(slot.index, data, slot.result, last=last):
+            raise diagnose(payload, slot.index, data, last=last)
 
-    _run(ahead, work, target, progress, [_Slot(SEGMENT, PLAIN) for _ in range(threads)])
+    _run(pieces, work, target, progress, [_Slot(SEGMENT, PLAIN) for _ in range(threads)])
     return header
 
 
@@ -136,17 +142,17 @@ def payload_of(source: BinaryIO, header: Header, key: Key) -> PayloadKey:
 class _Slot:
     """One thread's segment, and the buffers that it uses again and again."""
 
-    __slots__ = ("index", "last", "result", "size", "source", "target")
+    __slots__ = ("index", "piece", "result", "source", "target")
 
     def __init__(self, source: int, target: int) -> None:
         self.source = memoryview(bytearray(source + 1))
         self.target = memoryview(bytearray(target))
         self.result = self.target
-        self.index, self.size, self.last = 0, 0, False
+        self.index, self.piece = 0, Piece(0, False)
 
 
 def _run(
-    ahead: Ahead,
+    pieces: Source,
     work: Callable[[_Slot], None],
     target: BinaryIO,
     progress: Progress | None,
@@ -156,29 +162,40 @@ def _run(
 
     def read(slot: _Slot) -> bool:
         nonlocal count
-        try:
-            got = ahead.read(slot.source)
-        except OSError as error:
-            raise Unavailable(
-                f"the source cannot be read: {error.strerror}", code="file_unavailable"
-            ) from None
-        if got is None:
+        with _source_named():
+            piece = pieces.take(slot.source)
+        if piece is None:
             return False
-        slot.size, slot.last = got
-        slot.index = count
+        slot.index, slot.piece = count, piece
         if count >= 1 << 32:
             payload_size(count * SEGMENT)  # raises: a segment's number has 4 bytes
         count += 1
         return True
 
+    def load_and_work(slot: _Slot) -> None:
+        with _source_named():
+            pieces.load(slot.piece, slot.source)
+        work(slot)
+
     def write(slot: _Slot) -> None:
         nonlocal done
         write_all(target, slot.result)
-        done += min(slot.size, len(slot.result))
+        done += min(slot.piece.size, len(slot.result))
         if progress is not None:
             progress(done)
 
-    in_order(slots, read=read, work=work, write=write)
+    in_order(slots, read=read, work=load_and_work, write=write)
+
+
+@contextlib.contextmanager
+def _source_named() -> Iterator[None]:
+    """Say of a failure that it is the source's: what writes fails too, and says so itself."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"the source cannot be read: {error.strerror}", code="file_unavailable"
+        ) from None
 
 
 def _require_threads(threads: int) -> None:
