@@ -243,3 +243,27 @@ def test_a_proof_with_thousands_of_statements_is_summed_up(teeproof, here):
     assert "40 ×" in answer.out
     every = verify(teeproof, "many.proof", "--all")
     assert every.out.count("count · by") == 40
+
+
+def test_statements_of_a_log_are_exported_and_merged(teeproof, here):
+    author = workload_named("agent")
+    with Log.create(Path("log"), origin=ORIGIN, seed=LOG_SEED) as log:
+        contents = Contents(log)
+        contents.add_identity(author.record.encode(), author.blobs)
+        one, two = step(author, "buy", "bought"), step(author, "sell", "sold")
+        for said in (one, two):
+            contents.add_statement(author.sign(said).encode())
+        log.publish()
+        contents.close()
+    for said, name in ((one, "one.proof"), (two, "two.proof")):
+        answer = teeproof("log", "export", "log", said.name, "-o", name)
+        assert answer.code == 0, answer.err
+    assert teeproof("log", "export", "log", one.name, "-o", "one.proof").code == 1, "it is there"
+    done = teeproof("merge", "one.proof", "two.proof", "-o", "both.proof", "--json").json
+    assert (done["statements"], done["identities"]) == (2, 1)
+    direct = teeproof("log", "export", "log", one.name, two.name, "-o", "direct.proof", "--json")
+    assert direct.json["bytes"] == done["bytes"]
+    assert Path("direct.proof").read_bytes() == Path("both.proof").read_bytes()
+    assert verify(teeproof, "both.proof").code == 0
+    assert teeproof("log", "export", "log", "00" * 32, "-o", "x.proof").code == 3
+    assert not Path("x.proof").exists()

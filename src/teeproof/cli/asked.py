@@ -12,7 +12,7 @@ from teeproof.core.errors import Usage
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.policy import Policy
 
-__all__ = ["Asked", "trust_of"]
+__all__ = ["Asked", "statement_id", "trust_of"]
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,3 +75,18 @@ def _block(text: str) -> tuple[bytes, Any]:
             got=text[:120],
         )
     return block, TrustedBlock(number, public=True, contracts=frozenset({address}))
+
+
+def statement_id(text: str) -> bytes:
+    """Return the id that a person typed, 32 bytes; Usage if it is none."""
+    digits = text.removeprefix("sha256:")
+    try:
+        found = bytes.fromhex(digits)
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise Usage(
+            "this is no statement's id", code="id_malformed",
+            expected="64 hex digits, with or without sha256: before them", got=text[:100],
+        )  # fmt: skip
+    return found

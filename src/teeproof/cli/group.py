@@ -6,12 +6,14 @@ none of them.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 __all__ = ["COMMANDS", "teeproof"]
 
 COMMANDS = {
-    "verify": "Check evidence and say what may be believed.",
+    "verify": "Check evidence or a proof and say what may be believed.",
     "show": "Print what a file claims, without checking it.",
     "why": "Say what a machine measured, or where two machines first differ.",
     "simulate": "Make simulated evidence, right or wrong in a way you choose.",
@@ -19,6 +21,7 @@ COMMANDS = {
     "seal": "Encrypt a file for whoever shall open it.",
     "open": "Decrypt a sealed file with your key.",
     "keys": "Make keys that files are sealed for.",
+    "merge": "Put several proof files into one.",
     "graph": "Draw who made what of what.",
     "log": "Keep, serve, fill and check a log of what was said.",
     "endorsements": "Keep Intel's collateral, to verify old evidence later.",
@@ -28,36 +31,11 @@ COMMANDS = {
 
 
 def _load(name: str) -> click.Command | None:
-    # Imported by name and when called: each command costs only what it needs.
-    if name == "verify":
-        from teeproof.cli import verify as module  # noqa: PLC0415
-    elif name == "show":
-        from teeproof.cli import show as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "why":
-        from teeproof.cli import why as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "simulate":
-        from teeproof.cli import simulate as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "policy":
-        from teeproof.cli import policy as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "seal":
-        from teeproof.cli import seal as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "open":
-        from teeproof.cli import open as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "keys":
-        from teeproof.cli import keys as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "graph":
-        from teeproof.cli import graph as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "log":
-        from teeproof.cli import log as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "endorsements":
-        from teeproof.cli import endorsements as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "samples":
-        from teeproof.cli import samples as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "demo":
-        from teeproof.cli import demo as module  # type: ignore[no-redef]  # noqa: PLC0415
-    else:
+    """Import a command when it is called for: each costs only what it needs."""
+    if name not in COMMANDS:
         return None
-    return module.command
+    found: click.Command = import_module(f"teeproof.cli.{name}").command
+    return found
 
 
 class _Lazy(click.Group):
@@ -94,7 +72,7 @@ def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> N
     help="Print the version.",
 )
 def teeproof() -> None:
-    """Check what trusted hardware says about itself: offline, with every check named.
+    """Prove what a workload did inside trusted hardware, and check it: offline, check by check.
 
     \b
     Begin with

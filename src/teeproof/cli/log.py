@@ -6,6 +6,8 @@ none of them.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 __all__ = ["COMMANDS", "command"]
@@ -17,6 +19,8 @@ COMMANDS = {
     "publish": "Publish a log that nobody serves.",
     "prove": "Write the proof that a statement is in a log.",
     "check": "Walk a whole log: every tile, every entry, every signature.",
+    "witness": "Be a witness of logs.",
+    "monitor": "Watch a log for entries that should not be there.",
 }
 
 
@@ -45,19 +49,8 @@ def command() -> None:
 
 
 def _load(name: str) -> click.Command | None:
-    # Imported by name and when called: each command costs only what it needs.
-    if name == "init":
-        from teeproof.cli import log_init as module  # noqa: PLC0415
-    elif name == "serve":
-        from teeproof.cli import log_serve as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "append":
-        from teeproof.cli import log_append as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "publish":
-        from teeproof.cli import log_publish as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "prove":
-        from teeproof.cli import log_prove as module  # type: ignore[no-redef]  # noqa: PLC0415
-    elif name == "check":
-        from teeproof.cli import log_check as module  # type: ignore[no-redef]  # noqa: PLC0415
-    else:
+    """Import a command when it is called for: each costs only what it needs."""
+    if name not in COMMANDS:
         return None
-    return module.command
+    found: click.Command = import_module(f"teeproof.cli.log_{name}").command
+    return found

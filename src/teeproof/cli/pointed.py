@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from teeproof.cli.asked import Asked, trust_of
+from teeproof.cli.asked import Asked, statement_id, trust_of
 from teeproof.cli.pointed_logs import answer_about_entry, answer_about_fork
 from teeproof.cli.screen import Screen
 from teeproof.core.errors import Usage
@@ -137,7 +137,7 @@ def _log_directory(screen: Screen, asked: Asked) -> int:
 
     with Log.open(directory, read_only=True) as log, tempfile.TemporaryFile() as scratch:
         contents = Contents(log, accept=accept)
-        export(contents, [_id(str(one)) for one in ids], scratch, allow_missing=True)
+        export(contents, [statement_id(str(one)) for one in ids], scratch, allow_missing=True)
         contents.close()
         scratch.seek(0)
         data = scratch.read()
@@ -146,20 +146,6 @@ def _log_directory(screen: Screen, asked: Asked) -> int:
     if asked.as_json:
         screen.json(value)
     return code
-
-
-def _id(text: str) -> bytes:
-    digits = text.removeprefix("sha256:")
-    try:
-        found = bytes.fromhex(digits)
-    except ValueError:
-        found = b""
-    if len(found) != 32:
-        raise Usage(
-            "this is no statement's id", code="id_malformed",
-            expected="64 hex digits, with or without sha256: before them", got=text[:100],
-        )  # fmt: skip
-    return found
 
 
 @contextmanager
