@@ -18,6 +18,7 @@ COMMANDS = {
     "append": "Append statements, receipts and identities.",
     "publish": "Publish a log that nobody serves.",
     "prove": "Write the proof that a statement is in a log.",
+    "export": "Write a proof file of statements in a log.",
     "check": "Walk a whole log: every tile, every entry, every signature.",
     "witness": "Be a witness of logs.",
     "monitor": "Watch a log for entries that should not be there.",
