@@ -21,7 +21,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LogApp", "listen", "run_until_told", "server_for"]
 
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 _GRACE = 30  # seconds that requests under way have when the server is told to stop
 
 
@@ -144,8 +145,8 @@ class LogApp:
         )
 
 
-def server_for(app: LogApp) -> uvicorn.Server:
-    """Return a server for an application; ``run(sockets=[…])`` serves until SIGTERM or SIGINT.
+def server_for(app: Application) -> uvicorn.Server:
+    """Return a server for an ASGI application; ``run(sockets=[…])`` serves until SIGTERM or SIGINT.
 
     It then takes no new connections and answers the requests that it has. What was acknowledged is
     durable in any case.
