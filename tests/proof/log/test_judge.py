@@ -144,6 +144,16 @@ def test_network_a_bad_line_by_a_known_witness_voids_the_quorum():
     assert judged.cosignatures[-1].why == "the signature does not hold for this checkpoint"
 
 
+def test_network_a_bad_line_by_a_known_witness_voids_even_a_policy_without_a_quorum():
+    policy = TlogPolicy.parse(policy_text("quorum none"))
+    good = cosigned({0: 100})
+    bad = with_signature(good.note.signatures[1], bytes(72))
+    late = with_signature(good.note.signatures[1], bytes(7) + b"\1" + bytes(64))
+    assert policy.judge(good, now=NOW).quorum
+    assert policy.judge(good.with_(bad), now=NOW).quorum  # it states no time, and is left out
+    assert not policy.judge(good.with_(late), now=NOW).quorum
+
+
 def test_witness_a_line_that_holds_no_time_voids_the_quorum():
     good = cosigned({0: 100, 1: 200})
     bad = with_signature(good.note.signatures[1], b"short")

@@ -217,9 +217,20 @@ def test_prover_hashes_of_another_length_are_refused():
     # 33 and 31 bytes: the preimage of the parent is the same, the leaf is not.
     left, right = LEAVES[0] + LEAVES[1][:1], LEAVES[1][1:]
     assert node_hash(left, right) == TREE.root(2)
-    for leaf, sibling in ((left, right), (right, left)):
+    good = LEAVES[0]
+    for leaf, sibling in ((left, right), (right, left), (left, good), (good, right)):
         with pytest.raises(NotAuthentic, match="not 32 bytes"):
             included(0, 2, [sibling], leaf=leaf)
+
+
+def test_log_consistency_hashes_of_another_length_are_refused():
+    proof = TREE.consistency_proof(3, 7)
+    for bad, roots in (
+        ([proof[0] + b"0", *proof[1:]], {}),
+        (proof, {"old_root": TREE.root(3)[:31]}),
+    ):
+        with pytest.raises(NotAuthentic, match="not 32 bytes"):
+            extends(3, 7, bad, **roots)
 
 
 def test_prover_an_inner_node_does_not_pass_for_an_entry():

@@ -112,7 +112,7 @@ def decode_entries(data: bytes) -> list[bytes]:
             raise TooLarge("too many entries in a bundle", expected=f"at most {TILE_WIDTH}")
         start = at + 2
         at = start + int.from_bytes(data[at:start], "big")
-        if start > len(data) or at > len(data):
+        if at > len(data):
             raise Malformed("an entry of the bundle is cut short", code="entries_malformed")
         entries.append(data[start:at])
     return entries

@@ -71,8 +71,6 @@ class TlogProof(msgspec.Struct, frozen=True):
             extra = from_base64(lines.pop(0)[6:], what="extra data")
         if not lines or not lines[0].startswith(b"index "):
             raise _malformed("it has no index line")
-        if len(lines) - 1 > MAX_HASHES:
-            raise _malformed("its path is longer than 63 hashes")
         index = decimal(lines.pop(0)[6:], what="index")
         hashes = tuple(from_base64(line, what="hash", size=HASH_BYTES) for line in lines)
         return cls(extra, index, hashes, SignedCheckpoint.parse(checkpoint))
