@@ -111,5 +111,5 @@ class LogMachine(RuleBasedStateMachine):
             self.stack.close()
 
 
-LogMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=20)
+LogMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=20)
 TestLogMachine = LogMachine.TestCase
