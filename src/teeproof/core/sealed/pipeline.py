@@ -1,8 +1,9 @@
 """Take, work on and write segments: taken and written in order, worked on by several cores.
 
-Each thread takes a segment, works on it beside the others, and waits until it is its turn to write. So memory is a few segments, whatever the file's size. The calling thread is
-one of the threads. Where segments fail, the error of the earliest is raised, whichever thread was
-first, and nothing behind it is written.
+Each thread takes a segment, works on it beside the others, and waits until it is its turn to
+write. So memory is a few segments, whatever the file's size. The calling thread is one of the
+threads. Where segments fail, the error of the earliest is raised, whichever thread was first, and
+nothing behind it is written.
 """
 
 from __future__ import annotations
