@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 
 from teeproof.core.digests import named, sha256
-from teeproof.core.errors import Malformed, NotAuthentic, Usage
+from teeproof.core.errors import Malformed, NotAuthentic, TooLarge, Usage
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.file import ProofFile, merge, names
 from teeproof.proof.identity import IdentityRecord
@@ -329,3 +329,23 @@ def test_a_file_may_be_replaced_by_its_merger(tmp_path):
         merge([one, two], path)
     with ProofFile.open(path) as both:
         assert set(both.roots) == {ids["other"], ids["answer"]}
+
+
+def test_more_checkpoints_than_a_file_may_hold_apart_are_refused_before_it_is_written(monkeypatch):
+    held, ids = grown(6, 12)
+    files = [scenes.exported(View(held, 6), ids[1]), scenes.exported(View(held, 12), ids[11])]
+    assert len(everyway(*files).logs) == 2
+    monkeypatch.setattr("teeproof.proof.file.sheets.MAX_PARTS", 1)
+    with pytest.raises(TooLarge) as error:
+        merged(*files)
+    assert error.value.code == "proof_too_large"
+
+
+def test_many_days_of_one_log_merge_into_what_opens():
+    sizes = range(6, 120, 7)
+    held, ids = grown(*sizes)
+    files = [scenes.exported(View(held, size), ids[size - 2]) for size in sizes]
+    both = sound(merged(*files))
+    assert len(both.roots) == len(files)
+    assert sum(len(part.sizes) for part in both.logs) == len(files)
+    assert merged(*reversed(files)) == merged(*files)

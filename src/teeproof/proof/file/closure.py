@@ -153,9 +153,11 @@ class Walk:
 
 def incomplete(edge: Edge) -> Unavailable:
     """Return the error for an edge whose upper end nobody has."""
+    why = f"{named(edge.child)} names {edge.parent} as its {edge.role}, which is not at hand: "
+    if edge.role == "root":
+        why = f"the statement {edge.parent} is not at hand: "
     return Unavailable(
-        f"{named(edge.child)} names {edge.parent} as its {edge.role}, which is not at hand: "
-        "name a source that has it, or allow a proof with holes",
+        why + "name a source that has it" + (", or allow holes" if edge.role != "root" else ""),
         code="closure_incomplete",
         expected=edge.parent,
         got="nothing",

@@ -17,11 +17,10 @@ from teeproof.proof.file.logpart import (
     encode_entries,
     read_entries,
 )
+from teeproof.proof.file.sheets import MAX_PARTS
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 
-__all__ = ["MAX_PARTS", "part_members", "read_parts"]
-
-MAX_PARTS = 64  # of one log; joining them costs their square
+__all__ = ["part_members", "read_parts"]
 
 
 def part_members(part: LogPart) -> Iterator[tuple[str, bytes]]:

@@ -13,14 +13,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from teeproof.core.digests import sha256
-from teeproof.core.errors import NotAuthentic, Unavailable, Usage
+from teeproof.core.errors import NotAuthentic, TooLarge, Unavailable, Usage
 from teeproof.proof.file.logpart import Anchor, EntryRef, LogPart, needed
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.merkle import Get, Node, multiproof, node_hash
 from teeproof.proof.log.note import Note, SignatureLine
 from teeproof.proof.source import Logged
 
-__all__ = ["Sheet", "complete", "join", "one_checkpoint"]
+__all__ = ["MAX_PARTS", "Sheet", "complete", "join", "one_checkpoint"]
+
+MAX_PARTS = 64  # of one log; finding which of them join costs their square
 
 
 @dataclass(slots=True)
@@ -55,17 +57,14 @@ class Sheet:
         self.checkpoints[size] = signed if mine is None else one_checkpoint(mine, signed)
 
     def with_(self, other: Sheet) -> Sheet:
-        """Return what both hold together."""
-        for node, value in other.known.items():
-            if self.known.get(node, value) != value:
-                raise _forked(self.origin, f"node {node[1]} of level {node[0]}")
+        """Return the entries, checkpoints and anchors of both; who knows nodes stays the same."""
         found = Sheet(
             self.origin,
             dict(self.entries),
             dict(self.checkpoints),
             self.anchors | other.anchors,
-            complete({**self.known, **other.known}),
-            self.get or other.get,
+            self.known,
+            self.get,
         )
         for key, ref in other.entries.items():
             found._enter(key, ref)
@@ -107,6 +106,8 @@ def join(sheets: Iterable[Sheet]) -> list[LogPart]:
     Raises:
         NotAuthentic: code ``log_forked``; two sheets of one origin are of different trees.
         Usage: code ``checkpoints_differ``; one size and root, and two texts.
+        TooLarge: code ``proof_too_large``; more than 64 parts of one log.
+        Unavailable: code ``nodes_unknown``.
     """
     by_origin: dict[str, list[Sheet]] = {}
     for sheet in sheets:
@@ -116,12 +117,35 @@ def join(sheets: Iterable[Sheet]) -> list[LogPart]:
 
 
 def _join(sheets: list[Sheet]) -> list[LogPart]:
+    if len(sheets) > 1:
+        known = _pool(sheets)
+        get = next((sheet.get for sheet in sheets if sheet.get is not None), None)
+        for sheet in sheets:
+            sheet.known, sheet.get = known, get
     while True:
         clusters = _clusters(sheets)
         kept = _once(clusters) if len(clusters) > 1 else None
         if kept is None:
-            return [_require(sheet.part(), sheet.origin) for sheet in clusters]
+            break
         sheets = kept
+    if len(clusters) > MAX_PARTS:
+        raise TooLarge(
+            f"too many checkpoints of {sheets[0].origin} stand apart: export again, from the log",
+            code="proof_too_large",
+            expected=f"at most {MAX_PARTS} parts",
+            got=f"{len(clusters)} parts",
+        )
+    return [_require(sheet.part(), sheet.origin) for sheet in clusters]
+
+
+def _pool(sheets: list[Sheet]) -> dict[Node, bytes]:
+    """Return what all know together."""
+    found: dict[Node, bytes] = {}
+    for sheet in sheets:
+        for node, value in sheet.known.items():
+            if found.setdefault(node, value) != value:
+                raise _forked(sheet.origin, f"node {node[1]} of level {node[0]}")
+    return complete(found)
 
 
 def _require(part: LogPart | None, origin: str) -> LogPart:
@@ -147,7 +171,6 @@ def _clusters(sheets: list[Sheet]) -> list[Sheet]:
     for sheet in sorted(sheets, key=_order):
         for place, cluster in enumerate(clusters):
             both = cluster.with_(sheet)
-            both.known = whole.known
             if both.part() is not None:
                 clusters[place] = both
                 break
