@@ -18,7 +18,6 @@ from teeproof.core.errors import Unavailable
 from teeproof.core.version import VERSION
 from teeproof.evidence.verdict import Level
 from teeproof.proof.file import LogPart, ProofFile
-from teeproof.proof.file.reader import NOBODY
 from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
 from teeproof.proof.log.merkle import leaf_hash
 from teeproof.proof.receipt import RECEIPT_TYPE
@@ -45,6 +44,7 @@ from teeproof.proof.verify.whole import whole_checks
 
 __all__ = ["verify_proof"]
 
+_NOBODY = bytes(32)  # stands in the log entry of a statement that names no author
 _LEVELS: tuple[Level, ...] = ("simulated", "measured", "hardware")
 
 
@@ -136,12 +136,9 @@ class _Verification:
             kept = self.closure.statements.get(one)
             if kept is None:
                 kind, author = IDENTITY, one
-            elif kept.type != RECEIPT_TYPE:
-                kind, author = STATEMENT, kept.author or NOBODY
-            elif kept.author is not None:
-                kind, author = RECEIPT, kept.author
-            else:  # whose keyset it is, nobody here knows
-                continue
+            else:
+                kind = RECEIPT if kept.type == RECEIPT_TYPE else STATEMENT
+                author = kept.author or _NOBODY
             entry = Entry(kind, commitment(ref.salt, one), author)
             leaves[ref.index] = leaf_hash(entry.encode())
         return leaves

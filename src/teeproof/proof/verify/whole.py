@@ -74,7 +74,10 @@ def _rotation(closure: Closure) -> Check:
 
 def _confirmed(closure: Closure, identity: str, before: str) -> bool:
     return any(
-        kept.type == _ROTATION and kept.author is not None and named(kept.author) == before
+        kept.type == _ROTATION
+        and kept.author is not None
+        and named(kept.author) == before
+        and all(check.state != "failed" for check in kept.checks)
         for one in closure.producers.get(identity, ())
         for kept in (closure.statements[one],)
     )
