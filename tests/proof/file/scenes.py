@@ -6,8 +6,9 @@ import io
 import random
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from teeproof.core.digests import named, sha256
 from teeproof.proof import canonical
@@ -29,6 +30,7 @@ from teeproof.proof.links import Material, Subject
 from teeproof.proof.log.cosignature import Cosigner
 from teeproof.proof.memory import MemoryLog, MemorySource
 from teeproof.proof.receipt import link_event
+from teeproof.proof.source import Logged
 from teeproof.proof.statement import Statement, Step
 
 
@@ -143,6 +145,22 @@ def new_log(origin: str = "log.example/a", seed: int = 1) -> MemoryLog:
     """A log whose salts follow from its origin."""
     drawn = random.Random(origin)
     return MemoryLog(origin, seed=bytes([seed]) * 32, random=drawn.randbytes)
+
+
+class View:
+    """A source that sees one checkpoint of the log only, as a replica of that day."""
+
+    def __init__(self, held: MemorySource, size: int) -> None:
+        self._held, self._size = held, size
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._held, name)
+
+    def logged(self, key: bytes) -> Logged | None:
+        place = self._held.logged(key)
+        if place is None or place.index >= self._size:
+            return None
+        return replace(place, checkpoint=self._held.log._archive[self._size])
 
 
 def exported(held: object, *roots: bytes, **options: object) -> bytes:

@@ -57,24 +57,6 @@ def grown(*sizes: int) -> tuple[MemorySource, list[bytes]]:
     return held, ids
 
 
-class View:
-    """A source that sees one checkpoint of the log only, as a replica of that day."""
-
-    def __init__(self, held: MemorySource, size: int) -> None:
-        self._held, self._size = held, size
-
-    def __getattr__(self, name):
-        return getattr(self._held, name)
-
-    def logged(self, key):
-        from dataclasses import replace
-
-        place = self._held.logged(key)
-        if place is None or place.index >= self._size:
-            return None
-        return replace(place, checkpoint=self._held.log._archive[self._size])
-
-
 def test_a_file_merged_with_itself_stays_as_it_is():
     assert merged(scenes.answer()) == scenes.answer()
     assert merged(scenes.answer(), scenes.answer()) == scenes.answer()
@@ -110,8 +92,8 @@ def test_proofs_of_different_logs_stand_side_by_side():
 
 def test_checkpoints_that_nobody_can_connect_stay_in_parts_of_their_own():
     held, ids = grown(6, 12)
-    early = scenes.exported(View(held, 6), ids[1])
-    late = scenes.exported(View(held, 12), ids[11])
+    early = scenes.exported(scenes.View(held, 6), ids[1])
+    late = scenes.exported(scenes.View(held, 12), ids[11])
     both = everyway(early, late)
     assert [part.sizes for part in both.logs] == [(6,), (12,)]
     assert both.logged(ids[1]).checkpoint.checkpoint.size == 6
@@ -122,8 +104,8 @@ def test_checkpoints_that_nobody_can_connect_stay_in_parts_of_their_own():
 
 def test_a_log_s_own_export_connects_them():
     held, ids = grown(6, 12)
-    early = scenes.exported(View(held, 6), ids[1])
-    late = scenes.exported(View(held, 12), ids[11])
+    early = scenes.exported(scenes.View(held, 6), ids[1])
+    late = scenes.exported(scenes.View(held, 12), ids[11])
     whole = scenes.exported(held, ids[2], ids[10])
     both = everyway(early, late, whole)
     assert [part.sizes for part in both.logs] == [(6, 12)]
@@ -131,8 +113,8 @@ def test_a_log_s_own_export_connects_them():
 
 def test_the_earliest_checkpoint_is_kept_and_later_ones_dropped():
     held, ids = grown(4, 8)
-    early = scenes.exported(View(held, 4), ids[1])
-    late = scenes.exported(View(held, 8), ids[1])
+    early = scenes.exported(scenes.View(held, 4), ids[1])
+    late = scenes.exported(scenes.View(held, 8), ids[1])
     both = everyway(early, late)
     assert both.digest == sha256(early)
 
@@ -141,8 +123,8 @@ def test_a_later_checkpoint_that_others_signed_is_kept_too():
     held, ids = grown(4, 8)
     text = held.log.first_checkpoint(7).note.text
     held.log.add_cosignatures(8, [WITNESS.cosign(text, time=1_770_000_000)])
-    early = scenes.exported(View(held, 4), ids[1])
-    late = scenes.exported(View(held, 8), ids[1])
+    early = scenes.exported(scenes.View(held, 4), ids[1])
+    late = scenes.exported(scenes.View(held, 8), ids[1])
     both = everyway(early, late)
     assert sorted(size for part in both.logs for size in part.sizes) == [4, 8]
 
@@ -151,8 +133,8 @@ def test_prover_cannot_drop_a_cosigned_checkpoint_with_an_earlier_bare_one():
     held, ids = grown(4, 12)
     text = held.log.first_checkpoint(11).note.text
     held.log.add_cosignatures(12, [WITNESS.cosign(text, time=1_770_000_000)])
-    good = scenes.exported(View(held, 12), ids[1])
-    bare = scenes.exported(View(held, 4), ids[1])
+    good = scenes.exported(scenes.View(held, 12), ids[1])
+    bare = scenes.exported(scenes.View(held, 4), ids[1])
     names_ = {
         line.name
         for part in everyway(good, bare).logs
@@ -333,7 +315,10 @@ def test_a_file_may_be_replaced_by_its_merger(tmp_path):
 
 def test_more_checkpoints_than_a_file_may_hold_apart_are_refused_before_it_is_written(monkeypatch):
     held, ids = grown(6, 12)
-    files = [scenes.exported(View(held, 6), ids[1]), scenes.exported(View(held, 12), ids[11])]
+    files = [
+        scenes.exported(scenes.View(held, 6), ids[1]),
+        scenes.exported(scenes.View(held, 12), ids[11]),
+    ]
     assert len(everyway(*files).logs) == 2
     monkeypatch.setattr("teeproof.proof.file.sheets.MAX_PARTS", 1)
     with pytest.raises(TooLarge) as error:
@@ -344,7 +329,7 @@ def test_more_checkpoints_than_a_file_may_hold_apart_are_refused_before_it_is_wr
 def test_many_days_of_one_log_merge_into_what_opens():
     sizes = range(6, 120, 7)
     held, ids = grown(*sizes)
-    files = [scenes.exported(View(held, size), ids[size - 2]) for size in sizes]
+    files = [scenes.exported(scenes.View(held, size), ids[size - 2]) for size in sizes]
     both = sound(merged(*files))
     assert len(both.roots) == len(files)
     assert sum(len(part.sizes) for part in both.logs) == len(files)

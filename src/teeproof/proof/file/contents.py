@@ -129,7 +129,7 @@ class Contents(Library):
         return record
 
     def _keep(self, name: str) -> bool:
-        self._left -= self._zip.members[name].size
+        self._left -= self._zip.members[name][1]
         return self._left >= 0
 
     def _index(self) -> None:

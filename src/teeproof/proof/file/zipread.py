@@ -12,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from teeproof.core.errors import TooLarge, Unavailable, Usage
 from teeproof.proof.file.ziplayout import (
@@ -23,7 +24,6 @@ from teeproof.proof.file.ziplayout import (
     CENTRAL_BYTES,
     END,
     END_BYTES,
-    LOCAL_BYTES,
     MAX_FILE_BYTES,
     MAX_MEMBERS,
     MAX_NAME_BYTES,
@@ -108,12 +108,11 @@ class FileData:
             self._descriptor = -1
 
 
-class Member(NamedTuple):
-    """Where a member's bytes are."""
+Member = tuple[int, int, int]
+"""Where a member's bytes begin, how many they are, and their CRC-32."""
 
-    offset: int
-    size: int
-    crc: int
+# Of a central header: CRC, size and length of the name.
+_parts = struct.Struct("<16xI4xIH16x").unpack_from
 
 
 class ZipReader:
@@ -153,54 +152,33 @@ def _members(data: Data) -> dict[str, Member]:
     count, size, start = _end(data)
     directory = data.read(start, size)
     found: dict[str, Member] = {}
-    following = 0
-    for name, crc, length in _central(directory, count):
-        offset = following + LOCAL_BYTES + len(name)
-        header = local_header(crc, length, len(name)) + name
+    at = following = 0
+    # One loop of few calls: files have tens of thousands of members.
+    for _ in range(count):
+        if at + CENTRAL_BYTES > len(directory):
+            raise refuse("its directory is cut short", "zip_end")
+        crc, length, name_length = _parts(directory, at)
+        header = directory[at : at + CENTRAL_BYTES]
+        at += CENTRAL_BYTES + name_length
+        name = directory[at - name_length : at]
+        if header != central_header(crc, length, name_length, following):
+            raise _header(header, central_header(crc, length, name_length, following))
+        if len(name) != name_length or not 0 < name_length <= MAX_NAME_BYTES or not name.isascii():
+            raise refuse("a member's name is not a short ASCII one", "zip_name", got=ascii(name))
+        header = local_header(crc, length, name_length) + name
+        offset = following + len(header)
         if offset + length > start or data.read(following, len(header)) != header:
             raise _local_differs(name)
         text = name.decode()
         if text in found:
             raise refuse("a name is given twice", "zip_name_repeated", got=text)
-        found[text] = Member(offset, length, crc)
+        found[text] = (offset, length, crc)
         following = offset + length
-    if following != start:
-        raise refuse(
-            "there are bytes that belong to no member",
-            "zip_gap",
-            f"the directory at byte {following}",
-            f"byte {start}",
-        )
-    return found
-
-
-def _central(directory: bytes, count: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, CRC and size of each member, whose headers must follow one another."""
-    at = offset = 0
-    unpack = CENTRAL.unpack_from
-    for _ in range(count):
-        if at + CENTRAL_BYTES > len(directory):
-            raise refuse("its directory is cut short", "zip_end")
-        fields = unpack(directory, at)
-        crc, size, length, place = fields[7], fields[9], fields[10], fields[16]
-        header = directory[at : at + CENTRAL_BYTES]
-        if place != offset:
-            raise refuse(
-                "members do not follow one another from the first byte",
-                "zip_gap",
-                f"a member at byte {offset}",
-                f"byte {place}",
-            )
-        if header != central_header(crc, size, length, offset):
-            raise _field(header, central_header(crc, size, length, offset))
-        at += CENTRAL_BYTES + length
-        name = directory[at - length : at]
-        if len(name) != length or not 0 < length <= MAX_NAME_BYTES or not name.isascii():
-            raise refuse("a member's name is not a short ASCII one", "zip_name", got=ascii(name))
-        yield name, crc, size
-        offset += LOCAL_BYTES + length + size
     if at != len(directory):
         raise refuse("its directory holds more than headers", "zip_end")
+    if following != start:
+        raise _gap("the directory", following, start)
+    return found
 
 
 def _end(data: Data) -> tuple[int, int, int]:
@@ -226,15 +204,27 @@ def _end(data: Data) -> tuple[int, int, int]:
     return members, size, start
 
 
-def _field(got: bytes, expected: bytes) -> Exception:
+def _header(got: bytes, expected: bytes) -> Exception:
     names = (
         "signature", "version made by", "version needed", "flags", "compression", "time", "date",
         "CRC", "compressed size", "size", "name length", "extra length", "comment length", "disk",
         "internal attributes", "external attributes", "offset",
     )  # fmt: skip
+    place, right_place = CENTRAL.unpack(got)[-1], CENTRAL.unpack(expected)[-1]
+    if place != right_place:
+        return _gap("a member", right_place, place)
     pairs = zip(names, CENTRAL.unpack(expected), CENTRAL.unpack(got), strict=True)
     name, right, wrong = next(pair for pair in pairs if pair[1] != pair[2])
     return refuse(f"a member has another {name}", "zip_field", str(right), str(wrong))
+
+
+def _gap(what: str, expected: int, got: int) -> Exception:
+    return refuse(
+        "members do not follow one another from the first byte to the directory",
+        "zip_gap",
+        f"{what} at byte {expected}",
+        f"byte {got}",
+    )
 
 
 def _local_differs(name: bytes) -> Exception:
