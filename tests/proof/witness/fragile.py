@@ -56,6 +56,8 @@ class Fragile(Disk):
         super().sync(descriptor)
         path = self._paths[descriptor]
         self._synced[path] = path.read_bytes()
+        if path in self._files:
+            self._files[path] = self._synced[path]
 
     def rename(self, source: Path, target: Path) -> None:
         self._step()
@@ -69,6 +71,8 @@ class Fragile(Disk):
         super().sync_directory(path)
         if self.honest:
             self._keep(len(self._pending))
+            here = {p: data for p, data in self._synced.items() if p.parent == path and p.exists()}
+            self._files |= here
         self._step()
 
     def _keep(self, count: int) -> None:
@@ -79,8 +83,12 @@ class Fragile(Disk):
     def lose(self) -> None:
         """Leave in the folder what a loss of power might leave: a prefix of the pending renames."""
         self._keep(self.rng.randint(0, len(self._pending)))
-        for path in self.root.rglob("*"):
-            if path.is_file() and path.name != "lock":
+        now = {path: path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
+        for path in now:
+            if path.name != "lock":
                 path.unlink()
         for path, content in self._files.items():
-            path.write_bytes(content)
+            # What was written and not synced may have reached the disk all the same, in part.
+            more = now.get(path, b"")
+            kept = self.rng.randint(len(content), len(more)) if more.startswith(content) else 0
+            path.write_bytes(more[:kept] or content)

@@ -19,7 +19,7 @@ from tests.proof.witness.fragile import Fragile, PowerLoss
 from tests.proof.witness.scenes import COSIGNER, NOW, Book, open_witness
 
 COMMON = 20
-ROUNDS = 400
+ROUNDS = 240
 
 
 class Ledger:
