@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,12 @@ from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.digests import named
 from teeproof.core.errors import Usage
-from teeproof.proof.file import ProofFile
 from teeproof.proof.graph import Graph, Touched
 from teeproof.proof.graph.dot import dot
 from teeproof.proof.graph.layout import footnotes, lines
-from teeproof.proof.graph.logs import graph_of_file, graph_of_log
 from teeproof.proof.graph.model import Node
 from teeproof.proof.graph.shape import shape
 from teeproof.proof.graph.tree import Direction, Row, rows
-from teeproof.proof.log.log import Log
 
 __all__ = ["command"]
 
@@ -95,25 +92,31 @@ def _require_one(
 @contextmanager
 def _opened(paths: Sequence[Path]) -> Iterator[tuple[Graph, tuple[bytes, ...]]]:
     """Yield the graph of all sources, and the roots that proof files state."""
-    graphs: list[Graph] = []
-    roots: list[bytes] = []
-    opened: list[ProofFile | Log] = []
-    try:
-        for path in paths:
-            if path.is_dir():
-                log = Log.open(path, read_only=True)
-                opened.append(log)
-                graphs.append(graph_of_log(log))
-            else:
-                file = ProofFile.open(path)
-                opened.append(file)
-                graphs.append(graph_of_file(file))
-                roots += file.roots
-        first, *rest = graphs
-        yield first.merge(*rest) if rest else first, tuple(dict.fromkeys(roots))
-    finally:
-        for each in opened:
-            each.close()
+    with ExitStack() as stack:
+        opened = [stack.enter_context(_one(path)) for path in paths]
+        (first, _), *rest = opened
+        graph = first.merge(*(other for other, _ in rest)) if rest else first
+        yield graph, tuple(dict.fromkeys(root for _, roots in opened for root in roots))
+
+
+@contextmanager
+def _one(path: Path) -> Iterator[tuple[Graph, tuple[bytes, ...]]]:
+    # Imported when it is clear what there is to open: both need time.
+    from teeproof.proof.graph.logs import graph_of_file, graph_of_log  # noqa: PLC0415
+
+    if not path.is_dir():
+        from teeproof.proof.file import ProofFile  # noqa: PLC0415
+
+        with ProofFile.open(path) as file:
+            yield graph_of_file(file), file.roots
+        return
+    from teeproof.cli.log_options import bar  # noqa: PLC0415
+    from teeproof.proof.log.log import Log  # noqa: PLC0415
+
+    with Log.open(path, read_only=True) as log:
+        with bar("read", log.size) as progress:
+            graph = graph_of_log(log, progress=progress)
+        yield graph, ()
 
 
 class _View:

@@ -6,7 +6,6 @@ verified here: a graph says what is claimed, and how it hangs together; a verdic
 """
 
 from teeproof.proof.graph.graph import Graph
-from teeproof.proof.graph.labels import Labels
-from teeproof.proof.graph.model import Contribution, Edge, Node, Output, Touched
+from teeproof.proof.graph.model import Contribution, Edge, Labels, Node, Output, Touched
 
 __all__ = ["Contribution", "Edge", "Graph", "Labels", "Node", "Output", "Touched"]

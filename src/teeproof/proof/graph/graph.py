@@ -13,10 +13,18 @@ from teeproof.core.digests import named
 from teeproof.core.errors import Usage
 from teeproof.proof.graph import walk
 from teeproof.proof.graph.collect import collect
-from teeproof.proof.graph.labels import Labels, labels_of
 from teeproof.proof.graph.link import Linked, link
 from teeproof.proof.graph.lookup import Lookup
-from teeproof.proof.graph.model import Contribution, Edge, Identified, Kind, Node, Said, Touched
+from teeproof.proof.graph.model import (
+    Contribution,
+    Edge,
+    Identified,
+    Kind,
+    Labels,
+    Node,
+    Said,
+    Touched,
+)
 from teeproof.proof.graph.read import identified, said
 from teeproof.proof.graph.reading import around, lineage, touched
 from teeproof.proof.identity import IdentityRecord
@@ -208,6 +216,8 @@ class Graph:
         if here is None:
             return None
         if identity not in self._labels:
+            from teeproof.proof.graph.labels import labels_of  # noqa: PLC0415  needs 60 ms
+
             self._labels[identity] = labels_of(here.record, blob=self._blob)
         return self._labels[identity]
 

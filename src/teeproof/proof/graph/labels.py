@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -21,32 +20,10 @@ from teeproof.evidence.naming import name_evidence
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.tdx import quote as tdx
 from teeproof.evidence.tdx.pck import parse_pck
+from teeproof.proof.graph.model import Labels
 from teeproof.proof.identity import IdentityRecord
 
-__all__ = ["Labels", "labels_of"]
-
-
-class Labels(msgspec.Struct, frozen=True, kw_only=True):
-    """What an identity's evidence claims; nothing of it was verified.
-
-    Attributes:
-        kind: ``tdx`` or ``sgx``.
-        evidence: ``sha256:…`` of the evidence.
-        values: hex by name: ``mrtd``, ``rtmr0`` to ``rtmr3``, ``mrconfigid``, ``compose_hash``;
-            of an enclave ``mrenclave`` and ``mrsigner``; and ``platform``, the SHA-256 of the PPID.
-            What is all zeros names nothing, and is left out.
-        problem: why there are no values, if there are none.
-    """
-
-    kind: str
-    evidence: str
-    values: dict[str, str]
-    problem: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the labels, marked as what they are."""
-        found: dict[str, Any] = {"verified": False, **self.values}
-        return found if self.problem is None else found | {"problem": self.problem}
+__all__ = ["labels_of"]
 
 
 def labels_of(record: bytes, *, blob: Callable[[str], bytes | None]) -> Labels:

@@ -5,6 +5,8 @@ Trusts: nothing.  Does not trust: the log; a record that is not what its place s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from teeproof.core.errors import Error, Unavailable
 from teeproof.proof.file import ProofFile
 from teeproof.proof.graph.graph import Graph
@@ -15,14 +17,21 @@ from teeproof.proof.log.reader import Reader
 
 __all__ = ["graph_of_file", "graph_of_log"]
 
+Progress = Callable[[int, int], None]
+_OFTEN = 256
+
 
 def graph_of_file(file: ProofFile) -> Graph:
     """Return the graph of all that a proof file holds; the file stays in use for labels."""
     return Graph.of(file, roots=(*file.statement_ids, *file.identity_digests))
 
 
-def graph_of_log(log: Reader) -> Graph:
+def graph_of_log(log: Reader, *, progress: Progress | None = None) -> Graph:
     """Return the graph of every entry of a log; the log stays in use for labels.
+
+    Args:
+        log: opened, and published.
+        progress: told how many entries were read, of how many.
 
     Raises:
         Unavailable: the log has published nothing yet.
@@ -31,7 +40,10 @@ def graph_of_log(log: Reader) -> Graph:
     statements: dict[bytes, Said] = {}
     identities: dict[bytes, Identified] = {}
     unreadable: dict[bytes, Kind] = {}
-    for index in range(log.size):
+    size = log.size
+    for index in range(size):
+        if progress is not None and index % _OFTEN == 0:
+            progress(index, size)
         stored = log.stored(index)
         kind: Kind = "identity" if stored.kind == IDENTITY else "statement"
         try:

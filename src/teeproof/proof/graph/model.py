@@ -27,6 +27,7 @@ __all__ = [
     "Identified",
     "Input",
     "Kind",
+    "Labels",
     "Node",
     "Output",
     "Relation",
@@ -234,3 +235,26 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[Output, ...]
     exact: bool
     missing: bool = False
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
+    """What an identity's evidence claims; nothing of it was verified.
+
+    Attributes:
+        kind: ``tdx`` or ``sgx``.
+        evidence: ``sha256:…`` of the evidence.
+        values: hex by name: ``mrtd``, ``rtmr0`` to ``rtmr3``, ``mrconfigid``, ``compose_hash``;
+            of an enclave ``mrenclave`` and ``mrsigner``; and ``platform``, the SHA-256 of the PPID.
+            What is all zeros names nothing, and is left out.
+        problem: why there are no values, if there are none.
+    """
+
+    kind: str
+    evidence: str
+    values: dict[str, str]
+    problem: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the labels, marked as what they are."""
+        found: dict[str, Any] = {"verified": False, **self.values}
+        return found if self.problem is None else found | {"problem": self.problem}
