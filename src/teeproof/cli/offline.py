@@ -1,4 +1,6 @@
-"""Run a command in a process that cannot reach any network: python -m teeproof.cli.offline verify …
+"""Run a command in a process that cannot reach any network.
+
+    python -m teeproof.cli.offline verify answer.proof
 
 Where the kernel allows it, the process moves into a network namespace of its own, in which there is
 no interface. Everywhere, whatever opens a socket from Python ends the process.
