@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from contextlib import suppress
 
 from teeproof.core.errors import Error, Malformed, TooLarge
@@ -50,7 +51,7 @@ def fuzz_member_name(data: bytes) -> None:
 
 
 def fuzz_proof(data: bytes) -> None:
-    """A file that opens answers every question, and merges with itself into what opens again."""
+    """A file that opens answers all, is the same to Python, and merges with itself."""
     with suppress(Error), ProofFile.from_bytes(data) as file:
         for key in file.statement_ids:
             read = file.read(key)
@@ -63,6 +64,8 @@ def fuzz_proof(data: bytes) -> None:
         file.missing_edges()
         for part in file.logs:
             file.known(part)
+        with zipfile.ZipFile(io.BytesIO(data)) as other:
+            assert other.namelist() == list(ZipReader(MemoryData(data)).members)
         stream = io.BytesIO()
         merge([file, file], stream)
         ProofFile.from_bytes(stream.getvalue()).close()

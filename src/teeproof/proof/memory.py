@@ -149,7 +149,7 @@ class MemorySource:
         """
         record = IdentityRecord.parse(data)
         self._identities[record.digest] = data
-        self._keysets[record.keyset_digest] = record.digest
+        self._keysets.setdefault(record.keyset_digest, record.digest)
         for blob in (blobs or {}).values():
             self.add_blob(blob)
         if self.log is not None:
@@ -176,7 +176,7 @@ class MemorySource:
         return self._identities.get(digest)
 
     def identity_of_keyset(self, keyset_digest: str) -> bytes | None:
-        """Return the identity with a keyset, the one added last."""
+        """Return the identity with a keyset, the one added first."""
         return self._keysets.get(keyset_digest)
 
     def blob(self, digest: str) -> bytes | None:
