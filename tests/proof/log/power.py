@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -85,7 +86,8 @@ class ForgetfulDisk(Disk):
         del self._open[descriptor]
         super().close(descriptor)
 
-    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+    def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+        data = b"".join(parts)
         if self.full or self.fuse == 0:
             part = data[: len(data) // 2]
             self._put(descriptor, part, offset)
@@ -164,7 +166,7 @@ class ForgetfulDisk(Disk):
         self._durable = dict(self._live)
 
     def _put(self, descriptor: int, data: bytes, offset: int) -> None:
-        super().write(descriptor, data, offset)
+        super().write(descriptor, [data], offset)
         self._open[descriptor].pending.append((offset, data))
 
     def _burn(self) -> None:

@@ -131,8 +131,8 @@ def test_a_changed_byte_anywhere_in_the_journal_is_found_when_the_index_is_new(t
         journal.write_bytes(whole)
 
 
-def test_a_changed_record_is_refused_and_the_others_are_read(tmp_path):
-    grown(tmp_path, 3)
+def test_a_changed_record_is_refused_with_its_commit_and_the_others_are_read(tmp_path):
+    grown(tmp_path, 1, 1)
     journal = tmp_path / "log" / "journal" / "00000000.journal"
     flip(journal, journal.read_bytes().index(item(1).record))
     with reopen(tmp_path) as log:

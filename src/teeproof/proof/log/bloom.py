@@ -8,7 +8,8 @@ Trusts: nothing; the index has the last word.  Does not trust: ids from others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Sequence
 
 __all__ = ["Bloom", "prefix_of"]
 
@@ -49,6 +50,16 @@ class Bloom:
             one, two = prefix & mask, (prefix >> 32) & mask
             bits[one >> 3] |= 1 << (one & 7)
             bits[two >> 3] |= 1 << (two & 7)
+
+    def perhaps(self, ids: Sequence[bytes]) -> list[int]:
+        """Return the places of those ids that may be in it."""
+        bits, last = self.bits, len(self.bits) - 1
+        prefixes = struct.unpack(f">{len(ids)}q", b"".join([name[:8] for name in ids]))
+        return [
+            at
+            for at, prefix in enumerate(prefixes)
+            if bits[prefix >> 3 & last] >> (prefix & 7) & 1 and prefix in self
+        ]
 
     def __contains__(self, prefix: int) -> bool:
         bits, mask = self.bits, self._mask

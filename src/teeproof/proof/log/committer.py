@@ -12,39 +12,61 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from itertools import repeat
+from typing import NamedTuple
 from zlib import crc32
 
 from teeproof.core.errors import Error, Unavailable, Usage
-from teeproof.proof.log.bloom import prefix_of
 from teeproof.proof.log.entry import SALT_BYTES
 from teeproof.proof.log.faults import poisoned
-from teeproof.proof.log.frames import TABLE_ROW
+from teeproof.proof.log.frames import encode_table
 from teeproof.proof.log.index import Index
-from teeproof.proof.log.items import Appended, Item, check_item
+from teeproof.proof.log.items import Appended, Item, encode_items
 from teeproof.proof.log.journal import Journal
-from teeproof.proof.log.stored import ENTRY, KINDS
+from teeproof.proof.log.stored import ENTRY
 
 __all__ = ["BATCH", "Batch", "Committer"]
 
-BATCH = 256  # entries in one commit, at most
-_BATCH_BYTES = 4 << 20  # a commit is closed when it has this; with one more record it still fits
+BATCH = 256  # records in one commit, at most
+_BATCH_BYTES = 4 << 20  # in one commit, unless one caller's part has more
 _WAITING = 16  # commits that may wait before callers do
-_KIND = {kind: bytes([kind]) for kind in KINDS}
+
+
+class Part(NamedTuple):
+    """Records of one caller: their lengths, their contents joined, the CRC-32 of those."""
+
+    lengths: list[int]
+    contents: bytes
+    crc: int
 
 
 class Batch:
     """One commit while it waits and is written."""
 
-    __slots__ = ("bytes", "contents", "done", "error", "futures", "ids", "table")
-
     def __init__(self) -> None:
-        self.table: list[bytes] = []
+        self.kinds = b""
+        self.lengths: list[int] = []
         self.contents: list[bytes] = []
+        self.crc = self.bytes = 0
         self.ids: list[bytes] = []
-        self.bytes = 0
         self.futures: list[tuple[Future[Appended], Appended]] = []
         self.error: Error | None = None
         self.done = threading.Event()
+
+    def has_room(self, part: Part) -> bool:
+        """Whether so many more records fit; what is empty takes any part."""
+        return not self.kinds or (
+            len(self.kinds) + len(part.lengths) <= BATCH
+            and self.bytes + len(part.contents) <= _BATCH_BYTES
+        )
+
+    def add(self, kind: int, part: Part) -> None:
+        """Add records of one kind."""
+        self.crc = crc32(part.contents, self.crc) if self.kinds else part.crc
+        self.kinds += bytes([kind]) * len(part.lengths)
+        self.lengths += part.lengths
+        self.contents.append(part.contents)
+        self.bytes += len(part.contents)
 
     def wait(self) -> None:
         """Return once the commit is durable.
@@ -73,7 +95,6 @@ class Committer:
         index: reaches as far as the journal.
         find: looks an id up in the index.
         random: salts come from here.
-        batch: entries in one commit, at most.
 
     Attributes:
         mark: the end of what is durable.
@@ -86,15 +107,15 @@ class Committer:
         *,
         find: Callable[[bytes], Appended | None],
         random: Callable[[int], bytes],
-        batch: int = BATCH,
     ) -> None:
         self._journal, self._index, self._find = journal, index, find
-        self._random, self._batch = random, batch
+        self._random = random
         self.mark = journal.mark
         self._next = journal.mark.size
         self._pending: dict[bytes, tuple[Appended, Batch]] = {}
         self._durable: deque[tuple[int, list[bytes]]] = deque()
-        self._queue: deque[Batch] = deque([Batch()])  # the last one still takes entries
+        self._queue: deque[Batch] = deque([Batch()])  # the last one still takes records
+        self._released = 0
         self._changed = threading.Condition()
         self._closing = False
         self._failure: str | None = None
@@ -111,27 +132,25 @@ class Committer:
 
         An id that the log has already gets its first place again.
 
+        Args:
+            items: at most ``BATCH``, of some MiB together.
+
         Raises:
             Usage, TooLarge: an item is not one; nothing was staged.
             Unavailable: the log takes no entries.
         """
-        for item in items:
-            check_item(item)
-        salts = self._random(SALT_BYTES * len(items))
+        ids = [item.statement_id for item in items]
+        salts = self._salts(len(items))
+        part = _part(items, salts)
+        released, indexed = self._released, self._indexed(ids)
         with self._changed:
             self._room()
-            found: list[Appended] = []
-            batches: dict[Batch, None] = {}
-            for at, item in enumerate(items):
-                known = self._known(item.statement_id)
-                if known is None:
-                    salt = salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
-                    known = self._add(item, salt)
-                found.append(known[0])
-                if known[1]:
-                    batches[known[1]] = None
-            self._changed.notify_all()
-        return found, list(batches)
+            if released != self._released:  # what was pending may be in the index only by now
+                indexed = self._indexed(ids)
+            if not indexed and len(set(ids)) == len(ids) and self._pending.keys().isdisjoint(ids):
+                found = list(map(Appended, range(self._next, self._next + len(ids)), salts))
+                return found, [self._put_entries(ids, found, part)]
+            return self._stage_some(items, salts, indexed)
 
     def submit(self, item: Item) -> Future[Appended]:
         """Return a future that is done once the item is durable."""
@@ -156,8 +175,7 @@ class Committer:
         """
         with self._changed:
             self._room()
-            batch = self._put(kind, content)
-            self._changed.notify_all()
+            batch = self._put(kind, Part([len(content)], content, crc32(content)))
         batch.wait()
 
     def durable(self, statement_id: bytes) -> Appended | None:
@@ -168,6 +186,7 @@ class Committer:
     def release(self, size: int) -> None:
         """Forget the ids of the first ``size`` entries: the index has them."""
         with self._changed:
+            self._released += 1
             while self._durable and self._durable[0][0] <= size:
                 for statement_id in self._durable.popleft()[1]:
                     del self._pending[statement_id]
@@ -179,6 +198,19 @@ class Committer:
             self._changed.notify_all()
         self._thread.join()
 
+    def _salts(self, count: int) -> list[bytes]:
+        random = self._random(SALT_BYTES * count)
+        return [random[at : at + SALT_BYTES] for at in range(0, len(random), SALT_BYTES)]
+
+    def _indexed(self, ids: list[bytes]) -> dict[bytes, Appended]:
+        """Return those of the ids that the index has."""
+        found = {}
+        for at in self._index.known.perhaps(ids):
+            appended = self._find(ids[at])
+            if appended:
+                found[ids[at]] = appended
+        return found
+
     def _room(self) -> None:
         while len(self._queue) > _WAITING and not self._closing and not self._failure:
             self._changed.wait()
@@ -187,31 +219,37 @@ class Committer:
         if self._closing:
             raise Usage("the log is closed: open it again", code="log_closed")
 
-    def _known(self, statement_id: bytes) -> tuple[Appended, Batch | None] | None:
-        known = self._pending.get(statement_id)
-        if known is None and prefix_of(statement_id) in self._index.known:
-            found = self._find(statement_id)
-            return (found, None) if found else None
-        return known
+    def _stage_some(
+        self, items: Sequence[Item], salts: list[bytes], indexed: dict[bytes, Appended]
+    ) -> tuple[list[Appended], list[Batch]]:
+        """As ``stage``, where some ids are known or come twice."""
+        new: dict[bytes, Item] = {}
+        for item in items:
+            name = item.statement_id
+            if name not in indexed and name not in self._pending:
+                new.setdefault(name, item)
+        if new:
+            found = [Appended(self._next + at, salts[at]) for at in range(len(new))]
+            self._put_entries(list(new), found, _part(list(new.values()), salts[: len(new)]))
+        ids = [item.statement_id for item in items]
+        pending = {name: self._pending[name] for name in ids if name not in indexed}
+        batches = list({batch: None for _, batch in pending.values()})
+        return [indexed.get(name) or pending[name][0] for name in ids], batches
 
-    def _add(self, item: Item, salt: bytes) -> tuple[Appended, Batch]:
-        statement_id = item.statement_id
-        content = b"".join((_KIND[item.kind], salt, statement_id, item.identity, item.record))
-        batch = self._put(ENTRY, content)
-        batch.ids.append(statement_id)
-        added = (Appended(self._next, salt), batch)
-        self._next += 1
-        self._pending[statement_id] = added
-        return added
+    def _put_entries(self, ids: list[bytes], found: list[Appended], part: Part) -> Batch:
+        batch = self._put(ENTRY, part)
+        batch.ids += ids
+        self._pending.update(zip(ids, zip(found, repeat(batch)), strict=False))
+        self._next += len(ids)
+        return batch
 
-    def _put(self, kind: int, content: bytes) -> Batch:
+    def _put(self, kind: int, part: Part) -> Batch:
         batch = self._queue[-1]
-        if len(batch.table) >= self._batch or batch.bytes >= _BATCH_BYTES:
+        if not batch.has_room(part):
             batch = Batch()
             self._queue.append(batch)
-        batch.table.append(TABLE_ROW.pack(kind, len(content), crc32(content)))
-        batch.contents.append(content)
-        batch.bytes += len(content)
+        batch.add(kind, part)
+        self._changed.notify_all()
         return batch
 
     def _run(self) -> None:
@@ -225,7 +263,7 @@ class Committer:
     def _take(self) -> Batch | None:
         """Return the next commit; the first in the queue stays there while it is written."""
         with self._changed:
-            while not self._queue[0].table:
+            while not self._queue[0].kinds:
                 if self._closing:
                     return None
                 self._changed.wait()
@@ -234,12 +272,13 @@ class Committer:
             return self._queue[0]
 
     def _write(self, batch: Batch) -> None:
+        table = encode_table(batch.kinds, batch.lengths)
         try:
-            self._journal.append(batch.table, batch.contents, len(batch.ids))
+            self._journal.append(table, batch.contents, batch.crc, entries=len(batch.ids))
         except Unavailable as error:
             self._fail_all(error, for_good=error.code == "log_poisoned")
             return
-        batch.table, batch.contents = [], []
+        batch.contents = []
         with self._changed:
             self.mark = self._journal.mark
             self._queue.popleft()
@@ -263,3 +302,8 @@ class Committer:
             self._changed.notify_all()
         for batch in failed:
             batch.tell()
+
+
+def _part(items: Sequence[Item], salts: Sequence[bytes]) -> Part:
+    lengths, contents = encode_items(items, salts)
+    return Part(lengths, contents, crc32(contents))

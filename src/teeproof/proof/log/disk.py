@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,11 +28,13 @@ class Disk:
         """Close a descriptor."""
         os.close(descriptor)
 
-    def write(self, descriptor: int, data: bytes, offset: int) -> None:
-        """Write all of the data at an offset; what was written before a failure stays."""
-        done = os.pwrite(descriptor, data, offset)
-        while done < len(data):
-            done += os.pwrite(descriptor, memoryview(data)[done:], offset + done)
+    def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+        """Write all of the parts, one after the other; what was written before a failure stays."""
+        done, size = os.pwritev(descriptor, parts, offset), sum(map(len, parts))
+        if done < size:
+            rest = memoryview(b"".join(parts))
+            while done < size:
+                done += os.pwrite(descriptor, rest[done:], offset + done)
 
     def sync(self, descriptor: int) -> None:
         """Return once a file's content, and the length it needs, are durable."""
@@ -81,7 +84,7 @@ class Disk:
         descriptor = self.open(scratch, mode=mode)
         try:
             self.truncate(descriptor, 0)
-            self.write(descriptor, content, 0)
+            self.write(descriptor, [content], 0)
             self.sync(descriptor)
         finally:
             self.close(descriptor)

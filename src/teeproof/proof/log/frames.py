@@ -2,9 +2,9 @@
 
     segment  magic 16, version 2, number 4, entries before 8, nonce 16, log 32, the check of the
              frame before 32, SHA-256 of all this 32; then frames
-    frame    marker 8 (the nonce begins with it), records 4, body's length 4, entries before 8,
-             check 32; then the body: a table, then the records' contents
-    table    per record: kind 1, length 4, CRC-32 of the content 4
+    frame    head: marker 8 (the nonce begins with it), records 4, length of table and contents 4,
+             entries before 8, CRC-32 of the contents 4; check 32; table; the records' contents
+    table    the kind of each record, 1 byte; then the length of each, 4 bytes
     check    SHA-256 over the nonce, the frame's offset in its segment, its head and its table
 
 One frame is one group commit. The nonce is random and stays on the machine, so no content that a
@@ -31,25 +31,22 @@ __all__ = [
     "MAX_FRAME_BYTES",
     "MAX_RECORDS",
     "SEGMENT_BYTES",
-    "TABLE_ROW",
     "Frame",
     "Record",
-    "Row",
     "Segment",
-    "encode_frame",
-    "find_record",
+    "Table",
+    "encode_head",
+    "encode_table",
     "frame_bytes",
     "parse_frame",
     "parse_table",
-    "table_bytes",
-    "whole",
 ]
 
 MAX_RECORDS = 4096
 MAX_BODY_BYTES = 8 << 20
-TABLE_ROW = struct.Struct(">BII")
 _SEGMENT = struct.Struct(">16sHIQ16s32s32s")
-_HEAD = struct.Struct(">8sIIQ")
+_HEAD = struct.Struct(">8sIIQI")
+_ROW_BYTES = 5
 _MAGIC = b"teeproof.journal"
 _VERSION = 1
 SEGMENT_BYTES = _SEGMENT.size + 32
@@ -104,8 +101,8 @@ class Segment(msgspec.Struct, frozen=True):
 Record = tuple[int, bytes]
 """One record: its kind and its content."""
 
-Row = tuple[int, int, int]
-"""What the table says of one record: its kind, its length, its CRC-32."""
+Table = list[tuple[int, int]]
+"""What a frame's table says: kind and length of each record."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -126,23 +123,28 @@ class Frame(msgspec.Struct, frozen=True):
     records: tuple[Record, ...]
 
 
-def encode_frame(
-    segment: Segment, offset: int, first: int, table: Sequence[bytes], contents: Sequence[bytes]
+def encode_table(kinds: bytes, lengths: Sequence[int]) -> bytes:
+    """Return a frame's table."""
+    return kinds + struct.pack(f">{len(lengths)}I", *lengths)
+
+
+def encode_head(
+    segment: Segment, offset: int, *, first: int, table: bytes, length: int, crc: int
 ) -> tuple[bytes, bytes]:
-    """Return a frame's bytes and its check.
+    """Return the bytes of a frame before its contents, and its check.
 
     Args:
         segment: the segment that it is written to.
         offset: where in that segment.
         first: how many entries stand before it.
-        table: a ``TABLE_ROW`` per record.
-        contents: the records' contents, in the same order.
+        table: by ``encode_table``.
+        length: of the records' contents, together.
+        crc: CRC-32 of the contents, joined.
     """
-    rows = b"".join(table)
-    body = b"".join(contents)
-    head = _HEAD.pack(segment.marker, len(table), len(rows) + len(body), first)
-    check = _check(segment, offset, head, rows)
-    return b"".join((head, check, rows, body)), check
+    count = len(table) // _ROW_BYTES
+    head = _HEAD.pack(segment.marker, count, len(table) + length, first, crc)
+    check = _check(segment, offset, head, table)
+    return b"".join((head, check, table)), check
 
 
 def frame_bytes(head: bytes, segment: Segment) -> int:
@@ -153,22 +155,10 @@ def frame_bytes(head: bytes, segment: Segment) -> int:
     """
     if len(head) < FRAME_HEAD_BYTES:
         raise _malformed("a frame's head is cut short")
-    marker, _, length, _ = _HEAD.unpack_from(head)
+    marker, _, length, _, _ = _HEAD.unpack_from(head)
     if marker != segment.marker or length > MAX_BODY_BYTES:
         raise _malformed("this is no frame")
     return FRAME_HEAD_BYTES + int(length)
-
-
-def table_bytes(head: bytes) -> int:
-    """Return how long a frame's head and table are together, by its word; at most ``MAX_RECORDS``.
-
-    Raises:
-        Malformed: the head is cut short.
-    """
-    if len(head) < FRAME_HEAD_BYTES:
-        raise _malformed("a frame's head is cut short")
-    count = min(_HEAD.unpack_from(head)[1], MAX_RECORDS)
-    return FRAME_HEAD_BYTES + int(count) * TABLE_ROW.size
 
 
 def parse_frame(data: bytes, segment: Segment, offset: int) -> Frame:
@@ -177,64 +167,37 @@ def parse_frame(data: bytes, segment: Segment, offset: int) -> Frame:
     Raises:
         Malformed: there is no whole frame, or a checksum does not hold.
     """
-    rows, first, end = parse_table(data, segment, offset)
-    records, at = [], FRAME_HEAD_BYTES + len(rows) * TABLE_ROW.size
-    for kind, size, crc in rows:
-        content = data[at : at + size]
-        if crc32(content) != crc or len(content) != size:
-            raise _malformed("a record's checksum does not hold")
-        records.append((kind, content))
+    table, first, crc, length = parse_table(data, segment, offset)
+    at = FRAME_HEAD_BYTES + len(table) * _ROW_BYTES
+    end = FRAME_HEAD_BYTES + length
+    if len(data) < end or crc32(memoryview(data)[at:end]) != crc:
+        raise _malformed("a frame's contents are not whole")
+    records = []
+    for kind, size in table:
+        records.append((kind, data[at : at + size]))
         at += size
-    return Frame(offset, end, first, data[_HEAD.size : FRAME_HEAD_BYTES], tuple(records))
+    return Frame(offset, offset + end, first, data[_HEAD.size : FRAME_HEAD_BYTES], tuple(records))
 
 
-def parse_table(data: bytes, segment: Segment, offset: int) -> tuple[list[Row], int, int]:
-    """Return what a frame's head and table say: its rows, the entries before it, and its end.
+def parse_table(data: bytes, segment: Segment, offset: int) -> tuple[Table, int, int, int]:
+    """Return what a frame's head says: its table, the entries before it, CRC-32, body's length.
 
     Raises:
         Malformed: there is no whole head and table, or their check does not hold.
     """
-    if len(data) < FRAME_HEAD_BYTES:
-        raise _malformed("a frame's head is cut short")
-    marker, count, length, first = _HEAD.unpack_from(data)
-    start = FRAME_HEAD_BYTES + count * TABLE_ROW.size
-    if marker != segment.marker or not 0 < count <= MAX_RECORDS or length > MAX_BODY_BYTES:
-        raise _malformed("this is no frame")
+    frame_bytes(data, segment)
+    _, count, length, first, crc = _HEAD.unpack_from(data)
+    start = FRAME_HEAD_BYTES + count * _ROW_BYTES
+    if not 0 < count <= MAX_RECORDS or len(data) < start:
+        raise _malformed("a frame's table is cut short")
     table = data[FRAME_HEAD_BYTES:start]
     check = _check(segment, offset, data[: _HEAD.size], table)
     if check != data[_HEAD.size : FRAME_HEAD_BYTES]:
         raise _malformed("a frame's check does not hold")
-    rows = list(TABLE_ROW.iter_unpack(table))
-    if start + sum([size for _, size, _ in rows]) != FRAME_HEAD_BYTES + length:
+    lengths = struct.unpack_from(f">{count}I", table, count)
+    if len(table) + sum(lengths) != length:
         raise _malformed("a frame's records have another length than its body")
-    return rows, first, offset + FRAME_HEAD_BYTES + length
-
-
-def find_record(rows: Sequence[Row], kind: int, place: int) -> tuple[int, int, int]:
-    """Return offset in the frame, length and CRC-32 of one of the records of a kind.
-
-    Raises:
-        Malformed: there are not so many.
-    """
-    at = FRAME_HEAD_BYTES + len(rows) * TABLE_ROW.size
-    for found, size, crc in rows:
-        if found == kind:
-            if place == 0:
-                return at, size, crc
-            place -= 1
-        at += size
-    raise _malformed("a frame has fewer records")
-
-
-def whole(content: bytes, size: int, crc: int) -> bytes:
-    """Return a record's content.
-
-    Raises:
-        Malformed: it is cut short, or its CRC-32 differs.
-    """
-    if len(content) != size or crc32(content) != crc:
-        raise _malformed("a record's checksum does not hold")
-    return content
+    return list(zip(table[:count], lengths, strict=True)), first, crc, length
 
 
 def _check(segment: Segment, offset: int, head: bytes, table: bytes) -> bytes:

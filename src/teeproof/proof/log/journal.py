@@ -98,19 +98,20 @@ class Journal(Segments):
             self._disk.truncate(descriptor, mark.offset)
             if mark.last:
                 again = os.pread(descriptor, mark.offset - mark.last, mark.last)
-                self._disk.write(descriptor, again, mark.last)
+                self._disk.write(descriptor, [again], mark.last)
             self._disk.sync(descriptor)
             self._disk.sync_directory(self.folder)
         except OSError as error:
             raise refused("the journal cannot be opened for writing", self.folder, error) from None
 
-    def append(self, table: Sequence[bytes], contents: Sequence[bytes], entries: int) -> Mark:
+    def append(self, table: bytes, contents: Sequence[bytes], crc: int, *, entries: int) -> Mark:
         """Write one frame and return where it begins; when this returns, it is durable.
 
         Args:
-            table: a row of ``frames.TABLE_ROW`` per record.
-            contents: the records' contents.
-            entries: how many of them are entries.
+            table: by ``frames.encode_table``.
+            contents: the records' contents; neighbours may be joined.
+            crc: CRC-32 of the contents, joined.
+            entries: how many of the records are entries.
 
         Raises:
             Unavailable: code ``log_disk``, and nothing was written; or ``log_poisoned``, and the
@@ -121,9 +122,12 @@ class Journal(Segments):
         if self.mark.offset >= self._limit:
             self._rotate()
         before, segment = self.mark, self._heads[-1]
-        data, check = frames.encode_frame(segment, before.offset, before.size, table, contents)
-        self._write(data)
-        end, size = before.offset + len(data), before.size + entries
+        length = sum(map(len, contents))
+        head, check = frames.encode_head(
+            segment, before.offset, first=before.size, table=table, length=length, crc=crc
+        )
+        self._write([head, *contents])
+        end, size = before.offset + len(head) + length, before.size + entries
         self.mark = Mark(segment.number, end, before.offset, check, size)
         return before
 
@@ -133,7 +137,7 @@ class Journal(Segments):
             self._disk.close(self._descriptor)
             self._descriptor = -1
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: Sequence[bytes]) -> None:
         descriptor = self._writable()
         try:
             self._disk.write(descriptor, data, self.mark.offset)

@@ -26,7 +26,7 @@ from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.committer import BATCH, Batch
 from teeproof.proof.log.directory import SEED_BYTES, Directory
 from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.items import Appended, Item
+from teeproof.proof.log.items import MAX_RECORD_BYTES, Appended, Item
 from teeproof.proof.log.journal import SEGMENT_LIMIT, Journal
 from teeproof.proof.log.note import NoteSigner, SignatureLine
 from teeproof.proof.log.reader import Reader
@@ -175,7 +175,7 @@ class Log(Reader):
         for chunk in _chunks(items):
             staged, batches = self._writer().committer.stage(chunk)
             found += staged
-            waiting += [batch for batch in batches if batch not in waiting[-2:]]
+            waiting += batches
         for batch in waiting:
             batch.wait()
         return found
@@ -264,6 +264,13 @@ class Log(Reader):
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Cut items into parts that are staged at once: 256, or some MiB."""
     rest = iter(items)
     while chunk := list(islice(rest, BATCH)):
+        while sum([len(item.record) for item in chunk]) > MAX_RECORD_BYTES:
+            half = len(chunk) // 2
+            if not half:
+                break
+            yield from _chunks(chunk[:half])
+            chunk = chunk[half:]
         yield chunk

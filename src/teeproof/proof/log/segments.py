@@ -19,7 +19,7 @@ from teeproof.proof.log.stored import ENTRY
 
 __all__ = ["START", "Mark", "Segments", "after", "damaged", "entries_in"]
 
-_GUESS = 4096  # a head with the table of 256 records fits
+_GUESS = 4096  # most frames of few entries fit
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -133,17 +133,12 @@ class Segments:
         """Return the content of one entry of a frame; ``place`` counts the frame's entries.
 
         Raises:
-            NotAuthentic: code ``log_corrupt``; it is not what was written.
+            NotAuthentic: code ``log_corrupt``; the frame is not what was written.
         """
-        segment = self._segment(number)
-        with open(self.path(number), "rb", buffering=0) as file:
-            descriptor = file.fileno()
-            try:
-                rows, _, _ = frames.parse_table(_table(descriptor, offset), segment, offset)
-                at, size, crc = frames.find_record(rows, ENTRY, place)
-                return frames.whole(os.pread(descriptor, size, offset + at), size, crc)
-            except Malformed:
-                raise damaged(number, offset) from None
+        try:
+            return entries_in(self.frame(number, offset))[place]
+        except (Malformed, IndexError):
+            raise damaged(number, offset) from None
 
     def _has(self, mark: Mark) -> bool:
         try:
@@ -174,9 +169,3 @@ class Segments:
 def damaged(number: int, offset: int) -> NotAuthentic:
     """Return the error for a frame that was whole once."""
     return corrupt(f"the frame at byte {offset} of segment {number} of the journal is damaged")
-
-
-def _table(descriptor: int, offset: int) -> bytes:
-    data = os.pread(descriptor, _GUESS, offset)
-    length = frames.table_bytes(data)
-    return data if length <= len(data) else os.pread(descriptor, length, offset)
