@@ -34,7 +34,7 @@ _LABELS = ("platform", "mrtd", "compose_hash", "mrenclave")
 @click.option("--ancestors", is_flag=True, help="What ID was made of; the default.")
 @click.option("--descendants", is_flag=True, help="What was made of ID.")
 @click.option("--touched", metavar="KEY", help="All that rests on KEY: see above.")
-@click.option("--with", "others", metavar="PATH", type=PATH, multiple=True, help="Join another file or log.")
+@click.option("--with", "others", metavar="PATH", type=PATH, multiple=True, help="Join another.")
 @click.option("--depth", metavar="N", type=click.IntRange(0), help="Draw so many levels.")
 @click.option("--dot", "as_dot", is_flag=True, help="Print a drawing for Graphviz.")
 @output_options
