@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 
-__all__ = ["Bloom", "prefix_of"]
+__all__ = ["Bloom", "prefix_of", "prefixes_of"]
 
 _LEAST = 1 << 20  # bytes; 1 in 20 unknown ids of a million is looked up in vain
 _BITS_PER_ID = 16
@@ -20,6 +20,11 @@ _BITS_PER_ID = 16
 def prefix_of(statement_id: bytes) -> int:
     """Return the first 8 bytes of an id as SQLite's integer."""
     return int.from_bytes(statement_id[:8], "big", signed=True)
+
+
+def prefixes_of(ids: Sequence[bytes]) -> tuple[int, ...]:
+    """Return the prefix of each of many ids."""
+    return struct.unpack(f">{len(ids)}q", b"".join([name[:8] for name in ids]))
 
 
 class Bloom:
@@ -54,10 +59,9 @@ class Bloom:
     def perhaps(self, ids: Sequence[bytes]) -> list[int]:
         """Return the places of those ids that may be in it."""
         bits, last = self.bits, len(self.bits) - 1
-        prefixes = struct.unpack(f">{len(ids)}q", b"".join([name[:8] for name in ids]))
         return [
             at
-            for at, prefix in enumerate(prefixes)
+            for at, prefix in enumerate(prefixes_of(ids))
             if bits[prefix >> 3 & last] >> (prefix & 7) & 1 and prefix in self
         ]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,8 @@ class Index:
         with self._writing, self._errors(), self._transaction() as write:
             prefixes = insert(write, found)
             write.execute("REPLACE INTO meta VALUES ('mark', ?)", (msgspec.msgpack.encode(mark),))
+            self.known.update(prefixes)  # if this fails, it says "perhaps" once too often
             self._remember(write, prefixes, mark.size)
-        self.known.update(prefixes)
         self.mark = mark
 
     def follow(
@@ -211,7 +211,7 @@ class Index:
         raw = self._meta("mark")
         return msgspec.msgpack.decode(raw, type=Mark) if raw else START
 
-    def _remember(self, write: sqlite3.Cursor, prefixes: list[int], size: int) -> None:
+    def _remember(self, write: sqlite3.Cursor, prefixes: Sequence[int], size: int) -> None:
         """Keep the filter: whole from time to time, and what came since one by one."""
         write.executemany("INSERT INTO recent VALUES (?)", [(p,) for p in prefixes])
         ((recent,),) = write.execute("SELECT count(*) FROM recent").fetchall()
@@ -220,8 +220,6 @@ class Index:
         if self.known.is_full(size):
             self.known = Bloom.roomy(size)
             self.known.update(p for (p,) in write.execute("SELECT prefix FROM ids"))
-        self.known.update(prefixes)
-        self.known.update(p for (p,) in write.execute("SELECT prefix FROM recent"))
         write.execute("REPLACE INTO meta VALUES ('known', ?)", (bytes(self.known.bits),))
         write.execute("DELETE FROM recent")
 

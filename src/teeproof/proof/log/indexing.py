@@ -6,13 +6,14 @@ Trusts: frames, which were checked when they were read.  Does not trust: nothing
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from teeproof.proof.log.bloom import prefix_of
+from teeproof.proof.log.bloom import prefixes_of
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.faults import corrupt
 from teeproof.proof.log.frames import Frame
-from teeproof.proof.log.stored import CHECKPOINT, COSIGNATURES, ENTRY, decode_cosignatures
+from teeproof.proof.log.segments import entries_in
+from teeproof.proof.log.stored import CHECKPOINT, COSIGNATURES, decode_cosignatures
 
 __all__ = ["SCHEMA", "Place", "insert"]
 
@@ -29,28 +30,35 @@ Place = tuple[int, int, int]
 """The frame of an entry: how many entries stand before it, its segment, its offset there."""
 
 
-def insert(write: sqlite3.Cursor, found: Iterable[tuple[int, Frame]]) -> list[int]:
+def insert(write: sqlite3.Cursor, found: Iterable[tuple[int, Frame]]) -> Sequence[int]:
     """Add the frames' records; return the prefixes of the new ids."""
-    ids: list[tuple[int, int]] = []
-    authors: list[tuple[bytes, int]] = []
+    ids: list[bytes] = []
+    authors: list[bytes] = []
     places: list[Place] = []
+    start = -1
     for segment, frame in found:
-        number = frame.first
-        for kind, content in frame.records:
-            if kind == ENTRY:
-                ids.append((prefix_of(content[33:41]), number))
-                authors.append((content[65:97], number))
-                number += 1
-            elif kind == CHECKPOINT:
-                _insert_checkpoint(write, SignedCheckpoint.parse(content))
-            elif kind == COSIGNATURES:
-                _insert_cosignatures(write, content)
-        if number > frame.first:
+        entries = entries_in(frame)
+        if entries:
+            start = frame.first if start < 0 else start
+            ids += [content[33:41] for content in entries]
+            authors += [content[65:97] for content in entries]
             places.append((frame.first, segment, frame.offset))
-    write.executemany("INSERT INTO ids VALUES (?, ?)", sorted(ids))
-    write.executemany("INSERT INTO authors VALUES (?, ?)", sorted(authors))
+        if len(entries) < len(frame.records):
+            _insert_others(write, frame)
+    prefixes, numbers = prefixes_of(ids), range(start, start + len(ids))
+    both = zip(prefixes, numbers, strict=True), zip(authors, numbers, strict=True)
+    write.executemany("INSERT INTO ids VALUES (?, ?)", sorted(both[0]))
+    write.executemany("INSERT INTO authors VALUES (?, ?)", sorted(both[1]))
     write.executemany("INSERT INTO frames VALUES (?, ?, ?)", places)
-    return [prefix for prefix, _ in ids]
+    return prefixes
+
+
+def _insert_others(write: sqlite3.Cursor, frame: Frame) -> None:
+    for kind, content in frame.records:
+        if kind == CHECKPOINT:
+            _insert_checkpoint(write, SignedCheckpoint.parse(content))
+        elif kind == COSIGNATURES:
+            _insert_cosignatures(write, content)
 
 
 def _insert_checkpoint(write: sqlite3.Cursor, signed: SignedCheckpoint) -> None:

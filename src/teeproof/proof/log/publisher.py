@@ -28,7 +28,7 @@ from teeproof.proof.log.index import Index
 from teeproof.proof.log.journal import Journal
 from teeproof.proof.log.note import MAX_SIGNATURES, NoteSigner, SignatureLine, VerifierKey
 from teeproof.proof.log.segments import START, Mark, entries_in
-from teeproof.proof.log.stored import CHECKPOINT, COSIGNATURES, Stored, encode_cosignatures
+from teeproof.proof.log.stored import CHECKPOINT, COSIGNATURES, encode_cosignatures, entry_of
 from teeproof.proof.log.tilestore import TileStore, read_file
 from teeproof.proof.log.tilewriter import TileWriter
 
@@ -158,7 +158,7 @@ class Publisher:
     def _extend(self, writer: TileWriter, start: Mark, target: Mark) -> None:
         try:
             for _, frame in self._journal.scan(start, target):
-                writer.extend([Stored.parse(content).entry() for content in entries_in(frame)])
+                writer.extend([entry_of(content) for content in entries_in(frame)])
             writer.flush()
         except OSError as error:
             raise refused("tiles cannot be written", self._store.public, error) from None
@@ -219,7 +219,7 @@ class Publisher:
         writer = self._fresh()
         try:
             for _, frame in self._journal.scan(START, self._next):
-                writer.extend([Stored.parse(content).entry() for content in entries_in(frame)])
+                writer.extend([entry_of(content) for content in entries_in(frame)])
                 if progress:
                     progress(writer.size, size)
             writer.flush()

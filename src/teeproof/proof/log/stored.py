@@ -26,12 +26,14 @@ __all__ = [
     "Stored",
     "decode_cosignatures",
     "encode_cosignatures",
+    "entry_of",
 ]
 
 ENTRY, CHECKPOINT, COSIGNATURES = 1, 2, 3
 KINDS = (STATEMENT, RECEIPT, IDENTITY)
 ENTRY_HEAD_BYTES = 97
 _SIZE_BYTES = 8
+_BEGINS = {kind: Entry(kind, bytes(32), bytes(32)).encode()[:2] for kind in KINDS}
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -65,6 +67,17 @@ class Stored(msgspec.Struct, frozen=True):
     def entry(self) -> bytes:
         """Return what stands in the tree for it."""
         return Entry(self.kind, commitment(self.salt, self.statement_id), self.identity).encode()
+
+
+def entry_of(content: bytes) -> bytes:
+    """Return what stands in the tree for a record's content: ``Stored.parse(content).entry()``.
+
+    Raises:
+        Malformed: it is too short, or of an unknown kind.
+    """
+    if len(content) < ENTRY_HEAD_BYTES or content[0] not in KINDS:
+        raise _malformed("an entry is too short, or of an unknown kind")
+    return _BEGINS[content[0]] + commitment(content[1:33], content[33:65]) + content[65:97]
 
 
 def encode_cosignatures(size: int, lines: tuple[SignatureLine, ...]) -> bytes:

@@ -8,7 +8,7 @@ Trusts: the entries that it is given, in their order.  Does not trust: files tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -60,16 +60,18 @@ class TileWriter:
         self._bundle = self._last_bundle(size)
         self.size = size
 
-    def extend(self, entries: Iterable[bytes]) -> None:
+    def extend(self, entries: Sequence[bytes]) -> None:
         """Take more entries; tiles that become full are written."""
-        bundle = self._bundle
-        for entry in entries:
-            bundle.append(entry)
-            self._levels[0] += sha256(b"\x00" + entry).digest()
-            self.size += 1
-            if len(bundle) == TILE_WIDTH:
-                self._put(entries_path(self.size // TILE_WIDTH - 1), encode_entries(bundle))
-                bundle.clear()
+        at = 0
+        while part := entries[at : at + TILE_WIDTH - len(self._bundle)]:
+            at += len(part)
+            self._bundle += part
+            self._levels[0] += b"".join([sha256(b"\x00" + entry).digest() for entry in part])
+            self.size += len(part)
+            if len(self._bundle) == TILE_WIDTH:
+                name = entries_path(self.size // TILE_WIDTH - 1)
+                self._put(name, encode_entries(self._bundle))
+                self._bundle.clear()
                 self._carry()
 
     def root(self) -> bytes:
