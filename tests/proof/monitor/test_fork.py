@@ -169,7 +169,20 @@ def test_two_logs_do_not_contradict_each_other():
     assert refusal(proof, KEYS | {OTHER_LOG.verifier.name: OTHER_LOG.verifier}) == "not_a_fork"
 
 
+@pytest.mark.parametrize("index", [0, 5, 99, 199])
+def test_stranger_one_entry_that_both_trees_hold_proves_nothing(index):
+    book = Book.of(300)
+    leaf = book.tree.node(0, index)
+    paths = tuple(tuple(book.tree.inclusion_proof(index, size)) for size in (200, 300))
+    difference = Difference(index, (leaf, leaf), paths)
+    proof = ForkProof.of(book.signed(200), book.signed(300), difference=difference)
+    assert refusal(proof) == "not_a_fork"
+
+
 def test_the_smaller_checkpoint_stands_first():
+    pair = sorted([Book.of(9).signed(), Book.of(9).fork(3).signed()], key=lambda x: x.encode())
+    assert verify_fork(ForkProof(*pair).encode(), keys=KEYS)
+    assert refusal(ForkProof(*reversed(pair))) == "not_a_fork"
     good = proof_of(Book.of(9), 7, Book.of(9).fork(3), 9)
     assert refusal(ForkProof(good.second, good.first, good.nodes)) == "not_a_fork"
 

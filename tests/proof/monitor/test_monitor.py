@@ -418,6 +418,17 @@ def test_host_a_tree_that_was_damaged_makes_no_false_accusation(tmp_path):
         assert not store.proof_path.exists()
 
 
+def test_log_that_forks_is_proven_bad_even_if_an_old_leaf_was_damaged_here(tmp_path):
+    book = Book.of(300)
+    with open_store(tmp_path) as store:
+        monitor_of(store, Served(book)).look()
+    path = tmp_path / "tree" / "00"
+    path.write_bytes(path.read_bytes()[: 100 * 32] + bytes(32) + path.read_bytes()[101 * 32 :])
+    with open_store(tmp_path) as store:
+        report = monitor_of(store, Served(book.fork(100).grow(9))).look()
+        proven(report, store, report.findings[0].code)
+
+
 def test_a_changed_fork_proof_is_an_error(store):
     store.proof_path.write_bytes(b"{}\n")
     with pytest.raises(Malformed):
@@ -427,10 +438,10 @@ def test_a_changed_fork_proof_is_an_error(store):
 class Full(Disk):
     full = False
 
-    def write(self, descriptor, data, offset):
+    def write(self, descriptor, parts, offset):
         if self.full:
             raise OSError(28, "No space left on device")
-        super().write(descriptor, data, offset)
+        super().write(descriptor, parts, offset)
 
 
 def test_a_full_disk_stops_the_monitor_and_loses_nothing(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from teeproof.proof.log.disk import Disk
@@ -45,11 +46,12 @@ class Fragile(Disk):
         self._paths[descriptor] = path
         return descriptor
 
-    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+    def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
         if self.after == 0:
-            super().write(descriptor, data[: self.rng.randrange(len(data))], offset)
+            data = b"".join(parts)
+            super().write(descriptor, [data[: self.rng.randrange(len(data))]], offset)
         self._step()
-        super().write(descriptor, data, offset)
+        super().write(descriptor, parts, offset)
 
     def sync(self, descriptor: int) -> None:
         self._step()

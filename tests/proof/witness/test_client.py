@@ -74,7 +74,14 @@ def test_witness_that_always_says_conflict_is_left():
 
 
 def test_witness_that_repeats_the_size_it_was_given_is_left():
-    assert refusal(always(409, b"0\n", SIZE), Unavailable) == "witness_conflict_loop"
+    asked = []
+
+    def answer(request):
+        asked.append(request.content)
+        return httpx.Response(409, content=b"0\n", headers=SIZE)
+
+    assert refusal(answer, Unavailable) == "witness_conflict_loop"
+    assert len(asked) == 1
 
 
 def test_witness_that_knows_a_larger_tree_is_named_ahead(witness):

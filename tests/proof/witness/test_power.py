@@ -141,9 +141,9 @@ class Failing(Disk):
             self.step = ""
             raise OSError(28, "No space left on device")
 
-    def write(self, descriptor, data, offset):
+    def write(self, descriptor, parts, offset):
         self._fail("write")
-        super().write(descriptor, data, offset)
+        super().write(descriptor, parts, offset)
 
     def sync(self, descriptor):
         self._fail("sync")

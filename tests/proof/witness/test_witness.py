@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable, Usage
 from teeproof.proof.log.cosignature import cosigned_at
+from teeproof.proof.log.disk import Disk
 from teeproof.proof.log.note import NoteSigner
 from teeproof.proof.witness.request import AddCheckpoint
 from teeproof.proof.witness.state import origin_hash
@@ -108,6 +110,16 @@ def test_a_log_may_have_two_keys(tmp_path):
         witness.add(Book.of(4, signer=STRANGER).request(3))
 
 
+def test_log_a_false_line_by_its_other_key_is_refused(tmp_path):
+    with open_witness(tmp_path, logs=[SIGNER.verifier, STRANGER.verifier]) as witness:
+        book = Book.of(3)
+        false = STRANGER.sign(book.fork(1).signed().note.text)
+        request = AddCheckpoint(0, (), book.signed().with_(false))
+        assert refused(witness, request).code == "checkpoint_signature"
+        true = STRANGER.sign(book.signed().note.text)
+        assert witness.add(AddCheckpoint(0, (), book.signed().with_(true)))
+
+
 def test_log_two_roots_for_one_size_are_told_with_both_checkpoints(tmp_path):
     told = []
     with open_witness(tmp_path, on_fork=lambda *pair: told.append(pair)) as witness:
@@ -149,6 +161,12 @@ def test_client_an_old_size_is_answered_with_the_latest(witness):
     witness.add(book.request(0, 200))
     error = refused(witness, book.request(100))
     assert (error.code, error.size) == ("old_size_conflict", 200)
+
+
+def test_client_an_old_size_that_was_never_cosigned_is_answered_with_the_latest(witness):
+    book = Book.of(300)
+    witness.add(book.request(0, 200))
+    assert refused(witness, book.request(250), Conflict).size == 200
 
 
 @pytest.mark.parametrize("old", [0, 200, 300])
@@ -253,8 +271,22 @@ def test_a_cosigner_s_key_is_no_log_s_key(tmp_path):
     assert caught.value.code == "log_key_type"
 
 
-def test_log_two_forks_at_once_are_never_both_cosigned(witness):
-    book = Book.of(200)
+class Slow(Disk):
+    """A disk that lets others go ahead."""
+
+    def sync(self, descriptor):
+        time.sleep(0.005)
+        super().sync(descriptor)
+
+
+@pytest.fixture
+def slow_witness(tmp_path):
+    with open_witness(tmp_path, disk=Slow()) as opened:
+        yield opened
+
+
+def test_log_two_forks_at_once_are_never_both_cosigned(slow_witness):
+    witness, book = slow_witness, Book.of(200)
     forks = [book.fork(100, by=by).grow(by) for by in range(1, 9)]
     witness.add(book.request(0, 100))
 

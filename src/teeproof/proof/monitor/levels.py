@@ -78,7 +78,7 @@ class Levels:
         """Append nodes to a level, and return those that this completes in the level above."""
         count = self._counts[level]
         before = self.node(level, count - 1) if count & 1 else b""
-        self._disk.write(self._file(level), row, count * HASH_BYTES)
+        self._disk.write(self._file(level), [row], count * HASH_BYTES)
         self._counts[level] = count + len(row) // HASH_BYTES
         row = before + row
         return b"".join(

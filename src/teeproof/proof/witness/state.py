@@ -162,7 +162,7 @@ class State:
         descriptor = self._disk.open(path)
         try:
             self._disk.truncate(descriptor, 0)
-            self._disk.write(descriptor, content, 0)
+            self._disk.write(descriptor, [content], 0)
             self._disk.sync(descriptor)
         finally:
             self._disk.close(descriptor)
