@@ -17,6 +17,7 @@ from teeproof.core.clock import format_time, from_epoch, to_epoch
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.core.errors import NotAuthentic, Unavailable
 from teeproof.proof.log.admission import Record, read_record, read_records
+from teeproof.proof.log.appender import Appender
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.http_asgi import Answer, Request, json_answer
 from teeproof.proof.log.http_limits import (
@@ -39,7 +40,6 @@ Accept = Callable[[SignedCheckpoint], bool]
 
 _TEXT = b"text/plain; charset=utf-8"
 _BYTES = b"application/octet-stream"
-_MOST_WAITING = 8192  # entries; below what the log lets wait before it makes callers wait
 _PRIVATE = ((b"cache-control", b"no-store, private"),)
 
 
@@ -69,7 +69,7 @@ class Writing:
         now: Callable[[], datetime],
         say: Say,
     ) -> None:
-        self._log, self._waiting = log, 0
+        self._log, self._appender = log, Appender(log)
         self._tokens, self._keysets = tokens, keysets
         self._delay, self._behind, self._accept = delay, behind, accept
         self._now, self._say = now, say
@@ -159,17 +159,8 @@ class Writing:
         return prove(self._log, placed, accept=self._accept)
 
     async def _durable(self, records: list[Record]) -> list[Appended]:
-        if self._waiting + len(records) > _MOST_WAITING:
-            raise Unavailable(
-                "too many appends are under way: try again in a moment", code="log_busy"
-            )
-        self._waiting += len(records)
-        try:
-            items = [Item(r.kind, r.id, r.identity, r.data) for r in records]
-            futures = [asyncio.wrap_future(self._log.submit(item)) for item in items]
-            placed = await asyncio.gather(*futures)
-        finally:
-            self._waiting -= len(records)
+        items = [Item(r.kind, r.id, r.identity, r.data) for r in records]
+        placed = await self._appender.append(items)
         for record in records:
             self._keysets.learn(record)
         return placed

@@ -6,7 +6,6 @@ Trusts: nothing.  Does not trust: nothing; it only names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
@@ -40,8 +39,8 @@ class ServedLog(Protocol):
     def public(self) -> Path:
         """The folder that anyone may read: ``checkpoint``, ``tile/``."""
 
-    def submit(self, item: Item) -> Future[Appended]:
-        """Append an item in the next group commit."""
+    def append_many(self, items: Iterable[Item]) -> list[Appended]:
+        """Append items; they are durable when this returns."""
 
     def publish(self) -> SignedCheckpoint:
         """Sign a checkpoint over all that is durable."""
