@@ -36,7 +36,7 @@ MAX_VERDICT_BYTES = 1 << 20
 SIMULATED_ROOT = "simulated-root"  # the check that the policy accepts a simulator's root
 
 
-class Check(msgspec.Struct, frozen=True):
+class Check(msgspec.Struct, frozen=True, gc=False):
     """One named check.
 
     Attributes:

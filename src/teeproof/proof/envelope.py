@@ -37,14 +37,14 @@ MAX_SIGNATURE_BYTES = 1 << 13
 MAX_ENVELOPE_BYTES = MAX_PAYLOAD_BYTES * 4 // 3 + MAX_SIGNATURES * 2 * MAX_SIGNATURE_BYTES
 
 
-class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One signature; ``keyid`` is a hint that nobody relies on."""
 
     keyid: str
     sig: bytes
 
 
-class _Wire(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+class _Wire(msgspec.Struct, forbid_unknown_fields=True, rename="camel", gc=False):
     payload: bytes
     payload_type: str
     signatures: tuple[Signature, ...]
@@ -54,7 +54,7 @@ _decoder = msgspec.json.Decoder(_Wire)
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """A payload and its signatures.
 
     Attributes:
@@ -94,8 +94,9 @@ class Envelope(msgspec.Struct, frozen=True):
             raise _malformed(
                 f"1 to {MAX_SIGNATURES} signatures", f"{len(self.signatures)} signatures"
             )
-        if any(not 1 <= len(s.sig) <= MAX_SIGNATURE_BYTES for s in self.signatures):
-            raise _malformed("signatures of a usual length", "another")
+        for signature in self.signatures:
+            if not 1 <= len(signature.sig) <= MAX_SIGNATURE_BYTES:
+                raise _malformed("signatures of a usual length", "another")
 
     def encode(self) -> bytes:
         """Return DSSE's JSON, sorted and compact: the same envelope gives the same bytes."""

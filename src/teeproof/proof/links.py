@@ -40,7 +40,9 @@ class Link(NamedTuple):
     name: str | None
 
 
-class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Subject(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """One output.
 
     Attributes:
@@ -70,7 +72,9 @@ class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
                 raise ValueError(f"this is not a {algorithm[:40]} digest: {digits[:100]}")
 
 
-class Material(Subject, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Material(
+    Subject, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False
+):
     """One input.
 
     Attributes:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 __all__ = [
@@ -56,16 +56,22 @@ def sign_ed25519(secret: bytes, message: bytes) -> bytes:
 
 def holds_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """Return whether an Ed25519 signature holds; libsodium refuses weak keys."""
+    if len(signature) != 64:
+        return False
+    open_signed, bad_signature = _ed25519_opener()
+    try:
+        open_signed(signature + message, public_key)
+    except bad_signature:
+        return False
+    return True
+
+
+@cache
+def _ed25519_opener() -> tuple[Callable[[bytes, bytes], bytes], type[Exception]]:
     from nacl.bindings import crypto_sign_open  # noqa: PLC0415  the import costs 20 ms
     from nacl.exceptions import BadSignatureError  # noqa: PLC0415
 
-    if len(signature) != 64:
-        return False
-    try:
-        crypto_sign_open(signature + message, public_key)
-    except BadSignatureError:
-        return False
-    return True
+    return crypto_sign_open, BadSignatureError
 
 
 def _ed25519_public(secret: bytes) -> bytes:

@@ -36,7 +36,12 @@ MAX_COSIGNERS = 15  # with the author, as many as an envelope holds
 
 
 class Predicate(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    kw_only=True,
+    gc=False,
 ):
     """What every predicate of ours begins with; subclasses add their fields.
 
@@ -106,7 +111,7 @@ class Step(Predicate, frozen=True, kw_only=True):
     parameters: dict[str, str] = {}
 
 
-class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """A payload of which only the outside has been read."""
 
     type: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type")

@@ -8,7 +8,7 @@ Trusts: nothing.  Does not trust: whoever wrote the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 from teeproof.core.errors import Malformed
@@ -101,7 +101,7 @@ class Contents(Library):
         name = names.blob_name(digest)
         return require_blob(self._zip.read(name), digest) if name in self._zip.members else None
 
-    def producers(self, digest: str) -> Iterable[bytes]:
+    def producers(self, digest: str) -> Sequence[bytes]:
         """Return the ids of statements with this ``sha256:…`` among their subjects."""
         return self._producers.get(digest, ())
 

@@ -8,24 +8,26 @@ Trusts: nothing.  Does not trust: the proof.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Sequence
+
+import msgspec
 
 from teeproof.evidence.verdict import Check
 from teeproof.proof.file import ProofFile
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Link
+from teeproof.proof.source import Read
 from teeproof.proof.verify.statements import spoken
 from teeproof.proof.verify.structure import Edges, edges_of
 
 __all__ = ["MAX_MAKERS", "Closure", "Kept", "read_closure"]
 
 MAX_MAKERS = 16  # of one piece of data; more are not listed beside each statement that uses it
-
+_FEW = 8  # outputs that are found by looking at each
 Progress = Callable[[int, int], None]
 
 
-class Kept(NamedTuple):
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """What is kept of one statement.
 
     Attributes:
@@ -44,7 +46,7 @@ class Kept(NamedTuple):
     checks: tuple[Check, ...]
     cosigners: tuple[bytes, ...]
     links: tuple[Link, ...]
-    outputs: frozenset[str]
+    outputs: Collection[str]
 
 
 class Closure:
@@ -53,13 +55,13 @@ class Closure:
     Attributes:
         identities: by digest.
         statements: by id.
-        producers: by ``sha256:…``, the statements that made it.
+        producers: the statements that made a ``sha256:…``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, producers: Callable[[str], Sequence[bytes]]) -> None:
         self.identities: dict[bytes, IdentityRecord] = {}
         self.statements: dict[bytes, Kept] = {}
-        self.producers: dict[str, list[bytes]] = {}
+        self.producers = producers
 
     def edges(self) -> Edges:
         """Return the graph of the statements."""
@@ -75,7 +77,7 @@ class Closure:
         found: dict[bytes, None] = {}
         for link in self.statements[statement_id].links:
             if link.statement is None:
-                makers = self.producers.get(link.digest, ())
+                makers = self.producers(link.digest)
                 if len(makers) <= MAX_MAKERS:
                     found.update(dict.fromkeys(makers))
                     found.pop(statement_id, None)
@@ -86,7 +88,7 @@ class Closure:
 
 def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closure:
     """Return what a proof holds, with every signature checked; nothing is judged yet."""
-    closure = Closure()
+    closure = Closure(proof.producers)
     for digest in proof.identity_digests:
         record = proof.record(digest)
         if record is not None:
@@ -96,14 +98,17 @@ def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closu
         read = proof.read(statement_id)
         if read is None:
             continue
-        said = spoken(read, identities=closure.identities, of_keyset=proof.identity_of_keyset)
-        outputs = frozenset(subject.sha256 for subject in read.subjects)
-        kept = Kept(
-            read.type, read.title, said.author, said.checks, read.cosigners, read.links, outputs
+        author, checks = spoken(
+            read, identities=closure.identities, of_keyset=proof.identity_of_keyset
         )
-        closure.statements[statement_id] = kept
-        for made in outputs:
-            closure.producers.setdefault(made, []).append(statement_id)
+        closure.statements[statement_id] = Kept(
+            read.type, read.title, author, checks, read.cosigners, read.links, _outputs(read)
+        )
         if progress is not None:
             progress(count, total)
     return closure
+
+
+def _outputs(read: Read) -> Collection[str]:
+    outputs = tuple(subject.sha256 for subject in read.subjects)
+    return frozenset(outputs) if len(outputs) > _FEW else outputs

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from teeproof.core.digests import named, parse_named
+from teeproof.core.digests import named
 from teeproof.evidence.verdict import Check
 from teeproof.proof.verify.record import Fault, IdentityVerdict, LogVerdict, StatementVerdict
 from teeproof.proof.verify.statements import AUTHOR_REFUSED
@@ -43,9 +43,9 @@ def list_faults(
             Fault(where="log", subject=log.origin, path=(), check=c) for c in _failed(log.checks)
         ]
     speaks = _first_statements(statements, reached)
-    for digest, identity in identities.items():
-        wanted = digest in speaks and identity.failures and len(faults) < _MOST_PATHS
-        path = _path(speaks[digest], reached) if wanted else ()
+    for identity in identities.values():
+        wanted = identity.id in speaks and identity.failures and len(faults) < _MOST_PATHS
+        path = _path(speaks[identity.id], reached) if wanted else ()
         faults += [
             Fault(where="identity", subject=identity.id, path=path, check=c)
             for c in _failed(identity.checks)
@@ -56,11 +56,12 @@ def list_faults(
         ]
     pathless = len(faults) + _MOST_PATHS
     for one, statement in statements.items():
-        failures = [c for c in _failed(statement.checks) if c.code != AUTHOR_REFUSED]
-        path = _path(one, reached) if failures and len(faults) < pathless else ()
-        faults += [
-            Fault(where="statement", subject=statement.id, path=path, check=c) for c in failures
-        ]
+        failures = [c for c in statement.checks if c.state == "failed" and c.code != AUTHOR_REFUSED]
+        if failures:
+            path = _path(one, reached) if len(faults) < pathless else ()
+            faults += [
+                Fault(where="statement", subject=statement.id, path=path, check=c) for c in failures
+            ]
     return tuple(faults)
 
 
@@ -70,13 +71,13 @@ def _machine(identity: IdentityVerdict) -> tuple[Check, ...]:
 
 def _first_statements(
     statements: Mapping[bytes, StatementVerdict], reached: Mapping[bytes, bytes | None]
-) -> dict[bytes, bytes]:
+) -> dict[str, bytes]:
     """Return, for each author, the statement of theirs that is nearest to a root."""
-    found: dict[bytes, bytes] = {}
+    found: dict[str, bytes] = {}
     for one in reached:  # nearest first
         statement = statements.get(one)
         if statement is not None and statement.author is not None:
-            found.setdefault(parse_named(statement.author), one)
+            found.setdefault(statement.author, one)
     return found
 
 

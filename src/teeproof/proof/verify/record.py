@@ -32,7 +32,7 @@ __all__ = [
 _GRAVEST_FIRST: tuple[Concern, ...] = ("authenticity", "availability", "policy")
 
 
-class LogVerdict(msgspec.Struct, frozen=True, kw_only=True):
+class LogVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known of one log.
 
     Attributes:
@@ -85,7 +85,7 @@ class IdentityVerdict(msgspec.Struct, frozen=True, kw_only=True):
         return next((one for one in _GRAVEST_FIRST if one in concerns), None)
 
 
-class StatementVerdict(msgspec.Struct, frozen=True, kw_only=True):
+class StatementVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known of one statement.
 
     Attributes:
@@ -129,7 +129,7 @@ class ProofProvenance(msgspec.Struct, frozen=True, kw_only=True):
     time: str
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class Fault(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One failed check, and where it is.
 
     Attributes:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named
@@ -25,7 +24,7 @@ from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Link
 from teeproof.proof.source import Read
 
-__all__ = ["AUTHOR_REFUSED", "Spoken", "author_check", "expiry_check", "inputs_checks", "spoken"]
+__all__ = ["AUTHOR_REFUSED", "author_check", "expiry_check", "inputs_checks", "spoken"]
 
 AUTHOR_REFUSED = "author_refused"
 _FORM = passed("form", "written in the one way; every field is understood")
@@ -37,35 +36,27 @@ _NO_KEYS = not_checked("key-expiry", "the author's keys are not known")
 _COSIGNED = passed("cosigners", "everyone who must cosign has signed")
 
 
-class Spoken(NamedTuple):
-    """What is known of a statement from itself and its author's keys.
-
-    Attributes:
-        author: the identity's digest, 32 bytes; None if it could not be found.
-        checks: ``form`` and ``signature``, and ``cosigners`` where there are any.
-    """
-
-    author: bytes | None
-    checks: tuple[Check, ...]
-
-
 def spoken(
     read: Read,
     *,
     identities: Mapping[bytes, IdentityRecord],
     of_keyset: Callable[[str], bytes | None],
-) -> Spoken:
-    """Return who said this, and whether they signed it."""
+) -> tuple[bytes | None, tuple[Check, ...]]:
+    """Return who said this, and whether they signed it.
+
+    The first is the author's identity, 32 bytes; None if it could not be found. The second are the
+    checks ``form`` and ``signature``, and ``cosigners`` where there are any.
+    """
     author = read.author
     if read.receipt is not None:
         author = of_keyset(read.receipt.keyset_digest)
     record = None if author is None else identities.get(author)
     if author is None or record is None:
-        return Spoken(author, (_form(read), _no_author(read, author)))
+        return author, (_form(read), _no_author(read, author))
     signature = _receipt_signature(read, record) if read.receipt else _signature(read, record)
     if not read.cosigners:
-        return Spoken(author, (_form(read), signature))
-    return Spoken(author, (_form(read), signature, _cosigners(read, identities)))
+        return author, (_form(read), signature)
+    return author, (_form(read), signature, _cosigners(read, identities))
 
 
 def author_check(author: bytes | None, objections: Mapping[bytes, Concern | None]) -> Check:
@@ -128,7 +119,7 @@ def inputs_checks(
     links: Sequence[Link],
     own: Collection[str],
     outputs: Mapping[bytes, Collection[str]],
-    made: Mapping[str, Sequence[bytes]],
+    made: Callable[[str], Sequence[bytes]],
 ) -> tuple[Check, ...]:
     """Return whether the edges to what it was made of hold.
 
@@ -136,7 +127,7 @@ def inputs_checks(
         links: what the statement says that it was made of.
         own: ``sha256:…`` of what it made itself.
         outputs: of each statement in the proof, its id and ``sha256:…`` of what it made.
-        made: by ``sha256:…``, the statements in the proof that made it.
+        made: the statements in the proof that made a ``sha256:…``.
     """
     if not links:
         return (_NO_INPUTS,)
@@ -144,7 +135,7 @@ def inputs_checks(
     for link in links:
         if link.statement is None:
             # What it made itself is no answer to where it came from.
-            if len(made.get(link.digest, ())) <= (link.digest in own):
+            if len(made(link.digest)) <= (link.digest in own):
                 outside.append(f"{link.role} {link.digest}")
             continue
         theirs = outputs.get(link.statement)

@@ -10,7 +10,7 @@ Trusts: nothing.  Does not trust: the proof.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from teeproof.proof.links import Link
 
@@ -26,14 +26,14 @@ Edges = Mapping[Node, Sequence[Node]]
 def edges_of(
     links: Mapping[bytes, Sequence[Link]],
     outputs: Mapping[bytes, Collection[str]],
-    producers: Mapping[str, Sequence[bytes]],
+    producers: Callable[[str], Sequence[bytes]],
 ) -> Edges:
     """Return the graph of the statements in a proof.
 
     Args:
         links: inputs of each statement.
         outputs: of each, ``sha256:…`` of what it made.
-        producers: by ``sha256:…``, the statements that made it, in the proof's order.
+        producers: the statements that made a ``sha256:…``, in the proof's order.
     """
     edges: dict[Node, Sequence[Node]] = {}
     again: dict[str, list[bytes]] = {}  # who makes what it was made of, and names no statement
@@ -43,18 +43,16 @@ def edges_of(
             if link.statement is not None:
                 if link.statement in links:
                     below[link.statement] = None
-            elif link.digest in producers:
+            elif link.digest not in below and (made := producers(link.digest)):
                 below[link.digest] = None
-                edges[link.digest] = producers[link.digest]
-                if link.digest in outputs[one] and link.digest not in again:
-                    again[link.digest] = [one]
-                elif link.digest in outputs[one] and again[link.digest][-1] != one:
-                    again[link.digest].append(one)
+                edges[link.digest] = made
+                if link.digest in outputs[one]:
+                    again.setdefault(link.digest, []).append(one)
         edges[one] = tuple(below)
     for digest, ones in again.items():
         if len(ones) == 1:  # it was made of what others made, not of itself
             (one,) = ones
-            others = (other for other in producers[digest] if other != one)
+            others = (other for other in producers(digest) if other != one)
             edges[one] = (*(node for node in edges[one] if node != digest), *others)
     return edges
 
@@ -75,17 +73,17 @@ class Order:
 def order(edges: Edges) -> Order:
     """Return the statements in order."""
     waiting = dict.fromkeys(edges, 0)
-    users: dict[Node, list[Node]] = {node: [] for node in edges}
+    users: dict[Node, list[Node]] = {}
     for node, inputs in edges.items():
+        waiting[node] = len(inputs)
         for below in inputs:
-            users[below].append(node)
-            waiting[node] += 1
+            users.setdefault(below, []).append(node)
     ready = deque(node for node, count in waiting.items() if not count)
     ids: list[Node] = []
     while ready:
         node = ready.popleft()
         ids.append(node)
-        for user in users[node]:
+        for user in users.get(node, ()):
             waiting[user] -= 1
             if not waiting[user]:
                 ready.append(user)

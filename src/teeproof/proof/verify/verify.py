@@ -9,8 +9,9 @@ Does not trust: the proof, whoever made it, the logs' operators, the machines' h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.digests import named
@@ -171,11 +172,12 @@ class _Verification:
         return data
 
     def _statement(
-        self, one: bytes, kept: Kept, outputs: Mapping[bytes, frozenset[str]]
+        self, one: bytes, kept: Kept, outputs: Mapping[bytes, Collection[str]]
     ) -> StatementVerdict:
         place = self.places.get(one, self.nowhere)
         identities, producers = self.closure.identities, self.closure.producers
-        signers = [identities[who] for who in (kept.author, *kept.cosigners) if who in identities]
+        who = (kept.author, *kept.cosigners) if kept.cosigners else (kept.author,)
+        signers = [identities[one] for one in who if one in identities]
         form, *signatures = kept.checks
         checks = (
             form,
@@ -191,8 +193,8 @@ class _Verification:
             title=kept.title,
             author=named(kept.author) if kept.author else None,
             checks=checks,
-            inputs=tuple(named(below) for below in self.closure.inputs(one)),
-            time=None if place.time is None else format_time(place.time),
+            inputs=tuple(map(named, self.closure.inputs(one))) if kept.links else (),
+            time=None if place.time is None else _when(place.time),
         )
 
     def _time_of_roots(self) -> str | None:
@@ -211,6 +213,9 @@ class _Verification:
             logs_digest=trust.logs.digest if trust.logs else None,
             time=format_time(self.now),
         )
+
+
+_when = lru_cache(maxsize=256)(format_time)  # many statements, few checkpoints
 
 
 def _lowest(levels: list[Level | None]) -> Level | None:

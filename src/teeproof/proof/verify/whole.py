@@ -78,6 +78,6 @@ def _confirmed(closure: Closure, identity: str, before: str) -> bool:
         and kept.author is not None
         and named(kept.author) == before
         and all(check.state != "failed" for check in kept.checks)
-        for one in closure.producers.get(identity, ())
+        for one in closure.producers(identity)
         for kept in (closure.statements[one],)
     )
