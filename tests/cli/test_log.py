@@ -155,7 +155,7 @@ def test_a_log_that_nobody_serves_is_filled_published_proved_and_checked(
     assert (twin["index"], twin["proof"].encode()) == (0, out.read_bytes())
     checked = teeproof("log", "check", made)
     assert checked.code == 0
-    assert "1 in 1 bundles, 0 faults" in checked.out
+    assert "1 in 1 bundle, 0 faults" in checked.out
 
 
 def test_what_is_not_in_the_log_has_no_proof(teeproof, made):

@@ -134,10 +134,14 @@ def _say(screen: Screen, found: _Found) -> None:
     bundles = -(-checkpoint.size // TILE_WIDTH)
     screen.row(
         "entries",
-        f"{checkpoint.size} in {bundles} bundles, {len(found.faults)} faults",
+        f"{checkpoint.size} in {_counted(bundles, 'bundle')}, {_counted(len(found.faults), 'fault')}",
         mark=bad if found.faults else good,
     )
     screen.row("root", checkpoint.root.hex())
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _json(found: _Found) -> dict[str, object]:
