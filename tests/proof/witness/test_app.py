@@ -162,24 +162,56 @@ def test_a_witness_with_too_much_to_do_says_so(witness):
     app = App(witness, most=1)
     body = Book.of(7).request(0).encode()
 
-    async def slow():
-        await asyncio.sleep(0.1)
-        return {"type": "http.request", "body": body}
-
-    async def both():
+    async def at_once(count, seconds):
         scope = {"type": "http", "method": "POST", "path": ADD, "headers": []}
         sent = []
 
         async def send(message):
             sent.append(message)
 
-        await asyncio.gather(app(scope, slow, send), app(scope, slow, send))
+        async def slow():
+            await asyncio.sleep(seconds)
+            return {"type": "http.request", "body": body}
+
+        await asyncio.gather(*(app(scope, slow, send) for _ in range(count)))
         await app(scope, slow, send)
         return sent
 
-    sent = asyncio.run(both())
-    assert [m["status"] for m in sent if "status" in m] == [503, 200, 409]
-    assert (b"retry-after", b"1") in sent[0]["headers"]
+    def statuses(sent):
+        return sorted(m["status"] for m in sent if "status" in m)
+
+    in_work = asyncio.run(at_once(3, 0))
+    assert statuses(in_work) == [200, 409, 503, 503]
+    assert (b"retry-after", b"1") in in_work[0]["headers"]
+    assert statuses(asyncio.run(at_once(9, 0.1)))[-1] == 503
+
+
+def test_client_bodies_that_arrive_slowly_keep_nobody_from_the_witness(witness):
+    app = App(witness, most=1)
+    body = Book.of(7).request(0).encode()
+
+    async def never():
+        await asyncio.sleep(60)
+
+    async def at_once():
+        return {"type": "http.request", "body": body}
+
+    async def all_together():
+        scope = {"type": "http", "method": "POST", "path": ADD, "headers": []}
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        slow = [asyncio.ensure_future(app(scope, never, send)) for _ in range(7)]
+        await asyncio.sleep(0)
+        await app(scope, at_once, send)
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        return sent
+
+    assert [m["status"] for m in asyncio.run(all_together()) if "status" in m] == [200]
 
 
 def test_a_server_that_starts_and_stops_is_answered(app):

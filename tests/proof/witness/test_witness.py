@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable, Usage
+from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable, Usage
 from teeproof.proof.log.cosignature import cosigned_at
 from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.note import NoteSigner
+from teeproof.proof.log.note import MAX_NOTE_BYTES, NoteSigner
 from teeproof.proof.witness.request import AddCheckpoint
 from teeproof.proof.witness.state import origin_hash
 from teeproof.proof.witness.witness import CLOCK_TOLERANCE, Conflict
@@ -118,6 +118,16 @@ def test_log_a_false_line_by_its_other_key_is_refused(tmp_path):
         assert refused(witness, request).code == "checkpoint_signature"
         true = STRANGER.sign(book.signed().note.text)
         assert witness.add(AddCheckpoint(0, (), book.signed().with_(true)))
+
+
+def test_log_a_checkpoint_that_leaves_no_room_for_a_cosignature_is_refused(witness, tmp_path):
+    book = Book.of(9)
+    room = MAX_NOTE_BYTES - len(book.signed(9, "x").encode()) + 1
+    error = refused(witness, AddCheckpoint(0, (), book.signed(9, "x" * room)), TooLarge)
+    assert "fewer extension lines" in error.detail
+    assert witness.add(AddCheckpoint(0, (), book.signed(9, "x" * (room - 200))))
+    witness.close()
+    open_witness(tmp_path).close()
 
 
 def test_log_two_roots_for_one_size_are_told_with_both_checkpoints(tmp_path):

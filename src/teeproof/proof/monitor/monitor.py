@@ -35,7 +35,7 @@ from teeproof.proof.monitor.fork import Fork
 from teeproof.proof.monitor.report import Finding, Level, Report
 from teeproof.proof.monitor.source import Source
 from teeproof.proof.monitor.store import MAX_DOUBTS, Damaged, Doubt, Store, Unwritable
-from teeproof.proof.witness.signed import require_signed
+from teeproof.proof.witness.signed import require_signed, strip
 
 __all__ = ["Monitor"]
 
@@ -102,6 +102,7 @@ class Monitor:
         try:
             signed = SignedCheckpoint.parse(source.read("checkpoint"))
             require_signed(signed, self._keys)
+            signed = strip(signed, self._keys)
         except Error as error:
             self._findings.append(Finding.of(error, source.name))
             return

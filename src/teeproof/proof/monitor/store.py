@@ -26,6 +26,7 @@ from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.disk import Disk
 from teeproof.proof.log.merkle import EMPTY_ROOT, HASH_BYTES, root
 from teeproof.proof.log.note import MAX_NOTE_BYTES
+from teeproof.proof.log.text import from_base64, to_base64
 from teeproof.proof.monitor.fork import MAX_FORK_BYTES, ForkProof
 from teeproof.proof.monitor.levels import Levels
 from teeproof.proof.witness.state import Lock
@@ -240,9 +241,9 @@ class Store:
     def _write_state(self, held: SignedCheckpoint | None, doubts: Sequence[Doubt]) -> None:
         value = {
             "origin": self.origin,
-            "checkpoint": held.encode().decode() if held else None,
+            "checkpoint": _text(held) if held else None,
             "doubts": [
-                {"checkpoint": x.signed.encode().decode(), "since": x.since, "source": x.source}
+                {"checkpoint": _text(x.signed), "since": x.since, "source": x.source}
                 for x in doubts
             ],
         }
@@ -271,4 +272,9 @@ class Store:
 
 
 def _checkpoint(text: str) -> SignedCheckpoint:
-    return SignedCheckpoint.parse(text.encode())
+    # In base64, because a log chooses the text: brackets in it would pass for JSON beyond bounds.
+    return SignedCheckpoint.parse(from_base64(text.encode(), what="checkpoint"))
+
+
+def _text(signed: SignedCheckpoint) -> str:
+    return to_base64(signed.encode()).decode()

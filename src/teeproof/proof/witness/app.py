@@ -54,7 +54,8 @@ class App:
         witness: whom to ask.
         prefix: the path before the routes, without a slash at its end.
         seconds: how long a body may take to arrive.
-        most: how many requests may be in work at once; one more is answered 503.
+        most: how many requests may be in work at once, and an eighth of how many may arrive; one
+            more is answered 503.
         say: the operator's log.
     """
 
@@ -68,7 +69,8 @@ class App:
         say: Say = quiet,
     ) -> None:
         self._witness, self._prefix, self._seconds = witness, prefix, seconds
-        self._free, self._say = most, say
+        # Apart, so that bodies which arrive slowly keep nobody from the witness.
+        self._arriving, self._working, self._say = _Places(8 * most), _Places(most), say
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request; ``lifespan`` is answered too."""
@@ -115,16 +117,12 @@ class App:
         return HTTPStatus.OK, _TEXT, signed.encode()
 
     async def _add(self, scope: Message, receive: Receive) -> Answer:
-        if not self._free:
-            raise Unavailable("the witness is busy: try again in a second", code="witness_busy")
-        self._free -= 1
-        try:
+        with self._arriving:
             body = await self._body(scope, receive)
-            request = AddCheckpoint.parse(body)
+        request = AddCheckpoint.parse(body)
+        with self._working:
             # In a thread, because it waits for the disk.
             line = await asyncio.to_thread(self._witness.add, request)
-        finally:
-            self._free += 1
         checkpoint = request.signed.checkpoint
         self._say("cosigned", origin=checkpoint.origin, size=checkpoint.size)
         return HTTPStatus.OK, _TEXT, line.encode()
@@ -138,6 +136,21 @@ class App:
                 return await _read(receive)
         except TimeoutError:
             raise Malformed("the body did not arrive in time", code="body_late") from None
+
+
+class _Places:
+    """So many at once, and no more."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+
+    def __enter__(self) -> None:
+        if not self._free:
+            raise Unavailable("the witness is busy: try again in a second", code="witness_busy")
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1
 
 
 class _Gone(Exception):

@@ -42,13 +42,12 @@ def require_signed(signed: SignedCheckpoint, keys: Sequence[VerifierKey]) -> Non
 
 
 def strip(signed: SignedCheckpoint, keys: Iterable[VerifierKey]) -> SignedCheckpoint:
-    """Return the checkpoint with the lines of these keys only: what strangers added is not kept."""
-    known = tuple(keys)
-    lines = tuple(
-        dict.fromkeys(
-            line for line in signed.note.signatures if any(key.owns(line) for key in known)
-        )
-    )
+    """Return the checkpoint with one line by each of these keys: what others added is not kept.
+
+    A note may carry 256 KiB of lines that anyone added on the way; memories and proofs do not.
+    """
+    firsts = (next((x for x in signed.note.signatures if key.owns(x)), None) for key in keys)
+    lines = tuple(dict.fromkeys(line for line in firsts if line is not None))
     return SignedCheckpoint(signed.checkpoint, Note(signed.note.text, lines))
 
 

@@ -33,11 +33,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Self
 
-from teeproof.core.errors import Malformed, NotAuthentic, Unavailable
+from teeproof.core.errors import Malformed, NotAuthentic, TooLarge, Unavailable
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.cosignature import Cosigner
 from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.note import SignatureLine, VerifierKey
+from teeproof.proof.log.note import MAX_NOTE_BYTES, SignatureLine, VerifierKey
 from teeproof.proof.log.rfc6962 import EMPTY_ROOT, verify_consistency
 from teeproof.proof.witness.request import AddCheckpoint
 from teeproof.proof.witness.signed import by_origin, require_signed, strip
@@ -138,7 +138,7 @@ class Witness:
             NotAuthentic: ``origin_unknown``, ``log_unknown``, ``checkpoint_signature``,
                 ``equal_size_other_root``, ``consistency_mismatch``; ``Conflict`` for another old
                 size.
-            Malformed: ``old_size_above``.
+            Malformed: ``old_size_above``; TooLarge where no cosignature fits behind it.
             Unavailable: the clock ran backwards, or the disk failed; nothing was cosigned.
         """
         signed = request.signed
@@ -155,8 +155,9 @@ class Witness:
             )
         with self._lock:
             held = self._state.records.get(signed.checkpoint.origin)
-            self._compare(request, held)
-            return self._cosign(strip(signed, keys), held)
+            ours = strip(signed, keys)
+            self._compare(request, ours, held)
+            return self._cosign(ours, held)
 
     def checkpoint(self, name: str) -> SignedCheckpoint | None:
         """Return the last cosigned checkpoint of the log with this origin hash, if there is one."""
@@ -168,15 +169,17 @@ class Witness:
         """Return the last cosigned checkpoint of a log, if there is one."""
         return self.checkpoint(origin_hash(origin))
 
-    def _compare(self, request: AddCheckpoint, held: Record | None) -> None:
-        new = request.signed.checkpoint
+    def _compare(
+        self, request: AddCheckpoint, signed: SignedCheckpoint, held: Record | None
+    ) -> None:
+        new = signed.checkpoint
         old_size, old_root = 0, EMPTY_ROOT
         if held is not None:
             old_size, old_root = held.signed.checkpoint.size, held.signed.checkpoint.root
         if request.old != old_size:
             raise Conflict(size=old_size, named=request.old)
         if held is not None and new.size == old_size and new.root != old_root:
-            self._tell(held.signed, request.signed)
+            self._tell(held.signed, signed)
             raise NotAuthentic(
                 "the log signed another root for the size cosigned last: it forked",
                 code="equal_size_other_root",
@@ -197,7 +200,13 @@ class Witness:
             # The same again within a second needs no write: replays do not wear out the disk.
             return next(x for x in held.signed.note.signatures if self.verifier.owns(x))
         line = self._cosigner.cosign(signed.note.text, time=time)
-        self._state.replace(Record(signed.with_(line), time))
+        cosigned = signed.with_(line)
+        if len(cosigned.encode()) > MAX_NOTE_BYTES:  # nobody could read it back
+            raise TooLarge(
+                "the checkpoint leaves no room for a cosignature: sign fewer extension lines",
+                expected=f"at most {MAX_NOTE_BYTES} bytes with it",
+            )
+        self._state.replace(Record(cosigned, time))
         return line
 
     def _time(self) -> int:
