@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import json
+import shutil
+import tempfile
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailable
 from teeproof.proof.log.admission import Record, read_record, read_records
 from teeproof.proof.log.entry import STATEMENT
+from teeproof.proof.log.items import Item
+from teeproof.proof.log.log import Log
 from teeproof.proof.log.merkle import Tree, leaf_hash
 from teeproof.proof.log.promise import read_answer, read_batch, read_promise
+from teeproof.proof.log.publishing import Publisher
+from teeproof.proof.log.server import LogApp
 from teeproof.proof.log.tiles import encode_entries
 from teeproof.proof.log.tiletree import TileTree
 from teeproof.proof.log.tokens import Tokens
@@ -75,6 +86,56 @@ def fuzz_tile(data: bytes) -> None:
     assert given[: len(HONEST[victim])] == HONEST[victim]
 
 
+def fuzz_log_app(data: bytes) -> None:
+    """Whatever is asked, the answer is a thing of the log, or the one error shape."""
+    line, _, body = data.partition(b"\n")
+    method, _, path = line.decode("latin-1").partition(" ")
+    raw, _, query = path.encode("latin-1").partition(b"?")
+    said = asyncio.run(_answer_of(method, raw, query, body))
+    status, kind = said[0]["status"], dict(said[0]["headers"])[b"content-type"]
+    assert status in (200, 400, 401, 403, 404, 405, 409, 413, 422)
+    if status != 200:
+        assert kind == b"application/json"
+        assert set(json.loads(said[1]["body"])) == {"ok", "error", "detail", "expected", "got"}
+
+
+async def _answer_of(method: str, path: bytes, query: bytes, body: bytes) -> list[Any]:
+    said: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    headers = [(b"authorization", b"Bearer 0123456789abcdef")]
+    if body.count(b"\n"):
+        headers.append((b"content-type", b"application/x-ndjson"))
+    scope = {
+        "type": "http",
+        "method": method,
+        "raw_path": path,
+        "query_string": query,
+        "headers": headers,
+    }
+    await _app()(scope, receive, send)
+    return said
+
+
+@cache
+def _app() -> LogApp:
+    """A log of 300 entries in a folder that goes when the process does."""
+    folder = Path(tempfile.mkdtemp(prefix="teeproof-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    log = Log.create(folder / "log", origin=ORIGIN)
+    atexit.register(log.close)
+    items = [Item(STATEMENT, sha256(b"%d" % n), bytes(32), b"{}") for n in range(300)]
+    log.append_many(items)
+    publisher = Publisher(log)
+    publisher.publish()
+    return LogApp(log, tokens=Tokens({"a": "0123456789abcdef"}), publisher=publisher)
+
+
 def fuzz_authorization(data: bytes) -> None:
     """Only the token itself is recognised."""
     tokens = Tokens({"a": "0123456789abcdef", "b": "fedcba9876543210"})
@@ -120,5 +181,17 @@ SEEDS = {
         _answer(appended=[json.loads(_answer()), json.loads(_answer(index=8))]),
     ],
     "fuzz_tile": lambda: [bytes([n]) + data for n, data in enumerate(HONEST.values())],
+    "fuzz_log_app": lambda: [
+        b"GET /checkpoint",
+        b"GET /tile/0/000",
+        b"HEAD /tile/entries/001.p/44",
+        b"GET /tile/0/x001/234.p/7?x=1",
+        b"GET /",
+        b"POST /append\n" + statement(),
+        b"POST /append\n" + statement(1) + b"\n" + identity().encode(),
+        b"GET /proof/" + named(sha256(b"1")).encode(),
+        b"PUT /blob/" + sha256(b"x").hex().encode() + b"\nx",
+        b"GET /blob/" + sha256(b"x").hex().encode(),
+    ],
     "fuzz_authorization": lambda: [b"Bearer 0123456789abcdef", b"bearer fedcba9876543210"],
 }

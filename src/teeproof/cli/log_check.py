@@ -131,10 +131,10 @@ def _say(screen: Screen, found: _Found) -> None:
         screen.row("quorum", "not reached: too few cosignatures count", mark=bad)
     for fault in found.faults:
         screen.row(fault.where, fault.error.detail, mark=bad, column=28)
-    bundles = -(-checkpoint.size // TILE_WIDTH)
+    bundles = _counted(-(-checkpoint.size // TILE_WIDTH), "bundle")
     screen.row(
         "entries",
-        f"{checkpoint.size} in {_counted(bundles, 'bundle')}, {_counted(len(found.faults), 'fault')}",
+        f"{checkpoint.size} in {bundles}, {_counted(len(found.faults), 'fault')}",
         mark=bad if found.faults else good,
     )
     screen.row("root", checkpoint.root.hex())

@@ -506,3 +506,14 @@ def test_network_a_token_never_crosses_it_in_the_clear():
     ):
         Transport(fine, token="secret-secret-secret").close()
     Transport("http://log.example/").close()
+
+
+def test_network_an_answer_that_drips_for_ever_is_cut_off(log):
+    ticks = iter(range(0, 10**9, 400))
+    transport = Transport(
+        log.url, attempts=1, timeout=30.0, clock=lambda: float(next(ticks)), sleep=lambda _: None
+    )
+    with log.client(transport=transport) as client, pytest.raises(Unavailable) as error:
+        client.checkpoint()
+    assert reason(error) == "log_unreachable"
+    assert "too long" in error.value.detail

@@ -191,9 +191,16 @@ def test_network_digits_of_another_script_are_no_digits(full):
     assert status in (400, 404)
 
 
-def test_a_partial_tile_that_is_gone_is_missing_and_its_full_one_is_there(full, http):
-    assert http.get(f"{full.url}/{tile_path(0, 0, 5)}").status_code in (200, 404)
-    assert http.get(f"{full.url}/{tile_path(0, 0)}").status_code == 200
+def test_a_partial_tile_that_is_gone_is_missing_and_its_full_one_is_there(empty, http):
+    with empty.client() as client:
+        for numbers in (range(5), range(5, 256), range(256, 258), range(258, 260)):
+            client.append_many([statement(n) for n in numbers])
+            empty.publisher.publish()
+    assert not (empty.log.public / tile_path(0, 0, 5)).exists()
+    for path in (tile_path(0, 0, 5), entries_path(0, 5)):
+        refused(http.get(f"{empty.url}/{path}"), 404, "tile_missing")
+    for path in (tile_path(0, 0), entries_path(0)):
+        assert http.get(f"{empty.url}/{path}").status_code == 200
 
 
 def test_the_log_describes_itself(full, http):

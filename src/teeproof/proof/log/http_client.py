@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Transport"]
 
 _ATTEMPTS = 5
+_LONGEST = 10  # times the timeout: a server may not answer byte by byte for ever
 _FIRST_PAUSE = 0.2  # seconds; each further pause is twice as long, and up to half as long again
 _AGAIN = frozenset({429, 502, 503, 504})
 _MAX_ERROR_BYTES = 16 << 10
@@ -40,7 +41,8 @@ class Transport:
     Args:
         url: its address; paths are put behind it.
         token: sent with what needs it, and with nothing else.
-        timeout: seconds to wait for the server at any one time.
+        timeout: seconds to wait for the server at any one time; an answer may take ten times that.
+        clock: a clock that only goes forward, in seconds.
         sleep: waits that many seconds.
         attempts: how often to ask in all, where asking again does no harm.
 
@@ -54,6 +56,7 @@ class Transport:
         *,
         token: str | None = None,
         timeout: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
         attempts: int = _ATTEMPTS,
     ) -> None:
@@ -61,7 +64,8 @@ class Transport:
 
         self.url = _checked(url, token).rstrip("/")
         self._token = token
-        self._sleep, self._attempts = sleep, attempts
+        self._clock, self._sleep, self._attempts = clock, sleep, attempts
+        self._longest = _LONGEST * timeout
         # Asked to compress nothing: a bomb is then a longer answer, and those are cut off.
         headers = {"Accept-Encoding": "identity", "User-Agent": "teeproof"}
         # Reading the machine's root certificates takes 20 ms, and plain http asks for none.
@@ -125,11 +129,11 @@ class Transport:
     ) -> bytes:
         import httpx  # noqa: PLC0415
 
+        end = self._clock() + self._longest
         try:
             with self._http.stream(method, url, headers=headers, content=body) as response:
-                data = _read(
-                    response, url, limit if response.status_code == 200 else _MAX_ERROR_BYTES
-                )
+                most = limit if response.status_code == 200 else _MAX_ERROR_BYTES
+                data = _read(response, url, most, in_time=lambda: self._clock() <= end)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _Passing(_unreachable(url, str(error) or type(error).__name__)) from None
         if response.status_code == 200:
@@ -146,12 +150,14 @@ class _Passing(Exception):
         self.error = error
 
 
-def _read(response: httpx.Response, url: str, limit: int) -> bytes:
+def _read(response: httpx.Response, url: str, limit: int, *, in_time: Callable[[], bool]) -> bytes:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise _unreachable(url, "a compressed answer, which nobody asked for")
     data = bytearray()
     for chunk in response.iter_raw():
         data += chunk
+        if not in_time():
+            raise _Passing(_unreachable(url, "its answer takes too long"))
         if len(data) > limit:
             raise TooLarge(
                 f"{url} answers with more than it should", expected=f"at most {limit} bytes"
