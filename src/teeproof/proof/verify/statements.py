@@ -140,9 +140,9 @@ def inputs_checks(
             continue
         theirs = outputs.get(link.statement)
         if theirs is None:
-            return (_broken(link.role, "parent_missing", named(link.statement), None),)
+            return (_no_parent(link, link.statement),)
         if link.digest not in theirs and link.digest != named(link.statement):
-            return (_broken(link.role, "edge_mismatch", named(link.statement), link.digest),)
+            return (_no_edge(link, link.statement),)
     if not outside:
         return (_INPUTS,)
     count = f"{len(outside)} of {len(links)} inputs"
@@ -153,12 +153,26 @@ def inputs_checks(
     return (_INPUTS, origins)
 
 
-def _broken(role: str, code: str, parent: str, digest: str | None) -> Check:
-    if digest is None:
-        detail = f"the statement that made its {role} is not in the proof: ask for the whole of it"
-        return failed("inputs", code, detail, "availability", expected=parent, got="nothing")
-    detail = f"its {role} is not what the statement that it names made: one of the two was replaced"
-    return failed("inputs", code, detail, expected=f"an output of {parent}", got=digest)
+def _no_parent(link: Link, parent: bytes) -> Check:
+    return failed(
+        "inputs",
+        "parent_missing",
+        f"the statement that made its {link.role} is not in the proof: ask for the whole of it",
+        "availability",
+        expected=named(parent),
+        got="nothing",
+    )
+
+
+def _no_edge(link: Link, parent: bytes) -> Check:
+    return failed(
+        "inputs",
+        "edge_mismatch",
+        f"its {link.role} is not what the statement that it names made: one of the two was"
+        " replaced",
+        expected=f"an output of {named(parent)}",
+        got=link.digest,
+    )
 
 
 def _form(read: Read) -> Check:
