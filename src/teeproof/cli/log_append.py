@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _MAX_INPUT_BYTES = 64 << 20
+_TOGETHER = 2048  # records that are appended between two looks at the bar
 _MANY = 20  # records; of more, only the first and the last are shown
 
 
@@ -99,8 +100,10 @@ def _to_directory(
             keysets.learn(record)
             found.append((where, record))
         items = [Item(r.kind, r.id, r.identity, r.data) for _, r in found]
-        appended = log.append_many(items)
-    progress(len(items), len(items))
+        appended = []
+        for start in range(0, len(items), _TOGETHER):
+            appended += log.append_many(items[start : start + _TOGETHER])
+            progress(len(appended), len(items))
     return [
         _Row(where, record.name, place.index, place.salt, None)
         for (where, record), place in zip(found, appended, strict=True)

@@ -136,6 +136,15 @@ def test_who_has_cosigned_is_not_asked_again(log, witness):
     assert calls == [1]
 
 
+def test_a_log_that_starts_again_gathers_no_second_cosignature(log, witness):
+    append(log, 1)
+    for _ in range(3):
+        publisher = Publisher(log, gather=Witnesses([witness], prove=log.consistency_proof))
+        publisher.publish()
+        assert publisher.cosign()
+    assert len(log.checkpoint().note.signatures) == 2
+
+
 def test_a_witness_that_is_gone_is_complained_of_and_stops_nothing(log, witness):
     say = Lines()
     gone = Asked("http://127.0.0.1:9", Cosigner("witness.example/w2", b"\x0a" * 32).verifier)

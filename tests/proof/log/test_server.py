@@ -403,6 +403,40 @@ def test_network_a_body_that_only_says_that_it_is_large_is_refused_at_once(empty
     assert (status, json.loads(body)["error"]) == (413, "too_large")
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Content-Length: +5",
+        "Content-Length: 5, 5",
+        "Transfer-Encoding: xchunked",
+    ],
+)
+def test_network_a_request_whose_end_is_unclear_is_refused(empty, framing):
+    head = f"POST /append HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n{framing}\r\n\r\n"
+    status, headers, _ = raw(
+        empty.url, head.encode() + b"0\r\n\r\nGET /checkpoint HTTP/1.1\r\n\r\n"
+    )
+    assert (status, headers["connection"]) == (400, "close")
+    assert empty.log.size == 0
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(empty):
+    body = statement()
+    head = (
+        f"POST /append HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+        f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    )
+    parts = urlsplit(empty.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as sock:
+        sock.sendall(head.encode())
+        assert sock.recv(4096).startswith(b"HTTP/1.1 100 ")
+        sock.sendall(body)
+        assert sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
 def test_network_headers_without_end_are_refused(empty):
     head = b"GET /checkpoint HTTP/1.1\r\nHost: x\r\n"
     status, _, body = raw(empty.url, head + b"X-Pad: " + b"a" * (2 * MAX_HEADER_BYTES))

@@ -44,10 +44,10 @@ class Witnesses:
         return tuple(sorted(witness.key.text() for witness in self._asked.values()))
 
     def __call__(self, signed: SignedCheckpoint) -> Gathered:
-        """Ask all of them at once."""
-        size = signed.checkpoint.size
+        """Ask all at once who have not cosigned it yet, as before a restart they may have."""
+        size, lines = signed.checkpoint.size, signed.note.signatures
         found = gather(
-            self._asked.values(),
+            [w for w in self._asked.values() if not any(w.key.owns(line) for line in lines)],
             signed,
             lambda old: self._prove(old, size),
             timeout=self._timeout,
