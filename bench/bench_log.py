@@ -70,8 +70,8 @@ def _durable(log: Log, folder: Path) -> Iterator[Row]:
 
         return run
 
-    many = [_items(16 * COMMIT) for _ in range(12)]
-    ours, limit = _wall(lambda: log.append_many(many.pop()), raw(16, COMMIT), per=16 * COMMIT)
+    many = [_items(64 * COMMIT) for _ in range(11)]
+    ours, limit = _wall(lambda: log.append_many(many.pop()), raw(64, COMMIT), per=64 * COMMIT)
     what = "write + fdatasync of the same bytes, 256 at once"
     yield Row("durable append, 256 a commit, as a stream", ours, limit, what, goal=0.8)
     some = [_items(COMMIT) for _ in range(62)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -31,6 +31,9 @@ def item(number: int, *, size: int = 40) -> Item:
 
 class QuickDisk(Disk):
     """A disk that waits for nothing: these tests lose no power."""
+
+    def append(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+        self.write(descriptor, parts, offset)
 
     def sync(self, descriptor: int) -> None:
         pass

@@ -96,6 +96,10 @@ class ForgetfulDisk(Disk):
         self._burn()
         self._put(descriptor, data, offset)
 
+    def append(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+        self.write(descriptor, parts, offset)
+        self.sync(descriptor)
+
     def sync(self, descriptor: int) -> None:
         self._burn()
         if self.sick:

@@ -12,7 +12,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from itertools import repeat
 from typing import NamedTuple
 from zlib import crc32
 
@@ -29,7 +28,11 @@ __all__ = ["BATCH", "Batch", "Committer"]
 
 BATCH = 256  # records in one commit, at most
 _BATCH_BYTES = 4 << 20  # in one commit, unless one caller's part has more
-_WAITING = 16  # commits that may wait before callers do
+_WAITING = 2
+"""Full commits that may wait before callers do: one to write next, one in the making.
+
+More would not be faster: callers would hold the interpreter while the writer wants it back.
+"""
 
 
 class Part(NamedTuple):
@@ -47,7 +50,7 @@ class Batch:
         self.kinds = b""
         self.lengths: list[int] = []
         self.contents: list[bytes] = []
-        self.crc = self.bytes = 0
+        self.crc = self.bytes = self.first = 0
         self.ids: list[bytes] = []
         self.futures: list[tuple[Future[Appended], Appended]] = []
         self.error: Error | None = None
@@ -112,7 +115,7 @@ class Committer:
         self._random = random
         self.mark = journal.mark
         self._next = journal.mark.size
-        self._pending: dict[bytes, tuple[Appended, Batch]] = {}
+        self._pending: dict[bytes, Appended] = {}
         self._durable: deque[tuple[int, list[bytes]]] = deque()
         self._queue: deque[Batch] = deque([Batch()])  # the last one still takes records
         self._released = 0
@@ -144,7 +147,7 @@ class Committer:
         part = _part(items, salts)
         released, indexed = self._released, self._indexed(ids)
         with self._changed:
-            self._room()
+            self._room(part)
             if released != self._released:  # what was pending may be in the index only by now
                 indexed = self._indexed(ids)
             if not indexed and len(set(ids)) == len(ids) and self._pending.keys().isdisjoint(ids):
@@ -173,15 +176,16 @@ class Committer:
         Raises:
             Unavailable: it could not be written.
         """
+        part = Part([len(content)], content, crc32(content))
         with self._changed:
-            self._room()
-            batch = self._put(kind, Part([len(content)], content, crc32(content)))
+            self._room(part)
+            batch = self._put(kind, part)
         batch.wait()
 
     def durable(self, statement_id: bytes) -> Appended | None:
         """Return where an id stands that is durable and perhaps not in the index."""
         known = self._pending.get(statement_id)
-        return known[0] if known and known[0].index < self.mark.size else None
+        return known if known and known.index < self.mark.size else None
 
     def release(self, size: int) -> None:
         """Forget the ids of the first ``size`` entries: the index has them."""
@@ -211,8 +215,13 @@ class Committer:
                 found[ids[at]] = appended
         return found
 
-    def _room(self) -> None:
-        while len(self._queue) > _WAITING and not self._closing and not self._failure:
+    def _room(self, part: Part) -> None:
+        while not (
+            self._queue[-1].has_room(part)
+            or len(self._queue) <= _WAITING
+            or self._closing
+            or self._failure
+        ):
             self._changed.wait()
         if self._failure:
             raise poisoned(self._failure)
@@ -232,14 +241,16 @@ class Committer:
             found = [Appended(self._next + at, salts[at]) for at in range(len(new))]
             self._put_entries(list(new), found, _part(list(new.values()), salts[: len(new)]))
         ids = [item.statement_id for item in items]
-        pending = {name: self._pending[name] for name in ids if name not in indexed}
-        batches = list({batch: None for _, batch in pending.values()})
-        return [indexed.get(name) or pending[name][0] for name in ids], batches
+        found = [indexed.get(name) or self._pending[name] for name in ids]
+        last = max(appended.index for appended in found)
+        return found, [batch for batch in self._queue if batch.ids and batch.first <= last]
 
     def _put_entries(self, ids: list[bytes], found: list[Appended], part: Part) -> Batch:
         batch = self._put(ENTRY, part)
+        if not batch.ids:
+            batch.first = self._next
         batch.ids += ids
-        self._pending.update(zip(ids, zip(found, repeat(batch)), strict=False))
+        self._pending.update(zip(ids, found, strict=True))
         self._next += len(ids)
         return batch
 
@@ -255,29 +266,37 @@ class Committer:
     def _run(self) -> None:
         try:
             while batch := self._take():
-                self._write(batch)
+                while batch:
+                    batch = self._write(batch)
         except BaseException as error:
             self._fail_all(poisoned(f"its writer ended with {error!r}"), for_good=True)
             raise
 
     def _take(self) -> Batch | None:
-        """Return the next commit; the first in the queue stays there while it is written."""
+        """Wait for the next commit; None once the log is closed and nothing waits."""
         with self._changed:
-            while not self._queue[0].kinds:
+            while not (batch := self._first()):
                 if self._closing:
                     return None
                 self._changed.wait()
-            if len(self._queue) == 1:
-                self._queue.append(Batch())
-            return self._queue[0]
+            return batch
 
-    def _write(self, batch: Batch) -> None:
+    def _first(self) -> Batch | None:
+        """Return what waits longest; it takes no more, and stays in the queue until it is done."""
+        if not self._queue[0].kinds:
+            return None
+        if len(self._queue) == 1:
+            self._queue.append(Batch())
+        return self._queue[0]
+
+    def _write(self, batch: Batch) -> Batch | None:
+        """Make a commit durable, say so, and return the next if one waits."""
         table = encode_table(batch.kinds, batch.lengths)
         try:
             self._journal.append(table, batch.contents, batch.crc, entries=len(batch.ids))
         except Unavailable as error:
             self._fail_all(error, for_good=error.code == "log_poisoned")
-            return
+            return None
         batch.contents = []
         with self._changed:
             self.mark = self._journal.mark
@@ -285,7 +304,9 @@ class Committer:
             self._durable.append((self.mark.size, batch.ids))
             batch.done.set()
             self._changed.notify_all()
+            following = self._first()
         batch.tell()
+        return following
 
     def _fail_all(self, error: Error, *, for_good: bool) -> None:
         """Fail every commit that waits: the places of those behind are no longer right."""

@@ -27,7 +27,7 @@ from teeproof.proof.log.segments import START, Mark, after
 __all__ = ["Index"]
 
 _VERSION = 1
-_GROUP = 1 << 14  # entries in one transaction: some 20 MB of journal
+_GROUP, _GROUP_BYTES = 1 << 14, 16 << 20  # entries, and bytes of journal, in one transaction
 _SAVE_AFTER = 1 << 16  # ids; so many are read at most to bring a saved filter up to date
 _TABLES = ("ids", "authors", "frames", "checkpoints")
 
@@ -91,11 +91,13 @@ class Index:
     ) -> None:
         """Take in many frames, in several transactions; ``progress`` is told how many entries."""
         group: list[tuple[int, Frame]] = []
+        held = 0
         for number, frame in found:
             group.append((number, frame))
-            if frame.first - self.mark.size >= _GROUP:
+            held += frame.end - frame.offset
+            if frame.first - self.mark.size >= _GROUP or held >= _GROUP_BYTES:
                 self._take(group, progress)
-                group = []
+                group, held = [], 0
         if group:
             self._take(group, progress)
 

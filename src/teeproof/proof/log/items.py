@@ -6,6 +6,7 @@ Trusts: nothing.  Does not trust: whoever submits.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import msgspec
 
@@ -34,7 +35,7 @@ class Item(msgspec.Struct, frozen=True):
     record: bytes
 
 
-class Appended(msgspec.Struct, frozen=True):
+class Appended(msgspec.Struct, frozen=True, gc=False):
     """Where an entry stands in the log, and the 32 bytes of salt that hide its statement id."""
 
     index: int
@@ -44,35 +45,40 @@ class Appended(msgspec.Struct, frozen=True):
 def encode_items(items: Sequence[Item], salts: Sequence[bytes]) -> tuple[list[int], bytes]:
     """Return the lengths of the journal's records, and their contents one after the other.
 
+    Args:
+        items: one or more.
+        salts: 32 bytes for each.
+
     Raises:
         Usage: a kind is unknown, or a digest does not have 32 bytes.
         TooLarge: a record has more than ``MAX_RECORD_BYTES``.
     """
-    lengths: list[int] = []
-    pieces: list[bytes] = []
-    for item, salt in zip(items, salts, strict=True):
-        kind, name, author, record = item.kind, item.statement_id, item.identity, item.record
-        if len(name) != 32 or len(author) != 32 or kind not in _KIND:
-            raise _malformed(item)
-        length = len(record)
-        if length > MAX_RECORD_BYTES:
-            raise _too_large(record)
-        lengths.append(length + ENTRY_HEAD_BYTES)
-        pieces += (_KIND[kind], salt, name, author, record)
-    return lengths, b"".join(pieces)
+    names = [item.statement_id for item in items]
+    authors = [item.identity for item in items]
+    records = [item.record for item in items]
+    kinds = [_KIND.get(item.kind, b"") for item in items]
+    lengths = [len(record) + ENTRY_HEAD_BYTES for record in records]
+    if {*map(len, names), *map(len, authors)} != {32} or not all(kinds):
+        raise _malformed(items)
+    if max(lengths) > MAX_RECORD_BYTES + ENTRY_HEAD_BYTES:
+        raise _too_large(max(lengths) - ENTRY_HEAD_BYTES)
+    rows = zip(kinds, salts, names, authors, records, strict=True)
+    return lengths, b"".join(chain.from_iterable(rows))
 
 
-def _malformed(item: Item) -> Usage:
+def _malformed(items: Sequence[Item]) -> Usage:
+    got = {(item.kind, len(item.statement_id), len(item.identity)) for item in items}
+    bad = sorted(form for form in got if form[0] not in _KIND or form[1:] != (32, 32))
     return Usage(
         "an entry has a kind of 1, 2 or 3, and a statement id and an identity of 32 bytes",
         code="log_item",
-        got=f"kind {item.kind}, {len(item.statement_id)} and {len(item.identity)} bytes",
+        got=f"kind, and lengths: {bad[0]}",
     )
 
 
-def _too_large(record: bytes) -> TooLarge:
+def _too_large(size: int) -> TooLarge:
     return TooLarge(
         "the record is too large for the log: store its parts as blobs",
         expected=f"at most {MAX_RECORD_BYTES} bytes",
-        got=f"{len(record)} bytes",
+        got=f"{size} bytes",
     )

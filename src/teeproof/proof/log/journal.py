@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 from teeproof.core.errors import Malformed
@@ -140,15 +141,13 @@ class Journal(Segments):
     def _write(self, data: Sequence[bytes]) -> None:
         descriptor = self._writable()
         try:
-            self._disk.write(descriptor, data, self.mark.offset)
+            self._disk.append(descriptor, data, self.mark.offset)
         except OSError as error:
+            if error.errno not in (ENOSPC, EDQUOT):
+                # The kernel may have dropped the pages and call them clean: a retry proves nothing.
+                raise self._poisoned("a write to the journal failed", error) from None
             self._undo(descriptor)
             raise refused("the journal cannot be written", self.folder, error) from None
-        try:
-            self._disk.sync(descriptor)
-        except OSError as error:
-            # The kernel may have dropped the pages, marked as clean: another sync proves nothing.
-            raise self._poisoned("a sync of the journal failed", error) from None
 
     def _undo(self, descriptor: int) -> None:
         try:

@@ -176,7 +176,7 @@ class Log(Reader):
             staged, batches = self._writer().committer.stage(chunk)
             found += staged
             waiting += batches
-        for batch in waiting:
+        for batch in reversed(waiting):  # the last one is done when all are
             batch.wait()
         return found
 

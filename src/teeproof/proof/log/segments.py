@@ -122,7 +122,11 @@ class Segments:
             Malformed: there is no whole frame.
         """
         segment = self._segment(number)
-        with open(self.path(number), "rb", buffering=0) as file:
+        try:
+            file = open(self.path(number), "rb", buffering=0)  # noqa: SIM115  closed below
+        except FileNotFoundError:
+            raise damaged(number, offset) from None
+        with file:
             data = os.pread(file.fileno(), _GUESS, offset)
             length = frames.frame_bytes(data, segment)
             if length > len(data):

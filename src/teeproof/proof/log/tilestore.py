@@ -11,7 +11,7 @@ from pathlib import Path
 from teeproof.core.errors import Usage
 from teeproof.proof.log.faults import corrupt
 from teeproof.proof.log.rfc6962 import HASH_BYTES, Get
-from teeproof.proof.log.tiles import TILE_HEIGHT, TILE_WIDTH, tile_path
+from teeproof.proof.log.tiles import TILE_WIDTH, tile_path
 
 __all__ = ["TileStore", "fold", "read_file"]
 
@@ -40,8 +40,25 @@ class TileStore:
         self._cache: dict[tuple[int, int, int], list[bytes]] = {}
 
     def get(self, size: int) -> Get:
-        """Return the nodes of a tree of a size that was published."""
-        return lambda level, index: self.node(level, index, size)
+        """Return the nodes of a tree of a size that was published.
+
+        What it returns raises ``NotAuthentic``, code ``log_corrupt``, where a tile is missing or
+        damaged.
+        """
+        cache = self._cache
+
+        def node(level: int, index: int) -> bytes:
+            tile_level, inner = level >> 3, level & 7  # TILE_HEIGHT is 8
+            tile = index >> (8 - inner)
+            width = (size >> 8 * tile_level) - (tile << 8)
+            key = (tile_level, tile, width if width < TILE_WIDTH else TILE_WIDTH)
+            rows = cache.get(key) or self._rows(key)
+            while len(rows) <= inner:
+                rows.append(fold(rows[-1]))
+            place = (index << 5) & ((0x2000 >> inner) - 1)
+            return rows[inner][place : place + HASH_BYTES]
+
+        return node
 
     def node(self, level: int, index: int, size: int) -> bytes:
         """Return one complete subtree's root, in a tree of ``size`` entries.
@@ -52,13 +69,7 @@ class TileStore:
         """
         if level < 0 or index < 0 or (index + 1) << level > size:
             raise Usage(f"the tree of {size} entries has no such node", code="outside_tree")
-        tile_level, inner = divmod(level, TILE_HEIGHT)
-        tile, place = divmod(index, TILE_WIDTH >> inner)
-        width = min(TILE_WIDTH, (size >> (TILE_HEIGHT * tile_level)) - tile * TILE_WIDTH)
-        rows = self._rows(tile_level, tile, width)
-        while len(rows) <= inner:
-            rows.append(fold(rows[-1]))
-        return rows[inner][place * HASH_BYTES : (place + 1) * HASH_BYTES]
+        return self.get(size)(level, index)
 
     def tile(self, level: int, index: int, width: int) -> bytes:
         """Return a tile's hashes.
@@ -75,14 +86,11 @@ class TileStore:
             raise corrupt(f"{name} is missing or damaged")
         return data
 
-    def _rows(self, level: int, index: int, width: int) -> list[bytes]:
-        key = (level, index, width)
-        rows = self._cache.get(key)
-        if rows is None:
-            rows = [self.tile(*key)]
-            if len(self._cache) >= _CACHED:
-                self._cache.clear()
-            self._cache[key] = rows
+    def _rows(self, key: tuple[int, int, int]) -> list[bytes]:
+        rows = [self.tile(*key)]
+        if len(self._cache) >= _CACHED:
+            self._cache.clear()
+        self._cache[key] = rows
         return rows
 
 
