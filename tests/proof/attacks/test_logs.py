@@ -132,6 +132,7 @@ def test_entries_made_by_hand_hold_if_they_are_right() -> None:
 @pytest.mark.parametrize(
     ("kind", "author"),
     [(STATEMENT, OTHER.digest), (STATEMENT, bytes(32)), (2, AUTHOR.digest), (3, AUTHOR.digest)],
+    ids=["another", "nobody", "receipt", "identity"],
 )
 def test_a_log_that_enters_a_statement_under_another_author_or_kind_is_caught(
     kind: int, author: bytes
