@@ -291,6 +291,9 @@ def test_vantage_points_that_lag_or_lead_are_no_accusation(store):
     report = monitor_of(store, Served(book, 300), others=others).look()
     assert report.fork is None
     assert report.size == 700
+    assert report.exit_code == 0
+    report = monitor_of(store, Served(book, 700), others=others).look()
+    assert not_accused(report, store, "vantage_behind", 0).source == "https://b"
 
 
 class FromWitness:

@@ -63,11 +63,11 @@ def test_a_tree_on_disk_has_the_nodes_of_a_tree_in_memory(tmp_path):
     while tree.size < 600:
         leaves = [rng.randbytes(32) for _ in range(rng.choice([1, 2, 3, 64, 255]))]
         tree.extend(leaves)
-        levels.extend(leaves)
+        levels.extend(b"".join(leaves))
         levels.sync()
         cut = rng.randint(tree.size - len(leaves), tree.size)
         levels.cut(cut)
-        levels.extend(leaves[cut - (tree.size - len(leaves)) :])
+        levels.extend(b"".join(leaves[cut - (tree.size - len(leaves)) :]))
     assert levels.size == tree.size
     for level in range(10):
         for index in range(tree.size >> level):

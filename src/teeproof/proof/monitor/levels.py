@@ -6,7 +6,6 @@ Trusts: nothing; whoever uses it compares a root.  Does not trust: what it reads
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from teeproof.core.errors import Usage
@@ -61,9 +60,9 @@ class Levels:
             raise Usage(f"there is no complete node {index} at level {level}", code="outside_tree")
         return os.pread(self._file(level), HASH_BYTES, index * HASH_BYTES)
 
-    def extend(self, leaves: Sequence[bytes]) -> None:
-        """Add leaf hashes, and the nodes that they complete; durable after ``sync``."""
-        row, level = b"".join(leaves), 0
+    def extend(self, leaves: bytes) -> None:
+        """Add leaf hashes, joined, and the nodes that they complete; durable after ``sync``."""
+        row, level = leaves, 0
         while row:
             row = self._append(level, row)
             level += 1

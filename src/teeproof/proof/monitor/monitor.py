@@ -25,7 +25,7 @@ import msgspec
 from teeproof.core.errors import Error, NotAuthentic
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.entry import Entry
-from teeproof.proof.log.merkle import Get, leaf_hash, multiproof, roots
+from teeproof.proof.log.merkle import HASH_BYTES, Get, multiproof, roots
 from teeproof.proof.log.note import VerifierKey
 from teeproof.proof.log.tiles import TILE_WIDTH
 from teeproof.proof.log.tiletree import TileTree
@@ -117,8 +117,11 @@ class Monitor:
             self._read_again(_tree(signed, source), source)
 
     def _older(self, size: int, source: Source) -> None:
+        if source is not self._source:
+            self._say("note", "vantage_behind", f"it shows {size} entries of our tree", source.name)
+            return
         self._say(
-            "missing" if source is self._source else "note",
+            "missing",
             "checkpoint_replayed",
             "an older checkpoint than was seen before is served: a cache, a replay on the way, or"
             " a log that lost entries",
@@ -156,9 +159,10 @@ class Monitor:
         start = self._store.verified
         for number in range(start // TILE_WIDTH, -(-tree.size // TILE_WIDTH)):
             first = number * TILE_WIDTH
-            entries = tree.bundle(number)[max(start - first, 0) :]
-            self._parse(entries, max(start, first), source)
-            self._store.extend([leaf_hash(entry) for entry in entries])
+            known = max(start - first, 0)
+            entries = tree.bundle(number)  # each of them hashes to its place in the tile
+            self._parse(entries[known:], first + known, source)
+            self._store.extend(tree.tile(0, number)[known * HASH_BYTES :])
 
     def _parse(self, entries: Sequence[bytes], first: int, source: Source) -> None:
         for index, entry in enumerate(entries, first):

@@ -138,8 +138,8 @@ class Store:
         """Return the root of the tree of the first ``size`` leaves; Usage if there are fewer."""
         return root(size, self.node) if size else EMPTY_ROOT
 
-    def extend(self, leaves: Sequence[bytes]) -> None:
-        """Add leaf hashes; they count only after ``keep``.
+    def extend(self, leaves: bytes) -> None:
+        """Add leaf hashes, joined; they count only after ``keep``.
 
         Raises:
             Unwritable: the disk refused.

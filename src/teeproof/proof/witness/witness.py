@@ -13,6 +13,8 @@ one before, of any log. A clock that fell behind by a minute or less (a correcti
 last time; one that fell further behind is an error, and nothing is cosigned until it is right
 again. A clock that runs ahead is not noticed: readers refuse times of the future.
 
+The first checkpoint of a log is taken as it is: a witness vouches for growth since it first looked.
+
 What a witness needs, and cannot give itself: a disk that is not put back. A host that restores an
 old copy of disk and key makes the witness forget, and it would then cosign a fork in good faith.
 Only others can catch that: monitors that compare the cosigned checkpoints it served before and
