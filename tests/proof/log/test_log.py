@@ -15,7 +15,17 @@ from teeproof.proof.log import rfc6962
 from teeproof.proof.log.cosignature import Cosigner
 from teeproof.proof.log.entry import Entry, commitment
 from teeproof.proof.log.log import Item, Log
-from tests.proof.log.logs import AUTHORS, ORIGIN, SEED, Model, check_tree, item, new, reopen
+from tests.proof.log.logs import (
+    AUTHORS,
+    ORIGIN,
+    SEED,
+    Model,
+    QuickDisk,
+    check_tree,
+    item,
+    new,
+    reopen,
+)
 
 
 @pytest.fixture
@@ -167,6 +177,36 @@ def test_submitted_entries_come_back_in_futures(log):
     done = [future.result() for future in futures]
     assert done[:40] == done[40:]
     assert log.size == 40
+
+
+class GatedDisk(QuickDisk):
+    """Each commit waits for a permit."""
+
+    def __init__(self) -> None:
+        self.permits = threading.Semaphore(1)  # for the first checkpoint
+        self.begun = threading.Semaphore(0)
+
+    def append(self, descriptor, parts, offset):
+        self.begun.release()
+        self.permits.acquire()
+        super().append(descriptor, parts, offset)
+
+
+def test_a_duplicate_is_acknowledged_no_sooner_than_its_first_copy_is_durable(tmp_path):
+    disk = GatedDisk()
+    with new(tmp_path, disk=disk) as log:
+        disk.begun.acquire()
+        one = log.submit(item(1))
+        disk.begun.acquire()
+        two, again = log.submit(item(2)), log.submit(item(2))
+        disk.permits.release()
+        one.result()
+        assert not two.done()
+        assert not again.done()
+        assert log.find(item(2).statement_id) is None
+        disk.permits.release()
+        assert again.result() == two.result()
+        assert log.find(item(2).statement_id) == two.result()
 
 
 def test_the_entries_of_an_author_are_listed_in_order(log):

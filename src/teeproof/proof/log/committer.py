@@ -73,8 +73,8 @@ class Committer:
         """How many ids are known here because the index may not have them yet."""
         return len(self._pending)
 
-    def stage(self, items: Sequence[Item]) -> tuple[list[Appended], list[Batch]]:
-        """Give items their places; they are appended once every one of the batches is done.
+    def stage(self, items: Sequence[Item]) -> tuple[list[Appended], Batch | None]:
+        """Give items their places; they are appended once the batch is done, if there is one.
 
         An id that the log has already gets its first place again.
 
@@ -95,20 +95,20 @@ class Committer:
                 indexed = self._indexed(ids)
             if not indexed and len(set(ids)) == len(ids) and self._pending.keys().isdisjoint(ids):
                 found = list(map(Appended, range(self._next, self._next + len(ids)), salts))
-                return found, [self._put_entries(ids, found, part)]
+                return found, self._put_entries(ids, found, part)
             return self._stage_some(items, salts, indexed)
 
     def submit(self, item: Item) -> Future[Appended]:
         """Return a future that is done once the item is durable."""
         future: Future[Appended] = Future()
         future.set_running_or_notify_cancel()
-        (appended,), batches = self.stage([item])
+        (appended,), batch = self.stage([item])
         with self._changed:
-            if batches and not batches[0].done.is_set():
-                batches[0].futures.append((future, appended))
+            if batch and not batch.done.is_set():
+                batch.futures.append((future, appended))
                 return future
-        if batches and batches[0].error:
-            future.set_exception(batches[0].error)
+        if batch and batch.error:
+            future.set_exception(batch.error)
         else:
             future.set_result(appended)
         return future
@@ -173,7 +173,7 @@ class Committer:
 
     def _stage_some(
         self, items: Sequence[Item], salts: list[bytes], indexed: dict[bytes, Appended]
-    ) -> tuple[list[Appended], list[Batch]]:
+    ) -> tuple[list[Appended], Batch | None]:
         """As ``stage``, where some ids are known or come twice."""
         new: dict[bytes, Item] = {}
         for item in items:
@@ -186,7 +186,9 @@ class Committer:
         ids = [item.statement_id for item in items]
         found = [indexed.get(name) or self._pending[name] for name in ids]
         last = max(appended.index for appended in found)
-        return found, [batch for batch in self._queue if batch.ids and batch.first <= last]
+        # Commits are done in their order: the one that holds the last entry is done last.
+        waiting = [batch for batch in self._queue if batch.ids and batch.first <= last]
+        return found, waiting[-1] if waiting else None
 
     def _put_entries(self, ids: list[bytes], found: list[Appended], part: Part) -> Batch:
         batch = self._put(ENTRY, part)

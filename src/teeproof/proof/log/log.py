@@ -173,9 +173,9 @@ class Log(Reader):
         found: list[Appended] = []
         waiting: list[Batch] = []
         for chunk in _chunks(items):
-            staged, batches = self._writer().committer.stage(chunk)
+            staged, batch = self._writer().committer.stage(chunk)
             found += staged
-            waiting += batches
+            waiting += [batch] if batch else []
         for batch in reversed(waiting):  # the last one is done when all are
             batch.wait()
         return found
