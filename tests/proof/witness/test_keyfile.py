@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from teeproof.core.errors import Malformed, NotAllowed, Usage
+from teeproof.core.errors import Error, Malformed, NotAllowed, Usage
 from teeproof.proof.log.cosignature import cosigned_at
 from teeproof.proof.witness.keyfile import FILE_NAME, create_key, open_key
 from tests.proof.witness.scenes import NOW, Book
@@ -22,7 +23,7 @@ def test_a_key_is_read_back_and_signs_as_before(tmp_path):
     assert opened.verifier == made.verifier
     text = Book.of(3).signed().note.text
     assert cosigned_at(text, opened.cosign(text, time=NOW), made.verifier) == NOW
-    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", FILE_NAME]
 
 
 def test_a_key_is_never_overwritten(tmp_path):
@@ -31,6 +32,18 @@ def test_a_key_is_never_overwritten(tmp_path):
     with pytest.raises(Usage):
         create_key(tmp_path, NAME)
     assert (tmp_path / FILE_NAME).read_bytes() == before
+
+
+def test_two_first_starts_at_once_make_one_key(tmp_path):
+    def made(_):
+        try:
+            return create_key(tmp_path, NAME).verifier
+        except Error:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        keys = [key for key in pool.map(made, range(16)) if key]
+    assert keys == [open_key(tmp_path).verifier]
 
 
 def test_two_keys_differ(tmp_path):

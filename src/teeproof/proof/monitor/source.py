@@ -5,6 +5,7 @@ Trusts: nothing; what comes back is bytes.  Does not trust: the disk, the server
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -51,9 +52,14 @@ class Folder:
     def read(self, path: str) -> bytes:
         """See ``Source``."""
         place = self._path / path
-        if self._path.is_dir() and not place.exists():
-            raise Unavailable(f"the log has no {path}", code="tile_missing", got=str(place))
-        return read_bounded(place, limit=limit_of(path), what=path.partition("/")[0])
+        try:
+            return read_bounded(place, limit=limit_of(path), what=path.partition("/")[0])
+        except Unavailable:
+            if not os.path.isdir(self._path) or os.path.exists(place):
+                raise
+            raise Unavailable(
+                f"the log has no {path}", code="tile_missing", got=str(place)
+            ) from None
 
 
 class Url:

@@ -21,6 +21,7 @@ from teeproof.proof.log.disk import Disk
 from teeproof.proof.log.note import COSIGNATURE
 from teeproof.proof.log.text import from_base64, to_base64
 from teeproof.proof.log.vkey import check_name
+from teeproof.proof.witness.state import Lock
 
 __all__ = ["FILE_NAME", "create_key", "open_key"]
 
@@ -69,21 +70,23 @@ def create_key(
     Raises:
         Usage: the directory has one already.
         Malformed: a key cannot have this name.
-        Unavailable: the directory cannot be written.
+        Unavailable: the directory cannot be written, or another process uses it.
     """
     path, disk = directory / FILE_NAME, disk or Disk()
-    check_name(name)
-    if path.exists():
-        raise Usage(f"there is a key already: {path}", code="witness_key_exists")
     seed = random(_SEED_BYTES)
-    cosigner = Cosigner(name, seed)
+    cosigner = Cosigner(check_name(name), seed)
+    lock = Lock(directory, what="witness")  # two first starts at once make one key
     try:
+        if path.exists():
+            raise Usage(f"there is a key already: {path}", code="witness_key_exists")
         disk.place(path, _encode(cosigner, seed), scratch=directory / ".key.new", mode=0o600)
         disk.sync_directory(directory)
     except OSError as error:
         raise Unavailable(
             f"{path} cannot be written: {error.strerror}", code="file_unavailable", got=str(path)
         ) from None
+    finally:
+        lock.close()
     return cosigner
 
 

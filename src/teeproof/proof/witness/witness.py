@@ -11,7 +11,8 @@
 Time never runs backwards in what a witness signs: a cosignature's time is at least that of every
 one before, of any log. A clock that fell behind by a minute or less (a correction) is held at the
 last time; one that fell further behind is an error, and nothing is cosigned until it is right
-again. A clock that runs ahead is not noticed: readers refuse times of the future.
+again. A clock that runs ahead is not noticed, though readers refuse times of the future; once it is
+right again, the witness stands still until the time that it signed has come.
 
 The first checkpoint of a log is taken as it is: a witness vouches for growth since it first looked.
 
@@ -215,7 +216,8 @@ class Witness:
         now, latest = int(self._now()), self._state.latest()
         if now <= 0 or now < latest - CLOCK_TOLERANCE:
             raise Unavailable(
-                "the clock ran backwards: set it right; until then nothing is cosigned",
+                "the clock ran backwards, or was ahead before: set it right; nothing is cosigned"
+                " before the last time that was",
                 code="clock_backwards",
                 expected=f"at least {latest}",
                 got=str(now),
