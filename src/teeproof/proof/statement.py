@@ -16,7 +16,6 @@ Trusts: nothing.  Does not trust: whoever wrote the payload.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, Final, Literal
 
 import msgspec
@@ -57,6 +56,7 @@ class Predicate(
 
 
 _TYPES: dict[str, type[Predicate]] = {}
+_NAMES: dict[type, str] = {}
 
 
 def predicate_type(name: str) -> Any:
@@ -66,6 +66,7 @@ def predicate_type(name: str) -> Any:
         _require_plain(msgspec.inspect.type_info(kind))
         if not name.startswith(OURS) or _TYPES.setdefault(name, kind) is not kind:
             raise Usage(f"the predicate type {name} is taken, or not ours", code="type_taken")
+        _NAMES.setdefault(kind, name)
         return kind
 
     return register
@@ -133,11 +134,12 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _inside: dict[str, msgspec.json.Decoder[Any]] = {}
 
 
-class Statement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Statement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A statement as parsed; make one with ``Statement.of``.
 
     Attributes:
-        payload: the canonical bytes; ``id`` is their SHA-256.
+        payload: the canonical bytes.
+        id: their SHA-256, 32 bytes.
         type: the predicate type.
         subjects: outputs.
         author: the identity that says this, 32 bytes; None if the predicate names none.
@@ -148,6 +150,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
 
     payload: bytes
+    id: bytes
     type: str
     subjects: tuple[Subject, ...]
     author: bytes | None
@@ -164,12 +167,16 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             Usage: a class without a registered type, or values that have no canonical form.
             Malformed: a digest, a role or a count that the format does not allow.
         """
-        name = next((name for name, kind in _TYPES.items() if kind is type(predicate)), None)
+        name = _NAMES.get(type(predicate))
         if name is None:
             raise Usage(
                 "this predicate has no registered type", code="type_unknown", got=str(predicate)
             )
-        return cls.parse(_payload(name, predicate, subjects))
+        try:
+            # No float or large integer has a place in a predicate of ours, so parsing sees them.
+            return cls.parse(_canonical(name, predicate, subjects))
+        except (msgspec.MsgspecError, UnicodeError, TypeError, RecursionError, Malformed):
+            return cls.parse(_payload(name, predicate, subjects))
 
     @classmethod
     def of_foreign(
@@ -206,11 +213,6 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         except (msgspec.ValidationError, ValueError, TypeError, AttributeError) as error:
             raise _malformed(str(error)) from None
 
-    @cached_property
-    def id(self) -> bytes:
-        """SHA-256 of the payload, 32 bytes."""
-        return sha256(self.payload)
-
     @property
     def name(self) -> str:
         """``sha256:…`` of the payload."""
@@ -227,6 +229,18 @@ def _payload(predicate_type: str, predicate: Any, subjects: tuple[Subject, ...])
     return canonical.encode(body)
 
 
+def _canonical(name: str, predicate: Predicate, subjects: tuple[Subject, ...]) -> bytes:
+    """Return what ``_payload`` returns, if these have the types that they should."""
+    return (
+        b'{"_type":"https://in-toto.io/Statement/v1","predicate":%s,"predicateType":"%s","subject":%s}'
+        % (  # noqa: E501
+            _encoder.encode(predicate),
+            name.encode(),
+            _encoder.encode(subjects),
+        )
+    )
+
+
 def _predicate(wire: _Wire) -> tuple[Any, bool]:
     kind = _TYPES.get(wire.predicate_type)
     if kind is None:
@@ -239,13 +253,7 @@ def _predicate(wire: _Wire) -> tuple[Any, bool]:
 
 def _require_canonical(payload: bytes, wire: _Wire, predicate: Any, known: bool) -> None:
     if known:
-        again = b'{"_type":"%s","predicate":%s,"predicateType":%s,"subject":%s}' % (
-            STATEMENT_TYPE.encode(),
-            _encoder.encode(predicate),
-            _encoder.encode(wire.predicate_type),
-            _encoder.encode(wire.subject),
-        )
-        if again == payload:
+        if _canonical(wire.predicate_type, predicate, wire.subject) == payload:
             return
     # Another party's predicate may hold anything; and the slow path names the difference.
     canonical.decode(payload, limit=MAX_PAYLOAD_BYTES, what="statement")
@@ -258,7 +266,7 @@ def _require_canonical(payload: bytes, wire: _Wire, predicate: Any, known: bool)
 
 def _read(payload: bytes, wire: _Wire, predicate: Any, known: bool) -> Statement:
     author, cosigners, materials = _people_and_inputs(wire.predicate_type, predicate, known)
-    if len(cosigners) > MAX_COSIGNERS or len(set(cosigners) | {author}) != len(cosigners) + 1:
+    if cosigners and not _are_several(author, cosigners):
         raise ValueError("an author or cosigner is named twice, or there are more than 15")
     for subject in wire.subject:
         subject.check()
@@ -266,6 +274,7 @@ def _read(payload: bytes, wire: _Wire, predicate: Any, known: bool) -> Statement
         raise ValueError("a statement without a subject says nothing about anything")
     return Statement(
         payload=payload,
+        id=sha256(payload),
         type=wire.predicate_type,
         subjects=wire.subject,
         author=None if author is None else parse_named(author),
@@ -274,6 +283,10 @@ def _read(payload: bytes, wire: _Wire, predicate: Any, known: bool) -> Statement
         predicate=predicate,
         known=known,
     )
+
+
+def _are_several(author: str | None, cosigners: tuple[str, ...]) -> bool:
+    return len(cosigners) <= MAX_COSIGNERS and len({author, *cosigners}) == len(cosigners) + 1
 
 
 def _people_and_inputs(
