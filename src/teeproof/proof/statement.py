@@ -231,14 +231,11 @@ def _payload(predicate_type: str, predicate: Any, subjects: tuple[Subject, ...])
 
 def _canonical(name: str, predicate: Predicate, subjects: tuple[Subject, ...]) -> bytes:
     """Return what ``_payload`` returns, if these have the types that they should."""
-    return (
-        b'{"_type":"https://in-toto.io/Statement/v1","predicate":%s,"predicateType":"%s","subject":%s}'
-        % (  # noqa: E501
-            _encoder.encode(predicate),
-            name.encode(),
-            _encoder.encode(subjects),
-        )
+    form = (
+        b'{"_type":"https://in-toto.io/Statement/v1","predicate":%s,'
+        b'"predicateType":"%s","subject":%s}'
     )
+    return form % (_encoder.encode(predicate), name.encode(), _encoder.encode(subjects))
 
 
 def _predicate(wire: _Wire) -> tuple[Any, bool]:
@@ -252,9 +249,8 @@ def _predicate(wire: _Wire) -> tuple[Any, bool]:
 
 
 def _require_canonical(payload: bytes, wire: _Wire, predicate: Any, known: bool) -> None:
-    if known:
-        if _canonical(wire.predicate_type, predicate, wire.subject) == payload:
-            return
+    if known and _canonical(wire.predicate_type, predicate, wire.subject) == payload:
+        return
     # Another party's predicate may hold anything; and the slow path names the difference.
     canonical.decode(payload, limit=MAX_PAYLOAD_BYTES, what="statement")
     if known:
