@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -31,3 +33,29 @@ def test_whatever_opens_a_socket_ends_the_process():
     assert done.stdout == "cut\n"
     assert done.returncode == 97
     assert "tried to open a socket" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "import os; os.system('true')",
+        "import subprocess; subprocess.run(['true'])",
+        "import os; os.fork()",
+        "import os; os.posix_spawn('/bin/true', ['true'], {})",
+    ],
+)
+def test_whatever_starts_another_program_ends_the_process(attempt: str):
+    done = run("-c", f"from teeproof.cli.offline import isolate; isolate(); {attempt}")
+    assert done.returncode == 97
+    assert "start another program" in done.stderr
+
+
+def test_where_there_are_no_namespaces_sockets_are_refused_all_the_same():
+    script = (
+        "import sys; from teeproof.cli import offline; sys.platform = 'darwin'\n"
+        "print(offline.isolate(), flush=True)\n"
+        "import socket; socket.socket()"
+    )
+    done = run("-c", script)
+    assert done.stdout.startswith("off: no sockets (")
+    assert done.returncode == 97

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from teeproof.cli.asked import _blocks
 from teeproof.cli.simulate import write_folder
 from teeproof.core.clock import format_time
+from teeproof.core.errors import Usage
 from teeproof.evidence.collect.simulated import opt_in_policy
 from teeproof.proof.file import ProofFile, merge, tlog_proof
 from teeproof.proof.log.checkpoint import Checkpoint, sign_checkpoint
@@ -17,6 +20,10 @@ from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.log import Log
 from teeproof.proof.log.note import NoteSigner
 from teeproof.proof.monitor.fork import ForkProof
+from teeproof.proof.opening import load
+from teeproof.proof.opening import verify as tp_verify
+from tests.cli.program import program
+from tests.proof.attacks.tools import receipt
 from tests.proof.people import NOW, platform, step, workload_named
 from tests.proof.world import LATER, LOG_SEED, ONE, ORIGIN, TWO, World, lifecycle, log_policy
 
@@ -267,3 +274,120 @@ def test_statements_of_a_log_are_exported_and_merged(teeproof, here):
     assert verify(teeproof, "both.proof").code == 0
     assert teeproof("log", "export", "log", "00" * 32, "-o", "x.proof").code == 3
     assert not Path("x.proof").exists()
+
+
+def test_host_damages_the_head_of_one_proof_in_a_directory(teeproof, here):
+    """What is called a proof is not passed over for what it holds."""
+    Path("all").mkdir()
+    data = Path("action.proof").read_bytes()
+    Path("all/a.proof").write_bytes(data)
+    assert verify(teeproof, "all").code == 0
+    Path("all/b.proof").write_bytes(b"XX" + data[2:])
+    answer = verify(teeproof, "all", "--json")
+    assert answer.code == 1
+    assert answer.json["got"] == "all/b.proof"
+    Path("all/a.proof").unlink()
+    assert verify(teeproof, "all").code == 1
+
+
+def test_host_puts_a_pipe_where_a_proof_should_be(teeproof, here):
+    os.mkfifo("pipe.proof")
+    assert verify(teeproof, "pipe.proof", "--json").json["error"] == "not_a_file"
+    assert teeproof("show", "pipe.proof", "--json").json["error"] == "not_a_file"
+    Path("all").mkdir()
+    os.mkfifo("all/a.proof")
+    assert verify(teeproof, "all").code == 1
+    with pytest.raises(Usage):
+        load("pipe.proof")
+
+
+def test_host_names_a_proof_like_standard_input(teeproof, here):
+    Path("-").write_bytes(Path("action.proof").read_bytes())
+    answer = program("verify", "-", *AT)
+    assert answer.code != 0
+    assert "standard input" in answer.err
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "loop", "locked/x", "/dev/zero", "missing"])
+def test_whatever_cannot_be_read_is_one_error(teeproof, here, name):
+    Path("loop").symlink_to("loop")
+    answer = verify(teeproof, name, "--json")
+    assert answer.code in (1, 3)
+    assert answer.json["error"] in ("file_unavailable", "not_a_file")
+
+
+def test_a_directory_of_proofs_goes_with_nothing_else(teeproof, here):
+    answer = verify(teeproof, ".", "action.json", "--json")
+    assert answer.json["error"] == "files_do_not_belong"
+
+
+def test_a_receipt_is_found_in_a_log_with_the_identity_that_signed_it(teeproof, here):
+    world = World()
+    server = workload_named("server", "receipt")
+    world.add(server)
+    data = receipt(server, "answer")
+    said = world.source.add_statement(data)
+    world.publish()
+    Path("receipt.json").write_bytes(data)
+    Path("server.json").write_bytes(server.record.encode())
+    Path("entry.tlog-proof").write_bytes(tlog_proof(world.source, said))
+    Path("agent.json").write_bytes(workload_named("agent").record.encode())
+    words = ("verify", "entry.tlog-proof", "receipt.json")
+    assert teeproof(*words, "server.json", "--logs", "logs", *AT).code == 0
+    assert teeproof(*words, "--logs", "logs", *AT).code == 3
+    assert teeproof(*words, "agent.json", "--logs", "logs", *AT).code == 3
+    assert teeproof(*words, "receipt.json", "--logs", "logs", *AT).code == 2
+    assert teeproof(*words, "server.json", "server.json", "--logs", "logs", *AT).code == 1
+
+
+@pytest.mark.parametrize("option", ["--author-policy", "--block"])
+def test_options_that_say_nothing_about_a_log_entry_are_refused(teeproof, here, option):
+    value = "policy.toml" if option == "--author-policy" else f"1:{'00' * 32}:{'00' * 20}"
+    words = ("verify", "action.tlog-proof", "action.json", "--logs", "logs", *AT)
+    answer = teeproof(*words, option, value, "--json")
+    assert answer.json["error"] == "option_unused"
+
+
+@pytest.mark.parametrize("chain", ["1_0", " 1", "-1", "0", "", "١", "1" * 5000])
+def test_a_chain_is_a_number_in_digits(teeproof, here, chain):
+    answer = verify(teeproof, "action.proof", "--block", f"{chain}:{'00' * 32}:{'00' * 20}")
+    assert answer.code == 1
+
+
+def test_a_block_named_twice_trusts_both_contracts_and_is_of_one_chain() -> None:
+    block, one, two = "11" * 32, "22" * 20, "33" * 20
+    (found,) = _blocks([f"1:{block}:{one}", f"1:0x{block}:{two}"]).values()
+    assert found.contracts == {bytes.fromhex(one), bytes.fromhex(two)}
+    with pytest.raises(Usage):
+        _blocks([f"1:{block}:{one}", f"5:{block}:{one}"])
+
+
+@pytest.mark.parametrize("out", ["action.proof/x", "missing/x", "."])
+def test_a_file_that_cannot_be_written_is_one_error(teeproof, here, out):
+    answer = teeproof("merge", "action.proof", "-o", out, "--force", "--json")
+    assert answer.code in (1, 3)
+    assert answer.json["ok"] is False
+
+
+def test_merge_writes_over_nothing_unasked_not_even_a_link(teeproof, here):
+    Path("link.proof").symlink_to("nowhere")
+    for out in ("action.proof", "link.proof", "logs"):
+        before = sorted(Path().iterdir())
+        assert teeproof("merge", "action.proof", "-o", out).code == 1
+        assert sorted(Path().iterdir()) == before
+    assert teeproof("merge", "action.proof", "-o", "action.proof", "--force").code == 0
+    assert verify(teeproof, "action.proof").code == 0
+
+
+def test_server_dates_a_receipt_beyond_the_calendar(teeproof, here):
+    from tests.proof.test_receipt import published
+
+    Path("receipt.json").write_text(json.dumps(published(served_at=2**53 - 1)))
+    assert teeproof("show", "receipt.json", "--json").json["served_at"] == 2**53 - 1
+
+
+def test_keys_of_a_log_policy_are_given_as_bytes_or_parsed(here):
+    with pytest.raises(Usage) as refused:
+        tp_verify("action.proof", logs="logs", now=LATER)  # type: ignore[call-overload]
+    assert refused.value.code == "logs_malformed"
+    assert tp_verify("action.proof", logs=Path("logs").read_bytes(), now=LATER).logs

@@ -9,7 +9,7 @@ import pytest
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Usage
-from teeproof.evidence.naming import name_evidence
+from teeproof.evidence.naming import name_evidence, report_data_of
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verify import verify
 from teeproof.proof import canonical
@@ -148,3 +148,74 @@ def test_host_answers_with_evidence_made_for_another() -> None:
     with pytest.raises(Malformed) as refused:
         Identity.boot(Stale(), now=lambda: NOW)
     assert refused.value.code == "attester_ignored_report_data"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"envelope":{', b'"envelope":{ '),
+        (b'"envelope":{', b'"envelope":{"note":1,'),
+        (b'"keyid":"', b'"keyid":"\\u0061'),
+    ],
+    ids=["space", "field", "escape"],
+)
+def test_network_writes_an_identity_record_in_another_way(old: bytes, new: bytes) -> None:
+    data = workload_named("author").record.encode()
+    with pytest.raises(Malformed) as refused:
+        IdentityRecord.parse(data.replace(old, new, 1))
+    assert refused.value.code == "not_canonical"
+
+
+def test_host_puts_what_should_be_bound_behind_a_quote_made_for_another() -> None:
+    class Appends:
+        name = "a host that replays"
+
+        def attest(self, report_data: bytes) -> Evidence:
+            old = attester().attest(bytes(64))
+            return msgspec.structs.replace(old, quote=old.quote + report_data)
+
+    with pytest.raises(Malformed) as refused:
+        Identity.boot(Appends(), now=lambda: NOW)
+    assert refused.value.code == "attester_ignored_report_data"
+
+
+def test_the_place_of_report_data_is_read_from_tdx_and_sgx_quotes(vectors: Any) -> None:
+    me = workload_named("author")
+    evidence = me.record.evidence(me.blobs.__getitem__)
+    assert report_data_of(evidence) == me.record.report_data
+    with pytest.raises(Malformed):
+        report_data_of(Evidence(quote=b"\3\0" + bytes(2000)))
+
+
+def test_a_nonce_that_is_too_long_is_refused_before_any_evidence_is_made() -> None:
+    class Never:
+        name = "nobody"
+
+        def attest(self, report_data: bytes) -> Evidence:
+            raise AssertionError("asked")
+
+    with pytest.raises(Usage) as refused:
+        Identity.boot(Never(), nonce="x" * 257, now=lambda: NOW)
+    assert refused.value.code == "nonce_malformed"
+    assert Identity.boot(attester(), nonce="x" * 256, now=lambda: NOW).record.claim.nonce
+
+
+def test_expired_keys_neither_cosign_nor_hand_over() -> None:
+    clock = [NOW]
+    me = Identity.boot(attester(), now=lambda: clock[0])
+    other = workload_named("other")
+    statement = step(other, "train", "model", cosigners=(me.name,))
+    envelope = other.sign(statement)
+    assert len(me.cosign(envelope).signatures) == 2
+    clock[0] = NOW + timedelta(days=7, seconds=1)
+    booted = len(me.store._identities)  # type: ignore[attr-defined]
+    for act in (
+        lambda: me.cosign(envelope),
+        lambda: me.sign(statement),
+        lambda: me.seal("train", outputs={"a": b"a"}),
+        lambda: me.rotate(attester(at=clock[0])),
+    ):
+        with pytest.raises(NotAllowed) as refused:
+            act()
+        assert refused.value.code == "keys_expired"
+    assert len(me.store._identities) == booted, "nothing was booted that nobody hands over to"  # type: ignore[attr-defined]

@@ -226,3 +226,83 @@ def test_a_key_is_told_by_role_and_algorithm() -> None:
     assert given.key("legacy", "secp256k1").algorithm == "secp256k1"  # type: ignore[union-attr]
     assert given.key("log") is None
     assert all(isinstance(key, Key) for key in given.signing)
+
+
+def test_operator_uses_a_signing_key_for_encryption_too() -> None:
+    """Ed25519 and X25519 are two writings of one curve: one secret serves both."""
+    from nacl.bindings import crypto_sign_ed25519_pk_to_curve25519
+
+    given = document("e2ee", ("seal", "mlkem768-x25519"))
+    for role in ("e2ee", "seal"):
+        keys = msgspec.to_builtins(given.keys)
+        by_role = {key["role"]: key for key in keys}
+        signing = bytes.fromhex(by_role["statement"]["public_key"])
+        for raw in (signing, signing[:31] + bytes([signing[31] ^ 0x80])):
+            turned = crypto_sign_ed25519_pk_to_curve25519(raw).hex()
+            by_role[role]["public_key"] = by_role[role]["public_key"][:-64] + turned
+            assert refused(changed(given, keys=keys)) == "key_in_two_roles"
+
+
+def test_operator_adds_a_point_of_small_order_to_an_encryption_key() -> None:
+    """Eight such points share one secret, because X25519 multiplies the difference away."""
+    from cryptography.hazmat.primitives.asymmetric import x25519
+
+    raw = Keyring.new(["e2ee"]).public()[0].raw
+    u = int.from_bytes(raw, "little")
+    twin = pow(u, -1, (1 << 255) - 19).to_bytes(32, "little")  # (u, v) + (0, 0), of order 2
+    other = x25519.X25519PrivateKey.generate()
+    shared = {
+        other.exchange(x25519.X25519PublicKey.from_public_bytes(point)) for point in (raw, twin)
+    }
+    assert len(shared) == 1
+    assert points.is_valid("x25519", raw)
+    assert not points.is_valid("x25519", twin)
+
+
+def test_operator_lists_a_point_of_the_twist_as_an_encryption_key() -> None:
+    assert points.is_valid("x25519", (9).to_bytes(32, "little")), "RFC 7748: the base point"
+    for u in (0, 1, 2, 3, (1 << 255) - 20, (1 << 255) - 19, (1 << 255) - 10):
+        assert not points.is_valid("x25519", u.to_bytes(32, "little")), u
+
+
+@pytest.mark.parametrize("last", [253_402_300_799, 253_402_300_800, 2**53 - 1])
+def test_operator_dates_keys_beyond_the_calendar(last: int) -> None:
+    data = changed(document(), not_before=last - 1, not_after=last)
+    if last == 253_402_300_799:
+        assert KeyDocument.parse(data).not_after == last
+    else:
+        assert refused(data) == "key_dates_malformed"
+
+
+@pytest.mark.parametrize("domain", ["-", "-a.example", "a-.example", "a" * 64, "a.example."])
+def test_no_host_name_has_such_labels(domain: str) -> None:
+    with pytest.raises(Malformed) as error:
+        KeyDocument.of(
+            Keyring.new(["statement", "tls"]).public(domain=domain), not_before=1, not_after=2
+        )
+    assert error.value.code == "key_domain_wrong"
+
+
+def test_thief_of_memory_finds_no_key_after_its_ring_is_gone() -> None:
+    """Nothing outside the ring holds a secret, or what was made of one, beyond a call."""
+    import gc
+
+    ring = Keyring.new(["statement", "receipt"])
+    ring.sign(b"x")
+    ring.sign_receipt(b"x")
+    secrets = {ring.secret("statement"), ring.secret("receipt")}
+    heads = {secret[:32] for secret in secrets}
+    del ring, secrets
+    gc.collect()
+    held = (
+        one
+        for holder in gc.get_objects()
+        if isinstance(holder, dict | list | tuple)
+        for one in (holder.values() if isinstance(holder, dict) else holder)
+        if isinstance(one, bytes) and len(one) in (32, 64)
+    )
+    assert not [one for one in held if len(one) == 64 and one[:32] in heads]
+    from teeproof.proof import signing
+
+    assert not hasattr(signing.sign_ed25519, "cache_info")
+    assert not hasattr(signing.expand_ed25519, "cache_info")

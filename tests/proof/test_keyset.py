@@ -57,12 +57,17 @@ def test_a_keyset_is_read_in_any_encoding_and_has_one_digest() -> None:
         ACI.encode().replace(b'"subject"', b'"subjects"'),
         ACI.encode().replace(b'"not_after":1800000000', b'"not_after":1.5'),
         ACI.encode()[:-1] + b',"extra":1}',
+        ACI.encode()[:-1] + b',"extra":1.5}',
+        ACI.encode()[:-1] + b',"extra":"' + b"x" * 60_000 + b'"}',
+        ACI.encode().replace(b"1800000000", b"%d" % 2**60),
         ACI.encode().replace(b'"key_id":"receipt-1"', b'"key_id":"receipt-1","note":"x"'),
     ],
 )
 def test_operator_adds_what_no_verifier_looks_at(data: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed) as refused:
         Keyset.parse(data)
+    assert refused.value.code == "keyset_malformed"
+    assert len(refused.value.got or "") < 500
 
 
 def test_a_key_document_determines_its_keyset() -> None:

@@ -30,9 +30,12 @@ def named(data: bytes) -> str:
 
 def published(**changes: Any) -> dict[str, Any]:
     upstream = {
-        "model_id": "demo-model", "required": True, "result": "verified", "session_id": SESSION,
+        "model_id": "demo-model",
+        "required": True,
+        "result": "verified",
+        "session_id": SESSION,
         "type": "upstream.verified",
-    }  # fmt: skip
+    }
     return {
         "api_version": "aci/1",
         "receipt_id": "rcpt-0001",
@@ -137,3 +140,34 @@ def test_garbage_is_refused(data: bytes) -> None:
 def test_receipts_are_bounded() -> None:
     with pytest.raises(TooLarge):
         read(published(model="x" * (1 << 18)))
+
+
+@pytest.mark.parametrize(
+    "signature", [SIGNATURE.upper(), " " + SIGNATURE, SIGNATURE[:64] + "\n" + SIGNATURE[64:]]
+)
+def test_network_writes_a_signature_in_another_way(signature: str) -> None:
+    with pytest.raises(Malformed):
+        read(published(signature=signature))
+
+
+@pytest.mark.parametrize("name", ["Ä", "\U0001f600", "\ufb33"])
+def test_server_uses_names_that_two_readers_sort_differently(name: str) -> None:
+    deep = {"type": "x.other", "more": [{"deep": {name: 1}}]}
+    for value in (published(**{name: 1}), published(event_log=[*published()["event_log"], deep])):
+        with pytest.raises(Malformed) as refused:
+            read(value)
+        assert refused.value.code == "receipt_malformed"
+    assert read(published(model=name)).body["model"] == name
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_server_names_two_bodies_for_one_answer(place: int) -> None:
+    event = published()["event_log"][place] | {"body_hash": named(b"another")}
+    with pytest.raises(Malformed):
+        read(published(event_log=[*published()["event_log"], event]))
+
+
+def test_what_is_no_hex_is_no_signature() -> None:
+    for signature in (SIGNATURE[:-2], SIGNATURE + "00", 7, ["00"]):
+        with pytest.raises(Malformed):
+            read(published(signature=signature))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -185,3 +186,49 @@ def test_a_predicate_of_ours_is_not_written_as_anothers() -> None:
         Statement.of_foreign("urn:teeproof:step:v1", step(), subjects=SUBJECTS)
     with pytest.raises(Usage):
         Statement.of(msgspec.structs.replace(Step(author=A, step="\ud800")), subjects=SUBJECTS)
+
+
+def test_a_predicate_that_may_hold_anything_is_not_registered() -> None:
+    """Such a field would let floats, or one key twice, past the re-encoding."""
+
+    class Anything(Predicate, frozen=True, kw_only=True):
+        more: Any
+
+    class Copied(Predicate, frozen=True, kw_only=True):
+        more: msgspec.Raw
+
+    class Nested(Predicate, frozen=True, kw_only=True):
+        more: tuple[dict[str, object], ...]
+
+    class ByNumber(Predicate, frozen=True, kw_only=True):
+        more: dict[int, str]
+
+    class HalfBound(Predicate, frozen=True, kw_only=True):
+        more: Annotated[int, msgspec.Meta(le=5)]
+
+    class TooWide(Predicate, frozen=True, kw_only=True):
+        more: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+    class Numbered(Predicate, frozen=True, kw_only=True):
+        more: Literal[1, 2**60]
+
+    class Dated(Predicate, frozen=True, kw_only=True):
+        more: datetime
+
+    for kind in (Anything, Copied, Nested, ByNumber, HalfBound, TooWide, Numbered, Dated):
+        with pytest.raises(Usage) as error:
+            predicate_type("urn:teeproof:test-anything:v1")(kind)
+        assert error.value.code == "type_not_canonical", kind
+
+
+def test_as_many_inputs_as_a_payload_holds_are_read_in_no_time_to_speak_of() -> None:
+    many = tuple(Material(role="r", digest={"sha256": f"{number:064x}"}) for number in range(2200))
+    made = Statement.of(Step(author=A, step="train", materials=many), subjects=SUBJECTS)
+    assert len(made.links) == 2200
+
+
+@pytest.mark.parametrize(
+    "digest", [{"sha256": "d" * 64, "x": "zz"}, {"sha256": "d" * 64, "sha512": "d"}]
+)
+def test_every_digest_is_one(digest: dict[str, str]) -> None:
+    assert refused(body(subject=[{"digest": digest}])) == "statement_malformed"

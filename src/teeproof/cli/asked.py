@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,21 @@ def trust_of(asked: Asked) -> Any:
         policy=asked.policy,
         author_policy=asked.author_policy,
         logs=logs,
-        blocks=dict(_block(text) for text in asked.blocks),
+        blocks=_blocks(asked.blocks),
     )
+
+
+def _blocks(texts: Sequence[str]) -> dict[bytes, Any]:
+    """Return the blocks by hash; one that is named twice trusts both contracts."""
+    found: dict[bytes, Any] = {}
+    for text in texts:
+        digest, block = _block(text)
+        known = found.setdefault(digest, block)
+        if known.chain_id != block.chain_id:
+            raise Usage("one block cannot be of two chains", code="block_malformed", got=text[:120])
+        contracts = known.contracts | block.contracts
+        found[digest] = msgspec.structs.replace(block, contracts=contracts)
+    return found
 
 
 def _block(text: str) -> tuple[bytes, Any]:
@@ -63,10 +77,9 @@ def _block(text: str) -> tuple[bytes, Any]:
     digest, _, contract = rest.partition(":")
     try:
         block, address = (bytes.fromhex(part.removeprefix("0x")) for part in (digest, contract))
-        number = int(chain)
     except ValueError:
         block = address = b""
-        number = 0
+    number = int(chain) if chain.isascii() and chain.isdecimal() and len(chain) < 20 else 0
     if len(block) != 32 or len(address) != 20 or number < 1:
         raise Usage(
             "--block takes a chain, a block hash and the contract that anchors there",

@@ -11,6 +11,8 @@ import msgspec
 from teeproof.cli.screen import short
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named
+from teeproof.core.errors import Error
+from teeproof.core.reading import peek
 
 __all__ = ["LABELS", "claims_of"]
 
@@ -39,15 +41,14 @@ def claims_of(path: Path, *, every: bool = False) -> dict[str, Any] | None:
         Malformed, TooLarge: it is one of these, and is broken.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(64)
-            if head.startswith(_ZIP):
-                return _proof(path, every=every)
-            if not head.startswith((b"{", _TLOG_PROOF)):
-                return None
-            data = head + file.read(_MOST)
-    except OSError:
+        head = peek(path, 64)
+    except Error:
         return None  # whoever reads evidence says what is wrong with the file
+    if head.startswith(_ZIP):
+        return _proof(path, every=every)
+    if not head.startswith((b"{", _TLOG_PROOF)):
+        return None
+    data = peek(path, _MOST)
     for kind, found in _READERS:
         if found(data):
             return {"kind": kind, "name": path.name} | _CLAIMS[kind](data)
@@ -120,8 +121,16 @@ def _receipt(data: bytes) -> dict[str, Any]:
     kept = ("receipt_id", "chat_id", "model", "endpoint", "method", "key_id", "event_log")
     body = {name: receipt.body.get(name) for name in kept}
     served = receipt.body.get("served_at")
-    when = format_time(served) if isinstance(served, int) else None
+    when = _time(served) if isinstance(served, int) else None
     return {"id": receipt.name, "keyset": receipt.keyset_digest, "served_at": when} | body
+
+
+def _time(seconds: int) -> str | int:
+    """Return a time as people write it, or the number where the calendar ends before it."""
+    try:
+        return format_time(seconds)
+    except (ValueError, OverflowError, OSError):
+        return seconds
 
 
 def _record(record: Any) -> dict[str, Any]:

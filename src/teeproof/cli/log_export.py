@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,8 +87,8 @@ def _accept(logs: Path | None) -> Callable[[Any], bool] | None:
 
 
 def require_absent(out: Path, *, force: bool) -> None:
-    """Raise Usage where writing would lose something."""
-    if out.exists() and not force:
+    """Raise Usage where writing would lose something: a file, or a link that leads to none."""
+    if os.path.lexists(out) and not force:
         raise Usage(f"{out} is there: name another, or --force", code="out_exists", got=str(out))
 
 

@@ -4,22 +4,24 @@ FILE.proof                     a proof file
 FILE.tlog-proof RECORD         a log entry, with the statement, receipt or identity that it is of
 FORK.proof                     what shows that a log has forked
 LOG-DIRECTORY ID…              statements in a log on this machine, with all they rest on
-DIRECTORY                      each proof file in it
+DIRECTORY                      each file in it that is called *.proof, and nothing else
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from teeproof.cli.asked import Asked, statement_id, trust_of
 from teeproof.cli.pointed_logs import answer_about_entry, answer_about_fork
 from teeproof.cli.screen import Screen
-from teeproof.core.errors import Usage
+from teeproof.core.errors import Error, Unavailable, Usage
+from teeproof.core.reading import peek
 
 __all__ = ["answer_about", "is_pointed_elsewhere"]
 
@@ -32,18 +34,37 @@ _MANY = 500  # statements from which on a progress bar is worth showing
 
 def is_pointed_elsewhere(files: Sequence[Path]) -> bool:
     """Return whether these are something other than evidence."""
+    _require_paths(files)
     first = files[0]
-    if first.is_dir():
-        return (first / "log.json").is_file() or _proofs_in(first) != ()
-    return _kind(first) is not None
+    if os.path.isdir(first):
+        return _is_log(first) or _proofs_in(first) != ()
+    return str(first) != "-" and _kind(first) is not None
+
+
+def _require_paths(files: Sequence[Path]) -> None:
+    """Complain of names that this machine cannot even look up, such as endless ones."""
+    for path in files:
+        try:
+            path.is_dir()
+        except OSError as error:
+            raise Unavailable(
+                f"{str(path)[:200]} cannot be read: {error.strerror}", code="file_unavailable"
+            ) from None
 
 
 def answer_about(screen: Screen, asked: Asked) -> int:
     """Verify what was asked about, write the answer, return the exit code."""
-    first = asked.files[0]
-    if first.is_dir():
-        if (first / "log.json").is_file():
+    first, *more = asked.files
+    if os.path.isdir(first):
+        if _is_log(first):
             return _log_directory(screen, asked)
+        if more:
+            raise Usage(
+                "the proofs in a directory are verified apart from other files",
+                code="files_do_not_belong",
+                expected=f"{first} alone",
+                got=str(more[0]),
+            )
         return _several(screen, asked, _proofs_in(first))
     kind = _kind(first)
     if kind == "tlog-proof":
@@ -55,21 +76,35 @@ def answer_about(screen: Screen, asked: Asked) -> int:
 
 def _kind(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            head = file.read(64)
-            if head.startswith(_ZIP):
-                return "proof"
-            if head.startswith(_TLOG_PROOF):
-                return "tlog-proof"
-            if head.startswith(b'{"checkpoints":'):
-                return "fork" if _FORK in head + file.read(_HEAD) else None
-    except OSError:
+        head = peek(path, 64)
+        if head.startswith(_ZIP):
+            return "proof"
+        if head.startswith(_TLOG_PROOF):
+            return "tlog-proof"
+        if head.startswith(b'{"checkpoints":'):
+            return "fork" if _FORK in peek(path, _HEAD) else None
+    except Error:
         pass  # whoever reads evidence says what is wrong with the file
     return None
 
 
+def _is_log(directory: Path) -> bool:
+    return os.path.isfile(directory / "log.json")
+
+
 def _proofs_in(directory: Path) -> tuple[Path, ...]:
-    return tuple(sorted(path for path in directory.glob("*.proof") if _kind(path) == "proof"))
+    """Return whatever is called a proof, so that none is passed over for what it holds."""
+    return tuple(sorted(directory.glob("*.proof")))
+
+
+def _belongs_to_others(path: Path) -> Usage:
+    return Usage(
+        "this does not begin as a proof file does: if it was one, it is damaged; if it is something"
+        " else, verify it apart",
+        code="files_do_not_belong",
+        expected="a proof file",
+        got=str(path),
+    )
 
 
 def _several(screen: Screen, asked: Asked, paths: Sequence[Path]) -> int:
@@ -79,12 +114,7 @@ def _several(screen: Screen, asked: Asked, paths: Sequence[Path]) -> int:
     codes, found = [], []
     for index, path in enumerate(paths):
         if _kind(path) != "proof":
-            raise Usage(
-                "proof files and other files do not go together: verify them one after the other",
-                code="files_do_not_belong",
-                expected="a proof file",
-                got=str(path),
-            )
+            raise _belongs_to_others(path)
         if index and not asked.as_json:
             screen.write("\n" + screen.paint("─" * 40, "dim") + "\n")
         with ProofFile.open(path) as proof:
@@ -136,9 +166,9 @@ def _log_directory(screen: Screen, asked: Asked) -> int:
             return policy.judge(signed, now=now).time is not None
 
     with Log.open(directory, read_only=True) as log, tempfile.TemporaryFile() as scratch:
-        contents = Contents(log, accept=accept)
-        export(contents, [statement_id(str(one)) for one in ids], scratch, allow_missing=True)
-        contents.close()
+        with closing(Contents(log, accept=accept)) as contents:
+            wanted = [statement_id(str(one)) for one in ids]
+            export(contents, wanted, scratch, allow_missing=True)
         scratch.seek(0)
         data = scratch.read()
     with ProofFile.from_bytes(data) as proof:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from teeproof.cli.asked import Asked, trust_of
 from teeproof.cli.screen import Screen
 from teeproof.core.errors import Malformed, Usage
@@ -16,16 +18,18 @@ def answer_about_entry(screen: Screen, asked: Asked) -> int:
     from teeproof.proof.log.admission import MAX_BYTES, read_record  # noqa: PLC0415
     from teeproof.proof.log.tlogproof import MAX_PROOF_BYTES, TlogProof, verify  # noqa: PLC0415
 
+    _refuse_what_says_nothing(asked)
     path, *records = asked.files
-    if len(records) != 1 or asked.logs is None:
+    if not 1 <= len(records) <= 2 or asked.logs is None:
         raise Usage(
-            "a log proof speaks of one record, and only keys that you name make it a proof",
+            "a log proof speaks of one record, and only keys that you name make it a proof; behind"
+            " a receipt, name the identity record of its author",
             code="record_missing",
             expected="teeproof verify ENTRY.tlog-proof RECORD.json --logs FILE",
         )
     proof = TlogProof.parse(read_bounded(path, limit=MAX_PROOF_BYTES, what="log proof"))
-    data = read_bounded(records[0], limit=MAX_BYTES, what="record")
-    record = read_record(data, identity_of_keyset=lambda _: None)
+    data, *authors = (read_bounded(one, limit=MAX_BYTES, what="record") for one in records)
+    record = read_record(data, identity_of_keyset=_owner(authors))
     policy = trust_of(asked).logs
     if policy is None or proof.extra is None:
         raise Malformed(
@@ -62,11 +66,33 @@ def answer_about_entry(screen: Screen, asked: Asked) -> int:
     return 0
 
 
+def _owner(records: list[bytes]) -> Callable[[str], bytes | None]:
+    """Return from a keyset to the identity in the records whose it is."""
+    from teeproof.proof.identity import IdentityRecord  # noqa: PLC0415
+
+    known = {one.keyset_digest: one.digest for one in map(IdentityRecord.parse, records)}
+    return known.get
+
+
+def _refuse_what_says_nothing(asked: Asked) -> None:
+    for given, option in ((asked.author_policy, "--author-policy"), (asked.blocks, "--block")):
+        if given:
+            raise Usage(
+                f"{option} says nothing here: only a proof file holds what it is about",
+                code="option_unused",
+            )
+
+
 def answer_about_fork(screen: Screen, asked: Asked) -> int:
     """Verify a fork.proof; what it proves is bad news, so the exit code is 2."""
     from teeproof.proof.monitor.fork import MAX_FORK_BYTES, verify_fork  # noqa: PLC0415
 
-    path = asked.files[0]
+    _refuse_what_says_nothing(asked)
+    path, *more = asked.files
+    if more:
+        raise Usage(
+            "a proof of a fork is verified alone", code="files_do_not_belong", got=str(more[0])
+        )
     logs = trust_of(asked).logs
     if logs is None:
         raise Usage(

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from teeproof.core.errors import TooLarge, Unavailable, Usage
 
-__all__ = ["digest_file", "read_bounded", "read_stream"]
+__all__ = ["digest_file", "peek", "read_bounded", "read_stream"]
 
 
 def read_bounded(path: Path, *, limit: int, what: str = "file") -> bytes:
@@ -33,8 +33,20 @@ def read_bounded(path: Path, *, limit: int, what: str = "file") -> bytes:
         return read_stream(file, limit=limit, what=what, name=path.name)
 
 
+def peek(path: Path, size: int) -> bytes:
+    """Return the first ``size`` bytes of a regular file, or all where it has fewer.
+
+    Raises:
+        Unavailable, Usage: as ``read_bounded``; a named pipe is refused and not waited for.
+    """
+    with _regular(path) as file:
+        return file.read(size)
+
+
 def digest_file(path: Path) -> bytes:
     """Return SHA-256 of a regular file's content, 32 bytes; memory stays flat.
+
+    What is hashed is what was read: whoever uses the file afterwards may find another.
 
     Raises:
         Unavailable, Usage: as ``read_bounded``.

@@ -14,9 +14,10 @@ from teeproof.evidence.record import Evidence
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tdx.facts import evidence_identity
 
-__all__ = ["name_evidence"]
+__all__ = ["name_evidence", "report_data_of"]
 
 _SGX_VERSION = b"\x03\x00"
+_SGX_REPORT_DATA = slice(320, 384)  # Intel SGX SDK, sgx_report_body_t
 
 
 def name_evidence(evidence: Evidence) -> tuple[str, str]:
@@ -34,3 +35,10 @@ def name_evidence(evidence: Evidence) -> tuple[str, str]:
     quote = tdx_quote.parse(evidence.quote)
     leaf = x509.parse_chain(quote.signature.pck_chain, what="PCK certificate chain")[0]
     return "tdx", evidence_identity(quote, leaf.tbs)
+
+
+def report_data_of(evidence: Evidence) -> bytes:
+    """Return the 64 bytes at the place where a quote carries what it binds; Malformed as above."""
+    if evidence.quote[:2] == _SGX_VERSION:
+        return sgx.parse(evidence.quote).report[_SGX_REPORT_DATA]
+    return tdx_quote.parse(evidence.quote).body.report_data

@@ -34,6 +34,7 @@ from teeproof.proof.statement import STATEMENT_TYPE, Predicate, predicate_type
 
 __all__ = [
     "IDENTITY_TYPE",
+    "MAX_NONCE",
     "MAX_RECORD_BYTES",
     "Claim",
     "EvidenceName",
@@ -45,7 +46,7 @@ __all__ = [
 
 IDENTITY_TYPE: Final = "urn:teeproof:identity:v1"
 MAX_RECORD_BYTES = 512 << 10
-MAX_NONCE = 256
+MAX_NONCE = 256  # characters; a service that speaks ACI is asked for 64 lower-case hex digits
 _BLOBS = ("quote", "event_log", "compose", "mr_config", "certificate", "collateral")
 
 
@@ -69,7 +70,8 @@ class Claim(
     Attributes:
         keys: the key document.
         evidence: what commits to it; one entry, until machines with several kinds are supported.
-        nonce: what went into the binding beside the keyset; None if nobody had asked.
+        nonce: what went into the binding beside the keyset, any text of at most 256 characters;
+            None if nobody had asked.
     """
 
     keys: KeyDocument
@@ -123,7 +125,14 @@ class IdentityRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if name not in _BLOBS:
                 raise _malformed(", ".join(_BLOBS), name)
             parse_named(digest)
-        record = cls(envelope=Envelope.parse(bytes(wire.envelope)), attachments=wire.attachments)
+        envelope = Envelope.parse(bytes(wire.envelope))
+        if envelope.encode() != bytes(wire.envelope):  # what is inside was copied, not read
+            raise Malformed(
+                "the envelope in the identity record is not written in the canonical way",
+                code="not_canonical",
+                expected="what IdentityRecord.encode writes",
+            )
+        record = cls(envelope=envelope, attachments=wire.attachments)
         record.claim  # noqa: B018  reads the payload, so that a record in hand is one
         return record
 

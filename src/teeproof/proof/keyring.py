@@ -32,6 +32,7 @@ class Keyring:
 
     def __init__(self, secrets: dict[tuple[str, Algorithm], bytes]) -> None:
         self._secrets = dict(secrets)
+        self._expanded: dict[str, bytes] = {}  # of Ed25519 keys; gone with the ring
 
     @classmethod
     def new(
@@ -86,11 +87,11 @@ class Keyring:
 
     def sign(self, message: bytes) -> bytes:
         """Return the ``statement`` key's Ed25519 signature, 64 bytes."""
-        return signing.sign_ed25519(self.secret("statement"), message)
+        return self._sign_ed25519("statement", message)
 
     def sign_receipt(self, message: bytes) -> bytes:
         """Return the ``receipt`` key's Ed25519 signature over ACI's signing input, 64 bytes."""
-        return signing.sign_ed25519(self.secret("receipt"), message)
+        return self._sign_ed25519("receipt", message)
 
     def prove_possession(self, key: Key, message: bytes) -> bytes:
         """Return the signature by which a key of the document shows that the workload holds it.
@@ -99,10 +100,17 @@ class Keyring:
             key: a signing key.
             message: the identity statement's pre-authentication encoding.
         """
-        secret = self.secret(key.role, key.algorithm)
         if key.algorithm == "ed25519":
-            return signing.sign_ed25519(secret, message)
+            return self._sign_ed25519(key.role, message)
+        secret = self.secret(key.role, key.algorithm)
         return signing.sign_ecdsa(key.algorithm, secret, _possession_digest(key, message))
+
+    def _sign_ed25519(self, role: str, message: bytes) -> bytes:
+        expanded = self._expanded.get(role)
+        if expanded is None:
+            expanded = signing.expand_ed25519(self.secret(role, "ed25519"))
+            self._expanded[role] = expanded
+        return signing.sign_ed25519(expanded, message)
 
 
 def verify_possession(key: Key, message: bytes, signature: bytes) -> bool:

@@ -35,7 +35,9 @@ DAY = 86_400
 DEFAULT_LIFETIME = 7 * DAY
 LONGEST_LIFETIME = 30 * DAY  # Intel's collateral lives as long, so it never outlives an identity
 MAX_DOCUMENT_BYTES = 32 << 10
+LAST_SECOND = 253_402_300_799  # the end of the year 9999, the last that RFC 3339 can write
 MAX_DOMAIN = 253  # RFC 1035
+MAX_LABEL = 63  # RFC 1035
 
 Algorithm = Literal["ed25519", "p256", "secp256k1", "x25519", "mlkem768-x25519"]
 
@@ -140,8 +142,12 @@ class KeyDocument(
         _check_apart(self.keys)
         if self.key("statement") is None:
             raise _wrong("statement_key_missing", "a key with the role statement", "none")
-        if not 0 < self.not_before < self.not_after <= canonical.GREATEST_INTEGER:
-            raise _wrong("key_dates_malformed", "not_before < not_after", f"{self.not_after}")
+        if not 0 < self.not_before < self.not_after <= LAST_SECOND:
+            raise _wrong(
+                "key_dates_malformed",
+                "not_before < not_after, both before the year 10000",
+                f"{self.not_before}, {self.not_after}",
+            )
         if self.not_after - self.not_before > LONGEST_LIFETIME:
             days = (self.not_after - self.not_before) / DAY
             raise _wrong("keys_live_too_long", "at most 30 days", f"{days:.1f} days")
@@ -216,11 +222,12 @@ def _check_apart(keys: tuple[Key, ...]) -> None:
 
 
 def _is_host(text: str) -> bool:
-    labels = text.split(".")
-    return len(text) <= MAX_DOMAIN and all(
-        label and label.isascii() and label.replace("-", "a").isalnum() and label == label.lower()
-        for label in labels
-    )
+    return len(text) <= MAX_DOMAIN and all(_is_label(label) for label in text.split("."))
+
+
+def _is_label(text: str) -> bool:
+    inside = text.isascii() and text.replace("-", "a").isalnum() and text == text.lower()
+    return inside and len(text) <= MAX_LABEL and text[0] != "-" != text[-1]
 
 
 def _wrong(code: str, expected: str, got: str) -> Malformed:

@@ -16,7 +16,7 @@ import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.digests import named, sha256
-from teeproof.core.errors import Malformed
+from teeproof.core.errors import Malformed, Usage
 from teeproof.proof import canonical, points
 from teeproof.proof.keys import KeyDocument
 
@@ -95,12 +95,21 @@ def keyset_from(value: Any) -> Keyset:
         keyset = msgspec.convert(value, Keyset, strict=True)
         same = canonical.encode(value) == keyset.encode()
     except (msgspec.ValidationError, ValueError) as error:
-        raise Malformed("this is not a keyset", code="keyset_malformed", got=str(error)) from None
+        raise _malformed("this is not a keyset", str(error)) from None
+    except Usage as error:
+        raise _malformed("this keyset has no canonical form", error.got or error.detail) from None
     if not same:
-        raise Malformed(
-            "this keyset has fields that ACI does not know", code="keyset_malformed", got=str(value)
-        )
+        raise _malformed("this keyset has fields that ACI does not know", str(value))
     return keyset
+
+
+def _malformed(detail: str, got: str) -> Malformed:
+    return Malformed(
+        detail,
+        code="keyset_malformed",
+        expected="the members that ACI names, and no other",
+        got=ascii(got[:200]),
+    )
 
 
 def keyset_of(document: KeyDocument) -> Keyset:

@@ -1,5 +1,7 @@
 """What a statement speaks of: subjects (its outputs) and materials (its inputs), by digest.
 
+How many a statement has is bounded by the size of its payload: fewer than 3,000.
+
 Source: in-toto attestation framework, spec/v1/resource_descriptor.md and digest_set.md.
 
 Trusts: nothing.  Does not trust: whoever wrote them.
@@ -13,13 +15,11 @@ import msgspec
 
 from teeproof.core.digests import parse_named
 
-__all__ = ["MAX_LINKS", "MAX_SUBJECTS", "Integer", "Link", "Material", "Subject"]
+__all__ = ["Integer", "Link", "Material", "Subject"]
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**53) + 1, le=2**53 - 1)]
 """An integer that every JSON reader holds exactly."""
 
-MAX_SUBJECTS = 4096
-MAX_LINKS = 4096
 _DIGITS = "0123456789abcdef"
 _DIGEST_SIZES = {"sha256": 64, "sha384": 96, "sha512": 128, "blake3": 64, "gitCommit": 40}
 

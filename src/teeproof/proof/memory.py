@@ -119,7 +119,7 @@ class MemorySource:
         self._producers: dict[str, list[bytes]] = {}
 
     def add_statement(self, data: bytes) -> bytes:
-        """Add an envelope (DSSE JSON) or a receipt, and return its id.
+        """Add an envelope (DSSE JSON) or a receipt, and return its id; the last of several stays.
 
         Raises:
             Malformed, TooLarge: it is neither.

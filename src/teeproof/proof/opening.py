@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import overload
 
 from teeproof.core.clock import parse_time, wall_clock
-from teeproof.core.errors import Usage
+from teeproof.core.errors import Error, Usage
+from teeproof.core.reading import peek
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.files import opening as evidence_files
 from teeproof.evidence.policy import Policy, load_policy
@@ -116,7 +117,7 @@ def verify(
     trust = Trust(
         policy=_policy(policy),
         author_policy=_policy(author_policy),
-        logs=TlogPolicy.parse(logs) if isinstance(logs, bytes) else logs,
+        logs=_logs(logs),
     )
     try:
         return verify_proof(proof, now=at, trust=trust)
@@ -139,14 +140,25 @@ def _proof(what: object) -> ProofFile | None:
 
 def _is_proof(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            return file.read(len(_ZIP)) == _ZIP
-    except (OSError, ValueError):
+        return peek(path, len(_ZIP)) == _ZIP
+    except Error:
         return False  # whoever reads evidence says what is wrong with it
 
 
 def _policy(given: Policy | str | None) -> Policy | None:
     return load_policy(given) if isinstance(given, str) else given
+
+
+def _logs(given: TlogPolicy | bytes | None) -> TlogPolicy | None:
+    if isinstance(given, bytes):
+        return TlogPolicy.parse(given)
+    if given is None or isinstance(given, TlogPolicy):
+        return given
+    raise Usage(
+        "logs is a TlogPolicy, or the bytes of one: read the file first",
+        code="logs_malformed",
+        got=type(given).__name__,
+    )
 
 
 def _refuse(**options: object) -> None:

@@ -1,6 +1,7 @@
 """Whether bytes are a public key of an algorithm, and one that a private key can stand behind.
 
-Points of small order let anyone "sign" or agree on a known secret, so they are no keys.
+Points of small order let anyone "sign" or agree on a known secret, so they are no keys. Nor are
+points with a part of small order: each key would have seven twins with the same secret.
 
 Trusts: libsodium, OpenSSL and libsecp256k1.  Does not trust: whoever wrote the bytes.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 __all__ = ["HYBRID_BYTES", "is_valid", "p256_spki", "parts"]
+
+_PRIME = (1 << 255) - 19  # RFC 7748 4.1
 
 ML_KEM_768_BYTES = 1184  # FIPS 203, table 3
 HYBRID_BYTES = ML_KEM_768_BYTES + 32
@@ -25,15 +28,17 @@ def is_valid(algorithm: str, raw: bytes) -> bool:
         return False
 
 
+@lru_cache(maxsize=4096)
 def parts(algorithm: str, raw: bytes) -> tuple[bytes, ...]:
     """Return what must differ from every other key: the key, and what is combined in it.
 
-    A point is told by its x coordinate: the key with the other sign has the same secret.
+    A point is told by one coordinate: the key with the other sign has the same secret. So has the
+    X25519 key that an Ed25519 key is turned into, so both are told by the X25519 coordinate.
     """
     if algorithm == "mlkem768-x25519":
         return raw[:ML_KEM_768_BYTES], raw[ML_KEM_768_BYTES:]
     if algorithm == "ed25519":
-        return (raw[:31] + bytes([raw[31] & 0x7F]),)
+        return (_montgomery(raw),)
     return (raw[1:],) if algorithm in ("p256", "secp256k1") else (raw,)
 
 
@@ -56,15 +61,18 @@ def _ed25519(raw: bytes) -> bool:
 
 
 def _x25519(raw: bytes) -> bool:
-    from cryptography.hazmat.primitives.asymmetric.x25519 import (  # noqa: PLC0415
-        X25519PrivateKey,
-        X25519PublicKey,
-    )
-
-    if len(raw) != 32 or raw[31] & 0x80 or int.from_bytes(raw, "little") >= (1 << 255) - 19:
+    u = int.from_bytes(raw, "little")
+    if len(raw) != 32 or u >= _PRIME - 1:
         return False  # RFC 7748 5: readers would reduce it, so one key would have two texts
-    X25519PrivateKey.from_private_bytes(b"\1" * 32).exchange(X25519PublicKey.from_public_bytes(raw))
-    return True  # the exchange raises ValueError for points of small order
+    # RFC 7748 4.1: the same point of Ed25519; libsodium refuses what is none, and small orders.
+    y = (u - 1) * pow(u + 1, -1, _PRIME) % _PRIME
+    return _ed25519(y.to_bytes(32, "little"))
+
+
+def _montgomery(raw: bytes) -> bytes:
+    y = int.from_bytes(raw, "little") & ((1 << 255) - 1)
+    u = (1 + y) * pow(1 - y, -1, _PRIME) % _PRIME  # RFC 7748 4.1; y is 1 at the identity only
+    return u.to_bytes(32, "little")
 
 
 def _p256(raw: bytes) -> bool:

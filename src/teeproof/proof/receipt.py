@@ -24,7 +24,7 @@ from teeproof.core import strictjson
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.core.errors import Malformed
 from teeproof.proof import canonical
-from teeproof.proof.links import MAX_LINKS, Link, Subject
+from teeproof.proof.links import Link, Subject
 
 __all__ = ["MAX_RECEIPT_BYTES", "RECEIPT_TYPE", "Receipt", "link_event", "model_event"]
 
@@ -67,12 +67,14 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
         Raises:
             TooLarge: more than ``MAX_RECEIPT_BYTES``.
-            Malformed: not JSON, a key given twice, a number with a fraction, or not a receipt.
+            Malformed: not JSON, a key given twice or not in ASCII, a number with a fraction, a body
+                named by two events, or not a receipt.
         """
         body = _load(data)
         try:
-            signature = bytes.fromhex(body.pop("signature"))
+            signature = _from_hex(body.pop("signature"))
             canonical.reject_numbers(body)
+            _require_ascii_names(body)
             return _read(body, signature)
         except (KeyError, TypeError, ValueError, AttributeError, Malformed) as error:
             raise _malformed(str(error) or type(error).__name__) from None
@@ -121,6 +123,26 @@ def _load(data: bytes) -> dict[str, Any]:
     return value
 
 
+def _from_hex(text: str) -> bytes:
+    raw = bytes.fromhex(text)
+    if raw.hex() != text:
+        raise ValueError("a signature that is not 128 lower-case hex digits")
+    return raw
+
+
+def _require_ascii_names(value: Any) -> None:
+    """Refuse names that RFC 8785 and we sort differently: beyond ASCII, code units are no order."""
+    rest = [value]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, dict):
+            if not all(map(str.isascii, node)):
+                raise ValueError("a name outside ASCII")
+            rest += node.values()
+        elif isinstance(node, list):
+            rest += node
+
+
 def _read(body: dict[str, Any], signature: bytes) -> Receipt:
     if body["api_version"] != RECEIPT_TYPE:
         raise ValueError(f"api_version {body['api_version']!r:.60}")
@@ -130,25 +152,24 @@ def _read(body: dict[str, Any], signature: bytes) -> Receipt:
         raise ValueError("the event log does not begin with request.received")
     if not isinstance(body["key_id"], str) or len(signature) != 64:
         raise ValueError("no key id, or a signature that is not 64 bytes")
-    links = tuple(_links(events))
-    if len(links) > MAX_LINKS:
-        raise ValueError("too many links")
     return Receipt(
         signed=canonical.encode(body),
         signature=signature,
         key_id=body["key_id"],
         keyset_digest=body["workload_keyset_digest"],
         subjects=tuple(_subjects(events)),
-        links=links,
+        links=tuple(_links(events)),
         body=body,
     )
 
 
 def _subjects(events: list[dict[str, Any]]) -> list[Subject]:
-    found = []
+    found: list[Subject] = []
     for event in events:
         name = _BODIES.get(event["type"])
         if name is not None:
+            if any(name == subject.name for subject in found):
+                raise ValueError(f"two events of the type {event['type']}")
             digest = parse_named(event["body_hash"]).hex()
             found.append(Subject({"sha256": digest}, name=name))
     return found

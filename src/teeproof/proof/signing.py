@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 __all__ = [
     "SECRET_BYTES",
     "draw",
+    "expand_ed25519",
     "holds_ecdsa",
     "holds_ed25519",
     "public_key",
@@ -47,11 +48,18 @@ def public_key(algorithm: str, secret: bytes) -> bytes:
     return _PUBLIC[algorithm](secret)
 
 
-def sign_ed25519(secret: bytes, message: bytes) -> bytes:
-    """Return an Ed25519 signature."""
+def expand_ed25519(secret: bytes) -> bytes:
+    """Return what ``sign_ed25519`` signs with, 64 bytes: the private key, then the public one."""
+    from nacl.bindings import crypto_sign_seed_keypair  # noqa: PLC0415  the import costs 20 ms
+
+    return bytes(crypto_sign_seed_keypair(secret)[1])
+
+
+def sign_ed25519(expanded: bytes, message: bytes) -> bytes:
+    """Return an Ed25519 signature; ``expanded`` is what ``expand_ed25519`` returned."""
     from nacl.bindings import crypto_sign  # noqa: PLC0415  the import costs 20 ms
 
-    return bytes(crypto_sign(message, _expanded(secret))[:64])
+    return bytes(crypto_sign(message, expanded)[:64])
 
 
 def holds_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
@@ -78,13 +86,6 @@ def _ed25519_public(secret: bytes) -> bytes:
     from nacl.bindings import crypto_sign_seed_keypair  # noqa: PLC0415
 
     return bytes(crypto_sign_seed_keypair(secret)[0])
-
-
-@lru_cache(maxsize=64)
-def _expanded(secret: bytes) -> bytes:
-    from nacl.bindings import crypto_sign_seed_keypair  # noqa: PLC0415
-
-    return bytes(crypto_sign_seed_keypair(secret)[1])
 
 
 def _x25519_public(secret: bytes) -> bytes:

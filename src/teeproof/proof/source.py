@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from teeproof.core.errors import Malformed
-from teeproof.proof.envelope import IN_TOTO, Envelope
+import msgspec
+
+from teeproof.core.errors import Malformed, TooLarge
+from teeproof.proof.envelope import IN_TOTO, MAX_ENVELOPE_BYTES, Envelope
 from teeproof.proof.links import Link, Subject
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.receipt import Receipt
 from teeproof.proof.statement import Statement, Step
 
-__all__ = ["Logged", "Read", "Source", "read_record"]
+__all__ = ["Kind", "Logged", "Read", "Source", "kind_of", "read_record"]
+
+Kind = Literal["statement", "identity", "receipt"]
 
 _LONGEST_TITLE = 80
 
@@ -106,19 +110,58 @@ class Read(NamedTuple):
         return name.rstrip("/").rpartition("/")[2][:_LONGEST_TITLE]
 
 
-def read_record(data: bytes) -> Read:
-    """Return a statement's or receipt's parts; Malformed, TooLarge: it is neither.
+class _Shape(msgspec.Struct):
+    """The fields by which records are told apart; nothing else is read."""
 
-    The two are told apart by their fields: an envelope has ``payloadType``, a receipt has
-    ``api_version``.
+    payload: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    attachments: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    event_log: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_shape = msgspec.json.Decoder(_Shape)
+
+
+def kind_of(data: bytes) -> Kind | None:
+    """Return what a record is, by its fields; None if it is nothing of ours.
+
+    An envelope has a ``payload``, whatever else it has; otherwise an identity record has
+    ``attachments``; otherwise a receipt has an ``event_log``. Everyone who reads records asks here:
+    two who tell them apart in different ways would read one record as two.
     """
-    if b'"api_version"' in data:
+    if data.startswith(b'{"payload":"') and data.endswith(b'"}]}'):  # as we write envelopes
+        return "statement"
+    try:
+        shape = _shape.decode(data)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    if shape.payload is not msgspec.UNSET:
+        return "statement"
+    if shape.attachments is not msgspec.UNSET:
+        return "identity"
+    return None if shape.event_log is msgspec.UNSET else "receipt"
+
+
+def read_record(data: bytes) -> Read:
+    """Return a statement's or receipt's parts.
+
+    Raises:
+        TooLarge: more than either may have.
+        Malformed: it is neither, or one that its own format refuses.
+    """
+    if len(data) > MAX_ENVELOPE_BYTES:
+        raise TooLarge(
+            "this is too large for a statement or a receipt",
+            expected=f"at most {MAX_ENVELOPE_BYTES} bytes",
+            got=f"{len(data)} bytes",
+        )
+    kind = kind_of(data)
+    if kind == "receipt":
         receipt = Receipt.parse(data)
         return Read(
             receipt.id, "aci/1", None, receipt.keyset_digest, receipt.subjects, receipt.links, (),
             None, receipt, None,
         )  # fmt: skip
-    if b'"payloadType"' in data:
+    if kind == "statement":
         envelope = Envelope.parse(data)
         if envelope.payload_type != IN_TOTO:
             raise _unknown(f"an envelope around {envelope.payload_type[:100]}")
@@ -134,6 +177,6 @@ def _unknown(got: str) -> Malformed:
     return Malformed(
         "this is neither a statement in a DSSE envelope nor an ACI receipt",
         code="record_malformed",
-        expected=f"a JSON object with payloadType {IN_TOTO}, or with api_version",
+        expected=f"a JSON object with payloadType {IN_TOTO}, or with an event_log",
         got=got,
     )

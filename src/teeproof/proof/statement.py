@@ -72,15 +72,31 @@ def predicate_type(name: str) -> Any:
     return register
 
 
+_PLAIN = (
+    msgspec.inspect.BoolType,
+    msgspec.inspect.BytesType,
+    msgspec.inspect.DictType,
+    msgspec.inspect.Field,
+    msgspec.inspect.ListType,
+    msgspec.inspect.LiteralType,
+    msgspec.inspect.NoneType,
+    msgspec.inspect.StrType,
+    msgspec.inspect.StructType,
+    msgspec.inspect.TupleType,
+    msgspec.inspect.UnionType,
+    msgspec.inspect.VarTupleType,
+)
+
+
 def _require_plain(kind: Any) -> None:
-    """Refuse types that other readers may hold differently: floats and unbounded integers."""
+    """Refuse types that other readers may hold differently, and those that may hold anything."""
     seen = [kind]
     for node in seen:
-        if isinstance(node, msgspec.inspect.FloatType) or (
-            isinstance(node, msgspec.inspect.IntType) and node.le is None
-        ):
+        if not _is_plain(node):
             raise Usage(
-                "numbers of a predicate are links.Integer, or text", code="type_not_canonical"
+                "predicates have text, booleans, links.Integer, lists, structs, and dicts by text",
+                code="type_not_canonical",
+                got=type(node).__name__,
             )
         below = [getattr(node, key, ()) for key in ("fields", "types", "item_types")]
         parts = [part for group in below for part in group]
@@ -88,6 +104,18 @@ def _require_plain(kind: Any) -> None:
             getattr(node, key, None) for key in ("type", "item_type", "key_type", "value_type")
         ]
         seen += [part for part in parts if _is_type(part) and part not in seen]
+
+
+def _is_plain(node: Any) -> bool:
+    if isinstance(node, msgspec.inspect.IntType):
+        least, most = node.ge, node.le
+        greatest = canonical.GREATEST_INTEGER
+        return None not in (least, most) and -greatest <= least <= most <= greatest  # type: ignore[operator]
+    if isinstance(node, msgspec.inspect.DictType):
+        return isinstance(node.key_type, msgspec.inspect.StrType)
+    if isinstance(node, msgspec.inspect.LiteralType):
+        return all(isinstance(value, str) for value in node.values)
+    return isinstance(node, _PLAIN)
 
 
 def _is_type(value: Any) -> bool:
@@ -170,7 +198,9 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         name = _NAMES.get(type(predicate))
         if name is None:
             raise Usage(
-                "this predicate has no registered type", code="type_unknown", got=str(predicate)
+                "this predicate has no registered type: decorate its class with predicate_type",
+                code="type_unknown",
+                got=type(predicate).__name__,
             )
         try:
             # No float or large integer has a place in a predicate of ours, so parsing sees them.

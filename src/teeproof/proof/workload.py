@@ -14,16 +14,17 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from teeproof.core.clock import to_epoch, wall_clock
+from teeproof.core.clock import format_time, to_epoch, wall_clock
 from teeproof.core.digests import named
 from teeproof.core.errors import Malformed, NotAllowed, Usage
 from teeproof.core.home import data_directory
 from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.collect import ATTESTER_VARIABLE, Attester, choose_attester
-from teeproof.evidence.naming import name_evidence
+from teeproof.evidence.naming import name_evidence, report_data_of
 from teeproof.evidence.record import Evidence
 from teeproof.proof.envelope import Envelope, Signature, pae
 from teeproof.proof.identity import (
+    MAX_NONCE,
     Claim,
     EvidenceName,
     IdentityRecord,
@@ -94,7 +95,8 @@ class Identity:
                 device of this machine.
             roles: roles for which to make keys beside ``statement``.
             lifetime: for how many seconds the keys are valid, at most 30 days.
-            nonce: what to bind beside the keys: a relying party's, or ``binding.job_nonce``.
+            nonce: what to bind beside the keys: a relying party's, or ``binding.job_nonce``; at
+                most 256 characters.
             domain: the host name of the ``tls`` key.
             previous: digest of the identity that this one follows.
             store: where its statements are kept: a log, or memory, the default.
@@ -102,7 +104,7 @@ class Identity:
             random: the random source.
 
         Raises:
-            Usage: an unknown role, or a lifetime beyond 30 days.
+            Usage: an unknown role, a lifetime beyond 30 days, or a nonce that is too long.
             Unavailable: there is no attester here, or it did not answer.
             Malformed: the attester's evidence does not carry what it was asked to bind.
         """
@@ -111,6 +113,7 @@ class Identity:
             environment = os.environ | named_one
             home = data_directory(os.environ)
             attester = choose_attester(environment, data_directory=home, now=now)
+        _check_nonce(nonce)
         keyring = Keyring.new(dict.fromkeys(("statement", *roles)), random=random)
         keys = _document(keyring, to_epoch(now()), lifetime, domain=domain, previous=previous)
         evidence = _evidence(attester, keys, nonce)
@@ -157,7 +160,7 @@ class Identity:
 
         Raises:
             Usage: no output, or an input that names none of several outputs.
-            NotAllowed: the keys have expired: ``rotate``.
+            NotAllowed: the keys have expired; ``rotate`` before they do.
             Unavailable: a file cannot be read, or the log did not take it.
         """
         statement = step_of(
@@ -167,7 +170,7 @@ class Identity:
 
     def keep(self, statement: Statement) -> Sealed:
         """Sign any statement of this identity and keep it; raises as ``seal``."""
-        envelope = self.sign(statement, now=to_epoch(self._now()))
+        envelope = self.sign(statement)
         self.store.add_statement(envelope.encode())
         return Sealed(statement, envelope, self.store)
 
@@ -176,7 +179,7 @@ class Identity:
 
         Args:
             statement: names this identity as author or cosigner.
-            now: seconds since 1970; with it, expired keys do not sign.
+            now: seconds since 1970; without it, by this identity's clock.
 
         Raises:
             Usage: the statement names another author.
@@ -189,13 +192,7 @@ class Identity:
                 expected=self.name,
                 got=named(statement.author) if statement.author else "none",
             )
-        if now is not None and now > self.record.keys.not_after:
-            raise NotAllowed(
-                "these keys have expired: rotate the identity",
-                code="keys_expired",
-                expected=f"before {self.record.keys.not_after}",
-                got=str(now),
-            )
+        self._require_living_keys(now)
         signature = self.keyring.sign(pae(statement.payload))
         return Envelope(statement.payload, (Signature(self.name, signature),))
 
@@ -204,6 +201,7 @@ class Identity:
 
         Raises:
             Usage: the payload names this identity neither as author nor as cosigner.
+            NotAllowed: the keys have expired.
         """
         added = self.sign(Statement.parse(envelope.payload)).signatures
         return Envelope(envelope.payload, (*envelope.signatures, *added), envelope.payload_type)
@@ -215,7 +213,11 @@ class Identity:
 
         The new key document names the old identity, and the old key signs the new identity's
         digest: neither can claim the other alone. Options and errors as in ``boot``.
+
+        Raises:
+            NotAllowed: the keys have expired, so nothing can follow them: ``boot`` a new identity.
         """
+        self._require_living_keys()
         roles = tuple((key.role, key.algorithm) for key in self.record.keys.keys)
         tls = self.record.keys.key("tls")
         defaults: dict[str, Any] = {
@@ -226,6 +228,26 @@ class Identity:
         subject = Subject({"sha256": following.digest.hex()}, name="identity")
         self.keep(Statement.of(Rotation(author=self.name, reason=reason), subjects=(subject,)))
         return following
+
+    def _require_living_keys(self, now: int | None = None) -> None:
+        at = to_epoch(self._now()) if now is None else now
+        if at > self.record.keys.not_after:
+            raise NotAllowed(
+                "these keys have expired: boot a new identity, and rotate it before its keys do",
+                code="keys_expired",
+                expected=f"no later than {format_time(self.record.keys.not_after)}",
+                got=format_time(at),
+            )
+
+
+def _check_nonce(nonce: str | None) -> None:
+    if nonce is not None and len(nonce) > MAX_NONCE:
+        raise Usage(
+            "the nonce is too long: bind its digest",
+            code="nonce_malformed",
+            expected=f"at most {MAX_NONCE} characters",
+            got=f"{len(nonce)} characters",
+        )
 
 
 def _document(
@@ -249,11 +271,13 @@ def _document(
 def _evidence(attester: Attester, keys: KeyDocument, nonce: str | None) -> Evidence:
     report_data = report_data_for(keyset_of(keys).digest, nonce=nonce)
     evidence = attester.attest(report_data)
-    if report_data not in evidence.quote:
+    found = report_data_of(evidence)
+    if found != report_data:
         raise Malformed(
             f"the evidence of {attester.name} does not carry the report_data that it was given",
             code="attester_ignored_report_data",
             expected=report_data.hex(),
+            got=found.hex(),
         )
     return evidence
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from teeproof.core.digests import named
+from teeproof.core.digests import named, parse_named
+from teeproof.core.errors import Unavailable
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.entry import IDENTITY, STATEMENT
 from teeproof.proof.log.log import Log
@@ -89,3 +90,30 @@ def test_host_puts_the_index_of_another_log_beside_this_one(tmp_path: Path) -> N
         other = Contents(two)
         assert not list(other.producers("sha256:" + digest("trained")))
         other.close()
+
+
+@pytest.mark.parametrize("value", [10**12, "text", b"short", None])
+def test_host_writes_what_is_no_id_into_the_index(tmp_path: Path, value: object) -> None:
+    with filled(tmp_path) as log:
+        contents = Contents(log)
+        wanted = "sha256:" + digest("trained")
+        assert list(contents.producers(wanted))
+        contents._index.execute("DELETE FROM made")
+        contents._index.execute("DROP TABLE made")
+        contents._index.execute("CREATE TABLE made (digest, id)")
+        contents._index.execute("INSERT INTO made VALUES (?, ?)", (parse_named(wanted), value))
+        with pytest.raises(Unavailable) as refused:
+            contents.producers(wanted)
+        assert refused.value.code == "log_index"
+        contents.close()
+
+
+@pytest.mark.parametrize("position", [-5, "x", None])
+def test_host_moves_the_index_to_a_place_that_is_none(tmp_path: Path, position: object) -> None:
+    with filled(tmp_path) as log:
+        contents = Contents(log)
+        assert list(contents.producers("sha256:" + digest("trained")))
+        contents._index.execute("DELETE FROM made")
+        contents._index.execute("REPLACE INTO meta VALUES ('position', ?)", (position,))
+        assert list(contents.producers("sha256:" + digest("trained")))
+        contents.close()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -187,7 +187,7 @@ def _open(target: Path | BinaryIO) -> Iterator[BinaryIO]:
     if not isinstance(target, Path):
         yield target
         return
-    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    scratch = target.parent / f".{target.name}.{secrets.token_hex(4)}"
     try:
         with scratch.open("xb") as stream:
             yield stream
@@ -199,4 +199,5 @@ def _open(target: Path | BinaryIO) -> Iterator[BinaryIO]:
             f"{target} cannot be written: {error.strerror}", code="file_unavailable"
         ) from None
     finally:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made, it is not there
+            scratch.unlink()

@@ -22,6 +22,7 @@ from teeproof.proof.envelope import IN_TOTO, MAX_ENVELOPE_BYTES, Envelope
 from teeproof.proof.identity import MAX_RECORD_BYTES, IdentityRecord
 from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
 from teeproof.proof.receipt import MAX_RECEIPT_BYTES, Receipt
+from teeproof.proof.source import kind_of
 from teeproof.proof.statement import Statement
 
 __all__ = ["MAX_BYTES", "KeysetOwner", "Record", "read_record", "read_records"]
@@ -59,17 +60,6 @@ class Record(msgspec.Struct, frozen=True):
         return Entry(self.kind, commitment(salt, self.id), self.identity)
 
 
-class _Shape(msgspec.Struct):
-    """The fields by which the three kinds of record are told apart; nothing else is read."""
-
-    payload: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    attachments: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    event_log: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-_shape = msgspec.json.Decoder(_Shape)
-
-
 def read_record(data: bytes, *, identity_of_keyset: KeysetOwner) -> Record:
     """Return a record with its kind, id and author.
 
@@ -85,19 +75,16 @@ def read_record(data: bytes, *, identity_of_keyset: KeysetOwner) -> Record:
             expected=f"at most {MAX_BYTES} bytes",
             got=f"{len(data)} bytes",
         )
-    try:
-        shape = _shape.decode(data)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise _unknown("no JSON object") from None
-    if shape.payload is not msgspec.UNSET:
+    kind = kind_of(data)
+    if kind == "statement":
         return _statement(data)
-    if shape.attachments is not msgspec.UNSET:
+    if kind == "identity":
         identity = IdentityRecord.parse(data)
         digest, keyset = identity.digest, identity.keyset_digest
         return Record(IDENTITY, digest, digest, data, keyset)
-    if shape.event_log is not msgspec.UNSET:
+    if kind == "receipt":
         return _receipt(data, identity_of_keyset)
-    raise _unknown("another object")
+    raise _unknown(data[:60].decode(errors="replace"))
 
 
 def read_records(data: bytes, *, most: int, identity_of_keyset: KeysetOwner) -> list[Record]:

@@ -165,7 +165,7 @@ class Contents:
     def _ask(self, query: str, key: bytes) -> list[bytes]:
         with self._lock, _errors():
             self._follow()
-            return [bytes(row[0]) for row in self._index.execute(query, (key,))]
+            return [_id(row[0]) for row in self._index.execute(query, (key,))]
 
     def _follow(self) -> None:
         """Read what the log has taken in since; another process may be doing the same."""
@@ -214,6 +214,7 @@ def _connect(path: Path, log: str) -> sqlite3.Connection:
 def _prepared(name: str, log: str) -> sqlite3.Connection:
     index = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=30)
     try:
+        index.execute("PRAGMA trusted_schema = OFF")  # whoever wrote the file runs nothing here
         index.execute("PRAGMA journal_mode = WAL")
         index.execute("PRAGMA synchronous = NORMAL")
         with _transaction(index):
@@ -241,9 +242,15 @@ class _OfAnotherError(Exception):
     """The file is no index, or one of another log."""
 
 
+def _id(value: object) -> bytes:
+    if isinstance(value, bytes) and len(value) == 32:
+        return value
+    raise sqlite3.DatabaseError("it holds what was not written by this program")
+
+
 def _position(index: sqlite3.Connection) -> int:
     found = _meta(index, "position")
-    return found if isinstance(found, int) else 0
+    return max(0, found) if isinstance(found, int) else 0
 
 
 def _meta(index: sqlite3.Connection, key: str) -> object:
