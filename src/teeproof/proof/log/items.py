@@ -19,7 +19,7 @@ MAX_RECORD_BYTES = 1 << 20
 _KIND = {kind: bytes([kind]) for kind in KINDS}
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """What is submitted to the log.
 
     Attributes:

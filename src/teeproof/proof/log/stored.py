@@ -36,7 +36,7 @@ _SIZE_BYTES = 8
 _BEGINS = {kind: Entry(kind, bytes(32), bytes(32)).encode()[:2] for kind in KINDS}
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """One entry as the journal has it.
 
     Attributes:
