@@ -106,13 +106,7 @@ class TlogPolicy(msgspec.Struct, frozen=True, dict=True):
     def judge(
         self, signed: SignedCheckpoint, *, now: int, operated: Collection[bytes] = ()
     ) -> Judgement:
-        """Return what this policy says of a checkpoint.
-
-        Args:
-            signed: the checkpoint with all its signatures.
-            now: seconds since 1970.
-            operated: public keys of witnesses that are known to be run by the log's operator.
-        """
+        """Return what this policy says of a checkpoint; arguments as of ``judge.judge``."""
         return _judge.judge(self, signed, now=now, operated=operated)
 
     @cached_property
