@@ -19,13 +19,13 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 import msgspec
-import msgspec.inspect
 
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.core.errors import Malformed, Usage
 from teeproof.proof import canonical, foreign
 from teeproof.proof.envelope import MAX_PAYLOAD_BYTES
 from teeproof.proof.links import Link, Material, Subject
+from teeproof.proof.plain import require_plain
 
 __all__ = ["STATEMENT_TYPE", "Predicate", "Statement", "Step", "known_types", "predicate_type"]
 
@@ -63,63 +63,13 @@ def predicate_type(name: str) -> Any:
     """Return a class decorator that makes a ``Predicate`` known by its type URI."""
 
     def register(kind: type[Predicate]) -> type[Predicate]:
-        _require_plain(msgspec.inspect.type_info(kind))
+        require_plain(kind)
         if not name.startswith(OURS) or _TYPES.setdefault(name, kind) is not kind:
             raise Usage(f"the predicate type {name} is taken, or not ours", code="type_taken")
         _NAMES.setdefault(kind, name)
         return kind
 
     return register
-
-
-_PLAIN = (
-    msgspec.inspect.BoolType,
-    msgspec.inspect.BytesType,
-    msgspec.inspect.DictType,
-    msgspec.inspect.Field,
-    msgspec.inspect.ListType,
-    msgspec.inspect.LiteralType,
-    msgspec.inspect.NoneType,
-    msgspec.inspect.StrType,
-    msgspec.inspect.StructType,
-    msgspec.inspect.TupleType,
-    msgspec.inspect.UnionType,
-    msgspec.inspect.VarTupleType,
-)
-
-
-def _require_plain(kind: Any) -> None:
-    """Refuse types that other readers may hold differently, and those that may hold anything."""
-    seen = [kind]
-    for node in seen:
-        if not _is_plain(node):
-            raise Usage(
-                "predicates have text, booleans, links.Integer, lists, structs, and dicts by text",
-                code="type_not_canonical",
-                got=type(node).__name__,
-            )
-        below = [getattr(node, key, ()) for key in ("fields", "types", "item_types")]
-        parts = [part for group in below for part in group]
-        parts += [
-            getattr(node, key, None) for key in ("type", "item_type", "key_type", "value_type")
-        ]
-        seen += [part for part in parts if _is_type(part) and part not in seen]
-
-
-def _is_plain(node: Any) -> bool:
-    if isinstance(node, msgspec.inspect.IntType):
-        least, most = node.ge, node.le
-        greatest = canonical.GREATEST_INTEGER
-        return None not in (least, most) and -greatest <= least <= most <= greatest  # type: ignore[operator]
-    if isinstance(node, msgspec.inspect.DictType):
-        return isinstance(node.key_type, msgspec.inspect.StrType)
-    if isinstance(node, msgspec.inspect.LiteralType):
-        return all(isinstance(value, str) for value in node.values)
-    return isinstance(node, _PLAIN)
-
-
-def _is_type(value: Any) -> bool:
-    return isinstance(value, msgspec.inspect.Type | msgspec.inspect.Field)
 
 
 def known_types() -> tuple[str, ...]:
