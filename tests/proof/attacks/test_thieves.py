@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from teeproof.proof.log.entry import STATEMENT
 from teeproof.proof.statement import Statement
 from teeproof.proof.workload import Identity
 from tests.proof.attacks import tools
 from tests.proof.attacks.tools import DAY, booted, found, holds
 from tests.proof.people import NOW, attester, step, workload_named
 from tests.proof.world import LATER, World
+from tests.vectors import ROOT
 
 AUTHOR = workload_named("robbed")  # its keys live for 7 days from NOW
 OTHER = workload_named("bystander")
@@ -178,3 +180,18 @@ def test_a_later_checkpoint_beside_the_first_moves_no_time() -> None:
     assert holds(verdict)
     assert verdict.statement(statement.name).time == "2026-03-02T12:00:00Z"
     assert verdict.statement(last.name).time == verdict.time == "2026-03-03T12:00:00Z"
+
+
+def test_words_that_were_entered_in_time_can_be_signed_later_and_the_page_says_so() -> None:
+    # What an entry commits to is the words, not the signature: the one thing here that a thief of
+    # old keys can do, if it had the words entered while the keys were valid.
+    world = World()
+    world.add(AUTHOR)
+    statement = step(AUTHOR, "train", "model")
+    world.log.append(STATEMENT, statement.id, AUTHOR.digest)
+    world.publish(at=NOW)
+    late = AUTHOR.sign(statement)
+    world.put(late)
+    assert holds(world.verify(world.export(statement), now=NOW + 30 * DAY))
+    page = (ROOT / "docs/reference/proof-verdict.md").read_text()
+    assert "An entry commits to the words and to the author, not to the signature." in page
