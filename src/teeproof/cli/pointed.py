@@ -20,7 +20,7 @@ from typing import Any
 from teeproof.cli.asked import Asked, statement_id, trust_of
 from teeproof.cli.pointed_logs import answer_about_entry, answer_about_fork
 from teeproof.cli.screen import Screen
-from teeproof.core.errors import Error, Unavailable, Usage
+from teeproof.core.errors import Error, Usage
 from teeproof.core.reading import peek
 
 __all__ = ["answer_about", "is_pointed_elsewhere"]
@@ -34,22 +34,10 @@ _MANY = 500  # statements from which on a progress bar is worth showing
 
 def is_pointed_elsewhere(files: Sequence[Path]) -> bool:
     """Return whether these are something other than evidence."""
-    _require_paths(files)
     first = files[0]
     if os.path.isdir(first):
         return _is_log(first) or _proofs_in(first) != ()
     return str(first) != "-" and _kind(first) is not None
-
-
-def _require_paths(files: Sequence[Path]) -> None:
-    """Complain of names that this machine cannot even look up, such as endless ones."""
-    for path in files:
-        try:
-            path.is_dir()
-        except OSError as error:
-            raise Unavailable(
-                f"{str(path)[:200]} cannot be read: {error.strerror}", code="file_unavailable"
-            ) from None
 
 
 def answer_about(screen: Screen, asked: Asked) -> int:

@@ -53,7 +53,7 @@ def answer(verdict: ProofVerdict) -> tuple[str, tuple[str, ...]]:
     if code == 3:
         missing = next(f.check for f in verdict.faults if f.check.concern == "availability")
         return f"CANNOT TELL: {missing.detail}", ("yellow", "bold")
-    if code == 4 and verdict.level == "simulated" and not verdict.authentic:
+    if code == 4 and verdict.level == "simulated":
         return "SIMULATED, NOT ALLOWED", ("magenta", "bold")
     if code == 4:
         return "AUTHENTIC, NOT ALLOWED", ("red", "bold")

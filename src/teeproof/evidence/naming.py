@@ -38,7 +38,11 @@ def name_evidence(evidence: Evidence) -> tuple[str, str]:
 
 
 def report_data_of(evidence: Evidence) -> bytes:
-    """Return the 64 bytes at the place where a quote carries what it binds; Malformed as above."""
+    """Return the 64 bytes at the place where a quote carries what it binds; unverified.
+
+    Raises:
+        Malformed, TooLarge: not a TDX quote of version 4 or 5, nor an SGX quote of version 3.
+    """
     if evidence.quote[:2] == _SGX_VERSION:
         return sgx.parse(evidence.quote).report[_SGX_REPORT_DATA]
     return tdx_quote.parse(evidence.quote).body.report_data

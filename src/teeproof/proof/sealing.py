@@ -5,7 +5,8 @@
     answer.save("answer.proof")
 
 An input is bytes, a file, or what an earlier call returned; then the edge to it names the statement
-that made it.
+that made it. A file is read when it is sealed: who changes it between its use and the call seals
+what it has become, so bytes that matter are better handed over as bytes.
 
 Trusts: its caller.  Does not trust: nothing comes in from elsewhere.
 """
@@ -30,7 +31,7 @@ from teeproof.proof.statement import Statement, Step
 __all__ = ["Content", "Input", "Sealed", "Store", "step_of"]
 
 Content = bytes | str | PathLike[str]
-"""Bytes, or the path of a file."""
+"""Bytes, or the path of a file. Text is always a path: encode what is meant as content."""
 
 
 class Store(Source, Protocol):
@@ -117,7 +118,8 @@ def step_of(
     """Return the statement of one step; the keys of ``inputs`` are their roles.
 
     Raises:
-        Usage: no output, or an input with several outputs of which none was chosen.
+        Usage: no output, an input with several outputs of which none was chosen, or neither bytes
+            nor a path.
         Unavailable: a file cannot be read.
     """
     if not outputs:
@@ -146,10 +148,18 @@ def _material(role: str, given: Content | Sealed | Input) -> Material:
         return Material(
             digest=subject.digest, name=subject.name, role=role, statement=given.statement
         )
+    digest = _digest(given)
     name = None if isinstance(given, bytes) else Path(given).name
-    return Material(digest=_digest(given), name=name, role=role)
+    return Material(digest=digest, name=name, role=role)
 
 
 def _digest(given: Content) -> dict[str, str]:
-    digest = sha256(given) if isinstance(given, bytes) else digest_file(Path(given))
-    return {"sha256": digest.hex()}
+    if isinstance(given, bytes):
+        return {"sha256": sha256(given).hex()}
+    if not isinstance(given, str | PathLike):
+        raise Usage(
+            "an output or input is bytes, or the path of a file",
+            code="content_unknown",
+            got=type(given).__name__,
+        )
+    return {"sha256": digest_file(Path(given)).hex()}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from teeproof.core.errors import Unavailable
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.entry import IDENTITY, STATEMENT
 from teeproof.proof.log.log import Log
+from tests.proof.attacks.tools import receipt
 from tests.proof.people import digest, step, workload_named
 
 
@@ -117,3 +119,61 @@ def test_host_moves_the_index_to_a_place_that_is_none(tmp_path: Path, position: 
         contents._index.execute("REPLACE INTO meta VALUES ('position', ?)", (position,))
         assert list(contents.producers("sha256:" + digest("trained")))
         contents.close()
+
+
+def test_host_gives_a_keyset_to_another_identity_in_the_index(tmp_path: Path) -> None:
+    """A receipt is entered under its author: the index alone does not say who that is."""
+    author, other = workload_named("author", "receipt"), workload_named("other")
+    for swap in (other.digest, bytes(32)):
+        with filled(tmp_path / swap.hex()[:8]) as log:
+            contents = Contents(log)
+            contents.add_identity(other.record.encode(), other.blobs)
+            list(contents.producers(named(bytes(32))))
+            contents._index.execute("UPDATE keysets SET identity = ?", (swap,))
+            with pytest.raises(Unavailable) as refused:
+                contents.identity_of_keyset(author.record.keyset_digest)
+            assert refused.value.code == "log_index"
+            size = log.size
+            with pytest.raises(Unavailable):
+                contents.add_statement(receipt(author, "answer"))
+            assert log.size == size
+            contents.close()
+
+
+def test_the_first_checkpoint_that_is_accepted_is_taken_and_otherwise_the_first(
+    tmp_path: Path,
+) -> None:
+    with filled(tmp_path) as log:
+        late = step(workload_named("author", "receipt"), "answer", "late")
+        log.append(
+            kind=STATEMENT, statement_id=late.id, identity=bytes(32), record=b"{}",
+        )  # fmt: skip
+        log.publish()
+        trained = step(workload_named("author", "receipt"), "train", "trained").id
+        for accept, size in (
+            (None, 3), (lambda s: s.checkpoint.size == 4, 4), (lambda s: False, 3),
+        ):  # fmt: skip
+            contents = Contents(log, accept=accept)
+            place = contents.logged(trained)
+            assert place is not None
+            assert place.checkpoint.checkpoint.size == size
+            contents.close()
+
+
+def test_an_index_that_two_processes_bring_up_to_date_at_once_is_whole(tmp_path: Path) -> None:
+    with filled(tmp_path) as log:
+        found: list[list[bytes]] = []
+
+        def ask() -> None:
+            contents = Contents(log)
+            found.append(list(contents.producers("sha256:" + digest("trained"))))
+            contents.close()
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        assert len(found) == 6
+        assert len({tuple(one) for one in found}) == 1
+        assert found[0]

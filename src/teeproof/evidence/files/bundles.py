@@ -10,6 +10,7 @@ Trusts: nothing; fitting only sorts, the verifier checks.  Does not trust: names
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -61,8 +62,8 @@ def gather(paths: Sequence[Path], *, pieces: Sequence[Piece] = ()) -> list[Bundl
         Usage: no quote, or a piece that fits no quote or several.
         Malformed: a file that is not understood; TooLarge, Unavailable: one that cannot be read.
     """
-    folders = [_folder(path) for path in paths if path.is_dir()]
-    loose = [*read_files([path for path in paths if not path.is_dir()]), *pieces]
+    folders = [_folder(path) for path in paths if os.path.isdir(path)]
+    loose = [*read_files([path for path in paths if not os.path.isdir(path)]), *pieces]
     quotes, others = _split(loose)
     bundles = folders + [bundle([quote], name=quote.name) for quote in quotes]
     if not bundles:

@@ -8,6 +8,7 @@ Trusts: nothing; a name never decides what a file is.  Does not trust: whoever f
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +74,7 @@ def read_pieces(paths: Sequence[Path]) -> list[Piece]:
     """
     found: list[Piece] = []
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             found += read_files([path])
             continue
         inside, ignored = read_folder(path)

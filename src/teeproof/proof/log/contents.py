@@ -60,6 +60,7 @@ class Contents:
         self._accept = accept
         self._progress = progress
         self._lock = threading.Lock()
+        self._owners: dict[str, bytes] = {}  # by keyset, read from their records
         self._index = _connect(log.directory / "links.db", log.verifier.text())
 
     def close(self) -> None:
@@ -110,11 +111,23 @@ class Contents:
         return None if found is None or found.kind != IDENTITY else found.record
 
     def identity_of_keyset(self, keyset_digest: str) -> bytes | None:
-        """Return the digest of the first identity in the log with this keyset."""
-        rows = self._ask(
-            "SELECT identity FROM keysets WHERE keyset = ?", parse_named(keyset_digest)
-        )
-        return rows[0] if rows else None
+        """Return the digest of the first identity in the log with this keyset.
+
+        A receipt is entered under what this returns, so the index is held against the record.
+
+        Raises:
+            Unavailable: the index names an identity with another keyset (``log_index``).
+        """
+        if keyset_digest in self._owners:
+            return self._owners[keyset_digest]
+        query = "SELECT identity FROM keysets WHERE keyset = ?"
+        for identity in self._ask(query, parse_named(keyset_digest)):
+            record = self.identity(identity)
+            if record is None or IdentityRecord.parse(record).keyset_digest != keyset_digest:
+                raise _broken("it names an identity with another keyset")
+            self._owners[keyset_digest] = identity
+            return identity
+        return None
 
     def blob(self, digest: str) -> bytes | None:
         """Return bytes that lie beside the log; NotAuthentic if they were changed."""
@@ -274,8 +287,12 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise Unavailable(
-            "links.db beside the log cannot be used: delete it, it will be made anew",
-            code="log_index",
-            got=str(error),
-        ) from None
+        raise _broken(str(error)) from None
+
+
+def _broken(got: str) -> Unavailable:
+    return Unavailable(
+        "links.db beside the log cannot be used: delete it, it will be made anew",
+        code="log_index",
+        got=got,
+    )
