@@ -273,10 +273,10 @@ def test_a_quorum_that_is_not_met_is_not_allowed(teeproof, server, tmp_path):
     witness = Cosigner("witness.example/w", b"\x01" * 32).verifier.text()
     policy = tmp_path / "policy.txt"
     policy.write_text(f"log {server.about['vkey']}\nwitness w {witness}\nquorum w\n")
-    answer = teeproof("log", "check", server.about["url"], "--policy", policy)
+    answer = teeproof("log", "check", server.about["url"], "--logs", policy)
     assert answer.code == 4
     assert "quorum" in answer.out
-    twin = teeproof("log", "check", server.about["url"], "--policy", policy, "--json").json
+    twin = teeproof("log", "check", server.about["url"], "--logs", policy, "--json").json
     assert (twin["ok"], twin["quorum"], twin["faults"]) == (False, False, [])
 
 

@@ -93,7 +93,7 @@ def test_a_witness_keeps_its_name(witness, tmp_path):
     [
         (["--log", "nonsense"], 2),
         (["--log", COSIGNER.verifier.text()], 1),
-        (["--policy", "no-such-file"], 3),
+        (["--logs", "no-such-file"], 3),
         (["--log", SIGNER.verifier.text(), "--listen", "nowhere"], 1),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_log_is_cosigned_over_http_and_a_fork_of_it_is_kept_as_a_proof(tmp_pat
     policy = tmp_path / "policy"
     policy.write_text(f"log {SIGNER.verifier.text()}\nquorum none\n")
     folder, book = tmp_path / "w", Book.of(300)
-    with serving(folder, "--name", NAME, "--policy", policy) as (about, process):
+    with serving(folder, "--name", NAME, "--logs", policy) as (about, process):
         assert about["logs"] == [ORIGIN]
         (line,) = asked(about, book, 200)
         assert asked(about, book)

@@ -20,8 +20,8 @@ COMMANDS = {
     "prove": "Write the proof that a statement is in a log.",
     "export": "Write a proof file of statements in a log.",
     "check": "Walk a whole log: every tile, every entry, every signature.",
-    "witness": "Be a witness of logs.",
-    "monitor": "Watch a log for entries that should not be there.",
+    "witness": "Cosign other people's logs, and never two histories of one.",
+    "monitor": "Follow a log, and prove it where it contradicts itself.",
 }
 
 
@@ -45,7 +45,7 @@ def command() -> None:
     Examples
       teeproof log init my-log --origin log.example/main
       teeproof log serve my-log
-      teeproof log check https://log.example/main --policy policy.txt
+      teeproof log check https://log.example/main --logs trusted-logs
     """  # noqa: D301  click reads the \b
 
 

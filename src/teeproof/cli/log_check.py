@@ -61,7 +61,7 @@ def command(
     \b
     Examples
       teeproof log check my-log
-      teeproof log check https://log.example/main --policy policy.txt
+      teeproof log check https://log.example/main --logs trusted-logs
     """  # noqa: D301  click reads the \b
     if is_url(target):
         found = _of_url(target, key, policy_file)

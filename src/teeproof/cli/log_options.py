@@ -49,7 +49,7 @@ def target_argument(function: _Function) -> _Function:
 
 
 def key_options(function: _Function) -> _Function:
-    """Add ``--key`` and ``--policy``: by what the log is recognised."""
+    """Add ``--key`` and ``--logs``: by what the log is recognised."""
     key = click.option("--key", metavar="VKEY", help="The log's verifier key.")
     return key(_policy_option(function))
 
@@ -64,7 +64,7 @@ def token_option(function: _Function) -> _Function:
 
 
 def witness_options(function: _Function) -> _Function:
-    """Add ``--witness`` and ``--policy``: whom to ask for cosignatures."""
+    """Add ``--witness`` and ``--logs``: whom to ask for cosignatures."""
     witness = click.option(
         "--witness",
         "witnesses",
@@ -77,7 +77,7 @@ def witness_options(function: _Function) -> _Function:
 
 def _policy_option(function: _Function) -> _Function:
     return click.option(
-        "--policy",
+        "--logs",
         "policy_file",
         metavar="FILE",
         type=PATH,
@@ -91,14 +91,14 @@ def is_url(target: str) -> bool:
 
 
 def policy_of(key: str | None, policy_file: Path | None) -> TlogPolicy | None:
-    """Return the policy that ``--key`` or ``--policy`` means; None without either.
+    """Return the policy that ``--key`` or ``--logs`` means; None without either.
 
     Raises:
         Usage: both are given.
         Malformed, Unavailable: the key or the file cannot be read.
     """
     if key is not None and policy_file is not None:
-        raise Usage("--key and --policy both say whom to trust: give one of them")
+        raise Usage("--key and --logs both say whom to trust: give one of them")
     if key is not None:
         return TlogPolicy.parse(f"log {VerifierKey.parse(key).text()}\nquorum none\n")
     if policy_file is None:
@@ -120,7 +120,7 @@ def client_of(
     policy = policy_of(key, policy_file)
     if policy is None:
         raise Usage(
-            "an answer from elsewhere is worth nothing without a key: give --key or --policy",
+            "an answer from elsewhere is worth nothing without a key: give --key or --logs",
             code="key_missing",
             expected="--key VKEY, as the log's operator published it",
         )

@@ -37,7 +37,7 @@ def command(
 
     \b
     Example
-      teeproof log publish my-log --policy witnesses.txt
+      teeproof log publish my-log --logs witnesses.txt
     """  # noqa: D301  click reads the \b
     asked = witnesses_of(witnesses, policy_of(None, policy_file))
     screen = standard(color)

@@ -67,7 +67,7 @@ def command(
     \b
     Examples
       teeproof log serve my-log
-      teeproof log serve my-log --listen 0.0.0.0:80 --policy witnesses.txt
+      teeproof log serve my-log --listen 0.0.0.0:80 --logs witnesses.txt
     """  # noqa: D301  click reads the \b
     policy = policy_of(None, policy_file)
     asked = witnesses_of(witnesses, policy)
@@ -126,7 +126,7 @@ def _say(screen: Screen, about: dict[str, object], *, made: bool, as_json: bool)
     screen.row("key", f"{about['vkey']}")
     screen.row("entries", f"{about['size']}")
     screen.row("published", f"within {about['maximum_delay_seconds']} s")
-    for key in about["witnesses"] or ["none: add --witness or --policy"]:  # type: ignore[attr-defined]
+    for key in about["witnesses"] or ["none: add --witness or --logs"]:  # type: ignore[attr-defined]
         screen.row("witness", key)
     screen.row("tokens", f"{about['token_file']}{' (made now)' if made else ''}")
     screen.row(

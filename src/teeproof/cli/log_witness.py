@@ -32,7 +32,7 @@ __all__ = ["command"]
     "--log", "logs", metavar="VKEY", multiple=True, help="A log to witness; may be repeated."
 )
 @click.option(
-    "--policy",
+    "--logs",
     "policy_file",
     metavar="FILE",
     type=PATH,
