@@ -56,13 +56,12 @@ class Batch:
         self.contents.append(part.contents)
         self.bytes += len(part.contents)
 
-    def wait(self) -> None:
-        """Return once the commit is durable.
+    def require(self) -> None:
+        """Return if the commit, which is done, is durable.
 
         Raises:
             Unavailable: it is not, and nothing of it was acknowledged.
         """
-        self.done.wait()
         if self.error:
             raise type(self.error)(self.error.detail, code=self.error.code, got=self.error.got)
 

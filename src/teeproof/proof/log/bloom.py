@@ -24,7 +24,8 @@ def prefix_of(statement_id: bytes) -> int:
 
 def prefixes_of(ids: Sequence[bytes]) -> tuple[int, ...]:
     """Return the prefix of each of many ids."""
-    return struct.unpack(f">{len(ids)}q", b"".join([name[:8] for name in ids]))
+    rest = f"{len(ids[0]) - 8}x" if ids else ""
+    return struct.unpack(">" + f"q{rest}" * len(ids), b"".join(ids))
 
 
 class Bloom:

@@ -1,17 +1,19 @@
 """Group commit: what waits is written in one frame and synced once; then all of it is acknowledged.
 
-Callers encode their entries and give them their places; one thread writes. While it waits for the
-disk, callers prepare what comes next.
+Callers encode their entries and give them their places. Who waits for a commit writes it, if nobody
+else is writing; a thread writes what nobody waits for yet, and what others have queued meanwhile.
 
 Trusts: the journal.  Does not trust: callers; ids that come twice; the disk to have room.
 """
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from zlib import crc32
 
 from teeproof.core.errors import Error, Unavailable, Usage
@@ -34,7 +36,7 @@ More would not be faster: callers would hold the interpreter while the writer wa
 
 
 class Committer:
-    """The one writer of a journal, in a thread of its own.
+    """The one writer of a journal.
 
     Args:
         journal: opened and settled.
@@ -62,8 +64,10 @@ class Committer:
         self._durable: deque[tuple[int, list[bytes]]] = deque()
         self._queue: deque[Batch] = deque([Batch()])  # the last one still takes records
         self._released = 0
-        self._changed = threading.Condition()
-        self._closing = False
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)  # there is room, or none will come
+        self._work = threading.Condition(self._lock)  # the thread should write, or end
+        self._busy = self._wanted = self._closing = False
         self._failure: str | None = None
         self._thread = threading.Thread(target=self._run, name="teeproof-log", daemon=True)
         self._thread.start()
@@ -89,7 +93,7 @@ class Committer:
         salts = self._salts(len(items))
         part = encode(items, salts)
         released, indexed = self._released, self._indexed(ids)
-        with self._changed:
+        with self._lock:
             self._room(part)
             if released != self._released:  # what was pending may be in the index only by now
                 indexed = self._indexed(ids)
@@ -103,9 +107,10 @@ class Committer:
         future: Future[Appended] = Future()
         future.set_running_or_notify_cancel()
         (appended,), batch = self.stage([item])
-        with self._changed:
+        with self._lock:
             if batch and not batch.done.is_set():
                 batch.futures.append((future, appended))
+                self._hurry()
                 return future
         if batch and batch.error:
             future.set_exception(batch.error)
@@ -120,10 +125,30 @@ class Committer:
             Unavailable: it could not be written.
         """
         part = Part([len(content)], content, crc32(content))
-        with self._changed:
+        with self._lock:
             self._room(part)
             batch = self._put(kind, part)
-        batch.wait()
+        self.wait(batch)
+
+    def wait(self, batch: Batch) -> None:
+        """Return once a commit is durable; it is written here if nobody else is writing.
+
+        Raises:
+            Unavailable: it could not be written.
+        """
+        while not batch.done.is_set():
+            with self._lock:
+                first = self._claim()
+            if first:
+                self._write(first)
+            else:  # who is writing hands what waits to the thread
+                batch.done.wait()
+        batch.require()
+
+    def hurry(self) -> None:
+        """Let the thread write what waits, while the caller prepares more."""
+        with self._lock:
+            self._hurry()
 
     def durable(self, statement_id: bytes) -> Appended | None:
         """Return where an id stands that is durable and perhaps not in the index."""
@@ -132,7 +157,7 @@ class Committer:
 
     def release(self, size: int) -> None:
         """Forget the ids of the first ``size`` entries: the index has them."""
-        with self._changed:
+        with self._lock:
             self._released += 1
             while self._durable and self._durable[0][0] <= size:
                 for statement_id in self._durable.popleft()[1]:
@@ -140,14 +165,15 @@ class Committer:
 
     def close(self) -> None:
         """Write what waits, then end the thread."""
-        with self._changed:
+        with self._lock:
             self._closing = True
             self._changed.notify_all()
+            self._hurry()
         self._thread.join()
 
     def _salts(self, count: int) -> list[bytes]:
         random = self._random(SALT_BYTES * count)
-        return [random[at : at + SALT_BYTES] for at in range(0, len(random), SALT_BYTES)]
+        return list(struct.unpack(f"{SALT_BYTES}s" * count, random))
 
     def _indexed(self, ids: list[bytes]) -> dict[bytes, Appended]:
         """Return those of the ids that the index has."""
@@ -165,6 +191,7 @@ class Committer:
             or self._closing
             or self._failure
         ):
+            self._hurry()
             self._changed.wait()
         if self._failure:
             raise poisoned(self._failure)
@@ -205,57 +232,69 @@ class Committer:
             batch = Batch()
             self._queue.append(batch)
         batch.add(kind, part)
-        self._changed.notify_all()
         return batch
 
+    def _hurry(self) -> None:
+        self._wanted = True
+        if not self._busy:
+            self._work.notify()
+
     def _run(self) -> None:
-        try:
-            while batch := self._take():
-                while batch:
-                    batch = self._write(batch)
-        except BaseException as error:
-            self._fail_all(poisoned(f"its writer ended with {error!r}"), for_good=True)
-            raise
+        while batch := self._take():
+            with suppress(BaseException):  # whoever waits is told
+                self._write(batch)
 
     def _take(self) -> Batch | None:
-        """Wait for the next commit; None once the log is closed and nothing waits."""
-        with self._changed:
-            while not (batch := self._first()):
-                if self._closing:
+        """Wait for a commit that the thread should write; None once the log is closed."""
+        with self._lock:
+            while not (self._wanted and (batch := self._claim())):
+                if self._closing and not self._busy:
                     return None
-                self._changed.wait()
+                self._work.wait()
             return batch
 
-    def _first(self) -> Batch | None:
-        """Return what waits longest; it takes no more, and stays in the queue until it is done."""
-        if not self._queue[0].kinds:
+    def _claim(self) -> Batch | None:
+        """Return what waits longest, for the caller to write; None if another is writing.
+
+        It takes no more, and stays in the queue until it is done.
+        """
+        if self._busy or not self._queue[0].kinds:
             return None
         if len(self._queue) == 1:
             self._queue.append(Batch())
+        self._busy, self._wanted = True, False
         return self._queue[0]
 
-    def _write(self, batch: Batch) -> Batch | None:
-        """Make a commit durable, say so, and return the next if one waits."""
-        table = encode_table(batch.kinds, batch.lengths)
+    def _write(self, batch: Batch) -> None:
+        """Make a commit durable and say so, or say that it failed."""
         try:
+            table = encode_table(batch.kinds, batch.lengths)
             self._journal.append(table, batch.contents, batch.crc, entries=len(batch.ids))
         except Unavailable as error:
             self._fail_all(error, for_good=error.code == "log_poisoned")
-            return None
+            return
+        except BaseException as error:  # such as Ctrl-C: nobody knows what was written
+            self._fail_all(poisoned(f"its writer ended with {error!r}"), for_good=True)
+            raise
         batch.contents = []
-        with self._changed:
+        with self._lock:
             self.mark = self._journal.mark
             self._queue.popleft()
             self._durable.append((self.mark.size, batch.ids))
             batch.done.set()
             self._changed.notify_all()
-            following = self._first()
+            self._rest()
         batch.tell()
-        return following
+
+    def _rest(self) -> None:
+        """End a claim; the thread takes what has come meanwhile."""
+        self._busy = False
+        if self._queue[0].kinds or self._closing:
+            self._hurry()
 
     def _fail_all(self, error: Error, *, for_good: bool) -> None:
         """Fail every commit that waits: the places of those behind are no longer right."""
-        with self._changed:
+        with self._lock:
             if for_good:
                 self._failure = str(error.detail)
             failed, self._queue = list(self._queue), deque([Batch()])
@@ -266,5 +305,6 @@ class Committer:
                 batch.error = error
                 batch.done.set()
             self._changed.notify_all()
+            self._rest()
         for batch in failed:
             batch.tell()

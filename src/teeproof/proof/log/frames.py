@@ -30,6 +30,7 @@ __all__ = [
     "MAX_BODY_BYTES",
     "MAX_FRAME_BYTES",
     "MAX_RECORDS",
+    "ROW_BYTES",
     "SEGMENT_BYTES",
     "Frame",
     "Record",
@@ -46,7 +47,7 @@ MAX_RECORDS = 4096
 MAX_BODY_BYTES = 8 << 20
 _SEGMENT = struct.Struct(">16sHIQ16s32s32s")
 _HEAD = struct.Struct(">8sIIQI")
-_ROW_BYTES = 5
+ROW_BYTES = 5
 _MAGIC = b"teeproof.journal"
 _VERSION = 1
 SEGMENT_BYTES = _SEGMENT.size + 32
@@ -141,7 +142,7 @@ def encode_head(
         length: of the records' contents, together.
         crc: CRC-32 of the contents, joined.
     """
-    count = len(table) // _ROW_BYTES
+    count = len(table) // ROW_BYTES
     head = _HEAD.pack(segment.marker, count, len(table) + length, first, crc)
     check = _check(segment, offset, head, table)
     return b"".join((head, check, table)), check
@@ -168,7 +169,7 @@ def parse_frame(data: bytes, segment: Segment, offset: int) -> Frame:
         Malformed: there is no whole frame, or a checksum does not hold.
     """
     table, first, crc, length = parse_table(data, segment, offset)
-    at = FRAME_HEAD_BYTES + len(table) * _ROW_BYTES
+    at = FRAME_HEAD_BYTES + len(table) * ROW_BYTES
     end = FRAME_HEAD_BYTES + length
     if len(data) < end or crc32(memoryview(data)[at:end]) != crc:
         raise _malformed("a frame's contents are not whole")
@@ -187,7 +188,7 @@ def parse_table(data: bytes, segment: Segment, offset: int) -> tuple[Table, int,
     """
     frame_bytes(data, segment)
     _, count, length, first, crc = _HEAD.unpack_from(data)
-    start = FRAME_HEAD_BYTES + count * _ROW_BYTES
+    start = FRAME_HEAD_BYTES + count * ROW_BYTES
     if not 0 < count <= MAX_RECORDS or len(data) < start:
         raise _malformed("a frame's table is cut short")
     table = data[FRAME_HEAD_BYTES:start]

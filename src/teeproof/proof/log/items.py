@@ -56,10 +56,11 @@ def encode_items(items: Sequence[Item], salts: Sequence[bytes]) -> tuple[list[in
     names = [item.statement_id for item in items]
     authors = [item.identity for item in items]
     records = [item.record for item in items]
-    kinds = [_KIND.get(item.kind, b"") for item in items]
+    numbers = [item.kind for item in items]
     lengths = [len(record) + ENTRY_HEAD_BYTES for record in records]
-    if {*map(len, names), *map(len, authors)} != {32} or not all(kinds):
+    if {*map(len, names), *map(len, authors)} != {32} or not _KIND.keys() >= set(numbers):
         raise _malformed(items)
+    kinds = map(_KIND.__getitem__, numbers)
     if max(lengths) > MAX_RECORD_BYTES + ENTRY_HEAD_BYTES:
         raise _too_large(max(lengths) - ENTRY_HEAD_BYTES)
     rows = zip(kinds, salts, names, authors, records, strict=True)

@@ -173,11 +173,14 @@ class Log(Reader):
         found: list[Appended] = []
         waiting: list[Batch] = []
         for chunk in _chunks(items):
-            staged, batch = self._writer().committer.stage(chunk)
+            committer = self._writer().committer
+            if waiting:
+                committer.hurry()
+            staged, batch = committer.stage(chunk)
             found += staged
             waiting += [batch] if batch else []
         for batch in reversed(waiting):  # the last one is done when all are
-            batch.wait()
+            committer.wait(batch)
         return found
 
     def submit(self, item: Item) -> Future[Appended]:
