@@ -14,6 +14,7 @@ from teeproof.cli.simulate import write_folder
 from teeproof.core.clock import format_time
 from teeproof.core.errors import Usage
 from teeproof.evidence.collect.simulated import opt_in_policy
+from teeproof.proof.envelope import Envelope
 from teeproof.proof.file import ProofFile, merge, tlog_proof
 from teeproof.proof.log.checkpoint import Checkpoint, sign_checkpoint
 from teeproof.proof.log.contents import Contents
@@ -391,3 +392,42 @@ def test_keys_of_a_log_policy_are_given_as_bytes_or_parsed(here):
         tp_verify("action.proof", logs="logs", now=LATER)  # type: ignore[call-overload]
     assert refused.value.code == "logs_malformed"
     assert tp_verify("action.proof", logs=Path("logs").read_bytes(), now=LATER).logs
+
+
+def test_host_hides_a_bad_proof_behind_good_ones(teeproof, here):
+    """Of several verdicts the worst is the answer, wherever it stands."""
+    data = bytearray(Path("action.proof").read_bytes())
+    world = World()
+    author = workload_named("agent")
+    world.add(author)
+    other = workload_named("other")
+    said = step(author, "steal", "all")
+    world.put(Envelope(said.payload, other.sign(step(other, "x", "y")).signatures))
+    Path("bad.proof").write_bytes(world.export(said))
+    for order in (("bad.proof", "action.proof"), ("action.proof", "bad.proof")):
+        answer = verify(teeproof, *order, "--json")
+        assert answer.code == answer.json["exit_code"] == 2
+        assert answer.json["ok"] is False
+        assert teeproof("verify", *order, *AT).code == 2, "and not 4, which is milder"
+    Path("cut.proof").write_bytes(data[:-1])
+    answer = verify(teeproof, "action.proof", "cut.proof", "--json")
+    assert answer.code == 2
+    assert answer.json["ok"] is False
+
+
+def test_simulated_machines_are_never_called_authentic(teeproof, here):
+    """Also where their simulator is trusted and something else is not as the policy wants it."""
+    Path("wants.toml").write_text(opt_in_policy(platform()) + f'mrtd = ["{"00" * 48}"]\n')
+    answer = teeproof("verify", "action.proof", "--policy", "wants.toml", *AT)
+    assert answer.code == 4
+    assert "SIMULATED, NOT ALLOWED" in answer.out
+    assert "AUTHENTIC, NOT" not in answer.out
+    world = World()
+    author = workload_named("agent")
+    world.add(author)
+    said = world.say(step(author, "trade", "trade"), author)
+    world.publish(by=())
+    Path("alone.proof").write_bytes(world.export(said))
+    answer = verify(teeproof, "alone.proof", "--logs", "logs")
+    assert answer.code == 4
+    assert "SIMULATED, NOT ALLOWED" in answer.out

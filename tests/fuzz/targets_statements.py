@@ -11,6 +11,7 @@ from teeproof.proof.envelope import Envelope
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.keys import KeyDocument
 from teeproof.proof.keyset import Keyset
+from teeproof.proof.log import admission
 from teeproof.proof.receipt import Receipt
 from teeproof.proof.source import read_record
 from teeproof.proof.statement import Statement
@@ -49,10 +50,13 @@ def fuzz_receipt(data: bytes) -> None:
 
 
 def fuzz_record(data: bytes) -> None:
-    """Envelope or receipt, never both."""
+    """Envelope or receipt, never both; and a log reads it alike."""
     with suppress(Malformed):
         read = read_record(data)
         assert (read.envelope is None) != (read.receipt is None)
+        if read.author or read.receipt:
+            logged = admission.read_record(data, identity_of_keyset=lambda _: bytes(32))
+            assert logged.id == read.id
 
 
 def fuzz_key_document(data: bytes) -> None:

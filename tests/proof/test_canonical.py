@@ -90,3 +90,48 @@ def test_what_has_no_canonical_form_is_not_written(value: object) -> None:
     with pytest.raises(Usage) as refused:
         canonical.encode(value)
     assert refused.value.code == "not_canonical_value"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_last_integer_that_every_reader_holds_is_the_last(sign: int) -> None:
+    last = 2**53 - 1
+    assert decode(canonical.encode(sign * last)) == sign * last
+    with pytest.raises(Usage):
+        canonical.encode(sign * (last + 1))
+    with pytest.raises(Malformed):
+        decode(b"%d" % (sign * (last + 1)))
+
+
+@pytest.mark.parametrize("wrap", [tuple, list, frozenset], ids=lambda kind: kind.__name__)
+def test_a_number_that_is_none_is_not_written_as_null_wherever_it_stands(wrap: Any) -> None:
+    for number in (float("nan"), float("inf"), 0.5):
+        for value in (wrap([number]), {"a": wrap([1, number])}, wrap([wrap([number])])):
+            with pytest.raises(Usage):
+                canonical.encode(value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("\u00e9", "e\u0301"), ("\u212b", "\u00c5"), ("a", "\uff41"), ("", "\ufeff")],
+)
+def test_prover_names_two_things_alike(one: str, other: str) -> None:
+    """Nothing is normalised: names that look alike stay two names, in two documents."""
+    assert canonical.encode({one: 1}) != canonical.encode({other: 1})
+    both = canonical.encode({one: 1, other: 2})
+    assert len(decode(both)) == 2
+
+
+def test_keys_beyond_ascii_are_sorted_by_code_point() -> None:
+    """RFC 8785 would sort by UTF-16 code units, which puts U+1F600 before U+FB33."""
+    assert list(decode(canonical.encode({"\U0001f600": 1, "\ufb33": 2}))) == [
+        "\ufb33",
+        "\U0001f600",
+    ]
+    with pytest.raises(Malformed):
+        decode('{"\U0001f600":1,"\ufb33":2}'.encode())
+
+
+def test_prover_sends_a_number_of_many_digits() -> None:
+    for digits in (b"9" * 400, b"9" * 5000, b"-" + b"9" * 60_000, b"1e999", b"1E5", b"01", b"+1"):
+        with pytest.raises(Malformed):
+            decode(digits)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from teeproof.core.errors import Malformed, TooLarge
-from teeproof.proof.envelope import MAX_PAYLOAD_BYTES, Envelope, Signature, pae
+from teeproof.proof.envelope import MAX_ENVELOPE_BYTES, MAX_PAYLOAD_BYTES, Envelope, Signature, pae
 from teeproof.proof.statement import Statement
 from tests.proof.people import step, workload_named
 
@@ -157,3 +157,28 @@ def test_we_read_statements_of_in_toto_attestation() -> None:
     statement = Statement.parse(canonical.encode(MessageToDict(theirs.pb)))
     assert statement.author == bytes.fromhex("b" * 64)
     assert [link.digest for link in statement.links] == ["sha256:" + "c" * 64]
+
+
+def test_too_much_around_a_payload_is_refused_before_it_is_read() -> None:
+    """What nobody signs, such as key ids, may not be of any length."""
+    long = json.dumps(wire(signatures=[{"keyid": "x" * MAX_ENVELOPE_BYTES, "sig": "AAAA"}]))
+    with pytest.raises(TooLarge):
+        Envelope.parse(long.encode())
+
+
+@pytest.mark.parametrize(("size", "good"), [(8192, True), (8193, False)])
+def test_a_signature_has_a_usual_length(size: int, good: bool) -> None:
+    envelope = Envelope(b"hello", (Signature("", b"s" * size),))
+    if good:
+        assert Envelope.parse(envelope.encode()) == envelope
+    else:
+        with pytest.raises(Malformed):
+            Envelope.parse(envelope.encode())
+
+
+@pytest.mark.parametrize(
+    "text", ["aGVsbG8=\n", "aGVs=bG8", "aGVsbG8==", "aGVsbG9", "*GVsbG8=", "aGV\u0433"]
+)
+def test_network_writes_a_payload_in_another_base64(text: str) -> None:
+    with pytest.raises(Malformed):
+        parse(wire(payload=text))

@@ -9,12 +9,13 @@ import pytest
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Usage
+from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.naming import name_evidence, report_data_of
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verify import verify
 from teeproof.proof import canonical
 from teeproof.proof.envelope import Envelope
-from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.identity import IdentityRecord, identity_payload
 from teeproof.proof.source import read_record
 from teeproof.proof.workload import Identity
 from tests.proof.people import NOW, attester, policy, step, workload_named
@@ -53,6 +54,11 @@ def test_a_nonce_enters_the_binding() -> None:
     asked = Identity.boot(attester(), nonce="ab" * 32, now=lambda: NOW)
     assert IdentityRecord.parse(asked.record.encode()).claim.nonce == "ab" * 32
     assert asked.record.report_data != plain.record.report_data
+    digest = asked.record.keyset_digest
+    assert asked.record.report_data == report_data_for(digest, nonce="ab" * 32)
+    assert asked.record.report_data != report_data_for(digest, nonce=None)
+    evidence = asked.record.evidence(asked.blobs.__getitem__)
+    assert report_data_of(evidence) == asked.record.report_data
 
 
 def test_host_swaps_a_part_of_the_evidence() -> None:
@@ -219,3 +225,25 @@ def test_expired_keys_neither_cosign_nor_hand_over() -> None:
             act()
         assert refused.value.code == "keys_expired"
     assert len(me.store._identities) == booted, "nothing was booted that nobody hands over to"  # type: ignore[attr-defined]
+
+
+def test_operator_puts_keys_that_break_the_rules_into_an_identity() -> None:
+    """The digest under the subject is right; the document itself is none to use."""
+    keys = workload_named("author", "receipt").record.keys
+    one, two = keys.keys
+    for broken in (
+        msgspec.structs.replace(keys, keys=(one,)),
+        msgspec.structs.replace(keys, keys=(two, one)),
+        msgspec.structs.replace(
+            keys, keys=(msgspec.structs.replace(one, public_key=two.public_key), two)
+        ),
+        msgspec.structs.replace(keys, not_after=keys.not_before + 31 * 86_400),
+    ):
+        claim = msgspec.structs.replace(workload_named("author").record.claim, keys=broken)
+        envelope = Envelope(
+            identity_payload(claim), workload_named("author").record.envelope.signatures
+        )
+        record = IdentityRecord(envelope=envelope, attachments={})
+        with pytest.raises(Malformed) as refused:
+            IdentityRecord.parse(record.encode())
+        assert refused.value.code.startswith(("key", "statement_key"))

@@ -306,3 +306,77 @@ def test_thief_of_memory_finds_no_key_after_its_ring_is_gone() -> None:
 
     assert not hasattr(signing.sign_ed25519, "cache_info")
     assert not hasattr(signing.expand_ed25519, "cache_info")
+
+
+def test_operator_writes_one_key_in_two_ways() -> None:
+    given = document()
+    key = msgspec.to_builtins(given.keys)[0]
+    for text in (key["public_key"].upper(), " " + key["public_key"], key["public_key"] + "\n"):
+        keys = [key | {"public_key": text}]
+        assert refused(changed(given, keys=keys)) == "public_key_malformed"
+
+
+@pytest.mark.parametrize(("role", "algorithm"), [("tls", "p256"), ("chain", "secp256k1")])
+def test_operator_writes_a_point_with_both_coordinates(role: str, algorithm: Any) -> None:
+    from coincurve import PublicKey
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    raw = Keyring.new([role]).public()[0].raw
+    if algorithm == "p256":
+        point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw)
+        long = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    else:
+        long = PublicKey(raw).format(compressed=False)
+    assert points.is_valid(algorithm, raw)
+    assert len(long) == 65
+    assert not points.is_valid(algorithm, long)
+    assert not points.is_valid(algorithm, bytes([6 + (long[-1] & 1)]) + long[1:])
+
+
+def test_operator_lists_a_hybrid_key_of_which_one_half_is_none() -> None:
+    raw = Keyring.new([("seal", "mlkem768-x25519")]).public()[0].raw
+    assert points.is_valid("mlkem768-x25519", raw)
+    assert not points.is_valid("mlkem768-x25519", raw[:-32] + bytes(32))
+    assert not points.is_valid("mlkem768-x25519", b"\xff" * 1184 + raw[-32:])
+
+
+@pytest.mark.parametrize("previous", ["", "abc", "sha256:" + "A" * 64, "sha512:" + "a" * 64])
+def test_a_document_follows_an_identity_or_nothing(previous: str) -> None:
+    assert refused(changed(document(), previous=previous)) == "digest_malformed"
+
+
+def test_only_a_tls_key_has_a_domain() -> None:
+    given = document()
+    keys = [key | {"domain": "a.example"} for key in msgspec.to_builtins(given.keys)]
+    assert refused(changed(given, keys=keys)) == "key_domain_wrong"
+
+
+def test_prover_moves_bytes_from_the_message_into_the_signature() -> None:
+    """A signature and a message that are read as one text would allow another cut."""
+    from teeproof.proof import signing
+
+    ring = Keyring.new(["statement"])
+    public, made = ring.public()[0].raw, ring.sign(b"message")
+    assert signing.holds_ed25519(public, b"message", made)
+    assert not signing.holds_ed25519(public, b"sage", made + b"mes")
+    assert not signing.holds_ed25519(public, made[-1:] + b"message", made[:-1])
+
+
+def test_an_ethereum_key_proves_possession_under_its_own_domain_only() -> None:
+    """What it signs is no transaction, no message of a wallet, and no digest chosen by others."""
+    from teeproof.core.digests import keccak256, sha256
+    from teeproof.proof import signing
+
+    ring = Keyring.new(["chain"])
+    key = ring.public()[0]
+    assert verify_possession(key, b"x", ring.prove_possession(key, b"x"))
+    for digest in (sha256(b"x"), keccak256(b"x"), keccak256(b"\x19Ethereum Signed Message:\n1x")):
+        made = signing.sign_ecdsa("secp256k1", ring.secret("chain"), digest)
+        assert not verify_possession(key, b"x", made)
+
+
+def test_a_ring_prints_its_roles_and_nothing_else() -> None:
+    ring = Keyring.new(["statement", "chain", ("legacy", "ed25519"), ("legacy", "secp256k1")])
+    ring.sign(b"x")
+    assert repr(ring) == str(ring) == "Keyring(chain, legacy, legacy, statement)"

@@ -171,3 +171,23 @@ def test_what_is_no_hex_is_no_signature() -> None:
     for signature in (SIGNATURE[:-2], SIGNATURE + "00", 7, ["00"]):
         with pytest.raises(Malformed):
             read(published(signature=signature))
+
+
+def test_server_logs_more_events_than_anyone_reads() -> None:
+    first = published()["event_log"][0]
+    full = [first, *([{"type": "x"}] * 4095)]
+    assert len(read(published(event_log=full)).subjects) == 1
+    with pytest.raises(Malformed):
+        read(published(event_log=[*full, {"type": "x"}]))
+
+
+def test_server_gives_one_field_twice_for_two_readers() -> None:
+    data = canonical.encode(published())
+    for old, new in (
+        (b'"model":"demo-model"', b'"model":"other","model":"demo-model"'),
+        (b'"method":"POST"', b'"method":"POST","method":"POST"'),
+        (b'"type":"response.returned"', b'"type":"x","type":"response.returned"'),
+    ):
+        assert old in data
+        with pytest.raises(Malformed):
+            Receipt.parse(data.replace(old, new, 1))

@@ -141,7 +141,21 @@ def test_a_foreign_statement_that_names_no_identity_has_no_author(predicate: Any
     assert Statement.of_foreign(VSA, predicate, subjects=SUBJECTS).author is None
 
 
-@pytest.mark.parametrize("inputs", [[1], [{"digest": "x"}], [{"digest": {"sha256": 7}}], [{}], 7])
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [1],
+        [{"digest": "x"}],
+        [{"digest": {"sha256": 7}}],
+        [{}],
+        7,
+        "x",
+        {"a": 1},
+        True,
+        [{"digest": {"sha256": "a" * 64, "x": ["a"]}}],
+        [{"digest": {"sha256": "a" * 64, "x": 1}}],
+    ],
+)
 def test_a_foreign_statement_with_inputs_that_are_none_is_refused(inputs: Any) -> None:
     with pytest.raises(Malformed):
         Statement.of_foreign(VSA, {"inputAttestations": inputs}, subjects=SUBJECTS)

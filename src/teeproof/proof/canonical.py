@@ -35,7 +35,6 @@ def encode(value: Any) -> bytes:
     try:
         data = _encoder.encode(value)
         reject_numbers(msgspec.to_builtins(value))  # NaN would be written as null
-        reject_numbers(msgspec.json.decode(data))
     except (msgspec.MsgspecError, UnicodeError, TypeError, RecursionError, ValueError) as error:
         raise Usage(
             "this cannot be written as canonical JSON",
@@ -100,7 +99,7 @@ def reject_numbers(value: Any) -> None:
                 raise ValueError("a number with a fraction, or beyond 2^53 - 1: write it as text")
             if isinstance(node, dict):
                 below += node.values()
-            elif isinstance(node, list):
+            elif isinstance(node, list | tuple):
                 below += node
         if not below:
             return
