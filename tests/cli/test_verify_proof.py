@@ -24,6 +24,7 @@ from teeproof.proof.monitor.fork import ForkProof
 from teeproof.proof.opening import load
 from teeproof.proof.opening import verify as tp_verify
 from tests.cli.program import program
+from tests.proof.attacks.test_operators import anchored
 from tests.proof.attacks.tools import receipt
 from tests.proof.people import NOW, platform, step, workload_named
 from tests.proof.world import LATER, LOG_SEED, ONE, ORIGIN, TWO, World, lifecycle, log_policy
@@ -431,3 +432,21 @@ def test_simulated_machines_are_never_called_authentic(teeproof, here):
     answer = verify(teeproof, "alone.proof", "--logs", "logs")
     assert answer.code == 4
     assert "SIMULATED, NOT ALLOWED" in answer.out
+
+
+def test_a_block_that_a_person_names_dates_a_statement(teeproof, here):
+    world, file, trusted = anchored(public=True, at=NOW)
+    Path("anchored.proof").write_bytes(file)
+    Path("log-alone").write_text(f"log {world.log.verifier.text()}\nquorum none\n")
+    ((digest, block),) = trusted.items()
+    (contract,) = block.contracts
+    words = ("anchored.proof", "--logs", "log-alone", "--json")
+    name = f"{block.chain_id}:0x{digest.hex()}:0x{contract.hex()}"
+    assert verify(teeproof, *words, "--block", name).json["time"] == format_time(NOW)
+    assert verify(teeproof, *words).json["time"] is None
+    other = f"{block.chain_id}:{digest.hex()}:{'11' * 20}"
+    assert verify(teeproof, *words, "--block", other).code == 2
+    both = verify(teeproof, *words, "--block", other, "--block", name)
+    assert both.json["time"] == format_time(NOW)
+    text = verify(teeproof, *words[:-1], "--block", other)
+    assert "NOT AUTHENTIC" in text.out

@@ -161,9 +161,10 @@ def test_we_read_statements_of_in_toto_attestation() -> None:
 
 def test_too_much_around_a_payload_is_refused_before_it_is_read() -> None:
     """What nobody signs, such as key ids, may not be of any length."""
-    long = json.dumps(wire(signatures=[{"keyid": "x" * MAX_ENVELOPE_BYTES, "sig": "AAAA"}]))
-    with pytest.raises(TooLarge):
-        Envelope.parse(long.encode())
+    long = Envelope(b"hello", (Signature("x" * MAX_ENVELOPE_BYTES, b"s"),)).encode()
+    for data in (long, json.dumps(json.loads(long), indent=1).encode()):
+        with pytest.raises(TooLarge):
+            Envelope.parse(data)
 
 
 @pytest.mark.parametrize(("size", "good"), [(8192, True), (8193, False)])

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from teeproof.core.errors import Malformed, Usage
+from teeproof.core.errors import Malformed, Unavailable, Usage
 from teeproof.proof import canonical, points
 from teeproof.proof.keyring import Keyring, identity_digest_712, verify_possession
 from teeproof.proof.keys import DAY, ROLES, SIGNING, Key, KeyDocument
@@ -380,3 +380,26 @@ def test_a_ring_prints_its_roles_and_nothing_else() -> None:
     ring = Keyring.new(["statement", "chain", ("legacy", "ed25519"), ("legacy", "secp256k1")])
     ring.sign(b"x")
     assert repr(ring) == str(ring) == "Keyring(chain, legacy, legacy, statement)"
+
+
+@pytest.mark.parametrize("source", [bytes, lambda n: b"\xff" * n, lambda n: b"\1" * (n - 1)])
+def test_host_breaks_the_random_source(source: Any) -> None:
+    with pytest.raises(Unavailable) as error:
+        Keyring.new(["chain"], random=source)
+    assert error.value.code == "random_broken"
+
+
+def test_every_key_that_is_drawn_is_one_to_list() -> None:
+    for _ in range(50):
+        for key in Keyring.new(EVERY).public():
+            assert points.is_valid(key.algorithm, key.raw)
+
+
+@pytest.mark.parametrize("role", ["chain", "tls"])
+def test_prover_pads_a_number_in_a_signature(role: str) -> None:
+    ring = Keyring.new([role])
+    key = ring.public()[0]
+    made = ring.prove_possession(key, b"x")
+    assert verify_possession(key, b"x", made)
+    for other in (made[:32] + b"\0" + made[32:], made + b"\0", made[:-1], b"\0" + made, b""):
+        assert not verify_possession(key, b"x", other)

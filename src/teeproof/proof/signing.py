@@ -16,6 +16,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from teeproof.core.errors import Unavailable
+
 __all__ = [
     "SECRET_BYTES",
     "draw",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 SECRET_BYTES = 32
+_DRAWS = 100  # of which one in four thousand million fails
 _ORDERS = {  # SEC 2, 2.4.2 (P-256) and 2.4.1 (secp256k1)
     "p256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
     "secp256k1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
@@ -35,12 +38,19 @@ _ORDERS = {  # SEC 2, 2.4.2 (P-256) and 2.4.1 (secp256k1)
 
 
 def draw(algorithm: str, random: Callable[[int], bytes]) -> bytes:
-    """Return a fresh private key, 32 bytes."""
+    """Return a fresh private key, 32 bytes.
+
+    Raises:
+        Unavailable: the random source gives nothing that could be one (``random_broken``).
+    """
     order = _ORDERS.get(algorithm)
-    while True:
+    for _ in range(_DRAWS):
         secret = random(SECRET_BYTES)
+        if len(secret) != SECRET_BYTES:
+            break
         if order is None or 0 < int.from_bytes(secret, "big") < order:
             return secret
+    raise Unavailable("the random source gives no usable key: is it broken?", code="random_broken")
 
 
 def public_key(algorithm: str, secret: bytes) -> bytes:
