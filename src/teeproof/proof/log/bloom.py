@@ -63,7 +63,7 @@ class Bloom:
         return [
             at
             for at, prefix in enumerate(prefixes_of(ids))
-            if bits[prefix >> 3 & last] >> (prefix & 7) & 1 and prefix in self
+            if bits[prefix >> 3 & last] and prefix in self
         ]
 
     def __contains__(self, prefix: int) -> bool:

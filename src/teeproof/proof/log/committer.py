@@ -17,7 +17,7 @@ from contextlib import suppress
 from zlib import crc32
 
 from teeproof.core.errors import Error, Unavailable, Usage
-from teeproof.proof.log.batch import Batch, Part, encode
+from teeproof.proof.log.batch import Batch, Buffers, Part
 from teeproof.proof.log.entry import SALT_BYTES
 from teeproof.proof.log.faults import poisoned
 from teeproof.proof.log.frames import encode_table
@@ -57,7 +57,7 @@ class Committer:
         random: Callable[[int], bytes],
     ) -> None:
         self._journal, self._index, self._find = journal, index, find
-        self._random = random
+        self._random, self._buffers = random, Buffers()
         self.mark = journal.mark
         self._next = journal.mark.size
         self._pending: dict[bytes, Appended] = {}
@@ -91,7 +91,7 @@ class Committer:
         """
         ids = [item.statement_id for item in items]
         salts = self._salts(len(items))
-        part = encode(items, salts)
+        part = self._buffers.encode(items, salts)
         released, indexed = self._released, self._indexed(ids)
         with self._lock:
             self._room(part)
@@ -209,7 +209,9 @@ class Committer:
                 new.setdefault(name, item)
         if new:
             found = [Appended(self._next + at, salts[at]) for at in range(len(new))]
-            self._put_entries(list(new), found, encode(list(new.values()), salts[: len(new)]))
+            self._put_entries(
+                list(new), found, self._buffers.encode(list(new.values()), salts[: len(new)])
+            )
         ids = [item.statement_id for item in items]
         found = [indexed.get(name) or self._pending[name] for name in ids]
         last = max(appended.index for appended in found)
@@ -269,14 +271,16 @@ class Committer:
         """Make a commit durable and say so, or say that it failed."""
         try:
             table = encode_table(batch.kinds, batch.lengths)
-            self._journal.append(table, batch.contents, batch.crc, entries=len(batch.ids))
+            contents = [part.contents for part in batch.parts]
+            self._journal.append(table, contents, batch.crc, entries=len(batch.ids))
         except Unavailable as error:
             self._fail_all(error, for_good=error.code == "log_poisoned")
             return
         except BaseException as error:  # such as Ctrl-C: nobody knows what was written
             self._fail_all(poisoned(f"its writer ended with {error!r}"), for_good=True)
             raise
-        batch.contents = []
+        self._buffers.take_back(batch.parts)
+        batch.parts = []
         with self._lock:
             self.mark = self._journal.mark
             self._queue.popleft()

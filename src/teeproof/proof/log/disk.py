@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Disk"]
+__all__ = ["Content", "Disk"]
+
+Content = bytes | memoryview
 
 _DSYNC = getattr(os, "RWF_DSYNC", 0)  # Linux 4.7: this write as if the file had O_DSYNC
 
@@ -30,7 +32,7 @@ class Disk:
         """Close a descriptor."""
         os.close(descriptor)
 
-    def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+    def write(self, descriptor: int, parts: Sequence[Content], offset: int) -> None:
         """Write all of the parts, one after the other; what was written before a failure stays."""
         done, size = os.pwritev(descriptor, parts, offset), sum(map(len, parts))
         if done < size:
@@ -42,7 +44,7 @@ class Disk:
         """Return once a file's content, and the length it needs, are durable."""
         os.fdatasync(descriptor)
 
-    def append(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+    def append(self, descriptor: int, parts: Sequence[Content], offset: int) -> None:
         """Write all of the parts and return once they, and the length they need, are durable."""
         if not _DSYNC:
             self.write(descriptor, parts, offset)

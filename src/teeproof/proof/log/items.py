@@ -5,7 +5,7 @@ Trusts: nothing.  Does not trust: whoever submits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import msgspec
@@ -42,8 +42,10 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     salt: bytes
 
 
-def encode_items(items: Sequence[Item], salts: Sequence[bytes]) -> tuple[list[int], bytes]:
-    """Return the lengths of the journal's records, and their contents one after the other.
+def encode_items(
+    items: Sequence[Item], salts: Sequence[bytes]
+) -> tuple[list[int], Iterable[bytes]]:
+    """Return the lengths of the journal's records, and the pieces that their contents join.
 
     Args:
         items: one or more.
@@ -57,14 +59,14 @@ def encode_items(items: Sequence[Item], salts: Sequence[bytes]) -> tuple[list[in
     authors = [item.identity for item in items]
     records = [item.record for item in items]
     numbers = [item.kind for item in items]
-    lengths = [len(record) + ENTRY_HEAD_BYTES for record in records]
+    lengths = list(map(ENTRY_HEAD_BYTES.__add__, map(len, records)))
     if {*map(len, names), *map(len, authors)} != {32} or not _KIND.keys() >= set(numbers):
         raise _malformed(items)
     kinds = map(_KIND.__getitem__, numbers)
     if max(lengths) > MAX_RECORD_BYTES + ENTRY_HEAD_BYTES:
         raise _too_large(max(lengths) - ENTRY_HEAD_BYTES)
     rows = zip(kinds, salts, names, authors, records, strict=True)
-    return lengths, b"".join(chain.from_iterable(rows))
+    return lengths, chain.from_iterable(rows)
 
 
 def _malformed(items: Sequence[Item]) -> Usage:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from teeproof.core.errors import Malformed
 from teeproof.proof.log import frames
-from teeproof.proof.log.disk import Disk
+from teeproof.proof.log.disk import Content, Disk
 from teeproof.proof.log.faults import corrupt, poisoned, refused
 from teeproof.proof.log.frames import Frame, Segment
 from teeproof.proof.log.segments import START, Mark, Segments, after, damaged
@@ -105,7 +105,7 @@ class Journal(Segments):
         except OSError as error:
             raise refused("the journal cannot be opened for writing", self.folder, error) from None
 
-    def append(self, table: bytes, contents: Sequence[bytes], crc: int, *, entries: int) -> Mark:
+    def append(self, table: bytes, contents: Sequence[Content], crc: int, *, entries: int) -> Mark:
         """Write one frame and return where it begins; when this returns, it is durable.
 
         Args:
@@ -138,7 +138,7 @@ class Journal(Segments):
             self._disk.close(self._descriptor)
             self._descriptor = -1
 
-    def _write(self, data: Sequence[bytes]) -> None:
+    def _write(self, data: Sequence[Content]) -> None:
         descriptor = self._writable()
         try:
             self._disk.append(descriptor, data, self.mark.offset)

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
@@ -35,6 +36,7 @@ from teeproof.proof.log.writing import Progress, Writing
 
 __all__ = ["Appended", "Item", "Log"]
 
+_record = attrgetter("record")
 _UNINDEXED = 1 << 16  # ids in memory; with more, appending waits for the index
 
 
@@ -270,7 +272,7 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Cut items into parts that are staged at once: 256, or some MiB."""
     rest = iter(items)
     while chunk := list(islice(rest, BATCH)):
-        while sum([len(item.record) for item in chunk]) > MAX_RECORD_BYTES:
+        while sum(map(len, map(_record, chunk))) > MAX_RECORD_BYTES:
             half = len(chunk) // 2
             if not half:
                 break
