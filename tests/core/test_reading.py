@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from teeproof.core.errors import TooLarge, Unavailable, Usage
-from teeproof.core.reading import read_bounded, read_stream
+from teeproof.core.reading import digest_file, peek, read_bounded, read_stream
 
 HUNDRED_MEGABYTES = 100_000_000
 
@@ -125,3 +125,24 @@ def test_a_name_with_a_nul_byte_is_no_file_name():
     with pytest.raises(Usage) as refusal:
         read_bounded(Path("a\0b"), limit=100)
     assert refusal.value.code == "not_a_file"
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 100])
+def test_the_head_of_a_file_is_read_and_no_more(tmp_path, size):
+    path = tmp_path / "file"
+    path.write_bytes(b"abcd")
+    assert peek(path, size) == b"abcd"[:size]
+
+
+@pytest.mark.parametrize("read", [lambda path: peek(path, 4), digest_file])
+def test_host_puts_something_else_where_a_file_should_be(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name, kind in (
+        ("pipe", Usage), (".", Usage), ("missing", Unavailable), ("loop", Unavailable),
+        ("a" * 300, Unavailable), ("x\0y", Usage),
+    ):  # fmt: skip
+        with pytest.raises(kind):
+            read(tmp_path / name)
+    with pytest.raises(Usage):
+        read(Path("/dev/zero"))

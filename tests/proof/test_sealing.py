@@ -94,8 +94,14 @@ def test_a_log_on_disk_is_a_store_as_memory_is(tmp_path: Path) -> None:
         me = Identity.boot(attester(), store=log, now=lambda: NOW)
         sealed = me.seal("collect", outputs={"data": b"data"})
         assert log.size == 2
-        with ProofFile.from_bytes(sealed.proof()) as proof:
-            assert [len(part.entries) for part in proof.logs] == [2]
+        sealed.save(tmp_path / "data.proof")
+        again = me.seal("collect", outputs={"more": b"more"})
+        for proof in (
+            ProofFile.open(tmp_path / "data.proof"),
+            ProofFile.from_bytes(again.proof()),
+        ):
+            with proof:
+                assert [len(part.entries) for part in proof.logs] == [2]
         me.store.close()  # type: ignore[attr-defined]
 
 
@@ -159,3 +165,14 @@ def test_load_reads_evidence_where_there_is_no_proof(me: Identity, tmp_path: Pat
         load(tmp_path / "missing.proof")
     with pytest.raises(Unavailable):
         load(tmp_path / ("a" * 300))
+
+
+def test_host_changes_a_file_between_two_seals(me: Identity, tmp_path: Path) -> None:
+    """Each statement names what the file was when it was sealed; the two do not join."""
+    path = tmp_path / "data.bin"
+    path.write_bytes(b"one")
+    first = me.seal("collect", outputs={"data": path})
+    path.write_bytes(b"two")
+    second = me.seal("train", outputs={"model": b"m"}, inputs={"data": path, "kept": first})
+    assert [link.digest for link in second.statement.links] == [of(b"two"), of(b"one")]
+    assert second.statement.links[0].statement is None

@@ -177,3 +177,45 @@ def test_an_index_that_two_processes_bring_up_to_date_at_once_is_whole(tmp_path:
         assert len(found) == 6
         assert len({tuple(one) for one in found}) == 1
         assert found[0]
+
+
+def test_disk_fails_while_the_index_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of a step that failed is kept, and the next question is answered."""
+    with filled(tmp_path) as log:
+        contents = Contents(log)
+        stored = log.stored
+
+        def failing(index: int) -> object:
+            if index == 2:
+                raise Unavailable("the disk does not answer", code="disk")
+            return stored(index)
+
+        monkeypatch.setattr(log, "stored", failing)
+        for _ in range(2):
+            with pytest.raises(Unavailable) as refused:
+                contents.producers("sha256:" + digest("trained"))
+            assert refused.value.code == "disk"
+        monkeypatch.setattr(log, "stored", stored)
+        assert len(list(contents.producers("sha256:" + digest("trained")))) == 1
+        contents.close()
+
+
+def test_a_record_that_nobody_can_read_stops_no_index(tmp_path: Path) -> None:
+    author = workload_named("author", "receipt")
+    with filled(tmp_path) as log:
+        for kind in (STATEMENT, IDENTITY):
+            log.append(
+                kind=kind, statement_id=bytes([kind]) * 32, identity=author.digest, record=b"junk",
+            )  # fmt: skip
+        late = step(author, "answer", "late")
+        log.append(
+            kind=STATEMENT, statement_id=late.id, identity=author.digest,
+            record=author.sign(late).encode(),
+        )  # fmt: skip
+        contents = Contents(log)
+        assert list(contents.producers("sha256:" + digest("late"))) == [late.id]
+        assert len(list(contents.statements())) == 4
+        assert len(list(contents.identities())) == 2
+        contents.close()
