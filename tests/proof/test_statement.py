@@ -217,6 +217,9 @@ def test_a_predicate_that_may_hold_anything_is_not_registered() -> None:
     class ByNumber(Predicate, frozen=True, kw_only=True):
         more: dict[int, str]
 
+    class ByBoundedNumber(Predicate, frozen=True, kw_only=True):
+        more: dict[Integer, str]
+
     class HalfBound(Predicate, frozen=True, kw_only=True):
         more: Annotated[int, msgspec.Meta(le=5)]
 
@@ -229,7 +232,17 @@ def test_a_predicate_that_may_hold_anything_is_not_registered() -> None:
     class Dated(Predicate, frozen=True, kw_only=True):
         more: datetime
 
-    for kind in (Anything, Copied, Nested, ByNumber, HalfBound, TooWide, Numbered, Dated):
+    for kind in (
+        Anything,
+        Copied,
+        Nested,
+        ByNumber,
+        ByBoundedNumber,
+        HalfBound,
+        TooWide,
+        Numbered,
+        Dated,
+    ):
         with pytest.raises(Usage) as error:
             predicate_type("urn:teeproof:test-anything:v1")(kind)
         assert error.value.code == "type_not_canonical", kind
