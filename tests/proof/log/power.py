@@ -73,7 +73,7 @@ class ForgetfulDisk(Disk):
         self._durable: dict[Path, File | None] = {root: FOLDER}
         self._steps: list[Step] = []
 
-    def open(self, path: Path, *, mode: int = 0o644) -> int:
+    def open(self, path: Path, *, mode: int = 0o600) -> int:
         self._burn()
         if path not in self._live:
             file = self._live[path] = File()
@@ -117,9 +117,9 @@ class ForgetfulDisk(Disk):
         file = self._live[target] = self._live.pop(source)
         self._steps.append(Step(target.parent, source, target, file))
 
-    def make_directory(self, path: Path) -> None:
+    def make_directory(self, path: Path, *, mode: int = 0o700) -> None:
         self._burn()
-        super().make_directory(path)
+        super().make_directory(path, mode=mode)
         self._live[path] = FOLDER
         self._steps.append(Step(path.parent, None, path, FOLDER))
 

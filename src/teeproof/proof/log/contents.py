@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from teeproof.core.digests import parse_named
@@ -20,6 +20,7 @@ from teeproof.core.errors import Error, Unavailable
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log import admission
 from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.disk import touch_private
 from teeproof.proof.log.entry import IDENTITY
 from teeproof.proof.log.log import Log
 from teeproof.proof.log.stored import Stored
@@ -214,10 +215,14 @@ def _insert(write: sqlite3.Connection, found: Stored) -> None:
 def _connect(path: Path, log: str) -> sqlite3.Connection:
     """Open the index; where the directory cannot be written, it lives in memory for a while."""
     try:
+        with suppress(OSError):  # SQLite says why
+            touch_private(path)
         return _prepared(str(path), log)
     except _OfAnotherError:
         for suffix in ("", "-wal", "-shm"):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
+        with suppress(OSError):
+            touch_private(path)
     except sqlite3.OperationalError:
         return _prepared(":memory:", log)
     with _errors():

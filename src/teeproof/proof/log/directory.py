@@ -9,6 +9,8 @@
     tmp/         files that are not done
     public/      what may be served: checkpoint, tile/, tile/entries/
 
+Others may pass through the directory to ``public/``, and read nothing else but ``log.json``.
+
 Trusts: the owner of the directory.  Does not trust: what it reads back.
 """
 
@@ -24,7 +26,7 @@ from teeproof.core import strictjson
 from teeproof.core.digests import framed_sha256, named, parse_named, sha256
 from teeproof.core.errors import Error, TooLarge, Unavailable, Usage
 from teeproof.core.reading import read_bounded
-from teeproof.proof.log.disk import Disk
+from teeproof.proof.log.disk import PUBLIC, PUBLIC_FOLDER, Disk, keep_private
 from teeproof.proof.log.faults import corrupt, refused
 from teeproof.proof.log.note import NoteSigner, VerifierKey
 
@@ -33,8 +35,11 @@ __all__ = ["MAX_BLOB_BYTES", "Directory"]
 MAX_BLOB_BYTES = 64 << 20
 SEED_BYTES = 32
 _VERSION = 1
-_FOLDERS = ("journal", "public", "blobs", "tmp")
+_PRIVATE = ("journal", "blobs", "tmp")
+_FOLDERS = (*_PRIVATE, "public")
 _FILES = ("key", "lock")
+_DATABASES = ("index.sqlite", "links.db")
+_PASSED = 0o711  # of the directory: others know names in it, or do not
 
 
 class Directory:
@@ -63,8 +68,11 @@ class Directory:
         try:
             for name in (*_FOLDERS, *_FILES):
                 self.disk.remove(self.path / name)
-            for name in _FOLDERS:
+            self.disk.make_directories(self.path.parent, mode=PUBLIC_FOLDER)
+            self.disk.make_directories(self.path, mode=_PASSED)
+            for name in _PRIVATE:
                 self.disk.make_directories(self.path / name)
+            self.disk.make_directories(self.public, mode=PUBLIC_FOLDER)
             self.disk.place(self._key, seed, scratch=self.scratch / "key", mode=0o600)
         except OSError as error:
             raise refused("the log cannot be made", self.path, error) from None
@@ -74,7 +82,8 @@ class Directory:
         about = {"version": _VERSION, "origin": key.name, "key": key.text()}
         text = strictjson.dumps(about, pretty=True) + "\n"
         try:
-            self.disk.place(self._about, text.encode(), scratch=self.scratch / "log.json")
+            scratch = self.scratch / "log.json"
+            self.disk.place(self._about, text.encode(), scratch=scratch, mode=PUBLIC)
             self.disk.sync_directory(self.path)
         except OSError as error:
             raise refused("the log cannot be made", self.path, error) from None
@@ -139,6 +148,25 @@ class Directory:
                 got=str(self.path),
             ) from None
         return descriptor
+
+    def mend(self) -> None:
+        """Take the rights to the private parts from others who have them, as after a restore.
+
+        What is in a private folder is out of reach then; ``tokens`` are held to it where they are
+        loaded.
+
+        Raises:
+            Unavailable: code ``log_disk``; the directory belongs to another user.
+        """
+        private = [*_PRIVATE, *_FILES]
+        private += [f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")]
+        try:
+            for name in private:
+                keep_private(self.path / name)
+            for folder in (self.path, self.public):
+                keep_private(folder, others=0o055)
+        except OSError as error:
+            raise refused("others may use the log's files", self.path, error) from None
 
     def tidy(self) -> None:
         """Remove files that were not done when the last writer ended."""

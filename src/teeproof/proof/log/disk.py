@@ -14,7 +14,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Content", "Disk"]
+__all__ = ["PUBLIC", "PUBLIC_FOLDER", "Content", "Disk", "keep_private", "touch_private"]
+
+PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
+PUBLIC, PUBLIC_FOLDER = 0o644, 0o755  # before the umask
 
 Content = bytes | memoryview
 
@@ -24,7 +27,7 @@ _DSYNC = getattr(os, "RWF_DSYNC", 0)  # Linux 4.7: this write as if the file had
 class Disk:
     """The machine's own file system. Every method raises ``OSError`` as the system does."""
 
-    def open(self, path: Path, *, mode: int = 0o644) -> int:
+    def open(self, path: Path, *, mode: int = PRIVATE) -> int:
         """Return a descriptor for writing; the file is made if there is none."""
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
 
@@ -65,9 +68,9 @@ class Disk:
         """Give a file another name, replacing what had it."""
         source.replace(target)
 
-    def make_directory(self, path: Path) -> None:
+    def make_directory(self, path: Path, *, mode: int = PRIVATE_FOLDER) -> None:
         """Make one directory."""
-        path.mkdir()
+        path.mkdir(mode=mode)
 
     def sync_directory(self, path: Path) -> None:
         """Return once the names in a directory are durable."""
@@ -84,16 +87,16 @@ class Disk:
         else:
             path.unlink(missing_ok=True)
 
-    def make_directories(self, path: Path) -> None:
+    def make_directories(self, path: Path, *, mode: int = PRIVATE_FOLDER) -> None:
         """Make a directory and those above it, each durable in the one above."""
         if path.is_dir():
             return
-        self.make_directories(path.parent)
+        self.make_directories(path.parent, mode=mode)
         with suppress(FileExistsError):
-            self.make_directory(path)
+            self.make_directory(path, mode=mode)
         self.sync_directory(path.parent)
 
-    def place(self, path: Path, content: bytes, *, scratch: Path, mode: int = 0o644) -> None:
+    def place(self, path: Path, content: bytes, *, scratch: Path, mode: int = PRIVATE) -> None:
         """Write a file whole or not at all, by way of a scratch file on the same file system.
 
         Its content is durable; its name is once the caller has synced its directory.
@@ -106,3 +109,16 @@ class Disk:
         finally:
             self.close(descriptor)
         self.rename(scratch, path)
+
+
+def touch_private(path: Path) -> None:
+    """Make an empty file that its owner alone reads, if there is none: SQLite keeps its mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
+
+
+def keep_private(path: Path, others: int = 0) -> None:
+    """Take from a file or folder, if it is there, all rights of others but these bits."""
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode & 0o7777
+        if mode & 0o077 & ~others:
+            path.chmod(mode & (0o7700 | others))

@@ -20,6 +20,7 @@ import msgspec
 from teeproof.core.errors import Unavailable
 from teeproof.proof.log.bloom import Bloom, prefix_of
 from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.disk import touch_private
 from teeproof.proof.log.frames import Frame
 from teeproof.proof.log.indexing import SCHEMA, Place, insert
 from teeproof.proof.log.segments import START, Mark, after
@@ -189,6 +190,9 @@ class Index:
     def _connected(self, mode: str) -> sqlite3.Connection:
         name = f"{self.path.absolute().as_uri()}?mode={mode}"
         with self._errors(only=mode == "ro"):
+            if mode != "ro":
+                with suppress(OSError):  # SQLite says why
+                    touch_private(self.path)
             connection = sqlite3.connect(
                 name, uri=True, isolation_level=None, check_same_thread=False, timeout=10
             )

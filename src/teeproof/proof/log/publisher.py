@@ -22,7 +22,7 @@ from teeproof.proof.log.checkpoint import (
     verify_checkpoint,
 )
 from teeproof.proof.log.committer import Committer
-from teeproof.proof.log.disk import Disk
+from teeproof.proof.log.disk import PUBLIC, Disk
 from teeproof.proof.log.faults import corrupt, refused
 from teeproof.proof.log.index import Index
 from teeproof.proof.log.journal import Journal
@@ -189,7 +189,7 @@ class Publisher:
         try:
             if read_file(public / "checkpoint") != data:
                 scratch = self._scratch / "checkpoint"
-                self._disk.place(public / "checkpoint", data, scratch=scratch)
+                self._disk.place(public / "checkpoint", data, scratch=scratch, mode=PUBLIC)
             self._disk.sync_directory(public)
         except OSError as error:
             raise refused("the checkpoint cannot be served", public, error) from None

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from teeproof.core.errors import Error
-from teeproof.proof.log.disk import Disk
+from teeproof.proof.log.disk import PUBLIC, PUBLIC_FOLDER, Disk
 from teeproof.proof.log.faults import corrupt
 from teeproof.proof.log.rfc6962 import HASH_BYTES, root
 from teeproof.proof.log.tiles import (
@@ -135,8 +135,8 @@ class TileWriter:
         path = self._store.public / name
         there = read_file(path)
         if there is None:
-            self._disk.make_directories(path.parent)
-            self._disk.place(path, content, scratch=self._scratch)
+            self._disk.make_directories(path.parent, mode=PUBLIC_FOLDER)
+            self._disk.place(path, content, scratch=self._scratch, mode=PUBLIC)
         elif there != content:
             raise corrupt(f"{name} does not have the entries of the journal")
         self._touched.add(path.parent)

@@ -66,6 +66,7 @@ class Writing:
         self._places, self._indexing = places, threading.Lock()
         with ExitStack() as stack:
             stack.callback(os.close, places.lock())
+            places.mend()
             places.tidy()
             name, signer = places.name(key), places.signer()
             self.journal = Journal(
