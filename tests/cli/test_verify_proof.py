@@ -450,3 +450,29 @@ def test_a_block_that_a_person_names_dates_a_statement(teeproof, here):
     assert both.json["time"] == format_time(NOW)
     text = verify(teeproof, *words[:-1], "--block", other)
     assert "NOT AUTHENTIC" in text.out
+
+
+def test_log_publishes_before_witnesses_see_it_and_the_first_cosigned_checkpoint_is_taken(
+    teeproof, here
+):
+    """A checkpoint that nobody cosigned is earlier, and dates nothing."""
+    author = workload_named("agent")
+    with Log.create(Path("log"), origin=ORIGIN, seed=LOG_SEED) as log:
+        contents = Contents(log)
+        contents.add_identity(author.record.encode(), author.blobs)
+        said = step(author, "trade", "trade")
+        contents.add_statement(author.sign(said).encode())
+        log.publish()
+        contents.add_statement(author.sign(step(author, "trade", "more")).encode())
+        signed = log.publish()
+        lines = [one.cosign(signed.note.text, time=int(NOW.timestamp())) for one in (ONE, TWO)]
+        log.add_cosignatures(signed.checkpoint.size, lines)
+        contents.close()
+    words = ("--logs", "logs", "--json")
+    assert verify(teeproof, "log", said.name, *words).json["time"] == format_time(NOW)
+    for name, more, time in (
+        ("with.proof", ("--logs", "logs"), format_time(NOW)),
+        ("without.proof", (), None),
+    ):
+        assert teeproof("log", "export", "log", said.name, "-o", name, *more).code == 0
+        assert verify(teeproof, name, *words).json["time"] == time
