@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -185,19 +186,20 @@ def test_disk_fails_while_the_index_is_brought_up_to_date(
     """Nothing of a step that failed is kept, and the next question is answered."""
     with filled(tmp_path) as log:
         contents = Contents(log)
-        stored = log.stored
+        iterate = log.iterate
 
-        def failing(index: int) -> object:
-            if index == 2:
-                raise Unavailable("the disk does not answer", code="disk")
-            return stored(index)
+        def failing(start: int) -> Iterator[object]:
+            for index, found in enumerate(iterate(start), start):
+                if index == 2:
+                    raise Unavailable("the disk does not answer", code="disk")
+                yield found
 
-        monkeypatch.setattr(log, "stored", failing)
+        monkeypatch.setattr(log, "iterate", failing)
         for _ in range(2):
             with pytest.raises(Unavailable) as refused:
                 contents.producers("sha256:" + digest("trained"))
             assert refused.value.code == "disk"
-        monkeypatch.setattr(log, "stored", stored)
+        monkeypatch.setattr(log, "iterate", iterate)
         assert len(list(contents.producers("sha256:" + digest("trained")))) == 1
         contents.close()
 

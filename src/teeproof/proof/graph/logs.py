@@ -41,10 +41,9 @@ def graph_of_log(log: Reader, *, progress: Progress | None = None) -> Graph:
     identities: dict[bytes, Identified] = {}
     unreadable: dict[bytes, Kind] = {}
     size = log.size
-    for index in range(size):
+    for index, stored in enumerate(log.iterate()):
         if progress is not None and index % _OFTEN == 0:
             progress(index, size)
-        stored = log.stored(index)
         kind: Kind = "identity" if stored.kind == IDENTITY else "statement"
         try:
             if kind == "identity":

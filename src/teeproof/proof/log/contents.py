@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from teeproof.core.digests import parse_named
@@ -142,18 +143,12 @@ class Contents:
         return self._ask("SELECT id FROM made WHERE digest = ?", parse_named(digest))
 
     def statements(self) -> Iterator[bytes]:
-        """Yield the ids of all statements and receipts, in the log's order."""
-        for index in range(self.log.size):
-            found = self.log.stored(index)
-            if found.kind != IDENTITY:
-                yield found.statement_id
+        """Return the ids of all statements and receipts, in the log's order."""
+        return (found.statement_id for found in self.log.iterate() if found.kind != IDENTITY)
 
     def identities(self) -> Iterator[bytes]:
-        """Yield the digests of all identities, in the log's order."""
-        for index in range(self.log.size):
-            found = self.log.stored(index)
-            if found.kind == IDENTITY:
-                yield found.statement_id
+        """Return the digests of all identities, in the log's order."""
+        return (found.statement_id for found in self.log.iterate() if found.kind == IDENTITY)
 
     def logged(self, statement_id: bytes) -> Logged | None:
         """Return the place of an entry, under the first checkpoint that counts."""
@@ -183,13 +178,16 @@ class Contents:
 
     def _follow(self) -> None:
         """Read what the log has taken in since; another process may be doing the same."""
-        size = self.log.size
+        size, end = self.log.size, -1
+        entries: Iterator[Stored] = iter(())
         while (done := _position(self._index)) < size:
             with _transaction(self._index) as write:
                 done = _position(self._index)
-                end = min(size, done + _GROUP)
-                for index in range(done, end):
-                    _insert(write, self.log.stored(index))
+                if done != end:  # the first time, or where another process goes on
+                    entries = self.log.iterate(done)
+                end = max(done, min(size, done + _GROUP))
+                for found in islice(entries, end - done):
+                    _insert(write, found)
                 write.execute("REPLACE INTO meta VALUES ('position', ?)", (end,))
             if self._progress is not None:
                 self._progress(end, size)

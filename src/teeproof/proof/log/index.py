@@ -131,12 +131,18 @@ class Index:
         Raises:
             Unavailable: code ``log_index``; the index does not reach so far.
         """
-        query = "SELECT * FROM frames WHERE first <= ? ORDER BY first DESC LIMIT 1"
-        rows = self._read(query, entry)
+        rows = self._last_frame(entry)
         if not rows:
             raise _unavailable("it has no frames")
+        return rows[0]
+
+    def mark_before(self, entry: int) -> Mark:
+        """Return where a frame begins that holds an entry, or comes before it."""
+        rows = self._last_frame(entry)
+        if not rows:
+            return START
         first, segment, offset = rows[0]
-        return first, segment, offset
+        return Mark(segment, offset, 0, START.check, first)
 
     def start_of(self, size: int) -> Mark:
         """Return where in the journal the entries after the first ``size`` begin."""
@@ -228,6 +234,10 @@ class Index:
             self.known.update(p for (p,) in write.execute("SELECT prefix FROM ids"))
         write.execute("REPLACE INTO meta VALUES ('known', ?)", (bytes(self.known.bits),))
         write.execute("DELETE FROM recent")
+
+    def _last_frame(self, entry: int) -> list[Place]:
+        query = "SELECT * FROM frames WHERE first <= ? ORDER BY first DESC LIMIT 1"
+        return self._read(query, entry)
 
     def _read(self, query: str, *values: object) -> list[Any]:
         with self._reading, self._errors():

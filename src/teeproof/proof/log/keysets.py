@@ -54,6 +54,6 @@ def _identities(log: ServedLog) -> Iterator[int]:
         for index, entry in enumerate(decode_entries((log.public / path).read_bytes()), start):
             if Entry.parse(entry).kind == IDENTITY:
                 yield index
-    for index in range(end, log.size):
-        if Entry.parse(log.entry(index)).kind == IDENTITY:
+    for index, found in enumerate(log.iterate(end), end):
+        if found.kind == IDENTITY:
             yield index

@@ -5,9 +5,11 @@ Trusts: the journal's checksums.  Does not trust: the index; two ids may begin a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from teeproof.proof.log.index import Index
 from teeproof.proof.log.items import Appended
-from teeproof.proof.log.segments import Segments
+from teeproof.proof.log.segments import Segments, entries_in
 from teeproof.proof.log.stored import Stored
 
 __all__ = ["Lookup"]
@@ -28,10 +30,29 @@ class Lookup:
         first, segment, offset = self.index.place(entry)
         return Stored.parse(self.segments.entry(segment, offset, entry - first))
 
+    def iterate(self, start: int, stop: int) -> Iterator[Stored]:
+        """Yield entries in their order; all before ``stop`` are durable.
+
+        Raises:
+            NotAuthentic: code ``log_corrupt``; one is not what was appended.
+        """
+        if start >= stop:
+            return
+        for frame in self.segments.follow(self.index.mark_before(start)):
+            entries = entries_in(frame)
+            for content in entries[max(0, start - frame.first) : stop - frame.first]:
+                yield Stored.parse(content)
+            if frame.first + len(entries) >= stop:
+                return
+
     def find(self, statement_id: bytes) -> Appended | None:
-        """Return where a statement stands first; None if the index does not know it."""
+        """Return where a statement stands first; None if the index does not know it.
+
+        Args:
+            statement_id: 32 bytes; with its seal behind it, 64, an entry with another is passed by.
+        """
         for entry in self.index.candidates(statement_id):
             stored = self.stored(entry)
-            if stored.statement_id == statement_id:
+            if statement_id in (stored.statement_id, stored.statement_id + stored.seal):
                 return Appended(entry, stored.salt)
         return None

@@ -19,6 +19,7 @@ from teeproof.proof.log.stored import ENTRY
 
 __all__ = ["START", "Mark", "Segments", "after", "damaged", "entries_in"]
 
+_AHEAD = 1 << 18  # bytes; what is read beyond the last durable frame is not looked at
 _GUESS = 4096  # most frames of few entries fit
 
 
@@ -114,6 +115,31 @@ class Segments:
                 raise damaged(number, offset) from None
             offset = frame.end
             yield number, frame
+
+    def follow(self, start: Mark) -> Iterator[Frame]:
+        """Yield the frames from a mark on; the caller stops at the last one that is durable.
+
+        Raises:
+            NotAuthentic: code ``log_corrupt``; one of them is damaged, or there are no more.
+        """
+        number, offset, size = start.segment, start.offset, start.size
+        while True:
+            segment = self._segment(number)
+            try:
+                with open(self.path(number), "rb", buffering=_AHEAD) as file:
+                    file.seek(offset)
+                    while head := file.read(frames.FRAME_HEAD_BYTES):
+                        length = frames.frame_bytes(head, segment)
+                        data = head + file.read(length - len(head))
+                        frame = frames.parse_frame(data, segment, offset)
+                        if frame.first != size:
+                            raise damaged(number, offset)
+                        yield frame
+                        mark = after(number, frame)
+                        offset, size = mark.offset, mark.size
+            except (FileNotFoundError, Malformed):
+                raise damaged(number, offset) from None
+            number, offset = number + 1, frames.SEGMENT_BYTES
 
     def frame(self, number: int, offset: int) -> Frame:
         """Return the frame that begins at an offset of a segment.

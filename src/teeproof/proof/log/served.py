@@ -5,13 +5,14 @@ Trusts: nothing.  Does not trust: nothing; it only names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.items import Appended, Item
 from teeproof.proof.log.note import SignatureLine, VerifierKey
+from teeproof.proof.log.stored import Stored
 
 __all__ = ["ServedLog"]
 
@@ -55,6 +56,9 @@ class ServedLog(Protocol):
         self, index: int, *, accept: Callable[[SignedCheckpoint], bool] = ...
     ) -> SignedCheckpoint:
         """Return the earliest checkpoint that covers an entry and is accepted."""
+
+    def iterate(self, start: int = 0) -> Iterator[Stored]:
+        """Yield the durable entries from one on, in their order."""
 
     def entry(self, index: int) -> bytes:
         """Return an entry's 66 bytes."""
