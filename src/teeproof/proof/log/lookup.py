@@ -46,13 +46,9 @@ class Lookup:
                 return
 
     def find(self, statement_id: bytes) -> Appended | None:
-        """Return where a statement stands first; None if the index does not know it.
-
-        Args:
-            statement_id: 32 bytes; with its seal behind it, 64, an entry with another is passed by.
-        """
+        """Return where a statement stands first; None if the index does not know it."""
         for entry in self.index.candidates(statement_id):
             stored = self.stored(entry)
-            if statement_id in (stored.statement_id, stored.statement_id + stored.seal):
+            if stored.statement_id == statement_id:
                 return Appended(entry, stored.salt)
         return None
