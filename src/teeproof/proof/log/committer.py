@@ -1,7 +1,8 @@
 """Group commit: what waits is written in one frame and synced once; then all of it is acknowledged.
 
 Callers encode their entries and give them their places. Who waits for a commit writes it, if nobody
-else is writing; a thread writes what nobody waits for yet, and what others have queued meanwhile.
+else is writing; a thread writes what nobody waits for, what has come meanwhile, and for who has so
+much to append that the next commits can be prepared while it waits for the disk.
 
 Trusts: the journal.  Does not trust: callers; ids that come twice; the disk to have room.
 """
@@ -28,11 +29,7 @@ from teeproof.proof.log.stored import ENTRY
 
 __all__ = ["Committer"]
 
-_WAITING = 2
-"""Full commits that may wait before callers do: one to write next, one in the making.
-
-More would not be faster: callers would hold the interpreter while the writer wants it back.
-"""
+_WAITING = 2  # full commits that may wait before callers do; more would only take memory
 
 
 class Committer:
@@ -145,11 +142,6 @@ class Committer:
                 batch.done.wait()
         batch.require()
 
-    def hurry(self) -> None:
-        """Let the thread write what waits, while the caller prepares more."""
-        with self._lock:
-            self._hurry()
-
     def durable(self, statement_id: bytes) -> Appended | None:
         """Return where an id stands that is durable and perhaps not in the index."""
         known = self._pending.get(statement_id)
@@ -172,17 +164,12 @@ class Committer:
         self._thread.join()
 
     def _salts(self, count: int) -> list[bytes]:
-        random = self._random(SALT_BYTES * count)
-        return list(struct.unpack(f"{SALT_BYTES}s" * count, random))
+        return list(struct.unpack(f"{SALT_BYTES}s" * count, self._random(SALT_BYTES * count)))
 
     def _indexed(self, ids: list[bytes]) -> dict[bytes, Appended]:
         """Return those of the ids that the index has."""
-        found = {}
-        for at in self._index.known.perhaps(ids):
-            appended = self._find(ids[at])
-            if appended:
-                found[ids[at]] = appended
-        return found
+        perhaps = [ids[at] for at in self._index.known.perhaps(ids)]
+        return {name: found for name in perhaps if (found := self._find(name))}
 
     def _room(self, part: Part) -> None:
         while not (
@@ -220,8 +207,7 @@ class Committer:
 
     def _put_entries(self, ids: list[bytes], found: list[Appended], part: Part) -> Batch:
         batch = self._put(ENTRY, part)
-        if not batch.ids:
-            batch.first = self._next
+        batch.first = batch.first if batch.ids else self._next
         batch.ids += ids
         self._pending.update(zip(ids, found, strict=True))
         self._next += len(ids)
@@ -236,6 +222,7 @@ class Committer:
         return batch
 
     def _hurry(self) -> None:
+        """Let the thread write what waits."""
         self._wanted = True
         if not self._busy:
             self._work.notify()
@@ -246,7 +233,7 @@ class Committer:
                 self._write(batch)
 
     def _take(self) -> Batch | None:
-        """Wait for a commit that the thread should write; None once the log is closed."""
+        """Wait for a commit that nobody else writes; None once the log is closed."""
         with self._lock:
             while not (self._wanted and (batch := self._claim())):
                 if self._closing and not self._busy:
@@ -255,10 +242,7 @@ class Committer:
             return batch
 
     def _claim(self) -> Batch | None:
-        """Return what waits longest, for the caller to write; None if another is writing.
-
-        It takes no more, and stays in the queue until it is done.
-        """
+        """Return what waits longest, to be written; it takes no more. None if another writes."""
         if self._busy or not self._queue[0].kinds:
             return None
         if len(self._queue) == 1:
@@ -272,22 +256,25 @@ class Committer:
             table = encode_table(batch.kinds, batch.lengths)
             contents = [part.contents for part in batch.parts]
             self._journal.append(table, contents, batch.crc, entries=len(batch.ids))
+            self._succeed(batch)
         except Unavailable as error:
             self._fail_all(error, for_good=error.code == "log_poisoned")
-            return
         except BaseException as error:  # such as Ctrl-C: nobody knows what was written
             self._fail_all(poisoned(f"its writer ended with {error!r}"), for_good=True)
             raise
+        else:
+            batch.tell()
+
+    def _succeed(self, batch: Batch) -> None:
         self._buffers.take_back(batch.parts)
         batch.parts = []
         with self._lock:
             self.mark = self._journal.mark
+            batch.done.set()
             self._queue.popleft()
             self._durable.append((self.mark.size, batch.ids))
-            batch.done.set()
             self._changed.notify_all()
             self._rest()
-        batch.tell()
 
     def _rest(self) -> None:
         """End a claim; the thread takes what has come meanwhile."""

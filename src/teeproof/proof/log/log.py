@@ -176,8 +176,6 @@ class Log(Reader):
         waiting: list[Batch] = []
         for chunk in _chunks(items):
             committer = self._writer().committer
-            if waiting:
-                committer.hurry()
             staged, batch = committer.stage(chunk)
             found += staged
             waiting += [batch] if batch else []
