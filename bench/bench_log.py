@@ -161,7 +161,7 @@ def _root(log: Log) -> bytes:
 def _items(count: int, *, record: int = RECORD) -> list[Item]:
     ids = os.urandom(32 * count)
     content, author = os.urandom(record), bytes(32)
-    return [Item(1, ids[32 * at : 32 * at + 32], author, content) for at in range(count)]
+    return [Item(1, ids[32 * at : 32 * at + 32], author, author, content) for at in range(count)]
 
 
 def _opened(folder: Path, size: int | None) -> tuple[Figure, Figure]:

@@ -216,7 +216,7 @@ def _raw(log: Log, threads: int, batch: int = 1) -> float:
 
 def _item() -> Item:
     data = _envelope()
-    return Item(1, Envelope.parse(data).id, bytes(32), data)
+    return Item(1, Envelope.parse(data).id, bytes(32), bytes(32), data)
 
 
 @contextlib.contextmanager

@@ -197,8 +197,9 @@ def _seal(folder: Path) -> Iterator[Row]:
             items = []
             for _ in range(COMMIT):
                 statement = _statement(author, next(counter))
-                record = author.sign(statement).encode()
-                items.append(Item(STATEMENT, statement.id, author.digest, record))
+                signed = author.sign(statement)
+                record = signed.encode()
+                items.append(Item(STATEMENT, statement.id, author.digest, signed.seal(1), record))
             log.append_many(items)
 
         ours, bare = beside(seal, limit)

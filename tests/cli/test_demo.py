@@ -49,7 +49,8 @@ def test_the_json_twin_has_every_step(teeproof, vectors):
         "proof": 0,
         "proof_changed": 2,
     }
-    (fault,) = twin["proof_changed"]["failures"]
+    log, fault = twin["proof_changed"]["failures"]
+    assert (log["name"], log["error"]) == ("inclusion", "inclusion_mismatch")
     assert (fault["name"], fault["error"], len(fault["path"])) == (
         "signature",
         "signature_mismatch",

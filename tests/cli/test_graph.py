@@ -18,14 +18,20 @@ def make_log(directory, records, identities=(), blobs=None):
     with Log.create(directory, origin="log.example/story") as log:
         for data in identities:
             person = story_identity(data)
-            log.append(kind=IDENTITY, statement_id=person, identity=person, record=data)
+            log.append(
+                kind=IDENTITY, statement_id=person, identity=person, seal=bytes(32), record=data
+            )
         for blob in (blobs or {}).values():
             log.put_blob(blob)
         for record in records:
             read = read_record(record)
             kind = STATEMENT if read.receipt is None else RECEIPT
             log.append(
-                kind=kind, statement_id=read.id, identity=read.author or bytes(32), record=record
+                kind=kind,
+                statement_id=read.id,
+                identity=read.author or bytes(32),
+                seal=read.seal,
+                record=record,
             )
         log.publish()
     return directory
@@ -225,10 +231,26 @@ def test_a_log_with_a_record_that_is_none_says_so(teeproof, tmp_path):
     user = step(told.pool, "use", "z", of=[("in", "alice.csv", told.contributions[0])])
     with Log.create(tmp_path / "log", origin="log.example/story") as log:
         log.append(
-            kind=STATEMENT, statement_id=told.contributions[0].id, identity=bytes(32), record=b"{}"
+            kind=STATEMENT,
+            statement_id=told.contributions[0].id,
+            identity=bytes(32),
+            seal=bytes(32),
+            record=b"{}",
         )
-        log.append(kind=STATEMENT, statement_id=user.id, identity=bytes(32), record=packed(user))
-        log.append(kind=IDENTITY, statement_id=told.pool.digest, identity=bytes(32), record=b"{}")
+        log.append(
+            kind=STATEMENT,
+            statement_id=user.id,
+            identity=bytes(32),
+            seal=bytes(32),
+            record=packed(user),
+        )
+        log.append(
+            kind=IDENTITY,
+            statement_id=told.pool.digest,
+            identity=bytes(32),
+            seal=bytes(32),
+            record=b"{}",
+        )
         log.publish()
     out = teeproof("graph", tmp_path / "log").out
     assert "(UNREADABLE)" in out

@@ -88,7 +88,11 @@ def test_a_log_s_directory_is_followed(monitor, tmp_path):
     with Log.create(folder, origin=ORIGIN, seed=bytes(range(32))) as log:
         for number in range(300):
             log.append(
-                kind=1, statement_id=number.to_bytes(32, "big"), identity=bytes(32), record=b"{}"
+                kind=1,
+                statement_id=number.to_bytes(32, "big"),
+                identity=bytes(32),
+                seal=bytes(32),
+                record=b"{}",
             )
         log.publish()
     answer = monitor(folder, "--key", KEY)

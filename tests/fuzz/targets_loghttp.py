@@ -30,7 +30,7 @@ from tests.proof.log.httplog import identity, receipt, statement
 ORIGIN = "log.example/fuzz"
 ENTRIES = [b"entry %d" % n for n in range(300)]
 TREE = Tree(map(leaf_hash, ENTRIES))
-RECORD = Record(STATEMENT, sha256(b"id"), sha256(b"author"), b"{}")
+RECORD = Record(STATEMENT, sha256(b"id"), sha256(b"author"), sha256(b"seal"), b"{}")
 
 
 def owner(_keyset: str) -> bytes:
@@ -129,7 +129,7 @@ def _app() -> LogApp:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     log = Log.create(folder / "log", origin=ORIGIN)
     atexit.register(log.close)
-    items = [Item(STATEMENT, sha256(b"%d" % n), bytes(32), b"{}") for n in range(300)]
+    items = [Item(STATEMENT, sha256(b"%d" % n), bytes(32), bytes(32), b"{}") for n in range(300)]
     log.append_many(items)
     publisher = Publisher(log)
     publisher.publish()

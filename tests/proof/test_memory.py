@@ -67,7 +67,7 @@ def test_each_kind_is_logged_as_what_it_is():
     assert [held.logged(one).kind for one in ids] == [IDENTITY, STATEMENT, RECEIPT]
     for one in ids:
         place = held.logged(one)
-        entry = Entry(place.kind, commitment(place.salt, one), ALICE.digest)
+        entry = Entry(place.kind, commitment(place.salt, one, place.seal), ALICE.digest)
         verify_inclusion(
             leaf_hash(entry.encode()),
             index=place.index,
@@ -100,7 +100,7 @@ def test_an_entry_has_a_place_once_it_is_published():
 
 def test_checkpoints_are_signed_by_the_log_and_gather_cosignatures():
     log = MemoryLog("log.example/m", seed=b"\1" * 32)
-    log.append(STATEMENT, bytes(32), bytes(32))
+    log.append(STATEMENT, bytes(32), bytes(32), bytes(32))
     signed = log.publish()
     verify_checkpoint(signed, log.verifier)
     line = Cosigner("w.example", b"\2" * 32).cosign(signed.note.text, time=1)

@@ -163,7 +163,8 @@ def _tlog_proof(data: bytes) -> dict[str, Any]:
         "index": proof.index,
         "size": checkpoint.size,
         "root": checkpoint.root.hex(),
-        "salt": proof.extra.hex() if proof.extra else None,
+        "salt": proof.extra[:32].hex() if proof.extra else None,
+        "seal": proof.extra[32:].hex() if proof.extra else None,
         "signed_by": [line.name for line in proof.checkpoint.note.signatures],
     }
 

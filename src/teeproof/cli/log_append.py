@@ -99,7 +99,7 @@ def _to_directory(
                 record = read_record(data, identity_of_keyset=keysets.identity_of)
             keysets.learn(record)
             found.append((where, record))
-        items = [Item(r.kind, r.id, r.identity, r.data) for _, r in found]
+        items = [Item(r.kind, r.id, r.identity, r.seal, r.data) for _, r in found]
         appended = []
         for start in range(0, len(items), _TOGETHER):
             appended += log.append_many(items[start : start + _TOGETHER])

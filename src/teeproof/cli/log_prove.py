@@ -130,7 +130,7 @@ def _json(proof: TlogProof, out: Path | None) -> dict[str, object]:
         "index": proof.index,
         "size": checkpoint.size,
         "root": checkpoint.root.hex(),
-        "salt": None if proof.extra is None else proof.extra.hex(),
+        "salt": None if proof.extra is None else proof.extra[:32].hex(),
         "file": None if out is None else str(out),
         "proof": proof.encode().decode(),
     }

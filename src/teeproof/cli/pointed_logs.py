@@ -16,6 +16,7 @@ def answer_about_entry(screen: Screen, asked: Asked) -> int:
     """Verify a tlog-proof with the record that it is of."""
     from teeproof.core.clock import format_time  # noqa: PLC0415
     from teeproof.proof.log.admission import MAX_BYTES, read_record  # noqa: PLC0415
+    from teeproof.proof.log.entry import SALT_BYTES  # noqa: PLC0415
     from teeproof.proof.log.tlogproof import MAX_PROOF_BYTES, TlogProof, verify  # noqa: PLC0415
 
     _refuse_what_says_nothing(asked)
@@ -35,7 +36,7 @@ def answer_about_entry(screen: Screen, asked: Asked) -> int:
         raise Malformed(
             "the log proof lacks the entry's salt", code="salt_missing", expected="an extra line"
         )
-    entry = record.entry(proof.extra).encode()
+    entry = record.entry(proof.extra[:SALT_BYTES]).encode()
     judgement = verify(proof, entry, policy=policy, now=int(asked.now.timestamp()))
     time = None if judgement.time is None else format_time(judgement.time)
     origin = proof.checkpoint.checkpoint.origin

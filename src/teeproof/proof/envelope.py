@@ -28,11 +28,13 @@ __all__ = [
     "Envelope",
     "Signature",
     "pae",
+    "seal_of",
 ]
 
 IN_TOTO = "application/vnd.in-toto+json"  # in-toto attestation, spec/v1/envelope.md
 MAX_PAYLOAD_BYTES = 256 << 10  # a training run with a thousand inputs has some 200 KB
 MAX_SIGNATURES = 16
+_SEAL_LABEL = (16).to_bytes(8, "big") + b"teeproof.seal.v1"
 MAX_SIGNATURE_BYTES = 1 << 13
 MAX_ENVELOPE_BYTES = MAX_PAYLOAD_BYTES * 4 // 3 + MAX_SIGNATURES * 2 * MAX_SIGNATURE_BYTES
 
@@ -111,6 +113,24 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     def signed(self) -> bytes:
         """The bytes that each signature is over."""
         return pae(self.payload, self.payload_type)
+
+    def seal(self, signers: int) -> bytes:
+        """Return the digest by which a log entry commits to the first signatures, 32 bytes.
+
+        Args:
+            signers: how many must sign: the author, then the cosigners in the payload's order.
+                Their signatures stand first, in that order; further ones commit to nothing.
+        """
+        return seal_of(*(signature.sig for signature in self.signatures[:signers]))
+
+
+def seal_of(*signatures: bytes) -> bytes:
+    """Return SHA-256 over signatures, each behind its length, and a label."""
+    # framed_sha256 over label and signatures, in one piece: verifiers make many
+    parts = [_SEAL_LABEL]
+    for signature in signatures:
+        parts += (len(signature).to_bytes(8, "big"), signature)
+    return sha256(*parts)
 
 
 def pae(payload: bytes, payload_type: str = IN_TOTO) -> bytes:

@@ -26,7 +26,8 @@ from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.record import Evidence
 from teeproof.proof import canonical
-from teeproof.proof.envelope import MAX_PAYLOAD_BYTES, Envelope
+from teeproof.proof.envelope import MAX_PAYLOAD_BYTES, Envelope, seal_of
+from teeproof.proof.keyring import verify_possession
 from teeproof.proof.keys import Key, KeyDocument
 from teeproof.proof.keyset import keyset_of
 from teeproof.proof.links import Subject
@@ -146,6 +147,16 @@ class IdentityRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The identity's digest, 32 bytes: the id of the identity statement."""
         return self.envelope.id
 
+    @cached_property
+    def seal(self) -> bytes:
+        """The digest by which a log entry commits to signatures and quote, 32 bytes.
+
+        The quote's very bytes are in it: a quote that is signed later, by a platform that was
+        broken since, cannot take the place of the one that was there.
+        """
+        signatures = (signature.sig for signature in self.envelope.signatures)
+        return seal_of(*signatures, self.attachments.get("quote", "").encode())
+
     @property
     def name(self) -> str:
         """The digest as text."""
@@ -188,6 +199,16 @@ class IdentityRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def statement_key(self) -> bytes:
         """The Ed25519 key that signs this identity's statements, 32 bytes."""
         return self._key("statement").raw
+
+    @property
+    def is_possessed(self) -> bool:
+        """Whether each signing key of the document signed, in the document's order."""
+        keys, signatures = self.keys.signing, self.envelope.signatures
+        signed = self.envelope.signed
+        return len(keys) == len(signatures) and all(
+            verify_possession(key, signed, signature.sig)
+            for key, signature in zip(keys, signatures, strict=True)
+        )
 
     def key(self, role: str) -> Key | None:
         """Return the key of a role, if the document lists one."""

@@ -40,7 +40,7 @@ class MemoryLog:
         self._signer = NoteSigner(origin, random(32) if seed is None else seed)
         self._random = random
         self._tree = Tree()
-        self._places: dict[bytes, tuple[int, int, bytes]] = {}
+        self._places: dict[bytes, tuple[int, int, bytes, bytes, bytes]] = {}
         self._archive: dict[int, SignedCheckpoint] = {}
 
     @property
@@ -58,14 +58,14 @@ class MemoryLog:
         """How many entries it has."""
         return self._tree.size
 
-    def append(self, kind: int, statement_id: bytes, identity: bytes) -> int:
-        """Add an entry, unless the statement is there; return its index."""
+    def append(self, kind: int, statement_id: bytes, identity: bytes, seal: bytes) -> int:
+        """Add an entry, unless the statement is there as it was signed; return its index."""
         known = self._places.get(statement_id)
-        if known is not None:
+        if known is not None and known[4] == seal:
             return known[1]
         salt = self._random(SALT_BYTES)
-        entry = Entry(kind, commitment(salt, statement_id), identity)
-        self._places[statement_id] = (kind, self._tree.size, salt)
+        entry = Entry(kind, commitment(salt, statement_id, seal), identity)
+        self._places[statement_id] = (kind, self._tree.size, salt, identity, seal)
         self._tree.append(leaf_hash(entry.encode()))
         return self._tree.size - 1
 
@@ -100,7 +100,9 @@ class MemoryLog:
         place = self._places.get(statement_id)
         if place is None or place[1] >= max(self._archive, default=0):
             return None
-        return Logged(*place, self.first_checkpoint(place[1]), self._tree.node)
+        kind, index, salt, identity, seal = place
+        checkpoint = self.first_checkpoint(index)
+        return Logged(kind, index, salt, checkpoint, self._tree.node, identity=identity, seal=seal)
 
 
 class MemorySource:
@@ -132,9 +134,9 @@ class MemorySource:
                 author = self._keysets.get(read.keyset)
                 if author is None:
                     raise Unavailable("add the receipt's identity first", code="author_unknown")
-                self.log.append(RECEIPT, read.id, author)
+                self.log.append(RECEIPT, read.id, author, read.seal)
             else:
-                self.log.append(STATEMENT, read.id, read.author or bytes(32))
+                self.log.append(STATEMENT, read.id, read.author or bytes(32), read.seal)
         if read.id not in self._statements:
             for digest in dict.fromkeys(subject.sha256 for subject in read.subjects):
                 self._producers.setdefault(digest, []).append(read.id)
@@ -153,7 +155,7 @@ class MemorySource:
         for blob in (blobs or {}).values():
             self.add_blob(blob)
         if self.log is not None:
-            self.log.append(IDENTITY, record.digest, record.digest)
+            self.log.append(IDENTITY, record.digest, record.digest, record.seal)
         return record.digest
 
     def add_blob(self, data: bytes) -> str:

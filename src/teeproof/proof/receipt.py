@@ -24,6 +24,7 @@ from teeproof.core import strictjson
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.core.errors import Malformed
 from teeproof.proof import canonical
+from teeproof.proof.envelope import seal_of
 from teeproof.proof.links import Link, Subject
 
 __all__ = ["MAX_RECEIPT_BYTES", "RECEIPT_TYPE", "Receipt", "link_event", "model_event"]
@@ -87,6 +88,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def id(self) -> bytes:
         """SHA-256 of the signed bytes, 32 bytes."""
         return sha256(self.signed)
+
+    @property
+    def seal(self) -> bytes:
+        """The digest by which a log entry commits to the signature, 32 bytes."""
+        return seal_of(self.signature)
 
     @property
     def name(self) -> str:

@@ -15,10 +15,12 @@ from typing import Literal, NamedTuple, Protocol
 import msgspec
 
 from teeproof.core.errors import Malformed, TooLarge
-from teeproof.proof.envelope import IN_TOTO, MAX_ENVELOPE_BYTES, Envelope
+from teeproof.proof.envelope import IN_TOTO, MAX_ENVELOPE_BYTES, Envelope, seal_of
+from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Link, Subject
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.receipt import Receipt
+from teeproof.proof.signing import holds_ed25519
 from teeproof.proof.statement import Statement, Step
 
 __all__ = ["Kind", "Logged", "Read", "Source", "kind_of", "read_record"]
@@ -38,6 +40,8 @@ class Logged:
         salt: 32 bytes that the entry's commitment is over.
         checkpoint: the first archived checkpoint that covers the entry; it carries the origin.
         node: hash of a complete subtree of that log, by level and index.
+        identity: 32 bytes, the author that the entry names; of an identity, its own digest.
+        seal: 32 bytes, the digest of the signatures that the entry's commitment is over.
     """
 
     kind: int
@@ -45,6 +49,8 @@ class Logged:
     salt: bytes
     checkpoint: SignedCheckpoint
     node: Callable[[int, int], bytes]
+    identity: bytes
+    seal: bytes
 
 
 class Source(Protocol):
@@ -96,6 +102,26 @@ class Read(NamedTuple):
     envelope: Envelope | None
     receipt: Receipt | None
     statement: Statement | None
+
+    @property
+    def seal(self) -> bytes:
+        """The digest by which a log entry commits to the signatures of all who must sign."""
+        if self.receipt is not None:
+            return self.receipt.seal
+        return self.envelope.seal(1 + len(self.cosigners)) if self.envelope else seal_of()
+
+    def is_signed_by(self, author: IdentityRecord) -> bool:
+        """Return whether an identity signed this as its author."""
+        if self.receipt is not None:
+            key = author.key("receipt")
+            signed, signature = self.receipt.signed, self.receipt.signature
+            listed = key is not None and key.role == self.receipt.key_id
+            return listed and key is not None and holds_ed25519(key.raw, signed, signature)
+        if self.envelope is None:
+            return False
+        return holds_ed25519(
+            author.statement_key, self.envelope.signed, self.envelope.signatures[0].sig
+        )
 
     @property
     def title(self) -> str:

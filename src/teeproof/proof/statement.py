@@ -198,6 +198,11 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """``sha256:…`` of the payload."""
         return named(self.id)
 
+    @property
+    def signers(self) -> tuple[bytes, ...]:
+        """The identities whose signatures stand first in the envelope, in this order."""
+        return self.cosigners if self.author is None else (self.author, *self.cosigners)
+
 
 def _payload(predicate_type: str, predicate: Any, subjects: tuple[Subject, ...]) -> bytes:
     body = {

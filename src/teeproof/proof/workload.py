@@ -199,12 +199,18 @@ class Identity:
     def cosign(self, envelope: Envelope) -> Envelope:
         """Return an envelope with this identity's signature added, which its payload must ask for.
 
+        The signatures stand in the order in which the payload names who must sign; those that were
+        there are told by their key ids.
+
         Raises:
             Usage: the payload names this identity neither as author nor as cosigner.
             NotAllowed: the keys have expired.
         """
-        added = self.sign(Statement.parse(envelope.payload)).signatures
-        return Envelope(envelope.payload, (*envelope.signatures, *added), envelope.payload_type)
+        statement = Statement.parse(envelope.payload)
+        signatures = (*envelope.signatures, *self.sign(statement).signatures)
+        order = {named(one): at for at, one in enumerate(statement.signers)}
+        placed = sorted(signatures, key=lambda one: order.get(one.keyid, len(order)))
+        return Envelope(envelope.payload, tuple(placed), envelope.payload_type)
 
     def rotate(
         self, attester: Attester | str | None = None, *, reason: str = "expiry", **options: Any

@@ -106,7 +106,8 @@ def test_other_signatures_of_possession_are_judged_anew(told: Told) -> None:
     record = msgspec.structs.replace(AUTHOR.record, envelope=forged)
     changed = tools.rewritten(file, {tools.identity_member(AUTHOR): record.encode()})
     assert found(world.verify(changed, known=known)) == {
-        ("identity", "possession", "possession_unproven", "authenticity")
+        ("identity", "possession", "possession_unproven", "authenticity"),
+        ("log", "inclusion", "inclusion_mismatch", "authenticity"),
     }
 
 

@@ -124,19 +124,30 @@ def test_a_prover_who_signs_anothers_words_with_its_own_key_is_caught() -> None:
     signed = Signature(ALICE.name, MALLORY.keyring.sign(pae(data.payload)))
     verdict = world.verify(tools.with_envelope(file, data, Envelope(data.payload, (signed,))))
     assert tools.found(verdict) == {
-        ("statement", "signature", "signature_mismatch", "authenticity")
+        ("statement", "signature", "signature_mismatch", "authenticity"),
+        ("log", "inclusion", "inclusion_mismatch", "authenticity"),
     }
-    assert verdict.faults[0].path == (model.name, data.name)
+    assert verdict.faults[-1].path == (model.name, data.name)
 
 
-def test_key_ids_and_the_order_of_signatures_decide_nothing() -> None:
+def test_key_ids_and_further_signatures_decide_nothing() -> None:
     world, data, model = scene()
     file = world.export(model)
     (good,) = envelope_of(file, data).signatures
     foreign = Signature("anything", MALLORY.keyring.sign(pae(data.payload)))
     unhinted = Signature(MALLORY.name, good.sig)
-    several = Envelope(data.payload, (foreign, unhinted))
+    several = Envelope(data.payload, (unhinted, foreign))
     assert tools.holds(world.verify(tools.with_envelope(file, data, several)))
+
+
+def test_a_prover_who_puts_another_signature_first_is_caught() -> None:
+    world, data, model = scene()
+    file = world.export(model)
+    (good,) = envelope_of(file, data).signatures
+    foreign = Signature("anything", MALLORY.keyring.sign(pae(data.payload)))
+    several = Envelope(data.payload, (foreign, good))
+    verdict = world.verify(tools.with_envelope(file, data, several))
+    assert ("statement", "signature", "signature_mismatch", "authenticity") in tools.found(verdict)
 
 
 def test_a_prover_who_signs_words_as_another_kind_of_payload_is_caught() -> None:
@@ -146,7 +157,8 @@ def test_a_prover_who_signs_words_as_another_kind_of_payload_is_caught() -> None
     signed = Signature("", ALICE.keyring.sign(pae(data.payload, kind)))
     as_statement = Envelope(data.payload, (signed,))
     assert failures(world.verify(tools.with_envelope(file, data, as_statement))) == {
-        "signature": "signature_mismatch"
+        "signature": "signature_mismatch",
+        "inclusion": "inclusion_mismatch",
     }
     with pytest.raises(Malformed) as refused:
         ProofFile.from_bytes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from teeproof.core.digests import named, sha256
@@ -89,7 +90,7 @@ def test_prover_leaves_out_a_node_of_a_sparse_proof():
 def test_prover_lists_one_index_twice():
     changed = entries()
     one, two, *_ = changed
-    changed[two] = EntryRef(changed[two].kind, changed[one].index, changed[two].salt)
+    changed[two] = msgspec.structs.replace(changed[two], index=changed[one].index)
     refused(with_entries(changed), "entry_repeated")
 
 
@@ -142,7 +143,7 @@ def test_prover_calls_a_statement_a_receipt():
     changed = entries()
     _, ids = scenes.story()
     ref = changed[ids["model"]]
-    changed[ids["model"]] = EntryRef(RECEIPT, ref.index, ref.salt)
+    changed[ids["model"]] = EntryRef(RECEIPT, ref.index, ref.salt, bytes(32))
     refused(with_entries(changed), "entry_kind_mismatch")
 
 
@@ -154,7 +155,7 @@ def test_prover_lists_an_entry_of_a_statement_that_is_not_there():
 def test_prover_lists_an_entry_under_no_checkpoint():
     changed = entries()
     key = max(changed, key=lambda key: changed[key].index)
-    changed[key] = EntryRef(changed[key].kind, NEW, changed[key].salt)
+    changed[key] = msgspec.structs.replace(changed[key], index=NEW)
     refused(with_entries(changed), "entry_uncovered")
 
 
@@ -177,7 +178,7 @@ def test_prover_leaves_out_the_checkpoints():
 def test_prover_puts_in_a_checkpoint_of_another_log():
     log = scenes.new_log("log.example/b")
     for index in range(NEW):
-        log.append(STATEMENT, bytes([index]) * 32, bytes(32))
+        log.append(STATEMENT, bytes([index]) * 32, bytes(32), bytes(32))
     refused(
         parts() | {checkpoint_name(NEW): log.publish().encode()}, "checkpoint_of_another_origin"
     )
@@ -260,7 +261,7 @@ def test_an_anchor_goes_with_its_checkpoint():
 def test_an_anchor_of_another_log_is_refused_at_export():
     held, ids = scenes.story()
     other = scenes.new_log("log.example/b")
-    other.append(STATEMENT, bytes(32), bytes(32))
+    other.append(STATEMENT, bytes(32), bytes(32), bytes(32))
     for signed_, document in [
         (other.publish(), b"a block"),
         (held.log.first_checkpoint(0), bytes(256 * 1024 + 1)),
@@ -301,7 +302,9 @@ def test_one_statement_s_proof_is_a_text_that_any_client_reads():
         for source in (held, file):
             proof = TlogProof.parse(tlog_proof(source, ids["model"]))
             entry = Entry(
-                STATEMENT, commitment(proof.extra, ids["model"]), scenes.person("bob").digest
+                STATEMENT,
+                commitment(proof.extra[:32], ids["model"], proof.extra[32:]),
+                scenes.person("bob").digest,
             )
             assert verify(proof, entry.encode(), policy=policy, now=0).log
         assert tlog_proof(file, ids["answer"]) == tlog_proof(held, ids["answer"])

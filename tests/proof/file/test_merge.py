@@ -198,16 +198,28 @@ def test_prover_hides_false_nodes_behind_another_s_true_ones():
     assert error.value.code == "nodes_mismatch"
 
 
-def test_signatures_of_one_statement_are_put_together():
+def test_further_signatures_of_one_statement_are_put_together():
+    held = scenes.source(ALICE)
+    envelope = Envelope.parse(scenes.step(ALICE, "a"))
+    files = []
+    for note in (b"x", b"y"):
+        more = (*envelope.signatures, Signature("", note * 64))
+        root = held.add_statement(Envelope(envelope.payload, more).encode())
+        files.append(scenes.exported(held, root))
+    both = Envelope.parse(everyway(*files).statement(root))
+    assert both.signatures[0] == envelope.signatures[0]
+    assert {one.sig for one in both.signatures[1:]} == {b"x" * 64, b"y" * 64}
+
+
+def test_statements_that_not_the_same_have_signed_are_not_put_together():
     held = scenes.source(ALICE, BOB)
     envelope = scenes.step(ALICE, "a", cosigners=[BOB])
     root = held.add_statement(envelope)
     one = scenes.exported(held, root)
-    only_bob = Envelope.parse(scenes.signed_again(envelope, BOB))
-    held.add_statement(Envelope(only_bob.payload, only_bob.signatures[1:]).encode())
-    two = scenes.exported(held, root)
-    both = everyway(one, two)
-    assert len(Envelope.parse(both.statement(root)).signatures) == 2
+    held.add_statement(scenes.signed_again(envelope, BOB))
+    with pytest.raises(Malformed) as error:
+        merged(one, scenes.exported(held, root))
+    assert error.value.code == "statement_conflict"
 
 
 def test_prover_signs_until_an_envelope_is_full():

@@ -26,7 +26,9 @@ AUTHORS = [sha256(name).digest() for name in (b"alice", b"bob")]
 def item(number: int, *, size: int = 40) -> Item:
     """Return an item that follows from its number."""
     name = sha256(b"%d" % number).digest()
-    return Item(1 + number % 3, name, AUTHORS[number % 2], (name * (size // 32 + 1))[:size])
+    return Item(
+        1 + number % 3, name, AUTHORS[number % 2], name[::-1], (name * (size // 32 + 1))[:size]
+    )
 
 
 class QuickDisk(Disk):

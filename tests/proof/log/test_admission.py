@@ -8,7 +8,7 @@ import pytest
 
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Malformed, TooLarge, Unavailable
-from teeproof.proof.envelope import Envelope, Signature
+from teeproof.proof.envelope import Envelope, Signature, seal_of
 from teeproof.proof.foreign import IDENTITY_URN, SLSA_PROVENANCE
 from teeproof.proof.links import Subject
 from teeproof.proof.log.admission import MAX_BYTES, read_record, read_records
@@ -36,7 +36,8 @@ def test_a_statement_is_known_by_its_payload_and_its_author():
     assert (record.kind, record.id) == (STATEMENT, statement_id(statement()))
     assert record.identity == parse_named(AUTHOR)
     entry = record.entry(b"s" * 32)
-    assert entry.commitment == commitment(b"s" * 32, record.id)
+    assert entry.commitment == commitment(b"s" * 32, record.id, record.seal)
+    assert record.seal == seal_of(b"s" * 64)
     assert entry.identity == record.identity
 
 

@@ -22,13 +22,13 @@ def filled(directory: Path) -> Log:
         log.put_blob(data)
     log.append(
         kind=IDENTITY, statement_id=author.digest, identity=author.digest,
-        record=author.record.encode(),
+        seal=author.record.seal, record=author.record.encode(),
     )  # fmt: skip
     for word in ("collect", "train"):
         statement = step(author, word, f"{word}ed")
         log.append(
             kind=STATEMENT, statement_id=statement.id, identity=author.digest,
-            record=author.sign(statement).encode(),
+            seal=author.sign(statement).seal(1), record=author.sign(statement).encode(),
         )  # fmt: skip
     log.publish()
     return log
@@ -64,7 +64,7 @@ def test_what_is_appended_later_is_found(tmp_path: Path) -> None:
         late = step(author, "answer", "late")
         log.append(
             kind=STATEMENT, statement_id=late.id, identity=author.digest,
-            record=author.sign(late).encode(),
+            seal=author.sign(late).seal(1), record=author.sign(late).encode(),
         )  # fmt: skip
         assert list(contents.producers("sha256:" + digest("late"))) == [late.id]
         assert contents.logged(late.id) is None, "not yet published"
@@ -101,10 +101,12 @@ def test_host_writes_what_is_no_id_into_the_index(tmp_path: Path, value: object)
         contents = Contents(log)
         wanted = "sha256:" + digest("trained")
         assert list(contents.producers(wanted))
-        contents._index.execute("DELETE FROM made")
-        contents._index.execute("DROP TABLE made")
-        contents._index.execute("CREATE TABLE made (digest, id)")
-        contents._index.execute("INSERT INTO made VALUES (?, ?)", (parse_named(wanted), value))
+        contents._links._index.execute("DELETE FROM made")
+        contents._links._index.execute("DROP TABLE made")
+        contents._links._index.execute("CREATE TABLE made (digest, id)")
+        contents._links._index.execute(
+            "INSERT INTO made VALUES (?, ?)", (parse_named(wanted), value)
+        )
         with pytest.raises(Unavailable) as refused:
             contents.producers(wanted)
         assert refused.value.code == "log_index"
@@ -116,8 +118,8 @@ def test_host_moves_the_index_to_a_place_that_is_none(tmp_path: Path, position: 
     with filled(tmp_path) as log:
         contents = Contents(log)
         assert list(contents.producers("sha256:" + digest("trained")))
-        contents._index.execute("DELETE FROM made")
-        contents._index.execute("REPLACE INTO meta VALUES ('position', ?)", (position,))
+        contents._links._index.execute("DELETE FROM made")
+        contents._links._index.execute("REPLACE INTO meta VALUES ('position', ?)", (position,))
         assert list(contents.producers("sha256:" + digest("trained")))
         contents.close()
 
@@ -130,7 +132,7 @@ def test_host_gives_a_keyset_to_another_identity_in_the_index(tmp_path: Path) ->
             contents = Contents(log)
             contents.add_identity(other.record.encode(), other.blobs)
             list(contents.producers(named(bytes(32))))
-            contents._index.execute("UPDATE keysets SET identity = ?", (swap,))
+            contents._links._index.execute("UPDATE keysets SET identity = ?", (swap,))
             with pytest.raises(Unavailable) as refused:
                 contents.identity_of_keyset(author.record.keyset_digest)
             assert refused.value.code == "log_index"
@@ -147,7 +149,7 @@ def test_the_first_checkpoint_that_is_accepted_is_taken_and_otherwise_the_first(
     with filled(tmp_path) as log:
         late = step(workload_named("author", "receipt"), "answer", "late")
         log.append(
-            kind=STATEMENT, statement_id=late.id, identity=bytes(32), record=b"{}",
+            kind=STATEMENT, statement_id=late.id, identity=bytes(32), seal=bytes(32), record=b"{}",
         )  # fmt: skip
         log.publish()
         trained = step(workload_named("author", "receipt"), "train", "trained").id
@@ -209,12 +211,13 @@ def test_a_record_that_nobody_can_read_stops_no_index(tmp_path: Path) -> None:
     with filled(tmp_path) as log:
         for kind in (STATEMENT, IDENTITY):
             log.append(
-                kind=kind, statement_id=bytes([kind]) * 32, identity=author.digest, record=b"junk",
+                kind=kind, statement_id=bytes([kind]) * 32, identity=author.digest, seal=bytes(32),
+                record=b"junk",
             )  # fmt: skip
         late = step(author, "answer", "late")
         log.append(
             kind=STATEMENT, statement_id=late.id, identity=author.digest,
-            record=author.sign(late).encode(),
+            seal=author.sign(late).seal(1), record=author.sign(late).encode(),
         )  # fmt: skip
         contents = Contents(log)
         assert list(contents.producers("sha256:" + digest("late"))) == [late.id]

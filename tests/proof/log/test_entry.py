@@ -20,7 +20,8 @@ from teeproof.proof.log.entry import (
 )
 
 SALT, STATEMENT_ID, AUTHOR = b"\x01" * SALT_BYTES, b"\x02" * 32, b"\x03" * 32
-ENTRY = Entry(STATEMENT, commitment(SALT, STATEMENT_ID), AUTHOR)
+SEAL = b"\x04" * 32
+ENTRY = Entry(STATEMENT, commitment(SALT, STATEMENT_ID, SEAL), AUTHOR)
 
 
 def test_an_entry_has_its_fields_where_the_docstring_says():
@@ -35,21 +36,33 @@ def test_an_entry_reads_back(kind):
     assert Entry.parse(entry.encode()) == entry
 
 
-def test_a_commitment_frames_its_label_its_salt_and_its_id():
-    parts = (b"teeproof.log-entry.v1", SALT, STATEMENT_ID)
+def test_a_commitment_frames_its_label_its_salt_its_id_and_its_seal():
+    parts = (b"teeproof.log-entry.v1", SALT, STATEMENT_ID, SEAL)
     framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-    assert commitment(SALT, STATEMENT_ID) == hashlib.sha256(framed).digest()
+    assert commitment(SALT, STATEMENT_ID, SEAL) == hashlib.sha256(framed).digest()
 
 
-def test_log_another_salt_makes_another_commitment():
-    found = {commitment(bytes([n]) * 32, STATEMENT_ID) for n in range(16)}
-    assert len(found) == 16
+def test_log_another_salt_or_seal_makes_another_commitment():
+    found = {commitment(bytes([n]) * 32, STATEMENT_ID, SEAL) for n in range(8)}
+    found |= {commitment(SALT, STATEMENT_ID, bytes([n]) * 32) for n in range(8)}
+    assert len(found) == 15  # one of each is the same
 
 
-@pytest.mark.parametrize(("salt", "ident"), [(31, 32), (33, 32), (32, 31), (0, 32), (32, 33)])
-def test_a_commitment_takes_32_bytes_twice(salt, ident):
+@pytest.mark.parametrize(
+    ("salt", "ident", "seal"),
+    [
+        (31, 32, 32),
+        (33, 32, 32),
+        (32, 31, 32),
+        (0, 32, 32),
+        (32, 33, 32),
+        (32, 32, 0),
+        (32, 32, 64),
+    ],
+)
+def test_a_commitment_takes_32_bytes_three_times(salt, ident, seal):
     with pytest.raises(Malformed) as caught:
-        commitment(bytes(salt), bytes(ident))
+        commitment(bytes(salt), bytes(ident), bytes(seal))
     assert caught.value.code == "entry_malformed"
 
 

@@ -50,12 +50,13 @@ def test_an_entry_is_found_by_its_id_with_its_place_its_salt_and_its_record(log)
         kind=thing.kind,
         statement_id=thing.statement_id,
         identity=thing.identity,
+        seal=thing.seal,
         record=thing.record,
     )
     assert (done.index, len(done.salt), log.size) == (0, 32, 1)
     assert log.find(thing.statement_id) == done
     assert log.record(0) == thing.record
-    entry = Entry(thing.kind, commitment(done.salt, thing.statement_id), thing.identity)
+    entry = Entry(thing.kind, commitment(done.salt, thing.statement_id, thing.seal), thing.identity)
     assert log.entry(0) == entry.encode()
     assert log.find(bytes(32)) is None
 
@@ -131,16 +132,18 @@ def test_a_statement_that_is_appended_again_keeps_its_first_place(log):
 
 def test_the_first_record_of_a_statement_stays(log):
     log.append_many([item(1)])
-    log.append_many([Item(1, item(1).statement_id, bytes(32), b"another")])
+    log.append_many([Item(1, item(1).statement_id, bytes(32), item(1).seal, b"another")])
     assert log.record(0) == item(1).record
 
 
 def test_two_statements_whose_ids_begin_alike_are_kept_apart(log):
     one, two = bytes(32), bytes(31) + b"\1"
-    a, b = log.append_many([Item(1, one, AUTHORS[0], b"a"), Item(1, two, AUTHORS[0], b"b")])
+    a, b = log.append_many(
+        [Item(1, one, AUTHORS[0], bytes(32), b"a"), Item(1, two, AUTHORS[0], bytes(32), b"b")]
+    )
     log.publish()
     assert (log.find(one), log.find(two)) == (a, b)
-    assert log.append_many([Item(1, two, AUTHORS[0], b"b")]) == [b]
+    assert log.append_many([Item(1, two, AUTHORS[0], bytes(32), b"b")]) == [b]
     assert log.find(bytes(8) + b"\2" * 24) is None
 
 
@@ -160,6 +163,7 @@ def test_many_threads_append_at_once_and_each_entry_has_one_place(log):
             kind=thing.kind,
             statement_id=thing.statement_id,
             identity=thing.identity,
+            seal=thing.seal,
             record=thing.record,
         )
 
@@ -219,9 +223,9 @@ def test_the_entries_of_an_author_are_listed_in_order(log):
 @pytest.mark.parametrize(
     "thing",
     [
-        pytest.param(Item(0, bytes(32), bytes(32), b""), id="kind"),
-        pytest.param(Item(1, bytes(31), bytes(32), b""), id="statement id"),
-        pytest.param(Item(1, bytes(32), bytes(33), b""), id="identity"),
+        pytest.param(Item(0, bytes(32), bytes(32), bytes(32), b""), id="kind"),
+        pytest.param(Item(1, bytes(31), bytes(32), bytes(32), b""), id="statement id"),
+        pytest.param(Item(1, bytes(32), bytes(33), bytes(32), b""), id="identity"),
     ],
 )
 def test_an_item_of_another_form_is_refused_and_nothing_of_its_chunk_is_appended(log, thing):
@@ -232,16 +236,18 @@ def test_an_item_of_another_form_is_refused_and_nothing_of_its_chunk_is_appended
 
 
 def test_a_record_of_one_mebibyte_is_taken_and_one_byte_more_is_refused(log):
-    largest = Item(1, bytes(32), bytes(32), bytes(1 << 20))
+    largest = Item(1, bytes(32), bytes(32), bytes(32), bytes(1 << 20))
     log.append_many([largest])
     assert log.record(0) == largest.record
     with pytest.raises(TooLarge):
-        log.append_many([Item(1, bytes(31) + b"1", bytes(32), bytes((1 << 20) + 1))])
+        log.append_many([Item(1, bytes(31) + b"1", bytes(32), bytes(32), bytes((1 << 20) + 1))])
     assert log.size == 1
 
 
 def test_large_records_do_not_make_a_commit_too_large(log):
-    items = [Item(1, item(at).statement_id, bytes(32), bytes(1 << 20)) for at in range(12)]
+    items = [
+        Item(1, item(at).statement_id, bytes(32), bytes(32), bytes(1 << 20)) for at in range(12)
+    ]
     log.append_many(items)
     assert len(log.record(11)) == 1 << 20
 

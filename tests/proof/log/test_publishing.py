@@ -57,7 +57,11 @@ def witness(tmp_path, log):
 def append(log: Log, *numbers: int) -> None:
     for n in numbers:
         log.append(
-            kind=1, statement_id=statement_id(statement(n)), identity=b"i" * 32, record=statement(n)
+            kind=1,
+            statement_id=statement_id(statement(n)),
+            identity=b"i" * 32,
+            seal=bytes(32),
+            record=statement(n),
         )
 
 

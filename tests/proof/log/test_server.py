@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from teeproof.core.digests import named, sha256
-from teeproof.proof.log.admission import MAX_BYTES
+from teeproof.proof.log.admission import MAX_BYTES, read_record
 from teeproof.proof.log.checkpoint import SignedCheckpoint, verify_checkpoint
 from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
+from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry
 from teeproof.proof.log.http_limits import MAX_BATCH, MAX_BATCH_BYTES, NDJSON
 from teeproof.proof.log.http_protocol import MAX_HEADER_BYTES
 from teeproof.proof.log.merkle import leaf_hash
@@ -224,7 +224,8 @@ def test_an_append_is_answered_with_its_place_and_its_salt(empty, http):
     empty.publisher.publish()
     entry = Entry.parse(empty.log.entry(0))
     assert entry.kind == STATEMENT
-    assert entry.commitment == commitment(bytes.fromhex(said["salt"]), statement_id(statement()))
+    record = read_record(statement(), identity_of_keyset={}.get)
+    assert record.entry(bytes.fromhex(said["salt"])) == entry
     assert empty.log.record(0) == statement()
 
 
@@ -349,14 +350,15 @@ def test_other_methods_are_refused_with_those_that_there_are(full, http, method,
     assert answer.headers["allow"] == allowed
 
 
-def test_a_proof_is_a_tlog_proof_with_the_salt(full, http):
+def test_a_proof_is_a_tlog_proof_with_salt_and_seal(full, http):
     name = named(statement_id(statement(7)))
     answer = http.get(f"{full.url}/proof/{name}", headers=AUTH)
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert "no-store" in answer.headers["cache-control"]
     proof = TlogProof.parse(answer.content)
     assert proof.index == 7
-    assert proof.extra == full.log.find(statement_id(statement(7))).salt
+    stored = full.log.stored(7)
+    assert proof.extra == stored.salt + stored.seal
     assert proof.checkpoint.checkpoint.size == 256, "the earliest that covers it"
 
 

@@ -42,6 +42,7 @@ class Contents(Library):
         identity_digests: sorted.
         blob_digests: ``sha256:…``, sorted.
         authors: of each statement, the identity that its log entry names; of a receipt, the keyset.
+        seals: of each statement and identity, the digest of its signatures.
 
     Raises:
         Malformed: codes ``member_mismatch``, ``not_canonical`` and those of what cannot be parsed.
@@ -54,6 +55,7 @@ class Contents(Library):
         self.identity_digests = tuple(bytes.fromhex(name[-69:-5]) for name in groups[3])
         self.blob_digests = tuple("sha256:" + name[-64:] for name in groups[4])
         self.authors: dict[bytes, bytes | str] = {}
+        self.seals: dict[bytes, bytes] = {}
         self._statements = frozenset(self.statement_ids)
         self._identities = frozenset(self.identity_digests)
         self._reads: dict[bytes, Read] = {}
@@ -137,12 +139,14 @@ class Contents(Library):
         for key in self.statement_ids:
             read = self._parse_statement(key)
             self.authors[key] = read.keyset or read.author or NOBODY
+            self.seals[key] = read.seal
             for subject in dict.fromkeys(subject.sha256 for subject in read.subjects):
                 self._producers.setdefault(subject, []).append(key)
             if self._keep(names.statement_name(key)):
                 self._reads[key] = read
         for digest in self.identity_digests:
             record = self._parse_identity(digest)
+            self.seals[digest] = record.seal
             if self._keep(names.identity_name(digest)):
                 self._records[digest] = record
 

@@ -45,11 +45,20 @@ MAX_UNORDERED = 256  # checkpoints between two entries; more have no use, and co
 
 
 class EntryRef(msgspec.Struct, frozen=True, order=True):
-    """Where the log holds a statement or identity: ``entry`` kind, index, and 32 bytes of salt."""
+    """Where the log holds a statement or identity.
+
+    Attributes:
+        kind: ``entry.STATEMENT``, ``RECEIPT`` or ``IDENTITY``.
+        index: the entry's.
+        salt: 32 bytes.
+        receipt_of: of a receipt, the identity that its entry names, 32 bytes: several may have its
+            keyset. Otherwise empty.
+    """
 
     kind: int
     index: int
     salt: bytes
+    receipt_of: bytes = b""
 
 
 class Anchor(NamedTuple):
@@ -59,22 +68,25 @@ class Anchor(NamedTuple):
     document: bytes
 
 
-class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     id: str
     index: Integer
     kind: Integer
     salt: str
+    identity: str = ""
 
 
-def leaf(ref: EntryRef, statement_id: bytes, identity: bytes) -> bytes:
+def leaf(ref: EntryRef, statement_id: bytes, identity: bytes, seal: bytes) -> bytes:
     """Return the leaf hash that the log must have at ``ref.index``.
 
     Args:
         ref: from the part's entries.
         statement_id: 32 bytes; an identity's digest where the entry is one.
         identity: the author's digest; of an identity, its own.
+        seal: the digest of the signatures: ``source.Read.seal``, ``IdentityRecord.seal``.
     """
-    return leaf_hash(Entry(ref.kind, commitment(ref.salt, statement_id), identity).encode())
+    committed = commitment(ref.salt, statement_id, seal)
+    return leaf_hash(Entry(ref.kind, committed, identity).encode())
 
 
 class LogPart(msgspec.Struct, frozen=True, dict=True):
@@ -193,7 +205,10 @@ def needed(
 def encode_entries(entries: Mapping[bytes, EntryRef]) -> bytes:
     """Return the list of entries, sorted by index."""
     ordered = sorted(entries.items(), key=lambda item: item[1].index)
-    rows = [_Row(key.hex(), ref.index, ref.kind, ref.salt.hex()) for key, ref in ordered]
+    rows = [
+        _Row(key.hex(), ref.index, ref.kind, ref.salt.hex(), ref.receipt_of.hex())
+        for key, ref in ordered
+    ]
     if rows and rows[-1].index > canonical.GREATEST_INTEGER:
         raise Usage("an index is beyond 2^53 - 1", code="index_too_large")
     return _encoder.encode(rows)
@@ -211,10 +226,11 @@ def read_entries(data: bytes) -> dict[bytes, EntryRef]:
     last = -1
     for row in rows:
         try:
-            key, salt = bytes.fromhex(row.id), bytes.fromhex(row.salt)
+            key, salt, who = map(bytes.fromhex, (row.id, row.salt, row.identity))
         except ValueError:
             raise _bad_entry(row) from None
         plain = len(row.id) == len(row.salt) == 2 * SALT_BYTES == 2 * len(key) == 2 * len(salt)
+        plain = plain and len(row.identity) == 2 * len(who) == (64 if row.kind == RECEIPT else 0)
         if not plain or row.kind not in (STATEMENT, RECEIPT, IDENTITY) or row.index < 0:
             raise _bad_entry(row)
         if row.index <= last or key in found:
@@ -223,7 +239,7 @@ def read_entries(data: bytes) -> dict[bytes, EntryRef]:
                 code="entry_repeated",
                 got=f"index {row.index}, id {row.id}",
             )
-        found[key], last = EntryRef(row.kind, row.index, salt), row.index
+        found[key], last = EntryRef(row.kind, row.index, salt, who), row.index
     return found
 
 
@@ -241,7 +257,10 @@ def _decode_rows(data: bytes) -> tuple[_Row, ...]:
             "this is not a list of log entries", code="entries_malformed", got=str(error)[:200]
         ) from None
     again = _encoder.encode(
-        [_Row(row.id.lower(), row.index, row.kind, row.salt.lower()) for row in rows]
+        [
+            _Row(row.id.lower(), row.index, row.kind, row.salt.lower(), row.identity.lower())
+            for row in rows
+        ]
     )
     if again != data:
         raise Malformed(
@@ -254,7 +273,8 @@ def _bad_entry(row: _Row) -> Malformed:
     return Malformed(
         "this is not an entry of a log",
         code="entries_malformed",
-        expected="id and salt of 64 lower-case hex digits, kind 1, 2 or 3, an index from 0",
+        expected="id and salt of 64 lower-case hex digits, kind 1, 2 or 3, an index from 0; and"
+        " for kind 2 an identity",
         got=str(row)[:300],
     )
 

@@ -105,19 +105,21 @@ def _one(found: Iterable[bytes | None], choose: Callable[[list[bytes]], bytes]) 
 
 
 def _signed_by_all(several: list[bytes], statement_id: bytes) -> bytes:
-    """Return one envelope with the signatures of all."""
-    envelopes = [canonical_statement(data, statement_id)[0].envelope for data in several]
-    signatures = {
+    """Return one envelope: the signatures of those who must sign, and whatever else any has."""
+    reads = [canonical_statement(data, statement_id)[0] for data in several]
+    envelopes = [read.envelope for read in reads if read.envelope is not None]
+    if len(envelopes) < len(reads) or len({read.seal for read in reads}) > 1:
+        raise _conflict(statement_id)
+    first, signers = envelopes[0], 1 + len(reads[0].cosigners)
+    further = {
         (signature.keyid, signature.sig): signature
         for envelope in envelopes
-        if envelope is not None
-        for signature in envelope.signatures
+        for signature in envelope.signatures[signers:]
     }
-    kinds = {envelope and envelope.payload_type for envelope in envelopes}
-    first = envelopes[0]
-    if first is None or len(kinds) > 1 or len(signatures) > MAX_SIGNATURES:
+    required = min(envelope.signatures[:signers] for envelope in envelopes)
+    if signers + len(further) > MAX_SIGNATURES or len({e.payload_type for e in envelopes}) > 1:
         raise _conflict(statement_id)
-    ordered = tuple(signatures[key] for key in sorted(signatures))
+    ordered = (*required, *(further[key] for key in sorted(further)))
     return Envelope(first.payload, ordered, first.payload_type).encode()
 
 

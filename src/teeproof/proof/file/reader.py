@@ -110,13 +110,27 @@ class ProofFile(Contents):
             ref = part.entries.get(statement_id)
             if ref is not None:
                 signed = part.covering(ref.index)[0]
-                place = Logged(ref.kind, ref.index, ref.salt, signed, _Nodes(self, part))
+                place = Logged(
+                    ref.kind, ref.index, ref.salt, signed, _Nodes(self, part),
+                    identity=self._author(statement_id, ref), seal=self.seals[statement_id],
+                )  # fmt: skip
                 found.append((part.origin, signed.checkpoint.size, place))
         return min(found, key=lambda given: given[:2])[2] if found else None
 
     def leaves(self, part: LogPart) -> dict[int, bytes]:
         """Return the leaf hashes that a part's entries must have, by index."""
-        return {ref.index: leaf(ref, key, self._author(key)) for key, ref in part.entries.items()}
+        return {
+            ref.index: leaf(ref, key, self._author(key, ref), self.seals[key])
+            for key, ref in part.entries.items()
+        }
+
+    def author_of_receipt(self, key: bytes, keyset: str) -> bytes | None:
+        """Return the identity that wrote a receipt: the one that its log entry names, if any."""
+        for part in self.logs:
+            ref = part.entries.get(key)
+            if ref is not None:
+                return ref.receipt_of
+        return self.identity_of_keyset(keyset)
 
     def known(self, part: LogPart) -> dict[Node, bytes]:
         """Return all nodes that follow from a part's entries and nodes."""
@@ -137,18 +151,19 @@ class ProofFile(Contents):
                 found.append(Sheet(part.origin, entries, checkpoints, anchors, known))
         return found
 
-    def _author(self, key: bytes) -> bytes:
+    def _author(self, key: bytes, ref: EntryRef) -> bytes:
         """Return the identity that the log entry of a statement or identity names."""
         author = self.authors.get(key, key)
-        found = self.identity_of_keyset(author) if isinstance(author, str) else author
-        if found is None:
+        if not isinstance(author, str):
+            return author
+        if ref.receipt_of not in self.identities_of_keyset(author):
             raise Malformed(
                 "the file has a log entry of a receipt, and not the identity that it names",
                 code="entry_author_missing",
-                expected=f"an identity with the keyset {author!r}",
+                expected=f"identity {named(ref.receipt_of)} with the keyset {author}",
                 got=named(key),
             )
-        return found
+        return ref.receipt_of
 
     def _check(self) -> tuple[Edge, ...]:
         """Refuse what is not needed; return what is missing."""
@@ -185,7 +200,7 @@ class ProofFile(Contents):
                 expected=str(kind),
                 got=f"{ref.kind}, of {named(key)}",
             )
-        self._author(key)
+        self._author(key, ref)
 
 
 class _Nodes:

@@ -16,6 +16,7 @@ from teeproof.core.digests import sha256
 from teeproof.core.errors import NotAuthentic, TooLarge, Unavailable, Usage
 from teeproof.proof.file.logpart import Anchor, EntryRef, LogPart, needed
 from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.entry import RECEIPT
 from teeproof.proof.log.merkle import Get, Node, multiproof, node_hash
 from teeproof.proof.log.note import Note, SignatureLine
 from teeproof.proof.source import Logged
@@ -47,7 +48,8 @@ class Sheet:
 
     def add(self, key: bytes, place: Logged) -> None:
         """Add an entry with the checkpoint that covers it."""
-        self._enter(key, EntryRef(place.kind, place.index, place.salt))
+        who = place.identity if place.kind == RECEIPT else b""
+        self._enter(key, EntryRef(place.kind, place.index, place.salt, who))
         self.cover(place.checkpoint)
 
     def cover(self, signed: SignedCheckpoint) -> None:

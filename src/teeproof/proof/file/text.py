@@ -1,4 +1,4 @@
-"""One statement's log proof as a text: c2sp.org/tlog-proof, with the salt as its extra data.
+"""One statement's log proof as a text: c2sp.org/tlog-proof, with salt and seal as its extra data.
 
 Trusts: nothing.  Does not trust: the source.
 """
@@ -36,4 +36,4 @@ def tlog_proof(source: _Log, statement_id: bytes) -> bytes:
             "no log at hand holds this statement", code="not_logged", got=named(statement_id)
         )
     hashes = inclusion_proof(place.index, place.checkpoint.checkpoint.size, place.node)
-    return TlogProof(place.salt, place.index, tuple(hashes), place.checkpoint).encode()
+    return TlogProof(place.salt + place.seal, place.index, tuple(hashes), place.checkpoint).encode()

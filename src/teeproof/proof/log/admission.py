@@ -40,6 +40,7 @@ class Record(msgspec.Struct, frozen=True):
         kind: ``STATEMENT``, ``RECEIPT`` or ``IDENTITY``.
         id: of the statement, 32 bytes.
         identity: digest of the author's identity, 32 bytes.
+        seal: the digest of its signatures, 32 bytes: see ``entry.commitment``.
         data: the record as it was sent; it is kept beside the log.
         keyset: of an identity, its keyset's ``sha256:…``; otherwise None.
     """
@@ -47,6 +48,7 @@ class Record(msgspec.Struct, frozen=True):
     kind: int
     id: bytes
     identity: bytes
+    seal: bytes
     data: bytes
     keyset: str | None = None
 
@@ -57,7 +59,7 @@ class Record(msgspec.Struct, frozen=True):
 
     def entry(self, salt: bytes) -> Entry:
         """Return the entry by which a log commits to this record under a salt."""
-        return Entry(self.kind, commitment(salt, self.id), self.identity)
+        return Entry(self.kind, commitment(salt, self.id, self.seal), self.identity)
 
 
 def read_record(data: bytes, *, identity_of_keyset: KeysetOwner) -> Record:
@@ -81,7 +83,7 @@ def read_record(data: bytes, *, identity_of_keyset: KeysetOwner) -> Record:
     if kind == "identity":
         identity = IdentityRecord.parse(data)
         digest, keyset = identity.digest, identity.keyset_digest
-        return Record(IDENTITY, digest, digest, data, keyset)
+        return Record(IDENTITY, digest, digest, identity.seal, data, keyset)
     if kind == "receipt":
         return _receipt(data, identity_of_keyset)
     raise _unknown(data[:60].decode(errors="replace"))
@@ -127,7 +129,8 @@ def _statement(data: bytes) -> Record:
     statement = Statement.parse(envelope.payload)
     if statement.author is None:
         raise _without_author()
-    return Record(STATEMENT, statement.id, statement.author, data)
+    signers = len(statement.signers)
+    return Record(STATEMENT, statement.id, statement.author, envelope.seal(signers), data)
 
 
 def _receipt(data: bytes, identity_of_keyset: KeysetOwner) -> Record:
@@ -140,7 +143,7 @@ def _receipt(data: bytes, identity_of_keyset: KeysetOwner) -> Record:
             expected="the identity record with this keyset",
             got=receipt.keyset_digest,
         )
-    return Record(RECEIPT, receipt.id, author, data)
+    return Record(RECEIPT, receipt.id, author, receipt.seal, data)
 
 
 def _without_author() -> Malformed:

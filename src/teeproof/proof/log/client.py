@@ -226,8 +226,9 @@ class LogClient:
         checkpoint = proof.checkpoint.checkpoint
         self._require_one_history(self.checkpoint(), proof.checkpoint)
         raw = self.tree(proof.checkpoint).entry(proof.index)
-        entry, salt = Entry.parse(raw), proof.extra or b""
-        if len(salt) != SALT_BYTES or commitment(salt, statement_id) != entry.commitment:
+        entry, extra = Entry.parse(raw), proof.extra or b""
+        salt, seal = extra[:SALT_BYTES], extra[SALT_BYTES:]
+        if len(extra) != 64 or commitment(salt, statement_id, seal) != entry.commitment:
             raise another_statement("the log's proof", expected=named(statement_id))
         verify_inclusion(
             leaf_hash(raw),

@@ -86,7 +86,7 @@ class Committer:
             Usage, TooLarge: an item is not one; nothing was staged.
             Unavailable: the log takes no entries.
         """
-        ids = [item.statement_id for item in items]
+        ids = [item.name for item in items]
         salts = self._salts(len(items))
         part = self._buffers.encode(items, salts)
         released, indexed = self._released, self._indexed(ids)
@@ -142,11 +142,6 @@ class Committer:
                 batch.done.wait()
         batch.require()
 
-    def durable(self, statement_id: bytes) -> Appended | None:
-        """Return where an id stands that is durable and perhaps not in the index."""
-        known = self._pending.get(statement_id)
-        return known if known and known.index < self.mark.size else None
-
     def release(self, size: int) -> None:
         """Forget the ids of the first ``size`` entries: the index has them."""
         with self._lock:
@@ -191,14 +186,14 @@ class Committer:
         """As ``stage``, where some ids are known or come twice."""
         new: dict[bytes, Item] = {}
         for item in items:
-            name = item.statement_id
+            name = item.name
             if name not in indexed and name not in self._pending:
                 new.setdefault(name, item)
         if new:
             found = [Appended(self._next + at, salts[at]) for at in range(len(new))]
             part = self._buffers.encode(list(new.values()), salts[: len(new)])
             self._put_entries(list(new), found, part)
-        ids = [item.statement_id for item in items]
+        ids = [item.name for item in items]
         found = [indexed.get(name) or self._pending[name] for name in ids]
         last = max(appended.index for appended in found)
         # Commits are done in their order: the one that holds the last entry is done last.

@@ -2,11 +2,13 @@
 
     0   1   version, 0x01
     1   1   kind: 1 statement, 2 receipt, 3 identity
-    2  32   commitment: SHA-256 over a label, a salt and the statement's id, each framed
+    2  32   commitment: SHA-256 over a label, a salt, the statement's id and its seal, each framed
     34 32   identity: SHA-256 of the author's identity statement
 
-The salt travels in the proof; without it, the log cannot be searched for a statement that one
-guesses. The fixed length also keeps an entry from being taken for two tree nodes (64 bytes).
+The seal is the digest of the signatures, and of an identity's quote: what stands in the log was
+signed when it was entered, and cannot be signed later with stolen keys. The salt travels in the
+proof; without it, the log cannot be searched for a statement that one guesses. The fixed length
+also keeps an entry from being taken for two tree nodes (64 bytes).
 
 Trusts: nothing; it only reads.  Does not trust: lengths and kinds in the bytes.
 """
@@ -40,16 +42,22 @@ _LENGTH = SALT_BYTES.to_bytes(8, "big")  # of a salt and of an id
 _FRAMED_LABEL = len(_LABEL).to_bytes(8, "big") + _LABEL + _LENGTH
 
 
-def commitment(salt: bytes, statement_id: bytes) -> bytes:
+def commitment(salt: bytes, statement_id: bytes, seal: bytes) -> bytes:
     """Return the 32 bytes that stand for a statement in the log.
 
+    Args:
+        salt: 32 bytes.
+        statement_id: 32 bytes.
+        seal: 32 bytes, ``source.Read.seal`` or ``IdentityRecord.seal``.
+
     Raises:
-        Malformed: the salt or the id is not 32 bytes.
+        Malformed: one of them is not 32 bytes.
     """
-    if len(salt) != SALT_BYTES or len(statement_id) != 32:
-        raise _malformed("a salt and a statement id have 32 bytes")
-    # framed_sha256 over label, salt and id, with the lengths written out: verifiers make many
-    return hashlib.sha256(_FRAMED_LABEL + salt + _LENGTH + statement_id).digest()
+    if len(salt) != SALT_BYTES or len(statement_id) != 32 or len(seal) != 32:
+        raise _malformed("a salt, a statement id and a seal have 32 bytes")
+    # framed_sha256 over label and parts, with the lengths written out: verifiers make many
+    parts = _FRAMED_LABEL + salt + _LENGTH + statement_id + _LENGTH + seal
+    return hashlib.sha256(parts).digest()
 
 
 class Entry(msgspec.Struct, frozen=True):

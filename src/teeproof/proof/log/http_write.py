@@ -159,7 +159,7 @@ class Writing:
         return prove(self._log, placed, accept=self._accept)
 
     async def _durable(self, records: list[Record]) -> list[Appended]:
-        items = [Item(r.kind, r.id, r.identity, r.data) for r in records]
+        items = [Item(r.kind, r.id, r.identity, r.seal, r.data) for r in records]
         placed = await self._appender.append(items)
         for record in records:
             self._keysets.learn(record)
@@ -182,7 +182,8 @@ def prove(log: ServedLog, placed: Appended, *, accept: Accept) -> TlogProof:
             got=f"{log.published_size} published",
         ) from None
     hashes = log.inclusion_proof(placed.index, signed.checkpoint.size)
-    return TlogProof(placed.salt, placed.index, tuple(hashes), signed)
+    extra = placed.salt + log.stored(placed.index).seal
+    return TlogProof(extra, placed.index, tuple(hashes), signed)
 
 
 def _part(record: Record, placed: Appended) -> dict[str, Any]:

@@ -26,13 +26,20 @@ class Item(msgspec.Struct, frozen=True, gc=False):
         kind: ``STATEMENT``, ``RECEIPT`` or ``IDENTITY``.
         statement_id: 32 bytes.
         identity: 32 bytes, the digest of the author's identity.
+        seal: 32 bytes, the digest of the signatures: see ``entry.commitment``.
         record: the envelope, opaque to the log; at most 1 MiB.
     """
 
     kind: int
     statement_id: bytes
     identity: bytes
+    seal: bytes
     record: bytes
+
+    @property
+    def name(self) -> bytes:
+        """Id and seal, by which the log tells whether it has this already."""
+        return self.statement_id + self.seal
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
@@ -57,23 +64,26 @@ def encode_items(
     """
     names = [item.statement_id for item in items]
     authors = [item.identity for item in items]
+    seals = [item.seal for item in items]
     records = [item.record for item in items]
     numbers = [item.kind for item in items]
     lengths = list(map(ENTRY_HEAD_BYTES.__add__, map(len, records)))
-    if {*map(len, names), *map(len, authors)} != {32} or not _KIND.keys() >= set(numbers):
+    if {*map(len, names), *map(len, authors), *map(len, seals)} != {32} or not _KIND.keys() >= set(
+        numbers
+    ):
         raise _malformed(items)
     kinds = map(_KIND.__getitem__, numbers)
     if max(lengths) > MAX_RECORD_BYTES + ENTRY_HEAD_BYTES:
         raise _too_large(max(lengths) - ENTRY_HEAD_BYTES)
-    rows = zip(kinds, salts, names, authors, records, strict=True)
+    rows = zip(kinds, salts, names, authors, seals, records, strict=True)
     return lengths, chain.from_iterable(rows)
 
 
 def _malformed(items: Sequence[Item]) -> Usage:
-    got = {(item.kind, len(item.statement_id), len(item.identity)) for item in items}
-    bad = sorted(form for form in got if form[0] not in _KIND or form[1:] != (32, 32))
+    got = {(i.kind, len(i.statement_id), len(i.identity), len(i.seal)) for i in items}
+    bad = sorted(form for form in got if form[0] not in _KIND or form[1:] != (32, 32, 32))
     return Usage(
-        "an entry has a kind of 1, 2 or 3, and a statement id and an identity of 32 bytes",
+        "an entry has a kind of 1, 2 or 3; its statement id, identity and seal have 32 bytes",
         code="log_item",
         got=f"kind, and lengths: {bad[0]}",
     )

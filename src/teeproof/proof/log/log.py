@@ -1,7 +1,7 @@
 """An append-only log on disk: acknowledged once durable, published within a stated delay.
 
     with Log.create(directory, origin="log.example/a") as log:
-        done = log.append(kind=STATEMENT, statement_id=i, identity=who, record=envelope)
+        done = log.append(kind=STATEMENT, statement_id=i, identity=who, seal=s, record=envelope)
         log.publish()
         proof = log.inclusion_proof(done.index)
 
@@ -150,13 +150,17 @@ class Log(Reader):
         """How many entries are durable; for a log opened read-only, published."""
         return self._writing.committer.mark.size if self._writing else self.published_size
 
-    def append(self, *, kind: int, statement_id: bytes, identity: bytes, record: bytes) -> Appended:
+    def append(
+        self, *, kind: int, statement_id: bytes, identity: bytes, seal: bytes, record: bytes
+    ) -> Appended:
         """Append an entry; it is durable when this returns. One that is there keeps its place.
 
         Args:
             kind: ``STATEMENT``, ``RECEIPT`` or ``IDENTITY``.
             statement_id: 32 bytes.
             identity: 32 bytes, the digest of the author's identity.
+            seal: 32 bytes, the digest of the signatures; with another one, the same statement is
+                another entry.
             record: the envelope, opaque to the log; at most 1 MiB.
 
         Raises:
@@ -164,7 +168,7 @@ class Log(Reader):
             TooLarge: the record has more than 1 MiB.
             Unavailable: code ``log_disk`` or ``log_poisoned``; it was not acknowledged.
         """
-        return self.append_many([Item(kind, statement_id, identity, record)])[0]
+        return self.append_many([Item(kind, statement_id, identity, seal, record)])[0]
 
     def append_many(self, items: Iterable[Item]) -> list[Appended]:
         """Append entries in their order; all are durable when this returns.
@@ -247,8 +251,15 @@ class Log(Reader):
 
     def find(self, statement_id: bytes) -> Appended | None:
         """Return where a durable statement stands; None if the log does not have it."""
-        known = self._writing and self._writing.committer.durable(statement_id)
-        return known or super().find(statement_id)
+        if self._writing:
+            self._writing.sync()
+        return super().find(statement_id)
+
+    def places(self, statement_id: bytes) -> list[int]:
+        """Return the durable entries of a statement, in order."""
+        if self._writing:
+            self._writing.sync()
+        return super().places(statement_id)
 
     def entries_by(self, identity: bytes, *, start: int = 0, limit: int = 1000) -> list[int]:
         """Return the places of one author's entries, in order, from ``start`` on."""

@@ -45,10 +45,19 @@ class Lookup:
             if frame.first + len(entries) >= stop:
                 return
 
+    def places(self, statement_id: bytes) -> list[int]:
+        """Return where a statement stands: once for each seal."""
+        found = self.index.candidates(statement_id)
+        return [entry for entry in found if self.stored(entry).statement_id == statement_id]
+
     def find(self, statement_id: bytes) -> Appended | None:
-        """Return where a statement stands first; None if the index does not know it."""
+        """Return where a statement stands first; None if the index does not know it.
+
+        Args:
+            statement_id: 32 bytes; with its seal behind it, 64, an entry with another is passed by.
+        """
         for entry in self.index.candidates(statement_id):
             stored = self.stored(entry)
-            if stored.statement_id == statement_id:
+            if statement_id in (stored.statement_id, stored.statement_id + stored.seal):
                 return Appended(entry, stored.salt)
         return None

@@ -60,6 +60,9 @@ class ServedLog(Protocol):
     def iterate(self, start: int = 0) -> Iterator[Stored]:
         """Yield the durable entries from one on, in their order."""
 
+    def stored(self, index: int) -> Stored:
+        """Return all that the log has of an entry."""
+
     def entry(self, index: int) -> bytes:
         """Return an entry's 66 bytes."""
 

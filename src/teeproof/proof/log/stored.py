@@ -1,6 +1,6 @@
 """What a journal's records hold: entries with their salts and envelopes, checkpoints, cosignatures.
 
-    1  entry         kind 1, salt 32, statement id 32, identity 32, record
+    1  entry         kind 1, salt 32, statement id 32, identity 32, seal 32, record
     2  checkpoint    the signed note
     3  cosignatures  tree size 8, signature lines
 
@@ -31,7 +31,7 @@ __all__ = [
 
 ENTRY, CHECKPOINT, COSIGNATURES = 1, 2, 3
 KINDS = (STATEMENT, RECEIPT, IDENTITY)
-ENTRY_HEAD_BYTES = 97
+ENTRY_HEAD_BYTES = 129
 _SIZE_BYTES = 8
 _BEGINS = {kind: Entry(kind, bytes(32), bytes(32)).encode()[:2] for kind in KINDS}
 
@@ -44,6 +44,7 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
         salt: 32 bytes.
         statement_id: 32 bytes.
         identity: 32 bytes, the digest of the author's identity.
+        seal: 32 bytes, the digest of the signatures.
         record: what was submitted beside them, opaque to the log.
     """
 
@@ -51,6 +52,7 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     salt: bytes
     statement_id: bytes
     identity: bytes
+    seal: bytes
     record: bytes
 
     @classmethod
@@ -62,11 +64,13 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
         """
         if len(content) < ENTRY_HEAD_BYTES or content[0] not in KINDS:
             raise _malformed("an entry is too short, or of an unknown kind")
-        return cls(content[0], content[1:33], content[33:65], content[65:97], content[97:])
+        salt, name, identity, seal = (content[at : at + 32] for at in (1, 33, 65, 97))
+        return cls(content[0], salt, name, identity, seal, content[ENTRY_HEAD_BYTES:])
 
     def entry(self) -> bytes:
         """Return what stands in the tree for it."""
-        return Entry(self.kind, commitment(self.salt, self.statement_id), self.identity).encode()
+        committed = commitment(self.salt, self.statement_id, self.seal)
+        return Entry(self.kind, committed, self.identity).encode()
 
 
 def entry_of(content: bytes) -> bytes:
@@ -77,7 +81,8 @@ def entry_of(content: bytes) -> bytes:
     """
     if len(content) < ENTRY_HEAD_BYTES or content[0] not in KINDS:
         raise _malformed("an entry is too short, or of an unknown kind")
-    return _BEGINS[content[0]] + commitment(content[1:33], content[33:65]) + content[65:97]
+    committed = commitment(content[1:33], content[33:65], content[97:129])
+    return _BEGINS[content[0]] + committed + content[65:97]
 
 
 def encode_cosignatures(size: int, lines: tuple[SignatureLine, ...]) -> bytes:

@@ -36,6 +36,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
         author: identity digest, 32 bytes, if it could be found.
         checks: those that need nothing but the statement and its author's keys.
         cosigners: identities that had to sign too.
+        seal: the digest of their signatures, 32 bytes.
         links: inputs.
         outputs: ``sha256:…`` of what it made.
     """
@@ -45,6 +46,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     author: bytes | None
     checks: tuple[Check, ...]
     cosigners: tuple[bytes, ...]
+    seal: bytes
     links: tuple[Link, ...]
     outputs: Collection[str]
 
@@ -99,11 +101,12 @@ def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closu
         if read is None:
             continue
         author, checks = spoken(
-            read, identities=closure.identities, of_keyset=proof.identity_of_keyset
+            read, identities=closure.identities, author_of_receipt=proof.author_of_receipt
         )
         closure.statements[statement_id] = Kept(
-            read.type, read.title, author, checks, read.cosigners, read.links, _outputs(read)
-        )
+            read.type, read.title, author, checks, read.cosigners, proof.seals[statement_id],
+            read.links, _outputs(read),
+        )  # fmt: skip
         if progress is not None:
             progress(count, total)
     return closure

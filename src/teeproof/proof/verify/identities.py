@@ -28,7 +28,7 @@ from teeproof.proof.envelope import IN_TOTO
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.keyring import verify_possession
 from teeproof.proof.keys import LONGEST_LIFETIME
-from teeproof.proof.verify.logs import Place
+from teeproof.proof.verify.places import Place
 from teeproof.proof.verify.record import IdentityVerdict
 
 __all__ = ["Known", "judge_identity"]

@@ -11,10 +11,8 @@ Does not trust: the log's operator, a witness that the operator runs, the proof.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from teeproof.core.clock import format_time
 from teeproof.core.errors import Error
@@ -26,40 +24,11 @@ from teeproof.proof.log import multiproof
 from teeproof.proof.log.checkpoint import SignedCheckpoint
 from teeproof.proof.log.judge import Judgement
 from teeproof.proof.verify.anchors import anchored_by
+from teeproof.proof.verify.places import Place, broken_place
 from teeproof.proof.verify.record import LogVerdict
 from teeproof.proof.verify.trust import Trust
 
-__all__ = ["LogView", "Place", "not_logged", "operators", "view"]
-
-
-class Place(NamedTuple):
-    """What is known of one entry.
-
-    Attributes:
-        checks: ``inclusion``, ``checkpoint``, ``witnesses`` and ``time``.
-        time: the T of the entry, seconds since 1970; None where nobody vouches for one.
-    """
-
-    checks: tuple[Check, ...]
-    time: int | None
-
-    @property
-    def rank(self) -> tuple[int, float]:
-        """Less is better: fewer failures, then an earlier time."""
-        failures = sum(check.state == "failed" for check in self.checks)
-        return failures, math.inf if self.time is None else self.time
-
-
-def not_logged(trust: Trust) -> Place:
-    """Return what is known of what is in no log; a relying party with a log policy refuses it."""
-    timeless = not_checked("time", "without a log nothing says when it was said", "policy")
-    detail = "it is in no log: whoever holds it can hide that it was said"
-    if trust.logs is None:
-        return Place((not_checked("inclusion", detail, "policy"), timeless), None)
-    missing = failed(
-        "inclusion", "not_logged", detail, "policy", expected="an entry in a log that you trust"
-    )
-    return Place((missing, timeless), None)
+__all__ = ["LogView", "operators", "view"]
 
 
 class LogView:
@@ -133,7 +102,7 @@ def view(
         entries=len(part.entries),
         sizes=tuple(sizes),
     )
-    broken = Place((inclusion,), None) if inclusion.state == "failed" else None
+    broken = broken_place(part.origin) if inclusion.state == "failed" else None
     times = [
         _earliest(found, block) for (_, found), (_, block) in zip(judged, anchored, strict=True)
     ]

@@ -20,6 +20,7 @@ from teeproof.core.clock import format_time
 from teeproof.core.digests import named
 from teeproof.evidence.verdict import Check, Concern, failed, not_checked, passed
 from teeproof.proof import signing
+from teeproof.proof.envelope import Envelope
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Link
 from teeproof.proof.source import Read
@@ -40,7 +41,7 @@ def spoken(
     read: Read,
     *,
     identities: Mapping[bytes, IdentityRecord],
-    of_keyset: Callable[[str], bytes | None],
+    author_of_receipt: Callable[[bytes, str], bytes | None],
 ) -> tuple[bytes | None, tuple[Check, ...]]:
     """Return who said this, and whether they signed it.
 
@@ -49,7 +50,7 @@ def spoken(
     """
     author = read.author
     if read.receipt is not None:
-        author = of_keyset(read.receipt.keyset_digest)
+        author = author_of_receipt(read.id, read.receipt.keyset_digest)
     record = None if author is None else identities.get(author)
     if author is None or record is None:
         return author, (_form(read), _no_author(read, author))
@@ -205,11 +206,8 @@ def _no_author(read: Read, author: bytes | None) -> Check:
 
 def _signature(read: Read, record: IdentityRecord) -> Check:
     envelope = read.envelope
-    if envelope is not None:
-        signed, key = envelope.signed, record.statement_key
-        for signature in envelope.signatures:
-            if signing.holds_ed25519(key, signed, signature.sig):
-                return _SIGNED
+    if envelope is not None and _signed_by(envelope, 0, record):
+        return _SIGNED
     return failed(
         "signature",
         "signature_mismatch",
@@ -238,12 +236,22 @@ def _receipt_signature(read: Read, record: IdentityRecord) -> Check:
     )
 
 
+def _signed_by(envelope: Envelope, at: int, record: IdentityRecord) -> bool:
+    """Return whether the signature in one place is this identity's.
+
+    Log entries commit to signatures by their place, so each signer's is looked for in one only.
+    """
+    if at >= len(envelope.signatures):
+        return False
+    signature = envelope.signatures[at].sig
+    return signing.holds_ed25519(record.statement_key, envelope.signed, signature)
+
+
 def _cosigners(read: Read, identities: Mapping[bytes, IdentityRecord]) -> Check:
     envelope = read.envelope
     if envelope is None:
         return _COSIGNED
-    signed = envelope.signed
-    for cosigner in read.cosigners:
+    for at, cosigner in enumerate(read.cosigners, 1):
         record = identities.get(cosigner)
         if record is None:
             return failed(
@@ -254,12 +262,11 @@ def _cosigners(read: Read, identities: Mapping[bytes, IdentityRecord]) -> Check:
                 expected=named(cosigner),
                 got="nothing",
             )
-        key = record.statement_key
-        if not any(signing.holds_ed25519(key, signed, s.sig) for s in envelope.signatures):
+        if not _signed_by(envelope, at, record):
             return failed(
                 "cosigners",
                 "cosignature_missing",
-                "somebody who must cosign did not",
+                "somebody who must cosign did not, or their signature stands in another place",
                 expected=f"a signature of {named(cosigner)}",
             )
     return _COSIGNED

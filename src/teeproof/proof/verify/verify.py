@@ -26,7 +26,8 @@ from teeproof.proof.verify.closure import Kept, Progress, read_closure
 from teeproof.proof.verify.faults import list_faults
 from teeproof.proof.verify.forks import with_consistency
 from teeproof.proof.verify.identities import Known, judge_identity
-from teeproof.proof.verify.logs import Place, not_logged, operators, view
+from teeproof.proof.verify.logs import operators, view
+from teeproof.proof.verify.places import Place, not_logged
 from teeproof.proof.verify.record import (
     IdentityVerdict,
     LogVerdict,
@@ -136,11 +137,11 @@ class _Verification:
         for one, ref in part.entries.items():
             kept = self.closure.statements.get(one)
             if kept is None:
-                kind, author = IDENTITY, one
+                kind, author, seal = IDENTITY, one, self.closure.identities[one].seal
             else:
                 kind = RECEIPT if kept.type == RECEIPT_TYPE else STATEMENT
-                author = kept.author or _NOBODY
-            entry = Entry(kind, commitment(ref.salt, one), author)
+                author, seal = ref.receipt_of or kept.author or _NOBODY, kept.seal
+            entry = Entry(kind, commitment(ref.salt, one, seal), author)
             leaves[ref.index] = leaf_hash(entry.encode())
         return leaves
 
