@@ -18,12 +18,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from bench.measure import Figure, Row, beside
-from teeproof.proof.log import rfc6962
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.frames import FRAME_HEAD_BYTES, ROW_BYTES
-from teeproof.proof.log.log import Item, Log
-from teeproof.proof.log.stored import ENTRY_HEAD_BYTES
-from teeproof.proof.log.tree import Tree
+from teeproof.proof.log.formats import rfc6962
+from teeproof.proof.log.formats.tree import Tree
+from teeproof.proof.log.storage.disk import Disk
+from teeproof.proof.log.storage.frames import FRAME_HEAD_BYTES, ROW_BYTES
+from teeproof.proof.log.storage.log import Item, Log
+from teeproof.proof.log.storage.stored import ENTRY_HEAD_BYTES
 
 Work = Callable[[], object]
 RECORD = 800  # bytes: a signed statement in its envelope
@@ -33,7 +33,7 @@ ORIGIN = "log.example/bench"
 OPENING = """
 import json, resource, sys, time
 from pathlib import Path
-from teeproof.proof.log.log import Log
+from teeproof.proof.log.storage.log import Log
 start = time.process_time()
 if len(sys.argv) > 1:
     with Log.open(Path(sys.argv[1])) as log:

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from itertools import cycle
 
 from bench.measure import Row, beside, rate
-from teeproof.proof.log.checkpoint import Checkpoint, sign_checkpoint
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.merkle import Tree, multiproof, roots, verify_inclusion
-from teeproof.proof.log.note import NoteSigner
-from teeproof.proof.log.policy import TlogPolicy
-from teeproof.proof.log.vkey import ed25519_holds
+from teeproof.proof.log.formats.checkpoint import Checkpoint, sign_checkpoint
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.merkle import Tree, multiproof, roots, verify_inclusion
+from teeproof.proof.log.formats.note import NoteSigner
+from teeproof.proof.log.formats.policy import TlogPolicy
+from teeproof.proof.log.formats.vkey import ed25519_holds
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 MANY = 10_000  # leaves of one multiproof

@@ -23,8 +23,8 @@ from bench.measure import Figure, Row, beside, commands, rate
 from teeproof.core.clock import to_epoch
 from teeproof.proof.file import ProofFile
 from teeproof.proof.links import Subject
-from teeproof.proof.log.entry import STATEMENT
-from teeproof.proof.log.log import Item, Log
+from teeproof.proof.log.formats.entry import STATEMENT
+from teeproof.proof.log.storage.log import Item, Log
 from teeproof.proof.statement import Statement, Step
 from teeproof.proof.verify import verify_proof
 from teeproof.proof.workload import Identity
@@ -41,7 +41,7 @@ from pathlib import Path
 if len(sys.argv) > 1:
     from teeproof.core.clock import from_epoch
     from teeproof.proof.file import ProofFile
-    from teeproof.proof.log.policy import TlogPolicy
+    from teeproof.proof.log.formats.policy import TlogPolicy
     from teeproof.proof.verify import Trust, verify_proof
     logs = TlogPolicy.parse(Path(sys.argv[3]).read_bytes())
     with ProofFile.open(Path(sys.argv[1])) as proof:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from bench.measure import Row, beside
 from teeproof.core.errors import Unavailable
-from teeproof.proof.log.checkpoint import Checkpoint, sign_checkpoint
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.entry import STATEMENT, Entry
-from teeproof.proof.log.merkle import Tree, leaf_hash, node_hash
-from teeproof.proof.log.note import NoteSigner, verify_line
-from teeproof.proof.log.tiles import TILE_WIDTH, encode_entries, parse_path
+from teeproof.proof.log.formats.checkpoint import Checkpoint, sign_checkpoint
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.entry import STATEMENT, Entry
+from teeproof.proof.log.formats.merkle import Tree, leaf_hash, node_hash
+from teeproof.proof.log.formats.note import NoteSigner, verify_line
+from teeproof.proof.log.formats.tiles import TILE_WIDTH, encode_entries, parse_path
+from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.monitor.monitor import Monitor
 from teeproof.proof.monitor.store import Store
 from teeproof.proof.witness.request import AddCheckpoint

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from teeproof.evidence.verdict import Check, Verdict
     from teeproof.proof.file import ProofFile
     from teeproof.proof.graph import Graph
-    from teeproof.proof.log.log import Log
-    from teeproof.proof.log.policy import TlogPolicy
+    from teeproof.proof.log.formats.policy import TlogPolicy
+    from teeproof.proof.log.storage.log import Log
     from teeproof.proof.opening import load, verify
     from teeproof.proof.statement import Statement
     from teeproof.proof.verify import ProofVerdict
@@ -161,9 +161,9 @@ def _load_of_proofs(name: str) -> Any:  # noqa: PLR0911  as above
 
         return workload.Identity
     if name == "Log":
-        from teeproof.proof.log import log  # noqa: PLC0415
+        from teeproof.proof.log.storage import log  # noqa: PLC0415
 
         return log.Log
-    from teeproof.proof.log import policy  # noqa: PLC0415
+    from teeproof.proof.log.formats import policy  # noqa: PLC0415
 
     return policy.TlogPolicy

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from teeproof.proof.file import export
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT
-from teeproof.proof.log.log import Log
+from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT
+from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import read_record
 from tests.proof.graph.stories import packed, plain_step, story
 from tests.proof.people import digest, step

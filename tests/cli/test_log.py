@@ -17,16 +17,16 @@ import pytest
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error
-from teeproof.proof.log.client import LogClient
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.log import Log
-from teeproof.proof.log.note import VerifierKey
-from teeproof.proof.log.policy import TlogPolicy
-from teeproof.proof.log.tiles import entries_path, tile_path
-from teeproof.proof.log.tlogproof import TlogProof, verify
-from teeproof.proof.log.tokens import first_token
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.note import VerifierKey
+from teeproof.proof.log.formats.policy import TlogPolicy
+from teeproof.proof.log.formats.tiles import entries_path, tile_path
+from teeproof.proof.log.formats.tlogproof import TlogProof, verify
+from teeproof.proof.log.http.client import LogClient
+from teeproof.proof.log.http.tokens import first_token
+from teeproof.proof.log.storage.log import Log
 from tests.cli.program import program
-from tests.proof.log.httplog import identity, receipt, statement, statement_id
+from tests.proof.log.http.httplog import identity, receipt, statement, statement_id
 
 PROGRAM = Path(sys.executable).with_name("teeproof")
 ORIGIN = "log.example/cli"

@@ -14,7 +14,7 @@ from teeproof.cli import log_monitor
 from teeproof.cli.log_monitor import command
 from teeproof.cli.running import run
 from teeproof.core.errors import Unavailable
-from teeproof.proof.log.log import Log
+from teeproof.proof.log.storage.log import Log
 from teeproof.proof.monitor import telling
 from teeproof.proof.monitor.fork import verify_fork
 from tests.cli.program import Answer
@@ -186,7 +186,7 @@ def test_network_that_alters_what_is_served_makes_no_accusation(monitor, tmp_pat
 
 
 def test_network_that_is_down_is_exit_code_3(monitor, tmp_path, monkeypatch):
-    from teeproof.proof.log import http_client
+    from teeproof.proof.log.http import transport as http_client
 
     monkeypatch.setattr(http_client, "_FIRST_PAUSE", 0.0)
     with site(Book.of(3)) as served:

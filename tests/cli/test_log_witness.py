@@ -14,8 +14,8 @@ import pytest
 
 from teeproof.cli.log_witness import command
 from teeproof.cli.running import run
-from teeproof.proof.log.note import VerifierKey
-from teeproof.proof.log.policy import TlogPolicy
+from teeproof.proof.log.formats.note import VerifierKey
+from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.monitor.fork import verify_fork
 from teeproof.proof.monitor.source import Url
 from teeproof.proof.witness.client import ask

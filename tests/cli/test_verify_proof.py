@@ -16,10 +16,10 @@ from teeproof.core.errors import Usage
 from teeproof.evidence.collect.simulated import opt_in_policy
 from teeproof.proof.envelope import Envelope
 from teeproof.proof.file import ProofFile, merge, tlog_proof
-from teeproof.proof.log.checkpoint import Checkpoint, sign_checkpoint
 from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.log import Log
-from teeproof.proof.log.note import NoteSigner
+from teeproof.proof.log.formats.checkpoint import Checkpoint, sign_checkpoint
+from teeproof.proof.log.formats.note import NoteSigner
+from teeproof.proof.log.storage.log import Log
 from teeproof.proof.monitor.fork import ForkProof
 from teeproof.proof.opening import load
 from teeproof.proof.opening import verify as tp_verify

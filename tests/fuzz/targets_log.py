@@ -11,12 +11,12 @@ from pathlib import Path
 from zlib import crc32
 
 from teeproof.core.errors import Error, Malformed, NotAuthentic
-from teeproof.proof.log import frames
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.index import Index
-from teeproof.proof.log.journal import Journal
-from teeproof.proof.log.segments import START, entries_in
-from teeproof.proof.log.stored import (
+from teeproof.proof.log.storage import frames
+from teeproof.proof.log.storage.disk import Disk
+from teeproof.proof.log.storage.index import Index
+from teeproof.proof.log.storage.journal import Journal
+from teeproof.proof.log.storage.segments import START, entries_in
+from teeproof.proof.log.storage.stored import (
     CHECKPOINT,
     COSIGNATURES,
     ENTRY,

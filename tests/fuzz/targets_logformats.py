@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Usage
-from teeproof.proof.log import merkle, tiles
-from teeproof.proof.log.checkpoint import Checkpoint, SignedCheckpoint, verify_checkpoint
-from teeproof.proof.log.cosignature import claimed_time, cosigned_at
-from teeproof.proof.log.entry import STATEMENT, Entry
-from teeproof.proof.log.note import Note, SignatureLine, VerifierKey, verify_line
-from teeproof.proof.log.policy import TlogPolicy
-from teeproof.proof.log.tlogproof import TlogProof, verify
-from tests.proof.log.formats import (
+from teeproof.proof.log.formats import merkle, tiles
+from teeproof.proof.log.formats.checkpoint import Checkpoint, SignedCheckpoint, verify_checkpoint
+from teeproof.proof.log.formats.cosignature import claimed_time, cosigned_at
+from teeproof.proof.log.formats.entry import STATEMENT, Entry
+from teeproof.proof.log.formats.note import Note, SignatureLine, VerifierKey, verify_line
+from teeproof.proof.log.formats.policy import TlogPolicy
+from teeproof.proof.log.formats.tlogproof import TlogProof, verify
+from tests.proof.log.formats.samples import (
     ENTRIES,
     LOG,
     NOW,

@@ -15,17 +15,17 @@ from typing import Any
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailable
 from teeproof.proof.log.admission import Record, read_record, read_records
-from teeproof.proof.log.entry import STATEMENT
-from teeproof.proof.log.items import Item
-from teeproof.proof.log.log import Log
-from teeproof.proof.log.merkle import Tree, leaf_hash
-from teeproof.proof.log.promise import read_answer, read_batch, read_promise
-from teeproof.proof.log.publishing import Publisher
-from teeproof.proof.log.server import LogApp
-from teeproof.proof.log.tiles import encode_entries
-from teeproof.proof.log.tiletree import TileTree
-from teeproof.proof.log.tokens import Tokens
-from tests.proof.log.httplog import identity, receipt, statement
+from teeproof.proof.log.formats.entry import STATEMENT
+from teeproof.proof.log.formats.merkle import Tree, leaf_hash
+from teeproof.proof.log.formats.tiles import encode_entries
+from teeproof.proof.log.http.promise import read_answer, read_batch, read_promise
+from teeproof.proof.log.http.publishing import Publisher
+from teeproof.proof.log.http.server import LogApp
+from teeproof.proof.log.http.tiletree import TileTree
+from teeproof.proof.log.http.tokens import Tokens
+from teeproof.proof.log.storage.items import Item
+from teeproof.proof.log.storage.log import Log
+from tests.proof.log.http.httplog import identity, receipt, statement
 
 ORIGIN = "log.example/fuzz"
 ENTRIES = [b"entry %d" % n for n in range(300)]

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from teeproof.core.errors import Error, Malformed, NotAuthentic
-from teeproof.proof.log.cosignature import cosigned_at
+from teeproof.proof.log.formats.cosignature import cosigned_at
 from teeproof.proof.monitor.evidence import prove_fork
 from teeproof.proof.monitor.fork import ForkProof, verify_fork
 from teeproof.proof.witness import keyfile

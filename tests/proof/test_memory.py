@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from teeproof.core.errors import Malformed, Unavailable
-from teeproof.proof.log.checkpoint import verify_checkpoint
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
-from teeproof.proof.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from teeproof.proof.log.formats.checkpoint import verify_checkpoint
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
+from teeproof.proof.log.formats.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from teeproof.proof.memory import MemoryLog, MemorySource
 from tests.proof.file import scenes
 

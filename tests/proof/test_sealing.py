@@ -13,7 +13,7 @@ from teeproof.core.errors import Malformed, Unavailable, Usage
 from teeproof.evidence.record import Evidence
 from teeproof.proof.file import ProofFile
 from teeproof.proof.links import Link
-from teeproof.proof.log.log import Log
+from teeproof.proof.log.storage.log import Log
 from teeproof.proof.opening import load, verify
 from teeproof.proof.workload import Identity
 from tests.proof.people import NOW, attester, policy

@@ -12,8 +12,8 @@ import msgspec
 from teeproof.core.clock import to_epoch
 from teeproof.proof.envelope import Envelope
 from teeproof.proof.file import ProofFile, export
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.policy import TlogPolicy
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.memory import MemoryLog, MemorySource
 from teeproof.proof.statement import Statement
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof

@@ -42,7 +42,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 def trust_of(asked: Asked) -> Any:
     """Return the ``Trust`` that the options make up; Usage, Malformed if they cannot."""
-    from teeproof.proof.log.policy import MAX_POLICY_BYTES, TlogPolicy  # noqa: PLC0415
+    from teeproof.proof.log.formats.policy import MAX_POLICY_BYTES, TlogPolicy  # noqa: PLC0415
     from teeproof.proof.verify import Trust  # noqa: PLC0415
 
     logs = None

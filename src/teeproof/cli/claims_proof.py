@@ -154,7 +154,7 @@ def _identity(data: bytes) -> dict[str, Any]:
 
 
 def _tlog_proof(data: bytes) -> dict[str, Any]:
-    from teeproof.proof.log.tlogproof import TlogProof  # noqa: PLC0415
+    from teeproof.proof.log.formats.tlogproof import TlogProof  # noqa: PLC0415
 
     proof = TlogProof.parse(data)
     checkpoint = proof.checkpoint.checkpoint

@@ -24,8 +24,8 @@ from teeproof.evidence.collect.simulated import (
 )
 from teeproof.proof.file import Exported
 from teeproof.proof.file.zipwrite import ZipWriter
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.log import Log
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.storage.log import Log
 from teeproof.proof.sealing import Sealed
 from teeproof.proof.witness.request import AddCheckpoint
 from teeproof.proof.witness.witness import Witness

@@ -24,7 +24,7 @@ from teeproof.core.digests import named
 from teeproof.core.errors import Error, Usage
 
 if TYPE_CHECKING:
-    from teeproof.proof.log.client import LogClient
+    from teeproof.proof.log.http.client import LogClient
 
 __all__ = ["command"]
 
@@ -87,9 +87,9 @@ def _to_directory(
     directory: Path, records: list[tuple[str, bytes]], progress: Callable[[int, int], None]
 ) -> list[_Row]:
     from teeproof.proof.log.admission import read_record  # noqa: PLC0415
-    from teeproof.proof.log.items import Item  # noqa: PLC0415
-    from teeproof.proof.log.keysets import Keysets  # noqa: PLC0415
-    from teeproof.proof.log.log import Log  # noqa: PLC0415
+    from teeproof.proof.log.http.keysets import Keysets  # noqa: PLC0415
+    from teeproof.proof.log.storage.items import Item  # noqa: PLC0415
+    from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 
     keysets, found = Keysets(), []
     with Log.open(directory) as log:
@@ -135,7 +135,7 @@ def _to_log(
 
 def _batches(records: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
     """Yield what fits into one request each."""
-    from teeproof.proof.log.http_limits import MAX_BATCH, MAX_BATCH_BYTES  # noqa: PLC0415
+    from teeproof.proof.log.http.limits import MAX_BATCH, MAX_BATCH_BYTES  # noqa: PLC0415
 
     batch: list[tuple[str, bytes]] = []
     size = 0

@@ -21,11 +21,11 @@ from teeproof.cli.options import output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.clock import format_time, to_epoch, wall_clock
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailable
-from teeproof.proof.log.checkpoint import SignedCheckpoint, verify_checkpoint
-from teeproof.proof.log.log import Log
-from teeproof.proof.log.policy import Judgement, TlogPolicy
-from teeproof.proof.log.tiles import TILE_WIDTH
-from teeproof.proof.log.walk import Fault, files_under, walk
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint, verify_checkpoint
+from teeproof.proof.log.formats.policy import Judgement, TlogPolicy
+from teeproof.proof.log.formats.tiles import TILE_WIDTH
+from teeproof.proof.log.http.walk import Fault, files_under, walk
+from teeproof.proof.log.storage.log import Log
 
 __all__ = ["command"]
 

@@ -54,7 +54,7 @@ def command(
     """  # noqa: D301  click reads the \b
     from teeproof.proof.file import export  # noqa: PLC0415
     from teeproof.proof.log.contents import Contents  # noqa: PLC0415
-    from teeproof.proof.log.log import Log  # noqa: PLC0415
+    from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 
     require_absent(out, force=force)
     roots = [statement_id(one) for one in ids]
@@ -77,7 +77,7 @@ def command(
 
 
 def _accept(logs: Path | None) -> Callable[[Any], bool] | None:
-    from teeproof.proof.log.policy import MAX_POLICY_BYTES, TlogPolicy  # noqa: PLC0415
+    from teeproof.proof.log.formats.policy import MAX_POLICY_BYTES, TlogPolicy  # noqa: PLC0415
 
     if logs is None:
         return None

@@ -8,7 +8,7 @@ import click
 
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, standard
-from teeproof.proof.log.log import Log
+from teeproof.proof.log.storage.log import Log
 
 __all__ = ["command"]
 

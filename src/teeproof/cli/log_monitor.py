@@ -16,8 +16,8 @@ from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Usage
 from teeproof.core.home import data_directory
-from teeproof.proof.log.entry import Entry
-from teeproof.proof.log.note import VerifierKey
+from teeproof.proof.log.formats.entry import Entry
+from teeproof.proof.log.formats.note import VerifierKey
 from teeproof.proof.monitor.again import everything, some
 from teeproof.proof.monitor.monitor import DELAY, Monitor
 from teeproof.proof.monitor.report import Finding, Report

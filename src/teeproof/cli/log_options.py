@@ -15,12 +15,12 @@ from teeproof.cli.screen import Screen
 from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.errors import Malformed, Unavailable, Usage
 from teeproof.core.reading import read_bounded
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.note import VerifierKey
-from teeproof.proof.log.policy import TlogPolicy
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.note import VerifierKey
+from teeproof.proof.log.formats.policy import TlogPolicy
 
 if TYPE_CHECKING:
-    from teeproof.proof.log.client import LogClient
+    from teeproof.proof.log.http.client import LogClient
     from teeproof.proof.witness.client import Asked
 
 __all__ = [
@@ -114,8 +114,8 @@ def client_of(
     Raises:
         Usage: no key, or a policy in which it is not clear which log this is.
     """
-    from teeproof.proof.log.client import LogClient  # noqa: PLC0415  only for logs elsewhere
-    from teeproof.proof.log.tokens import first_token  # noqa: PLC0415
+    from teeproof.proof.log.http.client import LogClient  # noqa: PLC0415  only for logs elsewhere
+    from teeproof.proof.log.http.tokens import first_token  # noqa: PLC0415
 
     policy = policy_of(key, policy_file)
     if policy is None:

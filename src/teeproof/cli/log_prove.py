@@ -20,7 +20,7 @@ from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Unavailable, Usage
-from teeproof.proof.log.tlogproof import TlogProof
+from teeproof.proof.log.formats.tlogproof import TlogProof
 
 __all__ = ["command"]
 
@@ -74,9 +74,9 @@ def command(
 def _from_directory(
     directory: Path, what: str, key: str | None, policy_file: Path | None
 ) -> TlogProof:
-    from teeproof.proof.log.http_write import prove  # noqa: PLC0415
-    from teeproof.proof.log.items import Appended  # noqa: PLC0415
-    from teeproof.proof.log.log import Log  # noqa: PLC0415
+    from teeproof.proof.log.http.writing import prove  # noqa: PLC0415
+    from teeproof.proof.log.storage.items import Appended  # noqa: PLC0415
+    from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 
     policy = policy_of(key, policy_file)
     with Log.open(directory, read_only=True) as log:

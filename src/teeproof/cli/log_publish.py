@@ -11,9 +11,9 @@ from teeproof.cli.log_options import policy_of, witness_options, witnesses_of
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, standard
 from teeproof.core.errors import Unavailable
-from teeproof.proof.log.asking import Witnesses
-from teeproof.proof.log.log import Log
-from teeproof.proof.log.publishing import Gathered
+from teeproof.proof.log.http.asking import Witnesses
+from teeproof.proof.log.http.publishing import Gathered
+from teeproof.proof.log.storage.log import Log
 
 __all__ = ["command"]
 

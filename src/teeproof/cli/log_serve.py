@@ -13,12 +13,12 @@ import click
 from teeproof.cli.log_options import accepting, policy_of, witness_options, witnesses_of
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
-from teeproof.proof.log.asking import Witnesses
-from teeproof.proof.log.log import Log
-from teeproof.proof.log.oplog import to_lines
-from teeproof.proof.log.publishing import Publisher
-from teeproof.proof.log.server import LogApp, listen, run_until_told, server_for
-from teeproof.proof.log.tokens import create_tokens, load_tokens
+from teeproof.proof.log.http.asking import Witnesses
+from teeproof.proof.log.http.oplog import to_lines
+from teeproof.proof.log.http.publishing import Publisher
+from teeproof.proof.log.http.server import LogApp, listen, run_until_told, server_for
+from teeproof.proof.log.http.tokens import create_tokens, load_tokens
+from teeproof.proof.log.storage.log import Log
 
 __all__ = ["command"]
 

@@ -135,7 +135,7 @@ def _judge(
 def _log_directory(screen: Screen, asked: Asked) -> int:
     from teeproof.proof.file import ProofFile, export  # noqa: PLC0415
     from teeproof.proof.log.contents import Contents  # noqa: PLC0415
-    from teeproof.proof.log.log import Log  # noqa: PLC0415
+    from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 
     directory, *ids = asked.files
     if not ids:

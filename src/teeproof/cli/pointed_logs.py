@@ -16,8 +16,8 @@ def answer_about_entry(screen: Screen, asked: Asked) -> int:
     """Verify a tlog-proof with the record that it is of."""
     from teeproof.core.clock import format_time  # noqa: PLC0415
     from teeproof.proof.log.admission import MAX_BYTES, read_record  # noqa: PLC0415
-    from teeproof.proof.log.entry import SALT_BYTES  # noqa: PLC0415
-    from teeproof.proof.log.tlogproof import MAX_PROOF_BYTES, TlogProof, verify  # noqa: PLC0415
+    from teeproof.proof.log.formats.entry import SALT_BYTES  # noqa: PLC0415
+    from teeproof.proof.log.formats.tlogproof import MAX_PROOF_BYTES, TlogProof, verify  # noqa: PLC0415
 
     _refuse_what_says_nothing(asked)
     path, *records = asked.files

@@ -12,10 +12,17 @@ from collections.abc import Callable, Iterable, Mapping
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Unavailable
 from teeproof.proof.identity import IdentityRecord
-from teeproof.proof.log.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, SALT_BYTES, STATEMENT, Entry, commitment
-from teeproof.proof.log.merkle import Tree, leaf_hash
-from teeproof.proof.log.note import NoteSigner, SignatureLine, VerifierKey
+from teeproof.proof.log.formats.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from teeproof.proof.log.formats.entry import (
+    IDENTITY,
+    RECEIPT,
+    SALT_BYTES,
+    STATEMENT,
+    Entry,
+    commitment,
+)
+from teeproof.proof.log.formats.merkle import Tree, leaf_hash
+from teeproof.proof.log.formats.note import NoteSigner, SignatureLine, VerifierKey
 from teeproof.proof.source import Logged, read_record
 
 __all__ = ["MemoryLog", "MemorySource"]

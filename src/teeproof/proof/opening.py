@@ -23,7 +23,7 @@ from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verdict import Verdict
 from teeproof.proof.file import ProofFile
-from teeproof.proof.log.policy import TlogPolicy
+from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.sealing import Sealed
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
 

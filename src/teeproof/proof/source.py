@@ -18,7 +18,7 @@ from teeproof.core.errors import Malformed, TooLarge
 from teeproof.proof.envelope import IN_TOTO, MAX_ENVELOPE_BYTES, Envelope, seal_of
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Link, Subject
-from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.receipt import Receipt
 from teeproof.proof.signing import holds_ed25519
 from teeproof.proof.statement import Statement, Step

@@ -38,7 +38,7 @@ from teeproof.proof.keys import DEFAULT_LIFETIME, LONGEST_LIFETIME, Algorithm, K
 from teeproof.proof.keyset import keyset_of
 from teeproof.proof.links import Subject
 from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.log import Log
+from teeproof.proof.log.storage.log import Log
 from teeproof.proof.memory import MemorySource
 from teeproof.proof.sealing import Content, Input, Sealed, Store, step_of
 from teeproof.proof.statement import Statement

@@ -8,7 +8,7 @@ from typing import Any
 from teeproof.core.digests import keccak256, sha256
 from teeproof.proof.anchor import Anchored, AnchorProof, TrustedBlock, rlp, trie, verify
 from teeproof.proof.anchor.rlp import Item
-from teeproof.proof.log.checkpoint import Checkpoint
+from teeproof.proof.log.formats.checkpoint import Checkpoint
 
 ORIGIN = "log.example/teeproof"
 CHECKPOINT = Checkpoint(ORIGIN, 300, sha256(b"root"))

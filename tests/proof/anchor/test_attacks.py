@@ -13,7 +13,7 @@ from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge
 from teeproof.proof.anchor import AnchorProof, rlp, trie
 from teeproof.proof.anchor.document import MAX_TRANSACTION
 from teeproof.proof.anchor.rlp import Item
-from teeproof.proof.log.checkpoint import Checkpoint
+from teeproof.proof.log.formats.checkpoint import Checkpoint
 from tests.proof.anchor.blocks import (
     CHAIN,
     CHECKPOINT,

@@ -10,10 +10,10 @@ import pytest
 from teeproof.core.errors import Malformed
 from teeproof.proof import canonical
 from teeproof.proof.file import ProofFile
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.entry import IDENTITY, STATEMENT, Entry, commitment
-from teeproof.proof.log.merkle import Tree, leaf_hash
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.entry import IDENTITY, STATEMENT, Entry, commitment
+from teeproof.proof.log.formats.merkle import Tree, leaf_hash
 from teeproof.proof.memory import MemoryLog
 from teeproof.proof.statement import Statement
 from tests.proof.attacks import tools

@@ -11,9 +11,9 @@ import pytest
 from teeproof.core.clock import to_epoch
 from teeproof.proof import signing
 from teeproof.proof.anchor import TrustedBlock
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.policy import TlogPolicy
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.statement import Statement
 from teeproof.proof.verify import ProofVerdict
 from teeproof.proof.workload import Identity

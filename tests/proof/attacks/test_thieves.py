@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from teeproof.proof.log.entry import STATEMENT
+from teeproof.proof.log.formats.entry import STATEMENT
 from teeproof.proof.statement import Statement
 from teeproof.proof.workload import Identity
 from tests.proof.attacks import tools

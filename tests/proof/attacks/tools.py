@@ -16,9 +16,9 @@ from teeproof.proof.file import ProofFile
 from teeproof.proof.identity import Claim, IdentityRecord, identity_payload
 from teeproof.proof.keyring import Keyring
 from teeproof.proof.keys import Key, KeyDocument
-from teeproof.proof.log.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
-from teeproof.proof.log.merkle import Tree
-from teeproof.proof.log.note import NoteSigner
+from teeproof.proof.log.formats.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from teeproof.proof.log.formats.merkle import Tree
+from teeproof.proof.log.formats.note import NoteSigner
 from teeproof.proof.memory import MemorySource
 from teeproof.proof.receipt import link_event
 from teeproof.proof.statement import Statement

@@ -27,7 +27,7 @@ from teeproof.proof.identity import (
 from teeproof.proof.keyring import Keyring
 from teeproof.proof.keys import KeyDocument
 from teeproof.proof.links import Material, Subject
-from teeproof.proof.log.cosignature import Cosigner
+from teeproof.proof.log.formats.cosignature import Cosigner
 from teeproof.proof.memory import MemoryLog, MemorySource
 from teeproof.proof.receipt import link_event
 from teeproof.proof.source import Logged

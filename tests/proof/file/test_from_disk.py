@@ -6,8 +6,8 @@ from pathlib import Path
 
 from teeproof.proof.file import ProofFile, export, merge, tlog_proof
 from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.log import Log
-from teeproof.proof.log.merkle import roots
+from teeproof.proof.log.formats.merkle import roots
+from teeproof.proof.log.storage.log import Log
 from tests.proof.file import scenes
 
 ALICE, CAROL = scenes.person("alice"), scenes.person("carol")

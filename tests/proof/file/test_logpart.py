@@ -9,12 +9,12 @@ from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, TooLarge, Unavailable, Usage
 from teeproof.proof.file import Anchor, ProofFile, names, tlog_proof
 from teeproof.proof.file.logpart import EntryRef, encode_entries, needed, read_entries
-from teeproof.proof.log.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
-from teeproof.proof.log.merkle import multiproof, roots
-from teeproof.proof.log.note import NoteSigner
-from teeproof.proof.log.policy import TlogPolicy
-from teeproof.proof.log.tlogproof import TlogProof, verify
+from teeproof.proof.log.formats.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
+from teeproof.proof.log.formats.merkle import multiproof, roots
+from teeproof.proof.log.formats.note import NoteSigner
+from teeproof.proof.log.formats.policy import TlogPolicy
+from teeproof.proof.log.formats.tlogproof import TlogProof, verify
 from tests.proof.file import scenes
 
 FOLDER = "log/log.example%2fa/0000000000000000007/"

@@ -12,8 +12,8 @@ from teeproof.core.errors import Malformed, NotAuthentic, TooLarge, Usage
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.file import ProofFile, merge, names
 from teeproof.proof.identity import IdentityRecord
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.merkle import roots
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.merkle import roots
 from teeproof.proof.memory import MemoryLog, MemorySource
 from tests.proof.file import scenes
 
@@ -298,7 +298,7 @@ def test_anchors_and_attachments_are_kept():
 
 
 def test_two_checkpoints_of_one_size_with_different_words_are_refused():
-    from teeproof.proof.log.checkpoint import Checkpoint, sign_checkpoint
+    from teeproof.proof.log.formats.checkpoint import Checkpoint, sign_checkpoint
 
     held, ids = grown(4)
     one = scenes.exported(held, ids[1])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.proof.file import ProofFile, merge, names
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.merkle import roots
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.merkle import roots
 from teeproof.proof.memory import MemorySource
 from teeproof.proof.source import read_record
 from tests.proof.file import scenes

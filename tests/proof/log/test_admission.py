@@ -12,10 +12,10 @@ from teeproof.proof.envelope import Envelope, Signature, seal_of
 from teeproof.proof.foreign import IDENTITY_URN, SLSA_PROVENANCE
 from teeproof.proof.links import Subject
 from teeproof.proof.log.admission import MAX_BYTES, read_record, read_records
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, commitment
+from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, commitment
 from teeproof.proof.receipt import Receipt
 from teeproof.proof.statement import Statement
-from tests.proof.log.httplog import AUTHOR, identity, receipt, statement, statement_id
+from tests.proof.log.http.httplog import AUTHOR, identity, receipt, statement, statement_id
 
 
 def nobody(_keyset: str) -> None:

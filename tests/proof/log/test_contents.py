@@ -9,8 +9,8 @@ import pytest
 from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Unavailable
 from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.entry import IDENTITY, STATEMENT
-from teeproof.proof.log.log import Log
+from teeproof.proof.log.formats.entry import IDENTITY, STATEMENT
+from teeproof.proof.log.storage.log import Log
 from tests.proof.attacks.tools import receipt
 from tests.proof.people import digest, step, workload_named
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from teeproof.core.errors import Unavailable
-from teeproof.proof.log.tiles import TILE_WIDTH, encode_entries, parse_path
+from teeproof.proof.log.formats.tiles import TILE_WIDTH, encode_entries, parse_path
 from teeproof.proof.monitor.again import everything
 from teeproof.proof.monitor.monitor import Monitor
 from teeproof.proof.monitor.store import Store

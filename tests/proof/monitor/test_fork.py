@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.merkle import multiproof
-from teeproof.proof.log.note import MAX_NOTE_BYTES, Note
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.merkle import multiproof
+from teeproof.proof.log.formats.note import MAX_NOTE_BYTES, Note
 from teeproof.proof.monitor.evidence import first_difference, manner, prove_fork
 from teeproof.proof.monitor.fork import MAX_FORK_BYTES, Difference, ForkProof, verify_fork
 from tests.proof.witness.scenes import ORIGIN, OTHER_LOG, SIGNER, STRANGER, Book, entry

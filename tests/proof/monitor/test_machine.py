@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from teeproof.core.errors import Error
-from teeproof.proof.log.cosignature import cosigned_at
+from teeproof.proof.log.formats.cosignature import cosigned_at
 from teeproof.proof.monitor.fork import verify_fork
 from teeproof.proof.witness.witness import Conflict
 from tests.proof.monitor.served import Served, monitor_of, open_store

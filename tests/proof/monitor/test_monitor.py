@@ -6,10 +6,10 @@ import pytest
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Malformed, NotAuthentic, Unavailable, Usage
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.note import NoteSigner
-from teeproof.proof.log.text import to_base64
-from teeproof.proof.log.tiles import encode_entries
+from teeproof.proof.log.formats.note import NoteSigner
+from teeproof.proof.log.formats.text import to_base64
+from teeproof.proof.log.formats.tiles import encode_entries
+from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.monitor.again import some
 from teeproof.proof.monitor.fork import ForkProof, verify_fork
 from teeproof.proof.monitor.monitor import Monitor

@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 from teeproof.core.errors import TooLarge, Unavailable, Usage
-from teeproof.proof.log.http_client import Transport
-from teeproof.proof.log.note import MAX_NOTE_BYTES
+from teeproof.proof.log.formats.note import MAX_NOTE_BYTES
+from teeproof.proof.log.http.transport import Transport
 from teeproof.proof.monitor.source import Folder, Url, limit_of, source_of
 from tests.proof.monitor.served import monitor_of, open_store
 

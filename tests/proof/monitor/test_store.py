@@ -8,8 +8,8 @@ from contextlib import suppress
 import pytest
 
 from teeproof.core.errors import Usage
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.merkle import Tree
+from teeproof.proof.log.formats.merkle import Tree
+from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.monitor.levels import Levels
 from tests.proof.monitor.served import Served, monitor_of, open_store
 from tests.proof.witness.fragile import Fragile, PowerLoss

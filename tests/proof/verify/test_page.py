@@ -43,7 +43,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> list[check_codes.Module]:
     """The modules of ``proof.verify``; those that they call can be looked up too."""
     source = check_codes.SOURCE
     mine = [check_codes._read(path) for path in sorted(source.glob("proof/verify/*.py"))]
-    others = [check_codes._read(path) for path in sorted(source.glob("proof/log/*.py"))]
+    others = [check_codes._read(path) for path in sorted(source.glob("proof/log/**/*.py"))]
     table = {module.name: module for module in [*mine, *others]}
     monkeypatch.setattr(check_codes, "modules", lambda: table)
     return mine

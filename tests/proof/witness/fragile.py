@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from teeproof.proof.log.disk import Disk
+from teeproof.proof.log.storage.disk import Disk
 
 
 class PowerLoss(Exception):

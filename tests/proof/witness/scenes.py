@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 
-from teeproof.proof.log.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.entry import STATEMENT, Entry
-from teeproof.proof.log.merkle import Tree, leaf_hash
-from teeproof.proof.log.note import NoteSigner
+from teeproof.proof.log.formats.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.entry import STATEMENT, Entry
+from teeproof.proof.log.formats.merkle import Tree, leaf_hash
+from teeproof.proof.log.formats.note import NoteSigner
 from teeproof.proof.witness.app import App
 from teeproof.proof.witness.request import AddCheckpoint
 from teeproof.proof.witness.witness import Witness

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.note import NoteSigner, SignatureLine
-from teeproof.proof.log.text import to_base64
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.note import NoteSigner, SignatureLine
+from teeproof.proof.log.formats.text import to_base64
 from teeproof.proof.witness.app import App
 from teeproof.proof.witness.request import MAX_REQUEST_BYTES, AddCheckpoint
 from teeproof.proof.witness.state import origin_hash

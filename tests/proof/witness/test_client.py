@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from teeproof.core.errors import Error, Malformed, NotAllowed, NotAuthentic, TooLarge, Unavailable
-from teeproof.proof.log.cosignature import Cosigner, cosigned_at
+from teeproof.proof.log.formats.cosignature import Cosigner, cosigned_at
 from teeproof.proof.witness.app import App
 from teeproof.proof.witness.client import MAX_ANSWER_BYTES, Asked, ask, gather
 from tests.proof.witness.scenes import COSIGNER, NOW, Book, open_witness, transport

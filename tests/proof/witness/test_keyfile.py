@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from teeproof.core.errors import Error, Malformed, NotAllowed, Usage
-from teeproof.proof.log.cosignature import cosigned_at
+from teeproof.proof.log.formats.cosignature import cosigned_at
 from teeproof.proof.witness.keyfile import FILE_NAME, create_key, open_key
 from tests.proof.witness.scenes import NOW, Book
 

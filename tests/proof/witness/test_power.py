@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from teeproof.core.errors import Error, Unavailable
-from teeproof.proof.log.cosignature import cosigned_at
-from teeproof.proof.log.disk import Disk
+from teeproof.proof.log.formats.cosignature import cosigned_at
+from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.witness.witness import Conflict
 from tests.proof.witness.fragile import Fragile, PowerLoss
 from tests.proof.witness.scenes import COSIGNER, NOW, Book, open_witness

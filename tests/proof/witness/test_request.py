@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from teeproof.core.errors import Malformed, NotAuthentic, TooLarge, Usage
-from teeproof.proof.log.text import to_base64
+from teeproof.proof.log.formats.text import to_base64
 from teeproof.proof.witness.request import MAX_REQUEST_BYTES, AddCheckpoint
 from tests.proof.witness.scenes import SIGNER, Book
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable, Usage
-from teeproof.proof.log.cosignature import cosigned_at
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.note import MAX_NOTE_BYTES, NoteSigner
+from teeproof.proof.log.formats.cosignature import cosigned_at
+from teeproof.proof.log.formats.note import MAX_NOTE_BYTES, NoteSigner
+from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.witness.request import AddCheckpoint
 from teeproof.proof.witness.state import origin_hash
 from teeproof.proof.witness.witness import CLOCK_TOLERANCE, Conflict

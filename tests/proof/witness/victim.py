@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from teeproof.core.errors import Error
-from teeproof.proof.log.note import SignatureLine
+from teeproof.proof.log.formats.note import SignatureLine
 from teeproof.proof.witness.request import AddCheckpoint
 from teeproof.proof.witness.witness import Conflict
 from tests.proof.witness.scenes import Book, open_witness

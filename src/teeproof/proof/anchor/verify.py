@@ -31,7 +31,7 @@ from teeproof.proof.anchor.header import Header
 from teeproof.proof.anchor.receipt import Log, Receipt
 
 if TYPE_CHECKING:
-    from teeproof.proof.log.checkpoint import Checkpoint
+    from teeproof.proof.log.formats.checkpoint import Checkpoint
 
 __all__ = ["EVENT", "Anchored", "TrustedBlock", "verify"]
 

@@ -24,7 +24,7 @@ from teeproof.proof.file.logpart import MAX_ANCHOR_BYTES, Anchor, LogPart
 from teeproof.proof.file.parts import part_members
 from teeproof.proof.file.sheets import Sheet, join
 from teeproof.proof.file.zipwrite import ZipWriter
-from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.source import Source
 
 __all__ = ["Exported", "Progress", "export"]

@@ -25,9 +25,16 @@ from teeproof.core.errors import Malformed, TooLarge, Usage
 from teeproof.proof import canonical
 from teeproof.proof.file.ziplayout import MAX_FILE_BYTES
 from teeproof.proof.links import Integer
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, SALT_BYTES, STATEMENT, Entry, commitment
-from teeproof.proof.log.merkle import HASH_BYTES, Node, leaf_hash, multiproof
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.entry import (
+    IDENTITY,
+    RECEIPT,
+    SALT_BYTES,
+    STATEMENT,
+    Entry,
+    commitment,
+)
+from teeproof.proof.log.formats.merkle import HASH_BYTES, Node, leaf_hash, multiproof
 
 __all__ = [
     "MAX_ANCHOR_BYTES",

@@ -24,7 +24,7 @@ from teeproof.proof.file.library import Library, canonical_statement
 from teeproof.proof.file.reader import ProofFile
 from teeproof.proof.file.sheets import Sheet
 from teeproof.proof.identity import IdentityRecord
-from teeproof.proof.log.merkle import root
+from teeproof.proof.log.formats.merkle import root
 from teeproof.proof.source import Read
 
 __all__ = ["merge"]

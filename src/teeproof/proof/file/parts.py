@@ -18,7 +18,7 @@ from teeproof.proof.file.logpart import (
     read_entries,
 )
 from teeproof.proof.file.sheets import MAX_PARTS
-from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 
 __all__ = ["part_members", "read_parts"]
 

@@ -23,8 +23,8 @@ from teeproof.proof.file.logpart import EntryRef, LogPart, leaf
 from teeproof.proof.file.parts import read_parts
 from teeproof.proof.file.sheets import Sheet, complete
 from teeproof.proof.file.zipread import Data, FileData, MemoryData, ZipReader
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT
-from teeproof.proof.log.merkle import Node
+from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT
+from teeproof.proof.log.formats.merkle import Node
 from teeproof.proof.source import Logged
 
 __all__ = ["ProofFile"]

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from teeproof.core.digests import sha256
 from teeproof.core.errors import NotAuthentic, TooLarge, Unavailable, Usage
 from teeproof.proof.file.logpart import Anchor, EntryRef, LogPart, needed
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.entry import RECEIPT
-from teeproof.proof.log.merkle import Get, Node, multiproof, node_hash
-from teeproof.proof.log.note import Note, SignatureLine
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.entry import RECEIPT
+from teeproof.proof.log.formats.merkle import Get, Node, multiproof, node_hash
+from teeproof.proof.log.formats.note import Note, SignatureLine
 from teeproof.proof.source import Logged
 
 __all__ = ["MAX_PARTS", "Sheet", "complete", "join", "one_checkpoint"]

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from teeproof.core.digests import named
 from teeproof.core.errors import Unavailable
-from teeproof.proof.log.merkle import inclusion_proof
-from teeproof.proof.log.tlogproof import TlogProof
+from teeproof.proof.log.formats.merkle import inclusion_proof
+from teeproof.proof.log.formats.tlogproof import TlogProof
 from teeproof.proof.source import Logged
 
 __all__ = ["tlog_proof"]

@@ -12,8 +12,8 @@ from teeproof.proof.file import ProofFile
 from teeproof.proof.graph.graph import Graph
 from teeproof.proof.graph.model import Identified, Kind, Said
 from teeproof.proof.graph.read import identified, require_digest, said
-from teeproof.proof.log.entry import IDENTITY
-from teeproof.proof.log.reader import Reader
+from teeproof.proof.log.formats.entry import IDENTITY
+from teeproof.proof.log.storage.reader import Reader
 
 __all__ = ["graph_of_file", "graph_of_log"]
 

@@ -20,7 +20,7 @@ from teeproof.core.digests import named
 from teeproof.core.errors import Error, Malformed, TooLarge, Unavailable
 from teeproof.proof.envelope import IN_TOTO, MAX_ENVELOPE_BYTES, Envelope
 from teeproof.proof.identity import MAX_RECORD_BYTES, IdentityRecord
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
+from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
 from teeproof.proof.receipt import MAX_RECEIPT_BYTES, Receipt
 from teeproof.proof.source import kind_of
 from teeproof.proof.statement import Statement

@@ -15,11 +15,11 @@ from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error, Unavailable
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log import admission
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.entry import IDENTITY
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.links import Links, Progress, broken
-from teeproof.proof.log.log import Log
-from teeproof.proof.log.stored import Stored
+from teeproof.proof.log.storage.log import Log
+from teeproof.proof.log.storage.stored import Stored
 from teeproof.proof.source import Logged, read_record
 
 __all__ = ["Contents"]

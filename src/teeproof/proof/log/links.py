@@ -18,10 +18,10 @@ from pathlib import Path
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error, Unavailable
 from teeproof.proof.identity import IdentityRecord
-from teeproof.proof.log.disk import touch_private
-from teeproof.proof.log.entry import IDENTITY
-from teeproof.proof.log.reader import Reader
-from teeproof.proof.log.stored import Stored
+from teeproof.proof.log.formats.entry import IDENTITY
+from teeproof.proof.log.storage.disk import touch_private
+from teeproof.proof.log.storage.reader import Reader
+from teeproof.proof.log.storage.stored import Stored
 from teeproof.proof.source import read_record
 
 __all__ = ["Links", "Progress", "broken"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from teeproof.core.errors import Error, NotAuthentic
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.merkle import Get, inclusion_proof, multiproof, peaks
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.merkle import Get, inclusion_proof, multiproof, peaks
 from teeproof.proof.monitor.fork import Difference, Fork, ForkProof, Keys
 
 __all__ = ["accuse", "first_difference", "manner", "prove_fork"]

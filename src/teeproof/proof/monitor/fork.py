@@ -30,11 +30,11 @@ import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, NotAuthentic
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.merkle import multiproof, roots, verify_inclusion
-from teeproof.proof.log.note import VerifierKey
-from teeproof.proof.log.rfc6962 import HASH_BYTES
-from teeproof.proof.log.text import MAX_NUMBER, from_base64, to_base64
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.merkle import multiproof, roots, verify_inclusion
+from teeproof.proof.log.formats.note import VerifierKey
+from teeproof.proof.log.formats.rfc6962 import HASH_BYTES
+from teeproof.proof.log.formats.text import MAX_NUMBER, from_base64, to_base64
 from teeproof.proof.witness.signed import require_signed
 
 __all__ = ["FORK_TYPE", "MAX_FORK_BYTES", "Difference", "Fork", "ForkProof", "Keys", "verify_fork"]

@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 from teeproof.core.errors import Usage
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.merkle import HASH_BYTES, node_hash
+from teeproof.proof.log.formats.merkle import HASH_BYTES, node_hash
+from teeproof.proof.log.storage.disk import Disk
 
 __all__ = ["Levels"]
 

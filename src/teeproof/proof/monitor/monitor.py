@@ -23,12 +23,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from teeproof.core.errors import Error, NotAuthentic
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.entry import Entry
-from teeproof.proof.log.merkle import HASH_BYTES, Get, multiproof, roots
-from teeproof.proof.log.note import VerifierKey
-from teeproof.proof.log.tiles import TILE_WIDTH
-from teeproof.proof.log.tiletree import TileTree
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.entry import Entry
+from teeproof.proof.log.formats.merkle import HASH_BYTES, Get, multiproof, roots
+from teeproof.proof.log.formats.note import VerifierKey
+from teeproof.proof.log.formats.tiles import TILE_WIDTH
+from teeproof.proof.log.http.tiletree import TileTree
 from teeproof.proof.monitor.again import Again, some
 from teeproof.proof.monitor.evidence import accuse, manner
 from teeproof.proof.monitor.fork import Fork

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.reading import read_bounded
-from teeproof.proof.log.note import MAX_NOTE_BYTES
-from teeproof.proof.log.tiles import MAX_ENTRY_BYTES, TILE_WIDTH
+from teeproof.proof.log.formats.note import MAX_NOTE_BYTES
+from teeproof.proof.log.formats.tiles import MAX_ENTRY_BYTES, TILE_WIDTH
 
 __all__ = ["Folder", "Source", "Url", "limit_of", "source_of"]
 
@@ -66,7 +66,7 @@ class Url:
     """A log's prefix; or a witness's monitoring prefix and origin hash, which has no tiles."""
 
     def __init__(self, url: str, *, timeout: float = 30.0) -> None:
-        from teeproof.proof.log.http_client import Transport  # noqa: PLC0415  httpx is imported late
+        from teeproof.proof.log.http.transport import Transport  # noqa: PLC0415  httpx is imported late
 
         self._transport = Transport(url, timeout=timeout, attempts=_ATTEMPTS)
         self.name = self._transport.url

@@ -22,11 +22,11 @@ import msgspec
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, NotAuthentic, Unavailable, Usage
 from teeproof.core.reading import read_bounded
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.merkle import EMPTY_ROOT, HASH_BYTES, root
-from teeproof.proof.log.note import MAX_NOTE_BYTES
-from teeproof.proof.log.text import from_base64, to_base64
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.merkle import EMPTY_ROOT, HASH_BYTES, root
+from teeproof.proof.log.formats.note import MAX_NOTE_BYTES
+from teeproof.proof.log.formats.text import from_base64, to_base64
+from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.monitor.fork import MAX_FORK_BYTES, ForkProof
 from teeproof.proof.monitor.levels import Levels
 from teeproof.proof.witness.state import Lock

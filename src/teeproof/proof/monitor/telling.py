@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from teeproof.core.errors import Unavailable, Usage
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.disk import Disk
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.monitor.fork import ForkProof
 from teeproof.proof.witness.state import origin_hash
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from teeproof.core.errors import Error
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof import anchor
-from teeproof.proof.log.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.verify.trust import Trust
 
 __all__ = ["anchored_by"]

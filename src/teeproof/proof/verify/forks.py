@@ -16,7 +16,7 @@ import msgspec
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof.file import LogPart
 from teeproof.proof.file.sheets import complete
-from teeproof.proof.log.merkle import Node
+from teeproof.proof.log.formats.merkle import Node
 from teeproof.proof.verify.logs import LogView
 
 __all__ = ["with_consistency"]

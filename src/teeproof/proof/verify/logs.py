@@ -20,9 +20,9 @@ from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof.anchor import Anchored
 from teeproof.proof.file import LogPart
 from teeproof.proof.identity import IdentityRecord
-from teeproof.proof.log import multiproof
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.judge import Judgement
+from teeproof.proof.log.formats import multiproof
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.judge import Judgement
 from teeproof.proof.verify.anchors import anchored_by
 from teeproof.proof.verify.places import Place, broken_place
 from teeproof.proof.verify.record import LogVerdict

@@ -13,7 +13,7 @@ import msgspec
 from teeproof.core.digests import framed_sha256, named
 from teeproof.evidence.policy import Policy
 from teeproof.proof.anchor import TrustedBlock
-from teeproof.proof.log.policy import TlogPolicy
+from teeproof.proof.log.formats.policy import TlogPolicy
 
 __all__ = ["Trust"]
 

@@ -19,8 +19,8 @@ from teeproof.core.errors import Unavailable
 from teeproof.core.version import VERSION
 from teeproof.evidence.verdict import Level
 from teeproof.proof.file import LogPart, ProofFile
-from teeproof.proof.log.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
-from teeproof.proof.log.merkle import leaf_hash
+from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
+from teeproof.proof.log.formats.merkle import leaf_hash
 from teeproof.proof.receipt import RECEIPT_TYPE
 from teeproof.proof.verify.closure import Kept, Progress, read_closure
 from teeproof.proof.verify.faults import list_faults

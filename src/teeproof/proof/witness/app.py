@@ -18,7 +18,7 @@ from typing import Any
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable
-from teeproof.proof.log.oplog import Say, quiet
+from teeproof.proof.log.http.oplog import Say, quiet
 from teeproof.proof.witness.request import MAX_REQUEST_BYTES, AddCheckpoint
 from teeproof.proof.witness.witness import Conflict, Witness
 

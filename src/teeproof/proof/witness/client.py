@@ -17,10 +17,10 @@ import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, NotAllowed, NotAuthentic, TooLarge, Unavailable
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.cosignature import cosigned_at
-from teeproof.proof.log.note import SignatureLine, VerifierKey
-from teeproof.proof.log.text import decimal
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.cosignature import cosigned_at
+from teeproof.proof.log.formats.note import SignatureLine, VerifierKey
+from teeproof.proof.log.formats.text import decimal
 from teeproof.proof.witness.request import AddCheckpoint
 
 if TYPE_CHECKING:

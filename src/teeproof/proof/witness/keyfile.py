@@ -16,11 +16,11 @@ from pathlib import Path
 
 from teeproof.core.errors import Malformed, NotAllowed, Unavailable, Usage
 from teeproof.core.reading import read_bounded
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.note import COSIGNATURE
-from teeproof.proof.log.text import from_base64, to_base64
-from teeproof.proof.log.vkey import check_name
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.note import COSIGNATURE
+from teeproof.proof.log.formats.text import from_base64, to_base64
+from teeproof.proof.log.formats.vkey import check_name
+from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.witness.state import Lock
 
 __all__ = ["FILE_NAME", "create_key", "open_key"]

@@ -17,10 +17,10 @@ from typing import Self
 import msgspec
 
 from teeproof.core.errors import Malformed, NotAuthentic, TooLarge, Usage
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.note import MAX_NOTE_BYTES, Note
-from teeproof.proof.log.rfc6962 import HASH_BYTES
-from teeproof.proof.log.text import decimal, from_base64, to_base64
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.note import MAX_NOTE_BYTES, Note
+from teeproof.proof.log.formats.rfc6962 import HASH_BYTES
+from teeproof.proof.log.formats.text import decimal, from_base64, to_base64
 
 __all__ = ["MAX_PROOF_HASHES", "MAX_REQUEST_BYTES", "AddCheckpoint"]
 

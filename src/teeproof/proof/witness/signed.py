@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from teeproof.core.errors import NotAuthentic, Usage
-from teeproof.proof.log.checkpoint import SignedCheckpoint, verify_checkpoint
-from teeproof.proof.log.note import ED25519, Note, VerifierKey
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint, verify_checkpoint
+from teeproof.proof.log.formats.note import ED25519, Note, VerifierKey
 
 __all__ = ["by_origin", "require_signed", "strip"]
 

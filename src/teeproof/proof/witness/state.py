@@ -28,10 +28,10 @@ import msgspec
 from teeproof.core.digests import sha256
 from teeproof.core.errors import Error, NotAuthentic, Unavailable
 from teeproof.core.reading import read_bounded
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.cosignature import cosigned_at
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.note import MAX_NOTE_BYTES, VerifierKey
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.cosignature import cosigned_at
+from teeproof.proof.log.formats.note import MAX_NOTE_BYTES, VerifierKey
+from teeproof.proof.log.storage.disk import Disk
 
 __all__ = ["Lock", "Record", "State", "origin_hash"]
 

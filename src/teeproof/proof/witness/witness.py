@@ -37,11 +37,11 @@ from threading import Lock
 from typing import Self
 
 from teeproof.core.errors import Malformed, NotAuthentic, TooLarge, Unavailable
-from teeproof.proof.log.checkpoint import SignedCheckpoint
-from teeproof.proof.log.cosignature import Cosigner
-from teeproof.proof.log.disk import Disk
-from teeproof.proof.log.note import MAX_NOTE_BYTES, SignatureLine, VerifierKey
-from teeproof.proof.log.rfc6962 import EMPTY_ROOT, verify_consistency
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.note import MAX_NOTE_BYTES, SignatureLine, VerifierKey
+from teeproof.proof.log.formats.rfc6962 import EMPTY_ROOT, verify_consistency
+from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.witness.request import AddCheckpoint
 from teeproof.proof.witness.signed import by_origin, require_signed, strip
 from teeproof.proof.witness.state import Record, State, origin_hash
