@@ -122,6 +122,34 @@ def test_the_layers_hold(copy):
             ["teeproof.evidence is not allowed to import httpx"],
             id="the network in a verifier",
         ),
+        pytest.param(
+            "Proofs are verified without a network and without a database",
+            "teeproof.proof.verify.structure",
+            "import sqlite3",
+            ["teeproof.proof.verify is not allowed to import sqlite3"],
+            id="a database in the verifier of proofs",
+        ),
+        pytest.param(
+            "Proofs are verified without a network and without a database",
+            "teeproof.proof.log.formats.text",
+            "import httpx",
+            ["teeproof.proof.log.formats is not allowed to import httpx"],
+            id="the network in a format",
+        ),
+        pytest.param(
+            "A log's formats know no disk, and its disk no network",
+            "teeproof.proof.log.formats.tiles",
+            "import teeproof.proof.log.storage.disk",
+            ["teeproof.proof.log.formats is not allowed to import teeproof.proof.log.storage"],
+            id="the disk in a format",
+        ),
+        pytest.param(
+            "A log's formats know no disk, and its disk no network",
+            "teeproof.proof.log.storage.journal",
+            "import teeproof.proof.log.http.client",
+            ["teeproof.proof.log.storage is not allowed to import teeproof.proof.log.http"],
+            id="the network in a journal",
+        ),
     ],
 )
 def test_a_planted_import_fails_the_check_by_name(copy, contract, module, line, words):
