@@ -55,6 +55,37 @@ def test_line_ends_tabs_controls_and_direction_marks_are_escaped():
     )
 
 
+KEY = "log.example/one+0123abcd+" + "A" * 52
+COMMAND = (
+    "teeproof verify 'a  file.proof' --logs trusted-logs --set simulated_roots=sha256:" + "0" * 64
+)
+
+
+@pytest.mark.parametrize("value", [KEY, COMMAND, "short", "x" * 500])
+@pytest.mark.parametrize("label", ["key", "", "a label that is longer than its column"])
+@pytest.mark.parametrize("mark", ["", "+"])
+@pytest.mark.parametrize("width", [40, 59, 80, 120, 1 << 20])
+def test_what_people_copy_is_never_broken(value, label, mark, width):
+    text = written(width, lambda screen: screen.copied(label, value, mark=mark))
+    assert any(line.endswith(value) for line in text.splitlines())
+    assert len(text.splitlines()) <= 2
+
+
+def test_what_is_copied_stands_beside_its_label_where_it_fits_and_below_it_where_not():
+    assert written(80, lambda screen: screen.copied("key", "k" * 64)) == (
+        "  key           " + "k" * 64 + "\n"
+    )
+    assert written(80, lambda screen: screen.copied("key", "k" * 65)) == (
+        "  key\n    " + "k" * 65 + "\n"
+    )
+
+
+def test_a_host_cannot_break_the_line_of_what_is_copied():
+    text = written(80, lambda screen: screen.copied("next", EVIL))
+    assert text.count("\n") == 1
+    assert SHOWN.replace("✓", "+") in text
+
+
 @pytest.mark.parametrize("text", ["a" * 300_000, " " * 300_000, "a " * 150_000, "\n" * 75_000])
 def test_host_cannot_keep_the_screen_wrapping_for_ever(text):
     lines = written(80, lambda screen: screen.row("label", text)).splitlines()

@@ -147,6 +147,24 @@ class Screen:
         for line in lines[1:]:
             self.write(" " * start + self.paint(line, *styles))
 
+    def copied(
+        self, label: str, text: str, *styles: str, indent: int = 2, column: int = 14, mark: str = ""
+    ) -> None:
+        """Write what people copy, a key, an id or a command, whole: it is never broken.
+
+        It stands beside its label where it fits, else on a line of its own; a terminal that folds
+        that line puts no line end into what is copied. The arguments are those of ``row``.
+        """
+        size, left = len(plain(text)), indent + (2 if mark else 0)
+        if label and not self._is_above(label, column) and left + column + size <= self.width:
+            self.row(label, text, *styles, indent=indent, column=column, mark=mark)
+            return
+        if label:
+            head = f"{mark} {self.paint(label)}" if mark else self.paint(label, "dim")
+            self.write(" " * indent + head)
+            left += 2
+        self.write(" " * (left if left + size <= self.width else 0) + self.paint(text, *styles))
+
     def _is_above(self, label: str, column: int) -> bool:
         """Return whether a label leaves no room beside it."""
         if self.width == _UNBOUNDED:
