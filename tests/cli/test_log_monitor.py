@@ -14,12 +14,25 @@ from teeproof.cli import log_monitor
 from teeproof.cli.log_monitor import command
 from teeproof.cli.running import run
 from teeproof.core.errors import Unavailable
+from teeproof.proof.log.http.asking import Witnesses
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.monitor import telling
 from teeproof.proof.monitor.fork import verify_fork
+from teeproof.proof.witness.app import App
+from teeproof.proof.witness.client import Asked
+from teeproof.proof.witness.witness import Witness
 from tests.cli.program import Answer
+from tests.proof.log.http.httplog import running, served, statement
 from tests.proof.monitor.served import Served
-from tests.proof.witness.scenes import ORIGIN, OTHER_LOG, SIGNER, STRANGER, Book, open_witness
+from tests.proof.witness.scenes import (
+    COSIGNER,
+    ORIGIN,
+    OTHER_LOG,
+    SIGNER,
+    STRANGER,
+    Book,
+    open_witness,
+)
 
 KEY = SIGNER.verifier.text()
 
@@ -111,6 +124,55 @@ def test_a_url_is_followed_and_remembered(monitor, tmp_path):
         second = monitor(url, "--key", KEY, "--state", state, "--json", "--all")
         assert (second.code, second.json["size"], second.json["before"]) == (0, 700, 300)
         assert second.json["findings"] == []
+
+
+def test_an_honest_log_with_an_honest_witness_is_fine_level_behind_and_ahead(monitor, tmp_path):
+    """The real server, a real witness, the real monitor, over HTTP."""
+    with (
+        served(tmp_path / "log") as log,
+        Witness.open(tmp_path / "w", COSIGNER, logs=[log.log.verifier]) as witness,
+        running(App(witness)) as url,
+    ):
+        key, asked = (
+            log.log.verifier,
+            Witnesses([Asked(url, COSIGNER.verifier)], prove=log.log.consistency_proof),
+        )
+
+        def cosign():
+            assert asked(log.log.checkpoint()).lines
+
+        def grow(*numbers):
+            with log.client() as client:
+                client.append_many([statement(number) for number in numbers])
+            log.publisher.publish()
+
+        def look():
+            answer = monitor(
+                log.url, "--key", key.text(), "--witness", url, "--state", tmp_path / "s", "--json"
+            )
+            assert (answer.code, answer.json["size"]) == (0, log.log.size), answer.out
+            return [finding["code"] for finding in answer.json["findings"]]
+
+        grow(1, 2, 3)
+        cosign()
+        assert look() == []
+        grow(4)
+        assert look() == ["vantage_behind"]
+        cosign()
+        assert look() == []
+        before = log.log.checkpoint()
+        grow(5)
+        cosign()  # ahead of what a cache shows of the log
+        log.between.change = lambda path, *_: (
+            (200, before.encode()) if path == "/checkpoint" else None
+        )
+        answer = monitor(
+            log.url, "--key", key.text(), "--witness", url, "--state", tmp_path / "s", "--json"
+        )
+        assert (answer.code, answer.json["size"]) == (0, 4), answer.out
+        assert [finding["code"] for finding in answer.json["findings"]] == ["tiles_awaited"]
+        log.between.change = lambda *_: None
+        assert look() == []
 
 
 @pytest.mark.parametrize("size", [200, 300, 350])

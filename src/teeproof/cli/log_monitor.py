@@ -98,14 +98,18 @@ def command(
     origin, known = _key(keys)
     screen = standard(color)
     directory = state or _default(origin)
-    places = [log, *also, *(f"{url.rstrip('/')}/{origin_hash(origin)}" for url in witness)]
+    witnesses = [f"{url.rstrip('/')}/{origin_hash(origin)}" for url in witness]
     with ExitStack() as stack:
-        sources = [stack.enter_context(closing(source_of(place))) for place in places]
+        sources, seen = (
+            [stack.enter_context(closing(source_of(place))) for place in places]
+            for places in ([log, *also], witnesses)
+        )
         monitor = Monitor(
             stack.enter_context(Store(directory, origin=origin)),
             known,
             sources[0],
             others=sources[1:],
+            witnesses=seen,
             now=time.time,
             delay=delay,
             again=everything if whole else some,

@@ -302,13 +302,32 @@ class FromWitness:
     name = "https://w"
 
     def __init__(self, witness):
-        self.witness = witness
+        self.witness, self.asked = witness, []
 
     def read(self, path):
+        self.asked.append(path)
         signed = self.witness.last(ORIGIN)
         if path != "checkpoint" or signed is None:
             raise Unavailable("no", code="route_unknown")
         return signed.encode()
+
+
+@pytest.mark.parametrize(
+    ("size", "codes"), [(300, []), (200, ["vantage_behind"]), (350, ["tiles_awaited"])]
+)
+def test_an_honest_witness_level_behind_or_ahead_is_asked_for_no_tiles(
+    store, tmp_path, size, codes
+):
+    book = Book.of(350)
+    with open_witness(tmp_path / "w") as witness:
+        witness.add(AddCheckpoint(0, (), book.signed(size)))
+        seen = FromWitness(witness)
+        monitor = monitor_of(store, served := Served(book, 300), witnesses=[seen])
+        report = monitor.look()
+        assert (report.exit_code, report.size) == (0, 300)
+        assert [finding.code for finding in report.findings] == codes
+        assert monitor_of(store, served.show(book), witnesses=[seen]).look().exit_code == 0
+    assert set(seen.asked) == {"checkpoint"}
 
 
 def test_log_that_shows_a_witness_another_tree_is_proven_bad(store, tmp_path):
@@ -317,7 +336,7 @@ def test_log_that_shows_a_witness_another_tree_is_proven_bad(store, tmp_path):
     with open_witness(tmp_path / "w") as witness:
         witness.add(fork.request(0))
         served = Served(book)
-        monitor = monitor_of(store, served, others=[FromWitness(witness)])
+        monitor = monitor_of(store, served, witnesses=[FromWitness(witness)])
         not_accused(monitor.look(), store, "tiles_awaited", 0)
         served.show(book.grow(100))
         fork_found = proven(monitor.look(), store, "split_view")
@@ -329,8 +348,8 @@ def test_log_that_signs_two_roots_beyond_our_view_is_proven_bad(store, tmp_path)
     with open_witness(tmp_path / "1") as one, open_witness(tmp_path / "2") as two:
         one.add(book.fork(100).request(0))
         two.add(book.fork(99).request(0))
-        others = [FromWitness(one), FromWitness(two)]
-        report = monitor_of(store, Served(book, 50), others=others).look()
+        witnesses = [FromWitness(one), FromWitness(two)]
+        report = monitor_of(store, Served(book, 50), witnesses=witnesses).look()
     fork = proven(report, store, "split_view")
     assert fork.sizes == (300, 300)
 
@@ -340,7 +359,7 @@ def test_a_witness_that_saw_more_than_the_log_shows_is_reported(store, tmp_path)
     with open_witness(tmp_path / "w") as witness:
         witness.add(Book.of(300).request(0))
         monitor = monitor_of(
-            store, Served(Book.of(300), 50), others=[FromWitness(witness)], now=clock
+            store, Served(Book.of(300), 50), witnesses=[FromWitness(witness)], now=clock
         )
         monitor.look()
         clock.now += 1000

@@ -31,16 +31,15 @@ from teeproof.proof.log.formats.tiles import TILE_WIDTH
 from teeproof.proof.log.http.tiletree import TileTree
 from teeproof.proof.monitor.again import Again, some
 from teeproof.proof.monitor.evidence import accuse, manner
-from teeproof.proof.monitor.fork import Fork
-from teeproof.proof.monitor.report import Finding, Level, Report
+from teeproof.proof.monitor.report import Finding, Level, Report, in_order
 from teeproof.proof.monitor.source import Source
 from teeproof.proof.monitor.store import MAX_DOUBTS, Damaged, Doubt, Store, Unwritable
+from teeproof.proof.monitor.trees import TreeOf, ahead, no_tree, tree
 from teeproof.proof.witness.signed import require_signed, strip
 
 __all__ = ["Monitor"]
 
 DELAY = 60  # seconds after which missing tiles of a signed checkpoint are overdue
-_ORDER: tuple[Level, ...] = ("fork", "refused", "missing", "note")
 
 
 class Monitor:
@@ -50,7 +49,8 @@ class Monitor:
         store: its memory.
         keys: the log's verifier keys, all of one name: the origin.
         source: where the log is read.
-        others: further vantage points; one without tiles, such as a witness's, is enough.
+        others: further vantage points, which show the log's tiles too.
+        witnesses: what witnesses cosigned last; they have no tiles.
         now: seconds since 1970.
         delay: seconds that the log may take to serve the tiles of a checkpoint.
         again: which older bundles to read again.
@@ -68,11 +68,13 @@ class Monitor:
         *,
         now: Callable[[], float],
         others: Sequence[Source] = (),
+        witnesses: Sequence[Source] = (),
         delay: int = DELAY,
         again: Again = some,
         check: Callable[[bytes], object] = Entry.parse,
     ) -> None:
-        self._store, self._keys, self._source, self._others = store, tuple(keys), source, others
+        self._store, self._keys, self._source = store, tuple(keys), source
+        self._sources, self._witnesses = (source, *others), witnesses
         self._now, self._delay, self._again, self._check = now, delay, again, check
         self._findings: list[Finding] = []
         if store.held is not None:
@@ -89,8 +91,10 @@ class Monitor:
         before = self._store.verified if self._store.held else None
         if self._store.proof() is None:
             try:
-                for source in (self._source, *self._others):
-                    self._visit(source)
+                for source in self._sources:
+                    self._visit(source, tree)
+                for witness in self._witnesses:
+                    self._visit(witness, no_tree)
                 self._review()
             except _Forked:
                 pass
@@ -98,7 +102,7 @@ class Monitor:
                 self._store.rollback()
         return self._report(before)
 
-    def _visit(self, source: Source) -> None:
+    def _visit(self, source: Source, tree_of: TreeOf) -> None:
         try:
             signed = SignedCheckpoint.parse(source.read("checkpoint"))
             require_signed(signed, self._keys)
@@ -106,15 +110,18 @@ class Monitor:
         except Error as error:
             self._findings.append(Finding.of(error, source.name))
             return
-        size = signed.checkpoint.size
-        if self._store.held is None or size > self._store.verified:
-            self._grow(signed, source)
+        size, seen = signed.checkpoint.size, tree_of(signed, source)
+        larger = self._store.held is None or size > self._store.verified
+        if larger and seen:
+            self._grow(signed, source, seen)
+        elif larger:
+            self._put_in_doubt(signed, source, ahead(signed))
         elif not self._is_ours(signed):
-            self._accuse(signed, source, _tree(signed, source))
+            self._accuse(signed, source, seen)
         elif size < self._store.verified:
             self._older(size, source)
-        else:
-            self._read_again(_tree(signed, source), source)
+        elif seen:
+            self._read_again(seen, source)
 
     def _older(self, size: int, source: Source) -> None:
         if source is not self._source:
@@ -133,9 +140,8 @@ class Monitor:
     def _is_ours(self, signed: SignedCheckpoint) -> bool:
         return self._store.root(signed.checkpoint.size) == signed.checkpoint.root
 
-    def _grow(self, signed: SignedCheckpoint, source: Source) -> None:
+    def _grow(self, signed: SignedCheckpoint, source: Source, tree: TileTree) -> None:
         """Follow a larger tree, if it begins with ours and all of it can be seen."""
-        tree = _tree(signed, source)
         try:
             if not self._begins_with_ours(tree):
                 self._accuse(signed, source, tree)
@@ -186,8 +192,7 @@ class Monitor:
 
     def _put_in_doubt(self, signed: SignedCheckpoint, source: Source, error: Error) -> None:
         finding = Finding.of(error, source.name)
-        if error.code == "tile_missing" or (finding.level == "missing" and source in self._others):
-            # The log has a while to serve what it signed, and a witness has no tiles at all.
+        if error.code == "tile_missing":  # the log has a while to serve what it signed
             finding = msgspec.structs.replace(finding, level="note", code="tiles_awaited")
         self._findings.append(finding)
         for known in self._store.doubts:
@@ -225,9 +230,10 @@ class Monitor:
                     got=f"{waited} s",
                 )
 
-    def _accuse(self, signed: SignedCheckpoint, source: Source, tree: TileTree) -> None:
+    def _accuse(self, signed: SignedCheckpoint, source: Source, tree: TileTree | None) -> None:
         if self._store.held is not None:  # an empty memory contradicts nothing
-            self._prove(self._store.held, signed, source.name, self._store.node, tree.node)
+            node = tree.node if tree else None
+            self._prove(self._store.held, signed, source.name, self._store.node, node)
 
     def _prove(
         self,
@@ -275,17 +281,15 @@ class Monitor:
 
     def _report(self, before: int | None) -> Report:
         held, proof = self._store.held, self._store.proof()
-        fork: Fork | None = None
-        if proof is not None:
-            fork = proof.verify({self._store.origin: self._keys})
-            if not any(finding.level == "fork" for finding in self._findings):
-                self._say("fork", "log_forked", fork.sentence(), str(self._store.proof_path))
+        fork = proof.verify({self._store.origin: self._keys}) if proof else None
+        if fork and not any(finding.level == "fork" for finding in self._findings):
+            self._say("fork", "log_forked", fork.sentence(), str(self._store.proof_path))
         return Report(
             origin=self._store.origin,
             size=held.checkpoint.size if held else None,
             root=held.checkpoint.root if held else None,
             before=before,
-            findings=tuple(sorted(self._findings, key=lambda x: _ORDER.index(x.level))),
+            findings=in_order(self._findings),
             fork=fork,
             proof=str(self._store.proof_path) if fork else None,
         )
@@ -293,7 +297,3 @@ class Monitor:
 
 class _Forked(Exception):
     """The log was proven bad: there is nothing more to follow."""
-
-
-def _tree(signed: SignedCheckpoint, source: Source) -> TileTree:
-    return TileTree(signed.checkpoint.size, signed.checkpoint.root, source.read)

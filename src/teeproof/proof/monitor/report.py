@@ -5,6 +5,7 @@ Trusts: nothing.  Does not trust: nothing; it only records.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -13,7 +14,7 @@ from teeproof.core.digests import named
 from teeproof.core.errors import Error, Unavailable
 from teeproof.proof.monitor.fork import Fork
 
-__all__ = ["Finding", "Level", "Report"]
+__all__ = ["Finding", "Level", "Report", "in_order"]
 
 Level = Literal["fork", "refused", "missing", "note"]
 """``fork``: the log is proven bad. ``refused``: something served does not hold, and that may be the
@@ -46,6 +47,12 @@ class Finding(msgspec.Struct, frozen=True):
         """Return an error as a finding: ``missing`` if something was not there, or ``refused``."""
         level: Level = "missing" if isinstance(error, Unavailable) else "refused"
         return cls(level, error.code, error.detail, source, error.expected, error.got)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings with the worst first."""
+    levels = list(_EXIT)
+    return tuple(sorted(findings, key=lambda finding: levels.index(finding.level)))
 
 
 class Report(msgspec.Struct, frozen=True):
