@@ -11,7 +11,8 @@ from teeproof.cli.screen import ColorChoice, standard
 from teeproof.cli.seal import SUFFIX, progress_bar, write_header
 from teeproof.core.errors import Usage
 from teeproof.core.sealed import open_stream, read_key
-from teeproof.core.sealed.files import PRIVATE, open_regular, replacing, require_free
+from teeproof.core.sealed.files import open_regular
+from teeproof.core.writing import PRIVATE, replacing, require_writable
 
 __all__ = ["command"]
 
@@ -40,7 +41,7 @@ def command(
       teeproof open data.csv.sealed --key my.key
     """  # noqa: D301  click reads the \b
     target = out or _target(file)
-    require_free(target, overwrite=force)
+    require_writable(target, overwrite=force)
     key = read_key(key_file)
     with (
         open_regular(file) as sealed,

@@ -15,8 +15,9 @@ from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.sealed import Header, Recipient, read_recipient, seal
-from teeproof.core.sealed.files import open_regular, replacing, require_free
+from teeproof.core.sealed.files import open_regular
 from teeproof.core.sealed.streams import Progress
+from teeproof.core.writing import replacing, require_writable
 
 __all__ = ["SUFFIX", "command", "progress_bar", "write_header"]
 
@@ -59,7 +60,7 @@ def command(
       teeproof seal data.csv --to my.pub --to teeproof-seal-x25519:…
     """  # noqa: D301  click reads the \b
     target = out or _target(file)
-    require_free(target, overwrite=force)
+    require_writable(target, overwrite=force)
     whom = [_recipient(text) for text in recipients]
     policy = parse_named(policy_digest) if policy_digest else None
     with (

@@ -67,7 +67,7 @@ def test_nothing_is_overwritten(sealed, tmp_path, there):
         target.symlink_to(tmp_path / "nothing")
     with pytest.raises(Usage) as caught:
         open_file(sealed, target, key=ALICE)
-    assert caught.value.code == ("not_a_file" if there == "directory" else "out_taken")
+    assert caught.value.code == ("out_taken" if there == "file" else "not_a_file")
     if there == "file":
         assert target.read_bytes() == b"mine"
 

@@ -311,7 +311,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     held, ids = scenes.story()
     with pytest.raises(Unavailable) as error:
         export(held, [ids["dataset"]], tmp_path / "none" / "a.proof")
-    assert error.value.code == "file_unavailable"
+    assert error.value.code == "out_unavailable"
 
 
 def test_progress_counts_what_was_found_and_then_what_was_written():

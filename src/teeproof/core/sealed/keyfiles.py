@@ -6,9 +6,8 @@ from pathlib import Path
 
 from teeproof.core.errors import Malformed
 from teeproof.core.reading import read_bounded
-from teeproof.core.sealed.files import PRIVATE, replacing
-from teeproof.core.sealed.pieces import write_all
 from teeproof.core.sealed.recipients import PrivateRecipient, Recipient
+from teeproof.core.writing import PRIVATE, write_file
 
 __all__ = ["MAX_KEY_FILE", "read_key", "read_recipient", "write_key"]
 
@@ -21,8 +20,7 @@ def write_key(path: Path, key: PrivateRecipient) -> None:
     Raises:
         Usage: code ``out_taken``. Unavailable: code ``out_unavailable``.
     """
-    with replacing(path, overwrite=False, mode=PRIVATE) as file:
-        write_all(file, key.secret_text.encode() + b"\n")
+    write_file(path, key.secret_text.encode() + b"\n", overwrite=False, mode=PRIVATE)
 
 
 def read_key(path: Path) -> PrivateRecipient:

@@ -8,15 +8,14 @@ Trusts: nothing.  Does not trust: the source; what it returns is held against it
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from teeproof.core.digests import named
 from teeproof.core.errors import Unavailable, Usage
+from teeproof.core.writing import replacing
 from teeproof.proof.file import names
 from teeproof.proof.file.closure import Edge, Walk, incomplete
 from teeproof.proof.file.library import Library, library, require_blob
@@ -66,7 +65,7 @@ def export(
 
     Raises:
         Usage: no roots; an attachment that no statement names (``attachment_unnamed``); an anchor
-            of another log (``anchor_unused``).
+            of another log (``anchor_unused``); a target that is no file (``not_a_file``).
         Unavailable: code ``closure_incomplete``: the detail names child, role and parent.
         Malformed: the source holds something else than it says.
         TooLarge: more than a proof file can hold.
@@ -183,21 +182,9 @@ def _anchored(
 
 @contextmanager
 def _open(target: Path | BinaryIO) -> Iterator[BinaryIO]:
-    """Open a file beside the target, which takes its name if all goes well."""
-    if not isinstance(target, Path):
-        yield target
-        return
-    scratch = target.parent / f".{target.name}.{secrets.token_hex(4)}"
-    try:
-        with scratch.open("xb") as stream:
+    """Open a stream, or a file that takes its name if all goes well."""
+    if isinstance(target, Path):
+        with replacing(target, overwrite=True, buffering=-1) as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.replace(target)
-    except OSError as error:
-        raise Unavailable(
-            f"{target} cannot be written: {error.strerror}", code="file_unavailable"
-        ) from None
-    finally:
-        with suppress(OSError):  # where it could not be made, it is not there
-            scratch.unlink()
+    else:
+        yield target
