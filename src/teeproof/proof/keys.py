@@ -25,6 +25,7 @@ __all__ = [
     "LONGEST_LIFETIME",
     "ROLES",
     "SIGNING",
+    "SKEW",
     "Algorithm",
     "Key",
     "KeyDocument",
@@ -34,6 +35,7 @@ KEYS_TYPE: Final = "urn:teeproof:keys:v1"
 DAY = 86_400
 DEFAULT_LIFETIME = 7 * DAY
 LONGEST_LIFETIME = 30 * DAY  # Intel's collateral lives as long, so it never outlives an identity
+SKEW = 300  # seconds by which an honest machine's clock may be ahead of a witness's
 MAX_DOCUMENT_BYTES = 32 << 10
 LAST_SECOND = 253_402_300_799  # the end of the year 9999, the last that RFC 3339 can write
 MAX_DOMAIN = 253  # RFC 1035
@@ -153,6 +155,10 @@ class KeyDocument(
             raise _wrong("keys_live_too_long", "at most 30 days", f"{days:.1f} days")
         if self.previous is not None:
             parse_named(self.previous)
+
+    def begins_after(self, time: int) -> bool:
+        """Return whether the keys were made after a time, by more than clocks differ (``SKEW``)."""
+        return time < self.not_before - SKEW
 
     def encode(self) -> bytes:
         """Return the canonical JSON."""

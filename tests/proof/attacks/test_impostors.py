@@ -243,6 +243,24 @@ def test_a_rotation_that_both_sides_signed_is_confirmed() -> None:
     assert rotation.state == "passed"
 
 
+def test_a_workload_that_hands_over_twice_is_called_out() -> None:
+    """Nothing is inherited, so it is told and refuses nothing; each alone looks well."""
+    world = World()
+    old = booted(store=world.source)
+    first, second = old.rotate(attester()), old.rotate(attester())
+    model = world.say(step(first, "train", "model"), first)
+    report = world.say(step(second, "test", "report", of=[("model", "model", model)]), second)
+    world.publish()
+    for root, state in ((model, "passed"), (report, "not_checked")):
+        verdict = world.verify(world.export(root))
+        rotation = next(check for check in verdict.checks if check.name == "rotation")
+        assert tools.holds(verdict)
+        assert rotation.state == state
+    assert "handed over twice" in rotation.detail
+    for one in (first, second, old):
+        assert one.name[:19] in (rotation.got or "")
+
+
 def test_a_second_workload_cannot_sign_the_rotation_itself() -> None:
     claimant = booted(previous=VICTIM.digest)
     subjects = (Subject({"sha256": claimant.digest.hex()}),)

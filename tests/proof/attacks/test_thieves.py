@@ -122,13 +122,13 @@ def test_an_identity_that_nobody_saw_while_its_keys_lived_is_refused() -> None:
     ("ahead", "life", "refused"),
     [
         (timedelta(), 30 * DAY, False),
-        (timedelta(seconds=1), 30 * DAY, True),
-        (23 * DAY, 7 * DAY, False),
-        (24 * DAY, 7 * DAY, True),
+        (timedelta(minutes=5), 30 * DAY, False),
+        (timedelta(minutes=5, seconds=1), 30 * DAY, True),
+        (1 * DAY, 7 * DAY, True),
         (3650 * DAY, 1 * DAY, True),
     ],
 )
-def test_a_host_that_sets_the_clock_ahead_gains_no_more_than_a_month(
+def test_a_host_that_sets_the_clock_ahead_gains_no_more_than_five_minutes(
     ahead: timedelta, life: timedelta, refused: bool
 ) -> None:
     clock: Any = lambda: NOW + ahead  # noqa: E731
@@ -137,15 +137,53 @@ def test_a_host_that_sets_the_clock_ahead_gains_no_more_than_a_month(
     world.add(author)
     statement = world.say(step(author, "train", "model"), author)
     world.publish(at=NOW)
-    late = {("identity", "key-dates", "keys_live_too_long", "authenticity")}
-    assert found(world.verify(world.export(statement))) == (late if refused else set())
+    early = {
+        ("identity", "key-dates", "keys_not_yet", "authenticity"),
+        ("statement", "key-expiry", "keys_not_yet", "authenticity"),
+    }
+    verdict = world.verify(world.export(statement))
+    assert found(verdict) == (early if refused else set())
+    for check in verdict.failures:
+        assert verdict.identities[0].not_before in (check.expected or "")
+        assert verdict.identities[0].not_after in (check.expected or "")
+        assert check.got == "2026-03-01T12:00:00Z"
     alone = World()
     alone.source.log = None
     alone.add(author)
     alone.say(statement, author)
     assert found(alone.verify(alone.export(statement), now=NOW, logs=None)) == (
-        late if refused else set()
+        early if refused else set()
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "refused"),
+    [(timedelta(minutes=5), False), (timedelta(minutes=5, seconds=1), True), (3650 * DAY, True)],
+)
+def test_a_time_before_the_keys_were_made_is_refused(before: timedelta, refused: bool) -> None:
+    """Without a log the verifier's own time, ``--at``, is the time in question."""
+    world = World()
+    world.source.log = None
+    world.add(AUTHOR)
+    statement = world.say(step(AUTHOR, "train", "model"), AUTHOR)
+    verdict = world.verify(world.export(statement), now=NOW - before, logs=None)
+    codes = {(fault.check.name, fault.check.code) for fault in verdict.faults}
+    asked = {("key-dates", "keys_not_yet"), ("key-expiry", "keys_not_yet")}
+    assert codes & asked == (asked if refused else set())
+    states = {c.name: c.state for c in verdict.identities[0].checks}
+    assert states["key-dates"] == ("failed" if refused else "passed")
+
+
+def test_a_cosigner_whose_keys_came_later_than_the_words_is_caught() -> None:
+    late = booted(at=NOW + DAY)
+    world = World()
+    world.add(AUTHOR, late)
+    joint = step(AUTHOR, "decide", "act", cosigners=(late.name,))
+    world.say(joint, AUTHOR, late)
+    world.publish(at=NOW)
+    assert found(world.verify(world.export(joint), now=NOW + 2 * DAY)) >= {
+        ("statement", "key-expiry", "keys_not_yet", "authenticity")
+    }
 
 
 def test_a_prover_who_shows_a_later_checkpoint_only_looks_younger() -> None:

@@ -64,6 +64,13 @@ def test_it_is_confidential_if_every_machine_is(each: tuple[bool, ...], expected
     assert verdict.confidential is expected
 
 
+def test_failures_are_the_failed_checks_of_all_its_parts() -> None:
+    assert whole().failures == ()
+    for verdict in refused():
+        assert verdict.failures == tuple(fault.check for fault in verdict.faults)
+        assert {check.state for check in verdict.failures} == {"failed"}
+
+
 def fault(concern: Concern) -> Fault:
     check = failed("a-check", "a_code", "it does not hold", concern)
     return Fault(where="proof", subject="", path=(), check=check)

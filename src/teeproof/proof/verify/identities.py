@@ -2,7 +2,7 @@
 
     identity-statement   the document is one, and was signed as one
     possession           each signing key in it signed it
-    key-dates            the keys do not outlive the evidence by more than a month
+    key-dates            the time lies between the dates of the keys: at most 30 days
     machine              the evidence can be read; whether it holds is a verdict of its own
     evidence-name        the evidence is the one that the statement names
     key-binding          the evidence commits to this key document and no other
@@ -27,7 +27,6 @@ from teeproof.evidence.verify import verify as verify_evidence
 from teeproof.proof.envelope import IN_TOTO
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.keyring import verify_possession
-from teeproof.proof.keys import LONGEST_LIFETIME
 from teeproof.proof.verify.places import Place
 from teeproof.proof.verify.record import IdentityVerdict
 
@@ -78,6 +77,7 @@ def judge_identity(
         evidence=machine,
         time=format_time(time),
         timed=timed,
+        not_before=format_time(record.keys.not_before),
         not_after=format_time(record.keys.not_after),
     )
 
@@ -221,29 +221,35 @@ def _author_policy(machine: Verdict) -> Check:
 
 
 def _dates(record: IdentityRecord, time: int, timed: bool) -> Check:
-    """The workload's clock is its host's: bound what it says by a T that somebody vouches for."""
+    """The workload's clock is its host's: bound what it says by a T that somebody vouches for.
+
+    Keys live for at most 30 days (``KeyDocument.check``), so what holds here ends 30 days after T.
+    """
     keys = record.keys
-    if keys.not_after > time + LONGEST_LIFETIME:
+    dates = f"from {format_time(keys.not_before)} until {format_time(keys.not_after)}"
+    if keys.begins_after(time):
         return failed(
             "key-dates",
-            "keys_live_too_long",
-            "the keys claim to be valid for more than 30 days from when they were known: the"
-            " machine's clock was wrong, or set ahead",
-            expected=f"not after {format_time(time + LONGEST_LIFETIME)}",
-            got=format_time(keys.not_after),
+            "keys_not_yet",
+            "the identity was seen before its keys were made, by its own clock: the machine's clock"
+            " was set ahead"
+            if timed
+            else "at the time that you ask about these keys were not made yet, by the machine's own"
+            " clock, which is its host's",
+            expected=f"a time {dates}",
+            got=format_time(time),
         )
     if time <= keys.not_after:
-        return passed("key-dates", f"the keys are valid until {format_time(keys.not_after)}")
+        return passed("key-dates", f"the keys are valid {dates}")
     if not timed:
         return not_checked(
             "key-dates",
-            f"the keys expired on {format_time(keys.not_after)}, and nobody vouches for when they"
-            " were made",
+            f"the keys were valid {dates}, and nobody vouches for when they were made",
         )
     return failed(
         "key-dates",
         "keys_expired",
         "the identity was first seen after its keys had expired",
-        expected=f"seen before {format_time(keys.not_after)}",
+        expected=f"a time {dates}",
         got=format_time(time),
     )

@@ -57,7 +57,8 @@ class IdentityVerdict(msgspec.Struct, frozen=True, kw_only=True):
         evidence: the verdict on its machine; None if there was no evidence to verify.
         time: the T as of which the evidence was verified, RFC 3339.
         timed: whether that T is vouched for; otherwise it is the verifier's own time.
-        not_after: when its keys expire, RFC 3339; None if its statement could not be read.
+        not_before: when its keys were made, by its machine's clock, RFC 3339.
+        not_after: when its keys expire, RFC 3339.
     """
 
     id: str
@@ -65,7 +66,8 @@ class IdentityVerdict(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Verdict | None
     time: str
     timed: bool
-    not_after: str | None
+    not_before: str
+    not_after: str
 
     @property
     def ok(self) -> bool:
@@ -154,7 +156,8 @@ class ProofVerdict(msgspec.Struct, frozen=True, kw_only=True):
         roots: ids of the statements that the proof is about.
         ok: true if no check failed anywhere.
         level: the lowest level of all machines in the closure; None if one has none.
-        confidential: whether every machine in the closure keeps its memory from its host.
+        confidential: whether it is shown that every machine in the closure keeps its memory from
+            its host; where there is no level, False says no more than that it is not known.
         time: no later than when the last of the roots was said; None where that is not known.
         checks: of the proof as a whole.
         logs: of each log.
@@ -181,6 +184,11 @@ class ProofVerdict(msgspec.Struct, frozen=True, kw_only=True):
     def __bool__(self) -> bool:
         """Raise TypeError: ``if verify(…)`` would let every refusal through. Ask for ``.ok``."""
         raise TypeError("a verdict is neither true nor false: ask for verdict.ok")
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that failed, wherever they are, as ``Verdict.failures``; see ``faults``."""
+        return tuple(fault.check for fault in self.faults)
 
     @property
     def authentic(self) -> bool:

@@ -4,7 +4,7 @@
     author      the identity that it names is here and holds
     signature   that identity's statement key (of a receipt: receipt key) signed it
     cosigners   everyone whom the statement says must sign has signed
-    key-expiry  it was said before the keys of any who signed it expired
+    key-expiry  it was said while the keys of all who signed it were valid
     inputs      each input is an output of the statement that it names
     origins     whether every input was made by somebody who says how
 
@@ -22,6 +22,7 @@ from teeproof.evidence.verdict import Check, Concern, failed, not_checked, passe
 from teeproof.proof import signing
 from teeproof.proof.envelope import Envelope
 from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.keys import SKEW
 from teeproof.proof.links import Link
 from teeproof.proof.source import Read
 
@@ -81,12 +82,15 @@ def expiry_check(signers: Sequence[IdentityRecord], time: int | None, now: int) 
     """Return whether the keys of all who signed, author and cosigners, were valid at that time."""
     if not signers:
         return _NO_KEYS
-    limit = signers[0].keys.not_after
+    keys = signers[0].keys
+    begin, limit = keys.not_before, keys.not_after
     for record in signers[1:]:
-        limit = min(limit, record.keys.not_after)
+        begin, limit = max(begin, record.keys.not_before), min(limit, record.keys.not_after)
+    if (now if time is None else time) < begin - SKEW:
+        return _not_yet(begin, limit, now if time is None else time, timed=time is not None)
     if time is None:
         if now <= limit:
-            return _valid_until(limit)
+            return _valid(begin, limit)
         return failed(
             "key-expiry",
             "keys_expired",
@@ -103,17 +107,34 @@ def expiry_check(signers: Sequence[IdentityRecord], time: int | None, now: int) 
             expected=f"no later than {format_time(limit)}",
             got=format_time(time),
         )
-    return _said_before(limit)
+    return _said_before(begin, limit)
 
 
 @lru_cache(maxsize=1024)
-def _valid_until(limit: int) -> Check:
-    return passed("key-expiry", f"the keys are valid until {format_time(limit)}")
+def _valid(begin: int, limit: int) -> Check:
+    return passed("key-expiry", f"the keys are valid {_dates(begin, limit)}")
 
 
 @lru_cache(maxsize=1024)
-def _said_before(limit: int) -> Check:
-    return passed("key-expiry", f"said before its keys expired on {format_time(limit)}")
+def _said_before(begin: int, limit: int) -> Check:
+    return passed("key-expiry", f"said by then, with keys valid {_dates(begin, limit)}")
+
+
+def _dates(begin: int, limit: int) -> str:
+    return f"from {format_time(begin)} until {format_time(limit)}"
+
+
+def _not_yet(begin: int, limit: int, time: int, *, timed: bool) -> Check:
+    return failed(
+        "key-expiry",
+        "keys_not_yet",
+        "it was seen before the keys that signed it were made, by their machine's clock: that clock"
+        " was set ahead"
+        if timed
+        else "at the time that you ask about the keys that signed it were not made yet",
+        expected=f"a time {_dates(begin, limit)}",
+        got=format_time(time),
+    )
 
 
 def inputs_checks(

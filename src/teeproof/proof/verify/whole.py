@@ -1,9 +1,14 @@
 """Checks of a proof as a whole: is anything missing, was anything made of itself, who follows whom.
 
+Nothing is inherited from an identity, so whether one follows another fails nothing. One that handed
+over to two is told: its workload may have tried twice, or there may be two of it.
+
 Trusts: nothing.  Does not trust: the proof.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from teeproof.core.digests import named
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
@@ -57,10 +62,24 @@ def _rotation(closure: Closure) -> Check:
     }
     if not claims:
         return not_checked("rotation", "no identity claims to follow another")
+    confirmed = {
+        digest: before
+        for digest, before in claims.items()
+        if _confirmed(closure, named(digest), before)
+    }
+    twice = [before for before, count in Counter(confirmed.values()).items() if count > 1]
+    if twice:
+        followers = [f"{named(d)[:19]}…" for d, before in confirmed.items() if before == twice[0]]
+        return not_checked(
+            "rotation",
+            "an identity named two that follow it: its workload handed over twice, or there are two"
+            " of it; nothing is inherited",
+            got=f"{', '.join(followers[:3])} after {twice[0][:19]}…",
+        )
     unconfirmed = [
         f"{named(digest)[:19]}… after {before[:19]}…"
         for digest, before in claims.items()
-        if not _confirmed(closure, named(digest), before)
+        if digest not in confirmed
     ]
     if unconfirmed:
         return not_checked(
