@@ -24,11 +24,16 @@ def test_a_file_is_there_once_it_is_complete(tmp_path):
 def test_what_fails_leaves_nothing_behind_and_what_was_there_alone(tmp_path):
     target = tmp_path / "old"
     target.write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), replacing(target, overwrite=True) as file:
-        file.write(b"half")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        _write_then(target, lambda: 1 // 0)
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["old"]
+
+
+def _write_then(target, do):
+    with replacing(target, overwrite=True) as file:
+        file.write(b"half")
+        do()
 
 
 def test_a_private_file_is_private(tmp_path):
@@ -108,9 +113,8 @@ def _make(folder, kind):
 
 def test_a_file_that_becomes_a_pipe_meanwhile_is_not_replaced(tmp_path):
     target = tmp_path / "out"
-    with pytest.raises(Usage) as caught, replacing(target, overwrite=True) as file:
-        file.write(b"new")
-        os.mkfifo(target)
+    with pytest.raises(Usage) as caught:
+        _write_then(target, lambda: os.mkfifo(target))
     assert caught.value.code == "not_a_file"
     assert os.listdir(tmp_path) == ["out"]
 

@@ -15,7 +15,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from teeproof.core.errors import Unavailable, Usage
 
@@ -83,7 +83,7 @@ def replacing(
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             with open(descriptor, "wb", buffering=buffering) as file:
-                yield cast("BinaryIO", file)
+                yield file
                 file.flush()
                 os.fsync(descriptor)
             _name(part, place, overwrite=overwrite)
