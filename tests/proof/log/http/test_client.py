@@ -517,3 +517,26 @@ def test_network_an_answer_that_drips_for_ever_is_cut_off(log):
         client.checkpoint()
     assert reason(error) == "log_unreachable"
     assert "too long" in error.value.detail
+
+
+def test_a_log_with_several_keys_is_known_by_any_of_them(log):
+    new = NoteSigner(ORIGIN, b"\x08" * 32).verifier
+    with log.client(key=(new, log.log.verifier)) as client:
+        assert client.origin == ORIGIN
+        assert client.checkpoint().checkpoint.size == SIZE
+        assert client.prove(statement_id(statement(7)))[0].index == 7
+    with log.client(key=(new,)) as client, pytest.raises(NotAuthentic) as error:
+        client.checkpoint()
+    assert reason(error) == "log_unknown"
+    for keys in ((), (new, NoteSigner("log.example/other", b"\x08" * 32).verifier)):
+        with pytest.raises(Usage) as several:
+            log.client(key=keys)
+        assert reason(several) == "log_ambiguous"
+
+
+def test_a_log_says_which_blobs_it_has(log, client):
+    stored = client.put_blob(b"evidence")
+    assert client.has_blob(stored)
+    assert not client.has_blob(named(sha256(b"nothing")))
+    with log.client(token=None) as stranger, pytest.raises(NotAllowed):
+        stranger.has_blob(stored)

@@ -151,3 +151,13 @@ def test_a_filter_that_is_full_is_made_roomier():
     assert prefix_of(bytes(32)) not in roomy
     roomy.update([prefix_of(b"\xff" * 32)])
     assert prefix_of(b"\xff" * 32) in roomy
+
+
+def test_a_reader_without_an_index_is_told_what_makes_it_anew(tmp_path):
+    grown(tmp_path)
+    (tmp_path / "log" / "index.sqlite").unlink()
+    with pytest.raises(Unavailable, match="teeproof log publish") as missing:
+        reopen(tmp_path, read_only=True)
+    assert missing.value.code == "log_index"
+    reopen(tmp_path).close()
+    reopen(tmp_path, read_only=True).close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -459,3 +460,30 @@ def test_the_first_million_bytes_of_journal_lie_in_many_segments_if_they_are_sma
         model.check(log)
     with reopen(tmp_path, segment_limit=2000) as log:
         model.check(log)
+
+
+def test_folders_that_a_copy_by_file_left_out_are_made_anew(tmp_path):
+    new(tmp_path).close()
+    for name in ("tmp", "blobs", "public"):
+        shutil.rmtree(tmp_path / "log" / name)
+    with reopen(tmp_path) as log:
+        log.put_blob(b"evidence")
+        log.append_many([item(1)])
+        assert log.publish().checkpoint.size == 1
+
+
+def test_a_reader_of_a_log_whose_served_files_are_gone_is_told_so(tmp_path):
+    with new(tmp_path) as log:
+        log.append_many([item(at) for at in range(300)])
+        signed = log.publish()
+    shutil.rmtree(tmp_path / "log" / "public")
+    with reopen(tmp_path, read_only=True) as log:
+        with pytest.raises(Unavailable, match="teeproof log publish") as gone:
+            log.checkpoint()
+        assert (gone.value.code, gone.value.expected) == (
+            "served_missing",
+            "a checkpoint of 300 entries",
+        )
+    reopen(tmp_path).close()
+    with reopen(tmp_path, read_only=True) as log:
+        assert log.checkpoint() == signed

@@ -92,3 +92,18 @@ def test_a_directory_that_its_owner_keeps_closed_stays_closed(tmp_path):
     Log.create(directory, origin=ORIGIN, seed=SEED, disk=Disk()).close()
     reopen(tmp_path).close()
     assert directory.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_what_others_could_use_is_said_the_key_first(tmp_path, read_only):
+    directory = tmp_path / "log"
+    Log.create(directory, origin=ORIGIN, seed=SEED, disk=Disk()).close()
+    with reopen(tmp_path, read_only=True) as log:
+        assert log.exposed == ()
+    for name in ("journal", "lock", "key"):
+        (directory / name).chmod(0o755)
+    (directory / "public").chmod(0o777)
+    with reopen(tmp_path, read_only=read_only) as log:
+        assert log.exposed == ("key", "lock", "journal", "public")
+    with reopen(tmp_path, read_only=True) as log:
+        assert log.exposed == (("key", "lock", "journal", "public") if read_only else ())

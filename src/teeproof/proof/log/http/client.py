@@ -11,22 +11,21 @@ Does not trust: the server, the network, what it served before.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.digests import named, parse_named, sha256
-from teeproof.core.errors import NotAuthentic, Usage
+from teeproof.core.errors import NotAuthentic, Unavailable, Usage
 from teeproof.proof.log.admission import Record, read_record
-from teeproof.proof.log.formats.checkpoint import SignedCheckpoint, verify_checkpoint
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.entry import SALT_BYTES, Entry, commitment
 from teeproof.proof.log.formats.merkle import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
-    verify_consistency,
     verify_inclusion,
 )
 from teeproof.proof.log.formats.note import MAX_NOTE_BYTES, VerifierKey
@@ -36,14 +35,16 @@ from teeproof.proof.log.http.limits import MAX_BATCH, MAX_BLOB_BYTES, NDJSON
 from teeproof.proof.log.http.promise import (
     Promise,
     another_statement,
-    forked,
     late,
     read_answer,
     read_batch,
     read_promise,
+    require_one_history,
 )
 from teeproof.proof.log.http.tiletree import TileTree
 from teeproof.proof.log.http.transport import Transport
+from teeproof.proof.log.http.whose import one_origin
+from teeproof.proof.witness.signed import require_signed
 
 __all__ = ["LogClient", "Promise"]
 
@@ -57,18 +58,25 @@ class LogClient:
 
     Args:
         url: its address.
-        key: its verifier key; the key's name is the log's origin.
+        key: its verifier key, whose name is the log's origin; or all, if it has several.
         token: what the operator gave, to append and to ask for proofs.
         transport: what to ask through; without one, HTTP.
         clock: a clock that only goes forward, in seconds.
         sleep: waits that many seconds.
         now: the time, to judge the log's promise.
+
+    Attributes:
+        keys: the log's keys.
+        origin: the log's name.
+
+    Raises:
+        Usage: the keys are not of one log.
     """
 
     def __init__(
         self,
         url: str,
-        key: VerifierKey,
+        key: VerifierKey | Sequence[VerifierKey],
         *,
         token: str | None = None,
         transport: Transport | None = None,
@@ -76,7 +84,8 @@ class LogClient:
         sleep: Callable[[float], object] = time.sleep,
         now: Callable[[], datetime] = wall_clock,
     ) -> None:
-        self.key = key
+        self.keys = (key,) if isinstance(key, VerifierKey) else tuple(key)
+        self.origin = one_origin(self.keys)
         self._transport = transport or Transport(url, token=token, sleep=sleep)
         self._clock, self._sleep, self._now = clock, sleep, now
         self._seen: SignedCheckpoint | None = None
@@ -107,9 +116,9 @@ class LogClient:
         """
         data = self._transport.get("checkpoint", limit=MAX_NOTE_BYTES)
         signed = SignedCheckpoint.parse(data)
-        verify_checkpoint(signed, self.key)
+        require_signed(signed, self.keys)
         if self._seen is not None:
-            self._require_one_history(self._seen, signed)
+            require_one_history(self._seen, signed, self.consistency_proof)
         if self._seen is None or signed.checkpoint.size >= self._seen.checkpoint.size:
             self._seen = signed
         return signed
@@ -154,7 +163,7 @@ class LogClient:
         """
         record = self._read(data)
         said = self._transport.send("POST", "append", body=data, limit=_MAX_ANSWER_BYTES)
-        answer = read_answer(said, self.key.name)
+        answer = read_answer(said, self.origin)
         return read_promise(record, answer, answer)
 
     def append_many(self, many: Iterable[bytes]) -> list[Promise]:
@@ -172,7 +181,7 @@ class LogClient:
         body = b"".join(record.data + b"\n" for record in records)
         limit = _MAX_ANSWER_BYTES + MAX_BATCH * 1024
         said = self._transport.send("POST", "append", body=body, media_type=NDJSON, limit=limit)
-        return read_batch(records, read_answer(said, self.key.name))
+        return read_batch(records, read_answer(said, self.origin))
 
     def introduce(self, record: bytes) -> None:
         """Read a record; if it is an identity's, its receipts can be appended from now on."""
@@ -222,9 +231,9 @@ class LogClient:
         path = f"proof/{named(statement_id)}"
         data = self._transport.get(path, limit=MAX_PROOF_BYTES, private=True)
         proof = TlogProof.parse(data)
-        verify_checkpoint(proof.checkpoint, self.key)
+        require_signed(proof.checkpoint, self.keys)
         checkpoint = proof.checkpoint.checkpoint
-        self._require_one_history(self.checkpoint(), proof.checkpoint)
+        require_one_history(self.checkpoint(), proof.checkpoint, self.consistency_proof)
         raw = self.tree(proof.checkpoint).entry(proof.index)
         entry, extra = Entry.parse(raw), proof.extra or b""
         salt, seal = extra[:SALT_BYTES], extra[SALT_BYTES:]
@@ -244,6 +253,17 @@ class LogClient:
         digest = sha256(data)
         self._transport.send("PUT", f"blob/{digest.hex()}", body=data, limit=_MAX_ANSWER_BYTES)
         return named(digest)
+
+    def has_blob(self, name: str) -> bool:
+        """Whether the log has bytes, by their ``sha256:…``; it may say so and have others."""
+        path = f"blob/{parse_named(name).hex()}"
+        try:
+            self._transport.send("HEAD", path, limit=_MAX_ANSWER_BYTES)
+        except Unavailable as error:
+            if error.code == "tile_missing":  # 404 without a body
+                return False
+            raise
+        return True
 
     def blob(self, name: str) -> bytes:
         """Return bytes by their ``sha256:…``; NotAuthentic if the log serves others."""
@@ -277,19 +297,3 @@ class LogClient:
             )
         hashes = inclusion_proof(promise.index, tree.size, tree.node)
         return TlogProof(promise.salt, promise.index, tuple(hashes), signed)
-
-    def _require_one_history(self, one: SignedCheckpoint, other: SignedCheckpoint) -> None:
-        old, new = sorted((one, other), key=lambda signed: signed.checkpoint.size)
-        first, second = old.checkpoint, new.checkpoint
-        try:
-            verify_consistency(
-                old_size=first.size,
-                old_root=first.root,
-                new_size=second.size,
-                new_root=second.root,
-                proof=self.consistency_proof(first.size, new),
-            )
-        except NotAuthentic as error:
-            if error.code != "consistency_mismatch":
-                raise  # tiles that somebody altered convict nobody
-            raise forked(old, new) from None

@@ -5,6 +5,7 @@ Trusts: nothing.  Does not trust: the log's answer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,15 +15,16 @@ from teeproof.core.errors import Malformed, NotAuthentic, Unavailable, Usage
 from teeproof.proof.log.admission import Record
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.entry import SALT_BYTES
+from teeproof.proof.log.formats.merkle import verify_consistency
 
 __all__ = [
     "Promise",
     "another_statement",
-    "forked",
     "late",
     "read_answer",
     "read_batch",
     "read_promise",
+    "require_one_history",
 ]
 
 
@@ -115,8 +117,38 @@ def late(promise: Promise, signed: SignedCheckpoint, *, broken: bool) -> Unavail
     )
 
 
-def forked(old: SignedCheckpoint, new: SignedCheckpoint) -> NotAuthentic:
-    """Return the error that carries two checkpoints of one log which contradict each other."""
+def require_one_history(
+    one: SignedCheckpoint,
+    other: SignedCheckpoint,
+    prove: Callable[[int, SignedCheckpoint], list[bytes]],
+) -> None:
+    """Check that two checkpoints are of one log that only grew.
+
+    Args:
+        one: a checkpoint.
+        other: another.
+        prove: what shows that a checkpoint's tree extends its first so many entries.
+
+    Raises:
+        NotAuthentic: code ``log_forked``, with both; or ``prove`` was given altered tiles.
+    """
+    old, new = sorted((one, other), key=lambda signed: signed.checkpoint.size)
+    first, second = old.checkpoint, new.checkpoint
+    try:
+        verify_consistency(
+            old_size=first.size,
+            old_root=first.root,
+            new_size=second.size,
+            new_root=second.root,
+            proof=prove(first.size, new),
+        )
+    except NotAuthentic as error:
+        if error.code != "consistency_mismatch":
+            raise  # tiles that somebody altered convict nobody
+        raise _forked(old, new) from None
+
+
+def _forked(old: SignedCheckpoint, new: SignedCheckpoint) -> NotAuthentic:
     return NotAuthentic(
         "the log shows two histories: keep both checkpoints, they convict it",
         code="log_forked",

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from teeproof.core.errors import Error, NotAuthentic, Unavailable
-from teeproof.proof.log.admission import read_record
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.log.admission import Record, read_record
 from teeproof.proof.log.formats.checkpoint import Checkpoint
-from teeproof.proof.log.formats.entry import Entry
+from teeproof.proof.log.formats.entry import IDENTITY, Entry
 from teeproof.proof.log.formats.tiles import TILE_WIDTH, entries_path
 from teeproof.proof.log.http.tiletree import Fetch, TileTree
 from teeproof.proof.log.storage.reader import Reader
 
-__all__ = ["MAX_FAULTS", "Fault", "files_under", "walk"]
+__all__ = ["MAX_FAULTS", "Fault", "Records", "files_under", "walk"]
 
 MAX_FAULTS = 100  # more of them say nothing new
 
@@ -53,7 +54,7 @@ def walk(
     checkpoint: Checkpoint,
     fetch: Fetch,
     *,
-    log: Reader | None = None,
+    records: Records | None = None,
     progress: Progress = lambda _done, _total: None,
 ) -> Iterator[Fault]:
     """Yield what is wrong with a log, at most ``MAX_FAULTS``.
@@ -64,8 +65,8 @@ def walk(
     Args:
         checkpoint: what the log signed.
         fetch: where tiles and bundles come from.
-        log: the log on disk, if it is here: then each record must be what its entry commits to,
-            and something that a log takes.
+        records: of the log on disk, if it is here: then each must be what its entry commits to, and
+            the evidence of each identity must lie beside it.
         progress: told how far it is.
     """
     tree = TileTree(checkpoint.size, checkpoint.root, fetch)
@@ -74,7 +75,7 @@ def walk(
     except Error as error:
         yield Fault("the tiles at the edge", error)
         return  # nothing below it could be believed
-    found, records = 0, _Records(log) if log else None
+    found = 0
     for number in range(-(-checkpoint.size // TILE_WIDTH)):
         start = number * TILE_WIDTH
         end = min(start + TILE_WIDTH, checkpoint.size)
@@ -92,14 +93,21 @@ def walk(
         progress(end, checkpoint.size)
 
 
-class _Records:
-    """The records beside a log on disk."""
+class Records:
+    """The records of a log on disk, and the evidence beside it.
+
+    Attributes:
+        blobs: how many blobs the identities that were looked at name.
+        lost: how many of them are missing or changed.
+    """
 
     def __init__(self, log: Reader) -> None:
+        self.blobs = self.lost = 0
         self._log = log
         self._keysets: dict[str, bytes] = {}
 
-    def check(self, index: int, entry: bytes) -> None:
+    def check(self, index: int, entry: bytes) -> list[Error]:
+        """Return what is wrong with an entry's evidence; raises if its record is another one."""
         stored = self._log.stored(index)
         record = read_record(stored.record, identity_of_keyset=self._keysets.get)
         if record.keyset is not None:
@@ -112,13 +120,36 @@ class _Records:
                 expected=entry.hex(),
                 got=committed.hex(),
             )
+        return self._evidence(record) if record.kind == IDENTITY else []
+
+    def _evidence(self, record: Record) -> list[Error]:
+        named = sorted(set(IdentityRecord.parse(record.data).attachments.values()))
+        found = [error for digest in named if (error := self._of_blob(digest))]
+        self.blobs, self.lost = self.blobs + len(named), self.lost + len(found)
+        return found
+
+    def _of_blob(self, digest: str) -> Error | None:
+        try:
+            self._log.blob(digest)
+        except Unavailable as error:
+            if error.code != "blob_unknown":
+                return error
+            return Unavailable(
+                "the evidence of this identity is not beside the log, so no proof of what it said"
+                " can be exported: append a proof file that holds it",
+                code="evidence_missing",
+                expected=digest,
+            )
+        except Error as error:
+            return error
+        return None
 
 
-def _of_entries(start: int, entries: list[bytes], records: _Records | None) -> Iterator[Fault]:
+def _of_entries(start: int, entries: list[bytes], records: Records | None) -> Iterator[Fault]:
     for index, entry in enumerate(entries, start):
         try:
             Entry.parse(entry)
-            if records is not None:
-                records.check(index, entry)
+            wrong = records.check(index, entry) if records else []
         except Error as error:
-            yield Fault(f"entry {index}", error)
+            wrong = [error]
+        yield from (Fault(f"entry {index}", error) for error in wrong)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,7 @@ from teeproof.core.digests import framed_sha256, named, parse_named, sha256
 from teeproof.core.errors import Error, TooLarge, Unavailable, Usage
 from teeproof.core.reading import read_bounded
 from teeproof.proof.log.formats.note import NoteSigner, VerifierKey
-from teeproof.proof.log.storage.disk import PUBLIC, PUBLIC_FOLDER, Disk, keep_private
+from teeproof.proof.log.storage.disk import PUBLIC, PUBLIC_FOLDER, Disk, keep_private, others_may
 from teeproof.proof.log.storage.faults import corrupt, refused
 
 __all__ = ["MAX_BLOB_BYTES", "Directory"]
@@ -158,23 +159,44 @@ class Directory:
         Raises:
             Unavailable: code ``log_disk``; the directory belongs to another user.
         """
-        private = [*_PRIVATE, *_FILES]
-        private += [f"{name}{end}" for name in _DATABASES for end in ("", "-wal", "-shm")]
         try:
-            for name in private:
-                keep_private(self.path / name)
-            for folder in (self.path, self.public):
-                keep_private(folder, others=0o055)
+            for path, allowed in self._guarded():
+                keep_private(path, others=allowed)
         except OSError as error:
             raise refused("others may use the log's files", self.path, error) from None
 
+    def exposed(self) -> tuple[str, ...]:
+        """Return what others may use and should not, the key first; ``.`` is the directory."""
+        return tuple(
+            str(path.relative_to(self.path))
+            for path, allowed in self._guarded()
+            if others_may(path) & ~allowed
+        )
+
+    def _guarded(self) -> Iterator[tuple[Path, int]]:
+        """Yield what others must keep out of, and the rights that they may have."""
+        for name in (*_FILES, *_PRIVATE):
+            yield self.path / name, 0
+        for name in _DATABASES:
+            for end in ("", "-wal", "-shm"):
+                yield self.path / f"{name}{end}", 0
+        for folder in (self.path, self.public):
+            yield folder, 0o055
+
     def tidy(self) -> None:
-        """Remove files that were not done when the last writer ended."""
+        """Remove files that were not done when the last writer ended.
+
+        Folders that may be empty are made anew: copies by file leave them out.
+        """
         try:
+            self.disk.make_directories(self.scratch)
+            self.disk.make_directories(self.public, mode=PUBLIC_FOLDER)
             for path in self.scratch.iterdir():
                 self.disk.remove(path)
         except OSError as error:
-            raise refused("old files cannot be removed", self.scratch, error) from None
+            raise refused(
+                "the folder for files that are not done cannot be used", self.scratch, error
+            ) from None
 
     def put_blob(self, data: bytes) -> str:
         """Store a blob and return its digest; it is durable when this returns.

@@ -14,7 +14,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["PUBLIC", "PUBLIC_FOLDER", "Content", "Disk", "keep_private", "touch_private"]
+__all__ = [
+    "PUBLIC",
+    "PUBLIC_FOLDER",
+    "Content",
+    "Disk",
+    "keep_private",
+    "others_may",
+    "touch_private",
+]
 
 PRIVATE, PRIVATE_FOLDER = 0o600, 0o700
 PUBLIC, PUBLIC_FOLDER = 0o644, 0o755  # before the umask
@@ -118,7 +126,13 @@ def touch_private(path: Path) -> None:
 
 def keep_private(path: Path, others: int = 0) -> None:
     """Take from a file or folder, if it is there, all rights of others but these bits."""
-    with suppress(FileNotFoundError):
-        mode = path.stat().st_mode & 0o7777
-        if mode & 0o077 & ~others:
-            path.chmod(mode & (0o7700 | others))
+    if others_may(path) & ~others:
+        path.chmod(path.stat().st_mode & (0o7700 | others))
+
+
+def others_may(path: Path) -> int:
+    """Return the rights that others have to a file or folder; 0 where it is not there."""
+    try:
+        return path.stat().st_mode & 0o077
+    except FileNotFoundError:
+        return 0

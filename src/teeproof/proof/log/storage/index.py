@@ -271,7 +271,8 @@ class _OfAnother(Exception):
 
 def _unavailable(why: str) -> Unavailable:
     return Unavailable(
-        f"the log's index cannot be used: {why}: make room, or delete it and open the log again",
+        f"the log's index cannot be used: {why}: make room; one that is missing or broken is"
+        " made anew by whatever opens the log for writing, such as: teeproof log publish",
         code="log_index",
         got=why[:200],
     )

@@ -39,10 +39,13 @@ class Reader:
     Attributes:
         directory: where the log lies.
         verifier: the log's public key.
+        exposed: what others might use when the log was opened, and should not: file names, the key
+            first. Whoever opens the log for writing takes their rights to it.
     """
 
     directory: Path
     verifier: VerifierKey
+    exposed: tuple[str, ...]
     _places: Directory
     _index: Index
     _lookup: Lookup
@@ -51,7 +54,7 @@ class Reader:
 
     def _begin(self, directory: Path, disk: Disk) -> None:
         self.directory, self._places = directory, Directory(directory, disk)
-        self.verifier = self._places.key()
+        self.verifier, self.exposed = self._places.key(), self._places.exposed()
         self._tiles = TileStore(self._places.public)
 
     def _begin_reading(self) -> None:
@@ -88,7 +91,7 @@ class Reader:
             return self._seen[1]
         signed = served(self._places.public, self.verifier)
         if signed is None:
-            raise Unavailable("the log has published nothing yet", code="checkpoint_unknown")
+            raise _unserved(self._places.public, self._index.checkpoint())
         if identity and time.time_ns() - identity[-1] > _SETTLED:
             self._seen = identity, signed
         return signed
@@ -206,6 +209,19 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _unserved(public: Path, latest: SignedCheckpoint | None) -> Unavailable:
+    """Return the error for a checkpoint that is not served; ``latest`` is the last one signed."""
+    if latest is None:
+        return Unavailable("the log has published nothing yet", code="checkpoint_unknown")
+    return Unavailable(
+        "what the log has published is missing: it is made anew by whatever opens the log for"
+        " writing, such as: teeproof log publish",
+        code="served_missing",
+        expected=f"a checkpoint of {latest.checkpoint.size} entries",
+        got=f"no {public / 'checkpoint'}",
+    )
 
 
 def _within(size: int | None, tree: int) -> int:
