@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -136,6 +137,58 @@ def test_rotation_is_said_by_the_old_identity_and_claimed_by_the_new() -> None:
     read = read_record(me.store.statement(rotation) or b"")
     assert read.author == me.digest
     assert [subject.sha256 for subject in read.subjects] == [named(following.digest)]
+
+
+def test_who_rotates_need_not_name_the_attester_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By name or as an object; the clock is then the new one's."""
+    monkeypatch.setenv("TEEPROOF_HOME", str(tmp_path))
+    monkeypatch.delenv("TEEPROOF_ATTESTER", raising=False)
+    later = NOW + timedelta(days=6)
+    for given in ("simulated", attester()):
+        me = Identity.boot(given, now=lambda: NOW)
+        following = me.rotate(now=lambda: later)
+        assert following.record.keys.previous == me.name
+        assert following.record.keys.not_before == me.record.keys.not_before + 6 * 86_400
+        assert following.rotate().record.keys.previous == following.name
+
+
+@pytest.mark.parametrize("given", ["sim", "", 42, b"simulated"], ids=repr)
+def test_an_attester_that_is_none_is_blamed_on_the_argument(
+    monkeypatch: pytest.MonkeyPatch, given: Any
+) -> None:
+    monkeypatch.delenv("TEEPROOF_ATTESTER", raising=False)
+    with pytest.raises(Usage) as refused:
+        Identity.boot(given, now=lambda: NOW)
+    assert refused.value.code == "attester_unknown"
+    assert "TEEPROOF_ATTESTER" not in str(refused.value)
+    assert "simulated" in (refused.value.expected or "")
+
+
+def test_an_attester_of_the_environment_is_blamed_on_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEEPROOF_ATTESTER", "sim")
+    with pytest.raises(Usage, match="TEEPROOF_ATTESTER") as refused:
+        Identity.boot(now=lambda: NOW)
+    assert (refused.value.code, refused.value.got) == ("attester_unknown", "sim")
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"roles": "receipt"}, "roles_malformed"),
+        ({"roles": 7}, "roles_malformed"),
+        ({"store": "log"}, "store_malformed"),
+        ({"nonce": b"abc"}, "nonce_malformed"),
+    ],
+    ids=str,
+)
+def test_options_of_another_kind_are_refused(options: dict[str, Any], code: str) -> None:
+    with pytest.raises(Usage) as refused:
+        Identity.boot(attester(), now=lambda: NOW, **options)
+    assert refused.value.code == code
 
 
 @pytest.mark.parametrize("lifetime", [0, -1, 30 * 86_400 + 1])

@@ -12,24 +12,33 @@ from __future__ import annotations
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 from teeproof.core.clock import parse_time, wall_clock
 from teeproof.core.errors import Error, Usage
-from teeproof.core.reading import peek
+from teeproof.core.reading import peek, read_bounded
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.files import opening as evidence_files
-from teeproof.evidence.policy import Policy, load_policy
+from teeproof.evidence.policy import (
+    BUILT_IN,
+    MAX_POLICY_BYTES,
+    Policy,
+    load_policy,
+    parse_policy,
+)
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verdict import Verdict
 from teeproof.proof.file import ProofFile
+from teeproof.proof.log.formats.policy import MAX_POLICY_BYTES as MAX_LOG_POLICY_BYTES
 from teeproof.proof.log.formats.policy import TlogPolicy
+from teeproof.proof.misplaced import is_understood_elsewhere
 from teeproof.proof.sealing import Sealed
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
 
 __all__ = ["load", "verify"]
 
 _ZIP = b"PK\x03\x04"
+_MAX_OTHER_BYTES = 1 << 20  # of a file that is neither, to say what it is
 _Path = str | PathLike[str]
 
 
@@ -37,28 +46,34 @@ def load(*paths: _Path) -> Evidence | ProofFile:
     """Return the proof in a file, or the evidence in files or a directory.
 
     Raises:
-        Usage: no quote, or several.
+        Usage: no path, no quote, or several; a file that is something else, and says what.
         Malformed, TooLarge, Unavailable: a file cannot be understood or read.
     """
+    if not paths or not all(isinstance(path, str | PathLike) for path in paths):
+        raise _no_subject("paths", paths[0] if paths else None)
     if len(paths) == 1 and _is_proof(Path(paths[0])):
         return ProofFile.open(Path(paths[0]))
-    return evidence_files.load(*paths)
+    try:
+        return evidence_files.load(*paths)
+    except Error:
+        _refuse_other(paths[0])
+        raise
 
 
 @overload
 def verify(
     what: ProofFile | Sealed,
     *,
-    policy: Policy | str | None = None,
+    policy: Policy | _Path | None = None,
     now: datetime | str | None = None,
-    logs: TlogPolicy | bytes | None = None,
-    author_policy: Policy | str | None = None,
+    logs: TlogPolicy | bytes | _Path | None = None,
+    author_policy: Policy | _Path | None = None,
 ) -> ProofVerdict: ...
 @overload
 def verify(
     what: Evidence,
     *,
-    policy: Policy | str | None = None,
+    policy: Policy | _Path | None = None,
     now: datetime | str | None = None,
     collateral: Collateral | bytes | None = None,
     expected_spki: bytes | None = None,
@@ -67,20 +82,20 @@ def verify(
 def verify(
     what: bytes | _Path,
     *,
-    policy: Policy | str | None = None,
+    policy: Policy | _Path | None = None,
     now: datetime | str | None = None,
-    logs: TlogPolicy | bytes | None = None,
-    author_policy: Policy | str | None = None,
+    logs: TlogPolicy | bytes | _Path | None = None,
+    author_policy: Policy | _Path | None = None,
     collateral: Collateral | bytes | None = None,
     expected_spki: bytes | None = None,
 ) -> Verdict | ProofVerdict: ...
 def verify(
     what: ProofFile | Sealed | Evidence | bytes | _Path,
     *,
-    policy: Policy | str | None = None,
+    policy: Policy | _Path | None = None,
     now: datetime | str | None = None,
-    logs: TlogPolicy | bytes | None = None,
-    author_policy: Policy | str | None = None,
+    logs: TlogPolicy | bytes | _Path | None = None,
+    author_policy: Policy | _Path | None = None,
     collateral: Collateral | bytes | None = None,
     expected_spki: bytes | None = None,
 ) -> Verdict | ProofVerdict:
@@ -88,11 +103,11 @@ def verify(
 
     Args:
         what: a proof, evidence, the bytes of a quote or a proof file, or a path.
-        policy: what is expected of every machine: a policy (``parse_policy`` reads one from TOML)
-            or a built-in one's name. Without one, ``standard`` for TDX and ``sgx`` for SGX.
+        policy: what is expected of every machine: a policy, a built-in one's name, or the path of a
+            TOML file. Without one, ``standard`` for TDX and ``sgx`` for SGX.
         now: the verifier's time (``--at`` of the command): an aware datetime, or text such as
             ``2026-02-25``; without it, the machine's clock.
-        logs: of a proof: trusted logs and witnesses, as a C2SP tlog-policy or its bytes.
+        logs: of a proof: trusted logs and witnesses: a C2SP tlog-policy, its bytes or its path.
         author_policy: of a proof: what more is expected of whoever wrote its roots.
         collateral: of evidence: endorsements, or the bytes of their JSON; without them, those that
             came along with it.
@@ -102,13 +117,15 @@ def verify(
     Raises:
         Malformed: it is neither; Usage, Unavailable, TooLarge: as ``load``.
     """
-    at = parse_time(now) if isinstance(now, str) else now or wall_clock()
+    if not isinstance(what, ProofFile | Sealed | Evidence | bytes | str | PathLike):
+        raise _no_subject("what is verified", what)
+    at = _time(now)
     proof = _proof(what)
     if proof is None:
         _refuse(logs=logs, author_policy=author_policy)
-        return evidence_files.verify(
-            what,  # type: ignore[arg-type]
-            policy=policy,
+        return _of_evidence(
+            what,
+            policy=_policy(policy),
             now=at,
             collateral=collateral,
             expected_spki=expected_spki,
@@ -124,6 +141,14 @@ def verify(
     finally:
         if proof is not what:
             proof.close()
+
+
+def _of_evidence(what: Any, **options: Any) -> Verdict:
+    try:
+        return evidence_files.verify(what, **options)
+    except Error:
+        _refuse_other(what)
+        raise
 
 
 def _proof(what: object) -> ProofFile | None:
@@ -145,17 +170,82 @@ def _is_proof(path: Path) -> bool:
         return False  # whoever reads evidence says what is wrong with it
 
 
-def _policy(given: Policy | str | None) -> Policy | None:
-    return load_policy(given) if isinstance(given, str) else given
+def _refuse_other(what: object) -> None:
+    """Say what something is that could not be read as evidence, if it is one of our documents."""
+    data = what
+    if isinstance(what, str | PathLike):
+        try:
+            data = read_bounded(Path(what), limit=_MAX_OTHER_BYTES)
+        except Error:
+            return
+    misplaced = is_understood_elsewhere(data) if isinstance(data, bytes) else None
+    if misplaced is not None:
+        raise misplaced from None
 
 
-def _logs(given: TlogPolicy | bytes | None) -> TlogPolicy | None:
+def _no_subject(what: str, given: object) -> Usage:
+    return Usage(
+        f"{what}: name a proof, evidence, the bytes of either, or a path",
+        code="argument_malformed",
+        expected="ProofFile, Sealed, Evidence, bytes, str or os.PathLike",
+        got="nothing" if given is None else type(given).__name__,
+    )
+
+
+def _time(given: object) -> datetime:
+    if given is None:
+        return wall_clock()
+    if isinstance(given, str):
+        return parse_time(given)
+    if isinstance(given, datetime):
+        return given
+    raise Usage(
+        "now is an aware datetime, or text such as 2026-02-25",
+        code="time_malformed",
+        got=type(given).__name__,
+    )
+
+
+def _policy(given: Policy | _Path | None) -> Policy | None:
+    """Return a policy; a text is a built-in one's name first, and otherwise a path."""
+    if given is None or isinstance(given, Policy):
+        return given
+    if not isinstance(given, str | PathLike):
+        raise Usage(
+            "a policy is a Policy, a built-in one's name, or the path of a TOML file",
+            code="policy_malformed",
+            got=type(given).__name__,
+        )
+    path = Path(given)
+    if isinstance(given, str) and (
+        given in BUILT_IN or (given == path.name and not _is_file(path))
+    ):
+        return load_policy(given)
+    data = read_bounded(path, limit=MAX_POLICY_BYTES, what="policy")
+    try:
+        return parse_policy(data)
+    except Usage as error:
+        raise Usage(
+            f"{path}: {error.detail}", code=error.code, expected=error.expected, got=error.got
+        ) from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _logs(given: TlogPolicy | bytes | _Path | None) -> TlogPolicy | None:
+    if isinstance(given, str | PathLike):
+        given = read_bounded(Path(given), limit=MAX_LOG_POLICY_BYTES, what="log policy")
     if isinstance(given, bytes):
         return TlogPolicy.parse(given)
     if given is None or isinstance(given, TlogPolicy):
         return given
     raise Usage(
-        "logs is a TlogPolicy, or the bytes of one: read the file first",
+        "logs is a TlogPolicy, the bytes of one, or the path of its file",
         code="logs_malformed",
         got=type(given).__name__,
     )

@@ -16,36 +16,36 @@ from typing import Any, Self
 
 from teeproof.core.clock import format_time, to_epoch, wall_clock
 from teeproof.core.digests import named
-from teeproof.core.errors import Malformed, NotAllowed, Usage
-from teeproof.core.home import data_directory
-from teeproof.evidence.binding import report_data_for
-from teeproof.evidence.collect import ATTESTER_VARIABLE, Attester, choose_attester
-from teeproof.evidence.naming import name_evidence, report_data_of
-from teeproof.evidence.record import Evidence
+from teeproof.core.errors import NotAllowed, Usage
+from teeproof.evidence.collect import Attester
+from teeproof.evidence.naming import name_evidence
+from teeproof.proof.booting import (
+    Role,
+    attester_of,
+    check_nonce,
+    document_of,
+    evidence_of,
+    possession_of,
+    ring_of,
+    store_of,
+)
 from teeproof.proof.envelope import Envelope, Signature, pae
 from teeproof.proof.identity import (
-    MAX_NONCE,
     Claim,
     EvidenceName,
     IdentityRecord,
     Rotation,
     attachments_of,
     blobs_of,
-    identity_payload,
 )
 from teeproof.proof.keyring import Keyring
-from teeproof.proof.keys import DEFAULT_LIFETIME, LONGEST_LIFETIME, Algorithm, KeyDocument
-from teeproof.proof.keyset import keyset_of
+from teeproof.proof.keys import DEFAULT_LIFETIME
 from teeproof.proof.links import Subject
-from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
-from teeproof.proof.memory import MemorySource
-from teeproof.proof.sealing import Content, Input, Sealed, Store, step_of
+from teeproof.proof.sealing import Content, Given, Origin, Sealed, Store, sources_of, step_of
 from teeproof.proof.statement import Statement
 
 __all__ = ["Identity"]
-
-Role = str | tuple[str, Algorithm]
 
 
 class Identity:
@@ -66,12 +66,14 @@ class Identity:
         keyring: Keyring,
         store: Store,
         now: Callable[[], datetime],
+        attester: Attester | str | None = None,
     ) -> None:
         self.record = record
         self.blobs = dict(blobs)
         self.keyring = keyring
         self.store = store
         self._now = now
+        self._attester = attester
 
     @classmethod
     def boot(
@@ -108,29 +110,25 @@ class Identity:
             Unavailable: there is no attester here, or it did not answer.
             Malformed: the attester's evidence does not carry what it was asked to bind.
         """
-        if attester is None or isinstance(attester, str):
-            named_one = {} if attester is None else {ATTESTER_VARIABLE: attester}
-            environment = os.environ | named_one
-            home = data_directory(os.environ)
-            attester = choose_attester(environment, data_directory=home, now=now)
-        _check_nonce(nonce)
-        keyring = Keyring.new(dict.fromkeys(("statement", *roles)), random=random)
-        keys = _document(keyring, to_epoch(now()), lifetime, domain=domain, previous=previous)
-        evidence = _evidence(attester, keys, nonce)
+        check_nonce(nonce)
+        device, keyring, kept = (
+            attester_of(attester, now=now), ring_of(roles, random=random), store_of(store),
+        )  # fmt: skip
+        keys = document_of(keyring, to_epoch(now()), lifetime, domain=domain, previous=previous)
+        evidence = evidence_of(device, keys, nonce)
         claim = Claim(keys=keys, evidence=(EvidenceName(*name_evidence(evidence)),), nonce=nonce)
         parts = blobs_of(evidence)
         attachments = attachments_of(parts)
-        record = IdentityRecord(envelope=_possession(claim, keyring), attachments=attachments)
+        record = IdentityRecord(envelope=possession_of(claim, keyring), attachments=attachments)
         blobs = {attachments[name]: data for name, data in parts.items()}
-        if isinstance(store, Log):
-            store = Contents(store)
-        store = MemorySource() if store is None else store
-        store.add_identity(record.encode(), blobs)
-        return cls(record, blobs=blobs, keyring=keyring, store=store, now=now)
+        kept.add_identity(record.encode(), blobs)
+        return cls(record, blobs=blobs, keyring=keyring, store=kept, now=now, attester=attester)
 
     def __repr__(self) -> str:
-        """Name the identity, and no secret."""
-        return f"Identity({self.name[:23]}…)"
+        """Name the identity, its keys' roles and their end, and no secret."""
+        keys = self.record.keys
+        roles = ", ".join(dict.fromkeys(key.role for key in keys.keys))
+        return f"Identity({self.name[:23]}…, {roles}, until {format_time(keys.not_after)})"
 
     @property
     def digest(self) -> bytes:
@@ -147,7 +145,7 @@ class Identity:
         step: str,
         *,
         outputs: Mapping[str, Content],
-        inputs: Mapping[str, Content | Sealed | Input] | None = None,
+        inputs: Mapping[str, Given] | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> Sealed:
         """Say that outputs were made of inputs, sign that, and keep it.
@@ -155,24 +153,32 @@ class Identity:
         Args:
             step: what was done, a word or a few.
             outputs: by name, bytes or the path of a file.
-            inputs: by role, bytes, the path of a file, or what an earlier ``seal`` returned.
+            inputs: by role, bytes, the path of a file, what a ``seal`` of this or another identity
+                returned, or a proof file of one statement, which must stay open until ``save``.
+                Nothing is verified here.
             parameters: whatever else determines the result, as text.
 
         Raises:
-            Usage: no output, or an input that names none of several outputs.
+            Usage: no step, no output, an input that names none of several outputs, or an argument
+                of another kind.
             NotAllowed: the keys have expired; ``rotate`` before they do.
             Unavailable: a file cannot be read, or the log did not take it.
         """
-        statement = step_of(
-            self.name, step, outputs=outputs, inputs=inputs or {}, parameters=parameters or {}
-        )
-        return self.keep(statement)
+        inputs = {} if inputs is None else inputs
+        parameters = {} if parameters is None else parameters
+        statement = step_of(self.name, step, outputs=outputs, inputs=inputs, parameters=parameters)
+        return self.keep(statement, sources=sources_of(inputs.values()))
 
-    def keep(self, statement: Statement) -> Sealed:
-        """Sign any statement of this identity and keep it; raises as ``seal``."""
+    def keep(self, statement: Statement, *, sources: Iterable[Origin] = ()) -> Sealed:
+        """Sign any statement of this identity and keep it; raises as ``seal``.
+
+        Args:
+            statement: names this identity as its author.
+            sources: where its inputs are found, if not in this identity's own store.
+        """
         envelope = self.sign(statement)
         self.store.add_statement(envelope.encode())
-        return Sealed(statement, envelope, self.store)
+        return Sealed(statement, envelope, self.store, sources)
 
     def sign(self, statement: Statement, *, now: int | None = None) -> Envelope:
         """Return the envelope of a statement that this identity wrote, or must cosign.
@@ -218,7 +224,8 @@ class Identity:
         """Return the identity that follows this one, with the same roles and fresh evidence.
 
         The new key document names the old identity, and the old key signs the new identity's
-        digest: neither can claim the other alone. Options and errors as in ``boot``.
+        digest: neither can claim the other alone. Options and errors as in ``boot``; without an
+        attester, the one that ``boot`` was given or found.
 
         Raises:
             NotAllowed: the keys have expired, so nothing can follow them: ``boot`` a new identity.
@@ -230,7 +237,8 @@ class Identity:
             "roles": roles, "store": self.store, "now": self._now,
             "domain": tls.domain if tls else None,
         }  # fmt: skip
-        following = type(self).boot(attester, previous=self.digest, **(defaults | options))
+        device = self._attester if attester is None else attester
+        following = type(self).boot(device, previous=self.digest, **(defaults | options))
         subject = Subject({"sha256": following.digest.hex()}, name="identity")
         self.keep(Statement.of(Rotation(author=self.name, reason=reason), subjects=(subject,)))
         return following
@@ -244,55 +252,3 @@ class Identity:
                 expected=f"no later than {format_time(self.record.keys.not_after)}",
                 got=format_time(at),
             )
-
-
-def _check_nonce(nonce: str | None) -> None:
-    if nonce is not None and len(nonce) > MAX_NONCE:
-        raise Usage(
-            "the nonce is too long: bind its digest",
-            code="nonce_malformed",
-            expected=f"at most {MAX_NONCE} characters",
-            got=f"{len(nonce)} characters",
-        )
-
-
-def _document(
-    keyring: Keyring, begins: int, lifetime: int, *, domain: str | None, previous: bytes | None
-) -> KeyDocument:
-    if not 0 < lifetime <= LONGEST_LIFETIME:
-        raise Usage(
-            "keys live for at most 30 days: rotate the identity instead",
-            code="keys_live_too_long",
-            expected=f"1 to {LONGEST_LIFETIME} seconds",
-            got=str(lifetime),
-        )
-    return KeyDocument.of(
-        keyring.public(domain=domain),
-        not_before=begins,
-        not_after=begins + lifetime,
-        previous=None if previous is None else named(previous),
-    )
-
-
-def _evidence(attester: Attester, keys: KeyDocument, nonce: str | None) -> Evidence:
-    report_data = report_data_for(keyset_of(keys).digest, nonce=nonce)
-    evidence = attester.attest(report_data)
-    found = report_data_of(evidence)
-    if found != report_data:
-        raise Malformed(
-            f"the evidence of {attester.name} does not carry the report_data that it was given",
-            code="attester_ignored_report_data",
-            expected=report_data.hex(),
-            got=found.hex(),
-        )
-    return evidence
-
-
-def _possession(claim: Claim, keyring: Keyring) -> Envelope:
-    payload = identity_payload(claim)
-    signed = pae(payload)
-    signatures = tuple(
-        Signature(f"{key.role}/{key.algorithm}", keyring.prove_possession(key, signed))
-        for key in claim.keys.signing
-    )
-    return Envelope(payload, signatures)

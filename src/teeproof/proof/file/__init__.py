@@ -3,6 +3,7 @@
     export      a source's statements, and all that they rest on -> a file
     ProofFile   a file -> a source, and the proofs of logs
     merge       several files -> one
+    Union       several sources -> one, to export from
     tlog_proof  one statement's log proof as a text that any C2SP client reads
 
 The same content has exactly one form, and no member that its roots do not need: see
@@ -20,6 +21,7 @@ from teeproof.proof.file.logpart import Anchor, EntryRef, LogPart, leaf
 from teeproof.proof.file.merge import merge
 from teeproof.proof.file.reader import ProofFile
 from teeproof.proof.file.text import tlog_proof
+from teeproof.proof.file.union import Union
 
 __all__ = [
     "Anchor",
@@ -29,6 +31,7 @@ __all__ = [
     "LogPart",
     "Progress",
     "ProofFile",
+    "Union",
     "export",
     "leaf",
     "merge",

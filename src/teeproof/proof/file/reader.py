@@ -82,6 +82,18 @@ class ProofFile(Contents):
         """Close the file."""
         self._zip.close()
 
+    def __repr__(self) -> str:
+        """Name what the file proves, and how much it holds."""
+        roots = ", ".join(f"{named(root)[:23]}…" for root in self.roots[:3])
+        more = ", …" if len(self.roots) > 3 else ""
+        held = (
+            (len(self.statement_ids), "statement"),
+            (len(self.identity_digests), "identity"),
+            (len({part.origin for part in self.logs}), "log"),
+        )
+        counts = ", ".join(f"{count} {_many(noun, count)}" for count, noun in held)
+        return f"ProofFile({roots}{more}; {counts})"
+
     def __enter__(self) -> ProofFile:
         return self
 
@@ -222,6 +234,12 @@ class _Nodes:
                 code="nodes_unknown",
                 got=f"node {index} of level {level}",
             ) from None
+
+
+def _many(noun: str, count: int) -> str:
+    if count == 1:
+        return noun
+    return noun.removesuffix("y") + "ies" if noun.endswith("y") else noun + "s"
 
 
 def _superfluous(what: str, keys: Iterable[bytes]) -> None:

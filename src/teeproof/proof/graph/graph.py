@@ -37,10 +37,9 @@ Times = Callable[[bytes], int | None]
 
 
 class Graph:
-    """Statements, identities and data, and the edges between them. It does not change.
+    """Statements, identities and data, and the edges between them; ``of`` makes one.
 
-    Make one with ``of``, ``of_records`` or ``merge``. Ids and digests are 32 bytes; ``find`` turns
-    what a person typed into one.
+    It does not change. Ids and digests are 32 bytes; ``find`` turns what a person typed into one.
     """
 
     def __init__(
@@ -71,12 +70,9 @@ class Graph:
         """
         found = collect(source, roots)
         return cls(
-            found.said,
-            found.identities,
-            unreadable=found.unreadable,
-            blobs=(source.blob,),
+            found.said, found.identities, unreadable=found.unreadable, blobs=(source.blob,),
             times=_known(times, found.said),
-        )
+        )  # fmt: skip
 
     @classmethod
     def of_records(
@@ -118,6 +114,10 @@ class Graph:
             blobs=tuple(dict.fromkeys(blob for graph in graphs for blob in graph._blobs)),
             times=times,
         )
+
+    def __repr__(self) -> str:
+        """Count what it holds."""
+        return f"Graph({len(self)} nodes, {sum(map(len, self._linked.up))} edges)"
 
     def __len__(self) -> int:
         return len(self._linked.nodes)
@@ -278,8 +278,8 @@ class Graph:
         return found
 
     def _blob(self, digest: str) -> bytes | None:
-        answers = (blob(digest) for blob in self._blobs)
-        return next((answer for answer in answers if answer is not None), None)
+        found = (blob(digest) for blob in self._blobs)
+        return next((data for data in found if data is not None), None)
 
     def _edge(self, below: int, above: int) -> Edge:
         target = self._linked.nodes[above].id

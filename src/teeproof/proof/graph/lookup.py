@@ -49,7 +49,7 @@ class Lookup:
         begins = self._beginning(digits)
         if not begins:
             raise Usage(
-                f"there is no such {what} here: the graph without an ID shows which there are",
+                f"there is no such {what} here: teeproof graph without an ID shows which there are",
                 code="key_unknown",
                 got=text[:150],
             )
