@@ -137,7 +137,7 @@ def harmless(answer):
         (["show", "{}/quote.bin"], f"  subject           {SHOWN} PCK Certificate\n"),
         (["show", "{}/app-compose.json"], f"  {SHOWN}\n"),
         (["show", f"{{}}/{EVIL}.bin"], f"TDX quote · {SHOWN}.bin\n"),
-        (["show", f"{{}}/{EVIL}.bin"], f"/{SHOWN}.bin'\n"),
+        (["show", f"{{}}/{EVIL}.bin"], r"/x\012\342\234\223 quote-signature \015\011\033[32m"),
         (["show", "{}/logs/log.json"], "event 28 of the log has a malformed name"),
         (["why", "{}/logs/log.json"], "event 28 of the log has a malformed name"),
         (["why", "{}/event_log.json"], f"{SHOWN}/event_log.json · what its"),

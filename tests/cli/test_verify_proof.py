@@ -286,10 +286,18 @@ def test_host_damages_the_head_of_one_proof_in_a_directory(teeproof, here):
     assert verify(teeproof, "all").code == 0
     Path("all/b.proof").write_bytes(b"XX" + data[2:])
     answer = verify(teeproof, "all", "--json")
-    assert answer.code == 1
-    assert answer.json["got"] == "all/b.proof"
+    assert answer.code == answer.json["exit_code"] == 2
+    good, bad = answer.json["verdicts"]
+    assert good["ok"] is True
+    assert bad["ok"] is False
+    assert (bad["error"], bad["input"]["name"]) == ("zip_headers_differ", "b.proof")
+    screen = verify(teeproof, "all")
+    assert screen.code == 2
+    assert screen.out.splitlines()[-1] == "2 proofs: 1 holds, 1 refused: b.proof"
+    for order in (("all/a.proof", "all/b.proof"), ("all/b.proof", "all/a.proof")):
+        assert verify(teeproof, *order).out.splitlines()[-1] == screen.out.splitlines()[-1]
     Path("all/a.proof").unlink()
-    assert verify(teeproof, "all").code == 1
+    assert verify(teeproof, "all").code == 2
 
 
 def test_host_puts_a_pipe_where_a_proof_should_be(teeproof, here):

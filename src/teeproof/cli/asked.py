@@ -13,7 +13,9 @@ from teeproof.core.errors import Usage
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.policy import Policy
 
-__all__ = ["Asked", "statement_id", "trust_of"]
+__all__ = ["Asked", "trust_of"]
+
+_OF_ONE_QUOTE = ("report_data", "nonce", "keyset_digest")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +47,8 @@ def trust_of(asked: Asked) -> Any:
     from teeproof.proof.log.formats.policy import MAX_POLICY_BYTES, TlogPolicy  # noqa: PLC0415
     from teeproof.proof.verify import Trust  # noqa: PLC0415
 
+    for policy in (asked.policy, asked.author_policy):
+        _require_of_any_quote(policy)
     logs = None
     if asked.logs is not None:
         text = read_bounded(asked.logs, limit=MAX_POLICY_BYTES, what="log policy")
@@ -55,6 +59,19 @@ def trust_of(asked: Asked) -> Any:
         logs=logs,
         blocks=_blocks(asked.blocks),
     )
+
+
+def _require_of_any_quote(policy: Policy | None) -> None:
+    """Refuse expectations about one quote: the identities of a proof bind their own keys."""
+    named = [one for one in _OF_ONE_QUOTE if policy is not None and getattr(policy, one)]
+    if named:
+        raise Usage(
+            f"a policy for proofs has no {' and no '.join(named)}: that is said of one quote, and"
+            " each machine in a proof binds keys of its own",
+            code="policy_of_one_quote",
+            expected="a policy without it; teeproof policy simulated prints one for simulated ones",
+            got=f"{policy.name if policy else ''}, with {', '.join(named)}",
+        )
 
 
 def _blocks(texts: Sequence[str]) -> dict[bytes, Any]:
@@ -88,18 +105,3 @@ def _block(text: str) -> tuple[bytes, Any]:
             got=text[:120],
         )
     return block, TrustedBlock(number, public=True, contracts=frozenset({address}))
-
-
-def statement_id(text: str) -> bytes:
-    """Return the id that a person typed, 32 bytes; Usage if it is none."""
-    digits = text.removeprefix("sha256:")
-    try:
-        found = bytes.fromhex(digits)
-    except ValueError:
-        found = b""
-    if len(found) != 32:
-        raise Usage(
-            "this is no statement's id", code="id_malformed",
-            expected="64 hex digits, with or without sha256: before them", got=text[:100],
-        )  # fmt: skip
-    return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from teeproof.cli.claims_files import claims_of_file
 from teeproof.cli.screen import short
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named
@@ -47,7 +48,7 @@ def claims_of(path: Path, *, every: bool = False) -> dict[str, Any] | None:
     if head.startswith(_ZIP):
         return _proof(path, every=every)
     if not head.startswith((b"{", _TLOG_PROOF)):
-        return None
+        return claims_of_file(path)
     data = peek(path, _MOST)
     for kind, found in _READERS:
         if found(data):

@@ -45,8 +45,10 @@ def policy_of(name: str) -> Policy:
 def read_policy(path: Path) -> Policy:
     """Return the policy in a TOML file; Usage names the nearest key of one that is misspelt."""
     if not path.exists() and path.suffix != ".toml" and path.name == str(path):
+        own = ": teeproof policy simulated > simulated.toml prints one"
+        near = own if str(path) == "simulated" else _nearest(str(path), BUILT_IN)
         raise Usage(
-            "there is no built-in policy and no file of this name" + _nearest(str(path), BUILT_IN),
+            f"there is no built-in policy and no file of this name{near}",
             code="policy_unknown",
             expected=_KNOWN,
             got=str(path),

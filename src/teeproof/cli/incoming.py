@@ -3,43 +3,81 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from teeproof.core.errors import Unavailable, Usage
-from teeproof.core.reading import read_stream
-from teeproof.evidence.files.kinds import MAX_FILE_BYTES, Piece, identify
+from teeproof.core.errors import TooLarge, Unavailable, Usage
+from teeproof.evidence.files.kinds import MAX_FILE_BYTES
 
-__all__ = ["NAME", "taken_apart"]
+__all__ = ["NAME", "is_standard_input", "on_disk", "standard_input"]
 
 NAME = "standard input"
 _NAMES = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+_ZIP = b"PK\x03\x04"
+_MAX_PROOF_BYTES = 64 << 20  # proof.file.ziplayout, which is not imported for evidence
+_CHUNK = 1 << 20
 
 
-def taken_apart(files: Sequence[Path]) -> tuple[list[Path], list[Piece]]:
-    """Return the files that lie on a disk, and what came on standard input, recognised.
+def is_standard_input(file: Path) -> bool:
+    """Whether a person named standard input, and no file."""
+    return str(file) in _NAMES
+
+
+@contextmanager
+def on_disk(files: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
+    """Give these files, and in the place of standard input one that holds what came on it.
 
     Raises:
         Usage: standard input is named twice, or is a terminal.
-        Unavailable: it cannot be read; TooLarge, Malformed: it is nothing that is understood.
+        Unavailable: it is closed, or cannot be read; TooLarge: it is larger than anything that is
+            understood.
     """
-    paths = [path for path in files if str(path) not in _NAMES]
-    if len(paths) == len(files):
-        return paths, []
-    if len(files) - len(paths) > 1:
+    named = [file for file in files if is_standard_input(file)]
+    if not named:
+        yield tuple(files)
+        return
+    if len(named) > 1:
         raise Usage("standard input can be read only once: name it once", code="stdin_twice")
-    return paths, [identify(_read(), name=NAME)]
+    with tempfile.TemporaryDirectory(prefix="teeproof-") as folder:
+        path = Path(folder) / NAME
+        with path.open("wb") as kept:
+            _copy(standard_input(), kept)
+        yield tuple(path if is_standard_input(file) else file for file in files)
 
 
-def _read() -> bytes:
+def standard_input() -> BinaryIO:
+    """Return standard input.
+
+    Raises:
+        Usage: it is a terminal. Unavailable: it is closed.
+    """
     if sys.stdin is None:
         raise Unavailable("standard input is closed", code="file_unavailable", got=NAME)
     if sys.stdin.isatty():
         raise Usage("standard input is a terminal: send a file into it", code="stdin_terminal")
+    return sys.stdin.buffer
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    """Copy what came, and no more than it may have by how it begins."""
     try:
-        return read_stream(
-            sys.stdin.buffer, limit=MAX_FILE_BYTES, what="piece of evidence", name=NAME
-        )
+        head = source.read(len(_ZIP))
+        what = "proof" if head == _ZIP else "piece of evidence"
+        limit = _MAX_PROOF_BYTES if head == _ZIP else MAX_FILE_BYTES
+        target.write(head)
+        left = limit - len(head)
+        while data := source.read(min(_CHUNK, left + 1)):
+            left -= len(data)
+            if left < 0:
+                raise TooLarge(
+                    f"{NAME} is too large for a {what}",
+                    expected=f"at most {limit} bytes",
+                    got=f"more than {limit} bytes",
+                )
+            target.write(data)
     except OSError as error:
         raise Unavailable(
             f"standard input cannot be read: {error.strerror}", code="file_unavailable", got=NAME

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from teeproof.cli.options import PATH, Nouns, output_options
+from teeproof.cli.outgoing import require_place
+from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, standard
 from teeproof.core.sealed import (
     PrivateRecipient,
@@ -43,6 +45,7 @@ def _new(file: Path, *, hybrid: bool, as_json: bool, color: ColorChoice) -> int:
     Example
       teeproof keys new my.key
     """  # noqa: D301  click reads the \b
+    require_place(file, what="a secret key")
     key = generate_recipient(hybrid=hybrid)
     write_key(file, key)
     screen = standard(color)
@@ -51,8 +54,8 @@ def _new(file: Path, *, hybrid: bool, as_json: bool, color: ColorChoice) -> int:
         return 0
     screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {file}", "bold"))
     screen.row("suite", key.suite.name)
-    screen.row("recipient", key.public.digest.hex())
-    screen.row("next", f"teeproof keys show {file}", "bold")
+    screen.copied("recipient", key.public.digest.hex())
+    screen.copied("next", shell("teeproof", "keys", "show", file), "bold")
     return 0
 
 

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from teeproof.cli.asked import statement_id
+from teeproof.cli.ids import ids_in_log
 from teeproof.cli.options import PATH, output_options
-from teeproof.cli.screen import ColorChoice, standard
+from teeproof.cli.outgoing import is_standard_output, outgoing, require_out
+from teeproof.cli.quoting import shell
+from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.digests import named
-from teeproof.core.errors import Usage
 from teeproof.core.reading import read_bounded
 
-__all__ = ["command", "export_bar", "require_absent"]
+if TYPE_CHECKING:
+    from teeproof.proof.file import Exported
+
+__all__ = ["command", "export_bar", "write_exported"]
 
 
 @click.command("export")
 @click.argument("directory", metavar="DIRECTORY", type=PATH)
 @click.argument("ids", metavar="ID…", nargs=-1, required=True)
-@click.option("-o", "--out", type=PATH, required=True, help="The proof file to write.")
+@click.option(
+    "-o", "--out", type=PATH, required=True, help="The proof file to write; -: standard output."
+)
 @click.option(
     "--logs", metavar="FILE", type=PATH, help="A tlog-policy: take the first checkpoint it accepts."
 )
@@ -46,7 +51,7 @@ def command(
     """Write a proof file: statements, and everything that they rest on.
 
     What they were made of, who said it, the evidence of each machine, and the first checkpoint that
-    covers each; whoever has the file needs nothing else.
+    covers each; whoever has the file needs nothing else. An ID may be its first 8 digits.
 
     \b
     Example
@@ -56,24 +61,41 @@ def command(
     from teeproof.proof.log.contents import Contents  # noqa: PLC0415
     from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 
-    require_absent(out, force=force)
-    roots = [statement_id(one) for one in ids]
+    require_out(out, force=force, as_json=as_json)
     with Log.open(directory, read_only=True) as log, export_bar() as progress:
+        roots = ids_in_log(log, ids)
         contents = Contents(log, accept=_accept(logs), progress=progress)
         try:
-            done = export(contents, roots, out, allow_missing=allow_missing, progress=progress)
+            with outgoing(out, force=force) as file:
+                done = export(contents, roots, file, allow_missing=allow_missing, progress=progress)
         finally:
             contents.close()
+    if is_standard_output(out):
+        return 0
     screen = standard(color)
     if as_json:
         body = dict(zip(("statements", "identities", "blobs", "bytes"), done, strict=True))
         screen.json({"file": str(out), "roots": [named(root) for root in roots]} | body)
         return 0
-    screen.write(screen.paint(f"{out}", "bold"))
-    screen.row("holds", f"{done.statements} statements, {done.identities} identities")
-    screen.row("size", f"{done.bytes} bytes")
-    screen.row("next", f"teeproof verify {out}", "dim")
+    write_exported(screen, out, done, logs=logs)
     return 0
+
+
+def write_exported(screen: Screen, out: Path, done: Exported, *, logs: Path | None = None) -> None:
+    """Write what a proof file holds, and what to do with it."""
+    screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {out}", "bold"))
+    screen.row("holds", holds(done.statements, done.identities))
+    screen.row("size", f"{done.bytes:,} bytes")
+    trusted = ("--logs", logs) if logs else ()
+    screen.copied("next", shell("teeproof", "verify", out, *trusted), "bold")
+    if not logs:
+        screen.row("", "add --logs FILE, the logs that you trust, to learn when it was said", "dim")
+
+
+def holds(statements: int, identities: int) -> str:
+    """Return how many statements and identities there are."""
+    many = f"{statements} statement{'s' if statements != 1 else ''}"
+    return f"{many}, {identities} identit{'ies' if identities != 1 else 'y'}"
 
 
 def _accept(logs: Path | None) -> Callable[[Any], bool] | None:
@@ -84,12 +106,6 @@ def _accept(logs: Path | None) -> Callable[[Any], bool] | None:
     policy = TlogPolicy.parse(read_bounded(logs, limit=MAX_POLICY_BYTES, what="log policy"))
     now = to_epoch(wall_clock())
     return lambda signed: policy.judge(signed, now=now).time is not None
-
-
-def require_absent(out: Path, *, force: bool) -> None:
-    """Raise Usage where writing would lose something: a file, or a link that leads to none."""
-    if os.path.lexists(out) and not force:
-        raise Usage(f"{out} is there: name another, or --force", code="out_exists", got=str(out))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ __all__ = ["left_open", "meaning_of", "template", "toml"]
 
 _EXAMPLES = {
     "roots": f'["{INTEL_ROOT}"]',
-    "simulated_roots": '["sha256:…"]  # from the policy.toml that teeproof simulate writes',
+    "simulated_roots": '["sha256:…"]  # what teeproof policy simulated prints',
     "tcb_grace_days": "{ OutOfDate = 14 }",
     "denied_advisories": '["INTEL-SA-01397"]',
     "tcb_evaluation_floor": "[{ since = 2026-02-18, number = 18 }]",

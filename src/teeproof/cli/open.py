@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from teeproof.cli.incoming import is_standard_input
 from teeproof.cli.options import PATH, output_options
+from teeproof.cli.outgoing import is_standard_output, outgoing, require_out
 from teeproof.cli.screen import ColorChoice, standard
-from teeproof.cli.seal import SUFFIX, progress_bar, write_header
+from teeproof.cli.seal import SUFFIX, progress_bar, source_of, write_header
 from teeproof.core.errors import Usage
 from teeproof.core.sealed import open_stream, read_key
-from teeproof.core.sealed.files import open_regular
-from teeproof.core.writing import PRIVATE, replacing, require_writable
+from teeproof.core.writing import PRIVATE
 
 __all__ = ["command"]
 
@@ -20,7 +21,12 @@ __all__ = ["command"]
 @click.command("open")
 @click.argument("file", type=PATH)
 @click.option("--key", "key_file", type=PATH, required=True, help="The file with your secret key.")
-@click.option("-o", "--out", type=PATH, help=f"The file to write; without it, FILE less {SUFFIX}.")
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    help=f"The file to write, - for standard output; without it, FILE less {SUFFIX}.",
+)
 @click.option("--force", is_flag=True, help="Overwrite what has that name.")
 @output_options
 def command(
@@ -32,23 +38,26 @@ def command(
     as_json: bool,
     color: ColorChoice,
 ) -> int:
-    """Decrypt the sealed FILE with a secret key; only you can read the result.
+    """Decrypt the sealed FILE with a secret key; only you can read the result. - is standard input.
 
-    The result gets its name once the last byte of FILE is authenticated, and not before.
+    The result gets its name, or goes to standard output (-o -), once the last byte of FILE is
+    authenticated, and not before.
 
     \b
     Example
       teeproof open data.csv.sealed --key my.key
     """  # noqa: D301  click reads the \b
     target = out or _target(file)
-    require_writable(target, overwrite=force)
+    require_out(target, force=force, as_json=as_json)
     key = read_key(key_file)
     with (
-        open_regular(file) as sealed,
-        replacing(target, overwrite=force, mode=PRIVATE) as plain,
-        progress_bar(file.name, file.stat().st_size) as progress,
+        source_of(file) as (sealed, size),
+        outgoing(target, force=force, mode=PRIVATE, buffering=0) as plain,
+        progress_bar(file.name, size) as progress,
     ):
         header = open_stream(sealed, plain, key=key, progress=progress)
+    if is_standard_output(target):
+        return 0
     screen = standard(color)
     if as_json:
         screen.json({"file": str(target), "bytes": target.stat().st_size} | header.to_json())
@@ -60,6 +69,10 @@ def command(
 
 
 def _target(file: Path) -> Path:
+    if is_standard_input(file):
+        raise Usage(
+            "standard input has no name: name the file to write with -o", code="out_unnamed"
+        )
     if not file.name.endswith(SUFFIX) or file.name == SUFFIX:
         raise Usage(
             f"{file} does not end with {SUFFIX}: name the file to write with -o", code="out_unnamed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from teeproof.cli.expectations import FIELDS, policy_of
 from teeproof.cli.meanings import left_open, meaning_of, template, toml
 from teeproof.cli.options import Nouns, output_options
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
-from teeproof.evidence.policy import BUILT_IN, Policy, load_policy, policy_text
+from teeproof.evidence.policy import BUILT_IN, Policy, load_policy, parse_policy, policy_text
 
 __all__ = ["command"]
 
@@ -60,12 +61,14 @@ def _list(*, as_json: bool, color: ColorChoice) -> int:
 @click.argument("name")
 @output_options
 def _show(name: str, *, as_json: bool, color: ColorChoice) -> int:
-    """Print a built-in policy, to copy or to extend.
+    """Print a built-in policy, to copy or to extend; simulated is this machine's simulator's.
 
     \b
     Example
       teeproof policy show strict > mine.toml
     """  # noqa: D301  click reads the \b
+    if name == "simulated" and not Path(name).exists():
+        return _write_simulated(standard(color), as_json=as_json)
     screen = standard(color)
     policy = policy_of(name)
     if as_json:
@@ -74,6 +77,34 @@ def _show(name: str, *, as_json: bool, color: ColorChoice) -> int:
     text = policy_text(name) if name in BUILT_IN else Path(name).read_text(encoding="utf-8")
     for line in text.rstrip("\n").split("\n"):
         screen.write(screen.paint(line))
+    return 0
+
+
+@command.command("simulated")
+@output_options
+def _simulated(*, as_json: bool, color: ColorChoice) -> int:
+    """Print a policy that accepts this machine's simulator, and no hardware.
+
+    It says nothing of any one machine, so it serves for evidence and for proofs. It proves nothing
+    about hardware: never use it where anything depends on the answer.
+
+    \b
+    Example
+      teeproof policy simulated > policy.toml
+    """  # noqa: D301  click reads the \b
+    return _write_simulated(standard(color), as_json=as_json)
+
+
+def _write_simulated(screen: Screen, *, as_json: bool) -> int:
+    from teeproof.core.home import data_directory  # noqa: PLC0415  only for the simulator
+    from teeproof.evidence.collect.simulated import open_platform, opt_in_policy  # noqa: PLC0415
+
+    text = opt_in_policy(open_platform(data_directory(os.environ)))
+    if as_json:
+        screen.json(_json(parse_policy(text)))
+        return 0
+    for line in text.rstrip("\n").split("\n"):
+        screen.copied("", line, indent=0)
     return 0
 
 

@@ -11,13 +11,13 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import click
 
 from teeproof.core.errors import Error, Usage
 
-__all__ = ["INTERNAL", "NOT_WRITTEN", "complain", "run"]
+__all__ = ["INTERNAL", "NOT_WRITTEN", "complain", "run", "send"]
 
 INTERNAL = 70  # sysexits.h, EX_SOFTWARE
 NOT_WRITTEN = 74  # sysexits.h, EX_IOERR
@@ -82,6 +82,17 @@ class _NotWritten(Exception):
     def __init__(self, reason: OSError) -> None:
         super().__init__(str(reason))
         self.reason = reason
+
+
+@contextlib.contextmanager
+def send() -> Iterator[BinaryIO]:
+    """Give standard output for bytes; what cannot be written ends the command, as with text."""
+    sys.stdout.flush()
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise _NotWritten(error) from None
 
 
 class _Output:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,16 +11,18 @@ from typing import BinaryIO
 
 import click
 
+from teeproof.cli.incoming import is_standard_input, standard_input
 from teeproof.cli.options import PATH, output_options
+from teeproof.cli.outgoing import is_standard_output, outgoing, require_out
+from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.digests import parse_named
-from teeproof.core.errors import Unavailable, Usage
+from teeproof.core.errors import Usage
 from teeproof.core.sealed import Header, Recipient, read_recipient, seal
 from teeproof.core.sealed.files import open_regular
 from teeproof.core.sealed.streams import Progress
-from teeproof.core.writing import replacing, require_writable
 
-__all__ = ["SUFFIX", "command", "progress_bar", "write_header"]
+__all__ = ["SUFFIX", "command", "progress_bar", "source_of", "write_header"]
 
 SUFFIX = ".sealed"
 _LARGE = 64 << 20  # what is smaller is done before a bar could be read
@@ -35,7 +38,12 @@ _LARGE = 64 << 20  # what is smaller is done before a bar could be read
     required=True,
     help="Who may open it: a public key, or a file that holds one; may be repeated.",
 )
-@click.option("-o", "--out", type=PATH, help=f"The file to write; without it, FILE{SUFFIX}.")
+@click.option(
+    "-o",
+    "--out",
+    type=PATH,
+    help=f"The file to write, - for standard output; without it, FILE{SUFFIX}.",
+)
 @click.option("--policy-digest", metavar="sha256:HEX", help="The policy under which it is sealed.")
 @click.option("--force", is_flag=True, help="Overwrite what has that name.")
 @output_options
@@ -60,15 +68,17 @@ def command(
       teeproof seal data.csv --to my.pub --to teeproof-seal-x25519:…
     """  # noqa: D301  click reads the \b
     target = out or _target(file)
-    require_writable(target, overwrite=force)
+    require_out(target, force=force, as_json=as_json)
     whom = [_recipient(text) for text in recipients]
     policy = parse_named(policy_digest) if policy_digest else None
     with (
-        _source(file) as (source, size),
-        replacing(target, overwrite=force) as sealed,
+        source_of(file) as (source, size),
+        outgoing(target, force=force, buffering=0) as sealed,
         progress_bar(file.name, size) as progress,
     ):
         header = seal(source, sealed, recipients=whom, policy_digest=policy, progress=progress)
+    if is_standard_output(target):
+        return 0
     screen = standard(color)
     if as_json:
         screen.json({"file": str(target), "bytes": target.stat().st_size} | header.to_json())
@@ -76,7 +86,7 @@ def command(
     screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {target}", "bold"))
     screen.row("bytes", f"{target.stat().st_size:,}")
     write_header(screen, header)
-    screen.row("next", f"teeproof open {target} --key KEYFILE", "bold")
+    screen.copied("next", f"{shell('teeproof', 'open', target)} --key KEYFILE", "bold")
     return 0
 
 
@@ -87,7 +97,7 @@ def write_header(screen: Screen, header: Header) -> None:
         screen.row("policy", f"sha256:{header.policy_digest.hex()}")
     for number, entry in enumerate(header.recipients):
         label = "" if number else "sealed for"
-        screen.row(label, f"{entry.recipient.hex()} ({entry.suite.name})")
+        screen.copied(label or "and", f"{entry.recipient.hex()} ({entry.suite.name})")
 
 
 @contextmanager
@@ -112,20 +122,17 @@ def progress_bar(name: str, size: int | None) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def _source(file: Path) -> Iterator[tuple[BinaryIO, int | None]]:
-    if str(file) != "-":
-        with open_regular(file) as source:
-            yield source, file.stat().st_size
+def source_of(file: Path) -> Iterator[tuple[BinaryIO, int | None]]:
+    """Give a file or standard input for reading, and its size where that is known."""
+    if is_standard_input(file):
+        yield standard_input(), None
         return
-    if sys.stdin is None:
-        raise Unavailable("standard input is closed", code="file_unavailable")
-    if sys.stdin.isatty():
-        raise Usage("standard input is a terminal: send a file into it", code="stdin_terminal")
-    yield sys.stdin.buffer, None
+    with open_regular(file) as source:
+        yield source, os.fstat(source.fileno()).st_size
 
 
 def _target(file: Path) -> Path:
-    if str(file) == "-":
+    if is_standard_input(file):
         raise Usage(
             "standard input has no name: name the file to write with -o", code="out_unnamed"
         )

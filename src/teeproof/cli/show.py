@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,14 @@ from typing import Any
 import click
 
 from teeproof.cli.claims import CARRIERS, claims
-from teeproof.cli.claims_proof import LABELS, claims_of
-from teeproof.cli.incoming import taken_apart
+from teeproof.cli.claims_files import LABELS as FILES
+from teeproof.cli.claims_files import claims_of_log, is_log
+from teeproof.cli.claims_proof import LABELS as PROOFS
+from teeproof.cli.claims_proof import claims_of
+from teeproof.cli.incoming import on_disk
 from teeproof.cli.meanings import toml
 from teeproof.cli.options import output_options, paths_argument
+from teeproof.cli.quoting import shell, write_unverified
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
 from teeproof.evidence.files.kinds import KINDS
@@ -21,6 +24,8 @@ from teeproof.evidence.files.reading import read_pieces
 
 __all__ = ["command", "write_claims"]
 
+_LABELS: dict[str, str] = {**dict[str, str](KINDS.items()), **PROOFS, **FILES}
+_COPIED = frozenset({"id", "key", "for_policies", "public", "recipient", "digest", "root"})
 _MEANING = "_meaning"
 _HIDDEN = ("kind", "name", "verified")
 _TEXTS = ("docker_compose_file",)  # whose line ends are line ends; elsewhere they are escaped
@@ -36,7 +41,8 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
 
     Of a quote, each field, the certificates and what Intel says of the platform; of collateral, its
     dates and levels; of an event log, each event in words; of a saved verdict, its checks; of a
-    proof, its statements, identities and logs; of a statement, receipt or identity, what it says.
+    proof, its statements, identities and logs; of a statement, receipt or identity, what it says;
+    of a sealed file, a key, a log's policy, checkpoint or directory, what it is.
 
     \b
     Examples
@@ -44,12 +50,19 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
       teeproof show answer.proof
       teeproof show collateral.json --json
     """  # noqa: D301  click reads the \b
-    shown, hints = _claimed(files, ppid=ppid, every=as_json)
+    quotes: dict[bytes, str] = {}
+    with on_disk(files) as paths:
+        shown = [
+            found
+            for pair in zip(files, paths, strict=True)
+            for found in _claimed(*pair, ppid=ppid, every=as_json, quotes=quotes)
+        ]
     screen = standard(color)
     if as_json:
-        screen.json(shown[0] if len(shown) == 1 else shown)
+        values = [found for found, _ in shown]
+        screen.json(values[0] if len(values) == 1 else values)
         return 0
-    for index, (found, hint) in enumerate(zip(shown, hints, strict=True)):
+    for index, (found, hint) in enumerate(shown):
         if index:
             screen.write()
         write_claims(screen, found, hint=hint)
@@ -57,26 +70,27 @@ def command(files: Sequence[Path], *, ppid: bool, as_json: bool, color: ColorCho
 
 
 def _claimed(
-    files: Sequence[Path], *, ppid: bool, every: bool
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what each file claims, and for each what verifies it: a path, or nothing."""
-    proofs = {path: claims_of(path, every=every) for path in files}
-    if all(found is not None for found in proofs.values()):
-        said = [found for found in proofs.values() if found is not None]
-        hints = [
-            str(path) if found["kind"] == "proof" else ""
-            for path, found in zip(proofs, said, strict=True)
-        ]
-        return said, hints
-    paths, pieces = taken_apart(files)
-    named = [(piece, str(path)) for path in paths for piece in read_pieces([path])]
-    named += [(piece, "-") for piece in pieces]
-    shown: list[dict[str, Any]] = []
-    quotes: dict[bytes, str] = {}
-    for piece, _ in named:
-        shown.append(claims(piece, ppid=ppid, quotes=quotes))
-    hints = [path if piece.kind in CARRIERS else "" for piece, path in named]
-    return shown, hints
+    typed: Path, path: Path, *, ppid: bool, every: bool, quotes: dict[bytes, str]
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield what a file claims, or each in a directory, and what to type to verify it, if anything.
+
+    Args:
+        typed: what a person named.
+        path: where it lies.
+        ppid: whether the PPID is shown.
+        every: list all statements of a proof, however many.
+        quotes: those that were shown, by their digests.
+    """
+    if is_log(path):
+        yield claims_of_log(path), shell("teeproof", "log", "check", path)
+        return
+    verify = shell("teeproof", "verify", typed)
+    found = None if path.is_dir() else claims_of(path, every=every)
+    if found is not None:
+        yield found, verify if found["kind"] == "proof" else ""
+        return
+    for piece in read_pieces([path]):
+        yield claims(piece, ppid=ppid, quotes=quotes), verify if piece.kind in CARRIERS else ""
 
 
 def write_claims(screen: Screen, found: dict[str, Any], *, hint: str = "") -> None:
@@ -85,12 +99,11 @@ def write_claims(screen: Screen, found: dict[str, Any], *, hint: str = "") -> No
     Args:
         screen: where to.
         found: the claims.
-        hint: what can be verified in its place, a path; nothing where nothing can.
+        hint: the command that checks it; empty where nothing does.
     """
     kind: str = found["kind"]
-    screen.sides(KINDS[kind] if kind in KINDS else LABELS[kind], found["name"], "bold")
-    advice = f" Check them: teeproof verify {shlex.quote(hint)}" if hint else ""
-    screen.text(f"NOT VERIFIED: these are claims.{advice}", "yellow")
+    screen.sides(_LABELS[kind], found["name"], "bold")
+    write_unverified(screen, hint)
     if kind == "verdict":
         _write_verdict(screen, found)
         return
@@ -114,6 +127,9 @@ def _write_fields(screen: Screen, fields: dict[str, Any]) -> None:
         label = key.removesuffix(_MEANING)
         meaning = fields.get(f"{key}{_MEANING}")
         texts = _text(value).split("\n") if key in _TEXTS else [_text(value)]
+        if key in _COPIED and meaning is None:
+            screen.copied(label, texts[0], column=column)
+            continue
         for text, style in _lines(texts, meaning):
             screen.row(label, text, *style, column=column)
             label = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from typing import Any
 import click
 
 from teeproof.cli.options import PATH, output_options, time_of
+from teeproof.cli.outgoing import require_place
+from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core import strictjson
 from teeproof.core.errors import Unavailable, Usage
@@ -88,6 +91,7 @@ def command(
     screen = standard(color)
     if listing:
         return _list(screen, as_json=as_json)
+    require_place(out, what="a directory")
     name = _versioned(state, quote_version)
     platform = open_platform(data_directory(os.environ))
     bound = _report_data(report_data)
@@ -199,8 +203,8 @@ def _json(value: dict[str, Any]) -> bytes:
 
 
 def _next(out: Path, at: str | None) -> str:
-    when = f" --at {at}" if at else ""
-    return f"teeproof verify {out} --policy {out / 'policy.toml'}{when}"
+    when = f" --at {shlex.quote(at)}" if at else ""
+    return shell("teeproof", "verify", out, "--policy", out / "policy.toml") + when
 
 
 def _say(
@@ -226,7 +230,7 @@ def _say(
     screen.write()
     screen.row("written to", str(out))
     screen.row("files", ", ".join(sorted(entry.name for entry in out.iterdir())))
-    screen.row("next", _next(out, at), "bold")
+    screen.copied("next", _next(out, at), "bold")
     screen.row("its answer", f"{answer} (exit code {code})")
 
 

@@ -14,7 +14,7 @@ import msgspec
 from teeproof.cli.asked import Asked
 from teeproof.cli.endorsing import Endorsing, endorse
 from teeproof.cli.expectations import find_policy, policy_of
-from teeproof.cli.incoming import taken_apart
+from teeproof.cli.incoming import on_disk
 from teeproof.cli.options import (
     PATH,
     at_option,
@@ -23,7 +23,7 @@ from teeproof.cli.options import (
     policy_option,
     time_of,
 )
-from teeproof.cli.pointed import answer_about, is_pointed_elsewhere
+from teeproof.cli.pointed import answer_about, is_pointed_elsewhere, require_present
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.cli.verdicts import headline, write_strength, write_verdict
 from teeproof.core.errors import Usage
@@ -113,9 +113,10 @@ def command(
     """Check evidence or a proof, and say what may be believed.
 
     FILE is a proof, a log entry (.tlog-proof, with its record), or a log's directory with the ids
-    of statements in it. Of evidence, each FILE is a quote, collateral, an event log, a dstack
-    response, an RA-TLS certificate or an app-compose.json; a directory holds what belongs to one
-    quote; - is standard input. What something is shows in its bytes. Nothing is sent anywhere.
+    of statements in it, or their first 8 digits. Of evidence, each FILE is a quote, collateral, an
+    event log, a dstack response, an RA-TLS certificate or an app-compose.json; a directory holds
+    what belongs to one quote; - is standard input. What something is shows in its bytes. Nothing is
+    sent anywhere.
 
     \b
     Examples
@@ -125,27 +126,28 @@ def command(
       teeproof verify quote.hex --set mrtd=91eb2b44d1… --json
     """  # noqa: D301  click reads the \b
     now = time_of(at)
-    if is_pointed_elsewhere(files):
-        _refuse(endorsements, "--endorsements", "a proof carries its own")
-        asked = Asked(
-            files=tuple(files),
-            policy=find_policy(policy, changes, default="standard"),
-            author_policy=policy_of(author_policy) if author_policy else None,
-            logs=logs,
-            blocks=tuple(blocks),
-            now=now,
-            every=every,
-            as_json=as_json,
-        )
-        return answer_about(standard(color), asked)
+    with on_disk(files) as paths:
+        require_present(paths)
+        if is_pointed_elsewhere(paths):
+            _refuse(endorsements, "--endorsements", "a proof carries its own")
+            asked = Asked(
+                files=paths,
+                policy=find_policy(policy, changes, default="standard"),
+                author_policy=policy_of(author_policy) if author_policy else None,
+                logs=logs,
+                blocks=tuple(blocks),
+                now=now,
+                every=every,
+                as_json=as_json,
+            )
+            return answer_about(standard(color), asked)
+        bundles = gather(paths)
     for given, option in (
         (logs, "--logs"),
         (author_policy, "--author-policy"),
         (blocks, "--block"),
     ):
         _refuse(given, option, "this is evidence, and no proof")
-    paths, pieces = taken_apart(files)
-    bundles = gather(paths, pieces=pieces)
     expected = find_policy(policy, changes, default=_default(bundles))
     answers = [
         verify_bundle(
@@ -160,11 +162,11 @@ def command(
     screen = standard(color)
     if as_json:
         screen.json(_json(answers))
-    else:
-        for index, found in enumerate(answers):
-            if index:
-                screen.write("\n" + screen.paint("─" * 40, "dim") + "\n")
-            write_answer(screen, found, every=every)
+        return _worst(answers)
+    for index, found in enumerate(answers):
+        if index:
+            screen.write("\n" + screen.paint("─" * 40, "dim") + "\n")
+        write_answer(screen, found, every=every)
     return _worst(answers)
 
 

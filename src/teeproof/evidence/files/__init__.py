@@ -1,6 +1,7 @@
 """From paths to evidence: what each file is, what it carries, and which pieces belong together.
 
     kinds     bytes -> what they are
+    others    bytes -> which of our files they are that is no evidence
     unpack    one file -> the quote, log and documents that it carries
     fitting   does this piece belong to that quote?
     reading   paths -> pieces, bounded

@@ -17,6 +17,7 @@ import msgspec
 from teeproof.core import strictjson, stricttoml
 from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
+from teeproof.evidence.files.others import refuse, told_by_bytes, told_by_fields
 from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
 from teeproof.evidence.tdx.layout import INTEL_QE_VENDOR, TEE_SGX, TEE_TDX, Header
 from teeproof.evidence.tdx.quote import MAX_QUOTE_BYTES
@@ -54,7 +55,8 @@ KINDS: dict[Kind, str] = {
 """Each kind in words."""
 
 _UNDERSTOOD = (
-    "a TDX quote (version 4 or 5) or SGX quote (version 3) in binary, hex or base64; Intel"
+    "a proof file; a log proof with its record; a log's directory; a TDX quote (version 4 or 5) or"
+    " SGX quote (version 3) in binary, hex or base64; Intel"
     " collateral (QuoteCollateralV3 JSON); a dstack event log, GetQuote response, attestation,"
     " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a policy (TOML); a verdict"
 )
@@ -93,6 +95,7 @@ def identify(data: bytes, *, name: str = "file") -> Piece:
     Raises:
         TooLarge: larger than anything that is understood.
         Malformed: nothing that is understood; the error lists what is.
+        Usage: code ``not_evidence``; it is another of teeproof's files, such as a proof.
     """
     if len(data) > MAX_FILE_BYTES:
         raise TooLarge(
@@ -170,6 +173,9 @@ def _json_kind(data: bytes, name: str) -> Kind:
     for kind, fits in _SHAPES.items():
         if fits(value):
             return kind
+    other = told_by_fields(value)
+    if other is not None:
+        raise refuse(other, name)
     for words, keys in _FOREIGN_OBJECTS:
         if keys <= set(value):
             raise _foreign(name, words)
@@ -223,6 +229,9 @@ def _policy(data: bytes, name: str) -> Piece | None:
 
 
 def _refuse_foreign_bytes(data: bytes, name: str) -> None:
+    other = told_by_bytes(data)
+    if other is not None:
+        raise refuse(other, name)
     if data[:2] == b"\x1f\x8b" or data[:4] in (b"PK\x03\x04", b"\x28\xb5\x2f\xfd"):
         raise _not_understood(name, "a compressed file: unpack it first")
     if len(data) == _SNP_REPORT_BYTES and int.from_bytes(data[:4], "little") in _SNP_VERSIONS:
