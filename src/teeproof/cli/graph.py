@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,7 +10,9 @@ from typing import Any
 
 import click
 
+from teeproof.cli.incoming import on_disk
 from teeproof.cli.options import PATH, output_options
+from teeproof.cli.quoting import shell, write_unverified
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.digests import named
 from teeproof.core.errors import Usage
@@ -66,7 +67,7 @@ def command(
     _require_one(statement, ancestors=ancestors, descendants=descendants, touched=touched)
     if as_dot and as_json:
         raise Usage("--dot and --json are two forms: choose one", code="usage")
-    with _opened([source, *others]) as (graph, roots):
+    with on_disk([source, *others]) as paths, _opened(paths) as (graph, roots):
         view = _View.of(graph, roots, statement, descendants=descendants, touched=touched)
         if as_dot:
             for line in dot(graph, view.nodes(depth)):
@@ -175,8 +176,8 @@ def _write(screen: Screen, view: _View, depth: int | None, source: Path) -> None
         rows(view.graph, view.tops, direction=view.direction, depth=depth, room=min(width, 120))
     )
     screen.sides(source.name or str(source), _counts(view.graph), "bold")
-    advice = "" if source.is_dir() else f" Check them: teeproof verify {shlex.quote(str(source))}"
-    screen.text(f"NOT VERIFIED: these are claims.{advice}", "yellow")
+    what = ("log", "check") if source.is_dir() else ("verify",)
+    write_unverified(screen, shell("teeproof", *what, source))
     if view.touched is not None:
         screen.write()
         screen.text(_said_of(view.graph, view.touched))

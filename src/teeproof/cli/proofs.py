@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from teeproof.cli.screen import Screen, short
-from teeproof.cli.verdicts import STRENGTHS, write_check
+from teeproof.cli.verdicts import STRENGTHS, write_check, write_opt_in
 from teeproof.evidence.verdict import Check
 from teeproof.proof.verify import Fault, IdentityVerdict, ProofVerdict, StatementVerdict
 
@@ -43,6 +43,7 @@ def write_proof_verdict(screen: Screen, verdict: ProofVerdict, *, every: bool = 
     screen.sides(
         f"proof {short(verdict.provenance.proof_digest)}", f"verdict {short(verdict.key)}", "dim"
     )
+    write_opt_in(screen, (fault.check for fault in verdict.faults))
 
 
 def answer(verdict: ProofVerdict) -> tuple[str, tuple[str, ...]]:
@@ -64,11 +65,14 @@ def answer(verdict: ProofVerdict) -> tuple[str, tuple[str, ...]]:
 
 def counts(verdict: ProofVerdict) -> str:
     """Return how much was checked."""
+    reasons = len(_alike(verdict.faults))
+    fewer = 0 < reasons < len(verdict.faults)
     parts = [
         _many(len(verdict.statements), "statement"),
         f"{len(verdict.identities)} identit{'y' if len(verdict.identities) == 1 else 'ies'}",
         _many(len(verdict.logs), "log"),
         _many(len(verdict.faults), "check") + " failed",
+        *([f"for {_many(reasons, 'reason')}"] if fewer else []),
     ]
     return ", ".join(parts)
 
@@ -90,7 +94,8 @@ def _alike(faults: tuple[Fault, ...]) -> list[list[Fault]]:
     """Put together what failed in the same way at several identities or statements."""
     groups: dict[tuple[str, Check], list[Fault]] = {}
     for fault in faults:
-        groups.setdefault((fault.where, fault.check), []).append(fault)
+        entered = fault.where in ("identity", "statement")
+        groups.setdefault(("entry" if entered else fault.where, fault.check), []).append(fault)
     return list(groups.values())
 
 
@@ -102,6 +107,8 @@ def _write_strength(screen: Screen, verdict: ProofVerdict) -> None:
         private = "no: simulated evidence keeps no secret"
     elif verdict.confidential:
         private, style = "yes: no machine's host can read its memory", _good(verdict)
+    elif verdict.level is None:
+        private, style = "unknown: nothing is established", ("red",)
     else:
         private, style = "no: the host of at least one machine can read its memory", ("red",)
     screen.row("confidential", private, *style)
@@ -198,17 +205,26 @@ def _write_whole(screen: Screen, verdict: ProofVerdict) -> None:
 
 def _where(group: list[Fault], titles: dict[str, StatementVerdict]) -> list[str]:
     """Say where a check failed, and which way leads there from what the proof is about."""
-    first = group[0]
-    way = " ← ".join(f"{_title(titles, step)} {_id(step)}" for step in first.path)
-    if first.where in ("identity", "evidence"):
-        who = ", ".join(_id(fault.subject) for fault in group[:4])
-        more = ", …" if len(group) > 4 else ""
-        what = "identity" if first.where == "identity" else "machine of identity"
-        return [f"{what} {who}{more}", *([f"which says: {way}"] if way else [])]
-    if first.where == "statement":
-        others = [f"and {_many(len(group) - 1, 'more statement')}"] if len(group) > 1 else []
-        return [way, *others]
-    return [f"log {first.subject}"] if first.where == "log" else []
+    people = [fault for fault in group if fault.where in ("identity", "evidence")]
+    said = [fault for fault in group if fault.where == "statement"]
+    if not people and not said:
+        return [f"log {group[0].subject}"] if group[0].where == "log" else []
+    lines = []
+    if people:
+        who = ", ".join(_id(fault.subject) for fault in people[:4])
+        several = len(people) > 1
+        what = "machine of identity" if people[0].where == "evidence" else "identity"
+        what = what.removesuffix("y") + "ies" if several else what
+        lines.append(f"{what} {who}{', …' if len(people) > 4 else ''}")
+    way = " ← ".join(f"{_title(titles, step)} {_id(step)}" for step in (said or people)[0].path)
+    if people and said:
+        lines.append(f"and {_many(len(said), 'statement')}{f', such as: {way}' if way else ''}")
+    elif people:
+        lines += [f"which says: {way}"] if way else []
+    else:
+        lines.append(way)
+        lines += [f"and {_many(len(said) - 1, 'more statement')}"] if len(said) > 1 else []
+    return lines
 
 
 def _title(titles: dict[str, StatementVerdict], step: str) -> str:

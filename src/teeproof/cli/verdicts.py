@@ -5,6 +5,8 @@ Only what a verdict of level ``hardware`` says is green.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from teeproof.cli.screen import Screen, short
 from teeproof.evidence.verdict import Check, Verdict
 
@@ -15,6 +17,7 @@ __all__ = [
     "headline",
     "write_answer",
     "write_failures",
+    "write_opt_in",
     "write_strength",
     "write_verdict",
 ]
@@ -143,6 +146,21 @@ def write_answer(screen: Screen, verdict: Verdict) -> None:
     screen.write()
     screen.sides(words, counts(verdict), *styles)
     screen.sides(f"evidence {short(verdict.subject)}", f"verdict {short(verdict.key)}", "dim")
+    write_opt_in(screen, verdict.failures)
+
+
+def write_opt_in(screen: Screen, failures: Iterable[Check]) -> None:
+    """Where a simulator's root is not accepted, write the option that accepts it."""
+    refused = [check for check in failures if check.code == "simulated_root_not_accepted"]
+    if not refused:
+        return
+    # What the policy accepts already stays accepted: the option replaces the whole field.
+    before = [root for check in refused for root in (check.expected or "").split(" or ")]
+    roots = [root for root in before if root.startswith("sha256:")]
+    roots += [check.got for check in refused if check.got]
+    screen.write()
+    screen.text("It proves nothing about hardware. To test with this simulator all the same, add")
+    screen.copied("", f"--set simulated_roots={','.join(dict.fromkeys(roots))}", "bold")
 
 
 def answer(verdict: Verdict) -> tuple[str, tuple[str, ...]]:

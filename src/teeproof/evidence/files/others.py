@@ -23,7 +23,7 @@ class Other(NamedTuple):
 
 
 _ALONE = (
-    "it proves nothing without what it rests on: verify a proof file, which Sealed.save in Python"
+    "it proves nothing without what it rests on; verify a proof file, which Sealed.save in Python"
     " and teeproof log export LOG ID write"
 )
 PROOF = Other("proof", "a proof file", "verify it by itself, with teeproof verify FILE.proof")
@@ -95,8 +95,8 @@ def told_by_fields(value: dict[str, Any] | Collection[str]) -> Other | None:
 def refuse(other: Other, name: str) -> Usage:
     """Return the error for such a file in the place of evidence."""
     return Usage(
-        f"{name} is {other.words}, which is no evidence: {other.advice}",
+        f"{name} is {other.words}: {other.advice}",
         code="not_evidence",
-        expected="a quote, or a file that carries one",
+        expected="evidence or a proof",
         got=f"{other.words}: {other.advice}",
     )

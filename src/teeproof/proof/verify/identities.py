@@ -150,7 +150,8 @@ def _possession(record: IdentityRecord) -> Check:
                 f"the {key.role} key did not sign: it may be somebody else's public key",
                 expected=f"a signature of {key.algorithm} key {key.public_key[:16]}…",
             )
-    return passed("possession", f"all {len(keys)} signing keys signed the identity statement")
+    who = "the signing key" if len(keys) == 1 else f"all {len(keys)} signing keys"
+    return passed("possession", f"{who} signed the identity statement")
 
 
 def _known_key(
