@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error
+from teeproof.evidence.collect.simulated import opt_in_policy
+from teeproof.proof.file import ProofFile
 from teeproof.proof.log.formats.cosignature import Cosigner
 from teeproof.proof.log.formats.note import VerifierKey
 from teeproof.proof.log.formats.policy import TlogPolicy
@@ -25,8 +28,13 @@ from teeproof.proof.log.formats.tlogproof import TlogProof, verify
 from teeproof.proof.log.http.client import LogClient
 from teeproof.proof.log.http.tokens import first_token
 from teeproof.proof.log.storage.log import Log
+from teeproof.proof.witness.app import App
+from teeproof.proof.witness.witness import Witness
+from teeproof.proof.workload import Identity
 from tests.cli.program import program
-from tests.proof.log.http.httplog import identity, receipt, statement, statement_id
+from tests.proof.log.http.httplog import identity, receipt, running, statement, statement_id
+from tests.proof.people import attester, platform
+from tests.proof.witness.scenes import COSIGNER
 
 PROGRAM = Path(sys.executable).with_name("teeproof")
 ORIGIN = "log.example/cli"
@@ -116,6 +124,11 @@ def record(tmp_path):
     return path
 
 
+def key_of(folder: Path) -> VerifierKey:
+    with Log.open(folder, read_only=True) as log:
+        return log.verifier
+
+
 def many(path: Path, *numbers: int) -> Path:
     path.write_bytes(b"".join(statement(n) + b"\n" for n in numbers))
     return path
@@ -176,7 +189,200 @@ def test_records_come_one_per_file_or_one_per_line_and_spread_over_lines(teeproo
     assert [row["index"] for row in rows] == [0, 1, 2, 0, 3, 4]
     assert rows[1]["file"].endswith("many.ndjson:1")
     teeproof("log", "publish", made)
+    assert teeproof("log", "check", made).code == 3, "the identity's evidence did not come along"
+
+
+@pytest.fixture(scope="module")
+def proof(tmp_path_factory):
+    """A proof file that a workload saved on its own; no log is in it."""
+    path = tmp_path_factory.mktemp("proof") / "x.proof"
+    me = Identity.boot(attester(at=wall_clock()))
+    first = me.seal("train", outputs={"model": b"weights"})
+    made = me.seal("answer", outputs={"answer": b"42"}, inputs={"model": first})
+    made.save(path)
+    return path, made, me
+
+
+def test_a_proof_file_goes_into_a_log_here_with_its_evidence(teeproof, made, proof, tmp_path):
+    path, answer, me = proof
+    rows = teeproof("log", "append", made, path, "--json").json
+    assert [row["index"] for row in rows] == [0, 1, 2]
+    assert [row["evidence_missing"] for row in rows] == [[], [], []]
+    assert rows[0]["file"] == f"{path}: {me.name}"
+    teeproof("log", "publish", made)
+    checked = teeproof("log", "check", made, "--json").json
+    assert checked["evidence"] == {"blobs": len(me.blobs), "missing_or_changed": 0}
+    out = tmp_path / "y.proof"
+    exported = teeproof("log", "export", made, answer.name, "-o", out)
+    assert exported.code == 0, exported.err
+    with ProofFile.open(out) as found:
+        assert found.logged(answer.id).index > 0
+    again = subprocess.run(
+        [PROGRAM, "log", "append", made, "-", "--json"],
+        input=path.read_bytes(),
+        capture_output=True,
+        check=True,
+    )
+    assert [row["index"] for row in json.loads(again.stdout)] == [0, 1, 2]
+
+
+def test_a_proof_file_goes_into_a_served_log_and_comes_out_with_the_time_that_it_was_witnessed(
+    teeproof, made, proof, tmp_path
+):
+    path, answer, _ = proof
+    known = tmp_path / "trusted-logs"
+    with (
+        Witness.open(tmp_path / "w", COSIGNER, logs=[key_of(made)]) as witness,
+        running(App(witness)) as url,
+    ):
+        known.write_text(
+            f"log {key_of(made).text()}\nwitness w {COSIGNER.verifier.text()} {url}\nquorum w\n"
+        )
+        server = Server(made, "--every", "0.1", "--logs", known)
+        try:
+            reach = (server.about["url"], "--logs", known)
+            sent = teeproof("log", "append", *reach, *server.token, path, "--wait", "--json")
+            assert [row["evidence_missing"] for row in sent.json] == [[], [], []]
+            assert teeproof("log", "prove", *reach, *server.token, answer.name).code == 0
+        finally:
+            server.stop()
+    out = tmp_path / "y.proof"
+    export = ("log", "export", made, answer.name, "-o", out, "--logs", known)
+    assert teeproof(*export).code == 0
+    rules = tmp_path / "policy.toml"
+    rules.write_text(opt_in_policy(platform()))
+    words = ("verify", out, "--logs", known, "--policy", rules)
+    verdict = teeproof(*words, "--json")
+    assert verdict.code == 0, verdict.out
+    (root,) = (one for one in verdict.json["statements"] if one["id"] == answer.name)
+    assert root["time"] is not None
+    alone = teeproof("verify", path, "--logs", known, "--policy", rules, "--json")
+    assert alone.code == 4, "the file that went in has no time"
+
+
+def test_an_identity_without_its_evidence_is_taken_and_that_is_said(
+    teeproof, made, proof, tmp_path
+):
+    _, _, me = proof
+    record = tmp_path / "identity.json"
+    record.write_bytes(me.record.encode())
+    said = teeproof("log", "append", made, record)
+    assert said.code == 0
+    assert "evidence" in said.out
+    assert f"teeproof log append {made} x.proof" in said.out
+    twin = teeproof("log", "append", made, record, "--json").json
+    assert twin[0]["evidence_missing"] == sorted(me.blobs)
+    server = Server(made)
+    try:
+        sent = teeproof("log", "append", *server.reach, *server.token, record, "--json").json
+        assert sent[0]["evidence_missing"] == sorted(me.blobs)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("change", ["remove", "alter"])
+def test_host_evidence_that_is_gone_or_changed_fails_the_check(teeproof, made, proof, change):
+    path, _, me = proof
+    teeproof("log", "append", made, path)
+    teeproof("log", "publish", made)
     assert teeproof("log", "check", made).code == 0
+    if change == "remove":
+        shutil.rmtree(made / "blobs")
+        code, error, wrong = 3, "evidence_missing", len(me.blobs)
+    else:
+        blob = next(path for path in (made / "blobs").rglob("*") if path.is_file())
+        blob.write_bytes(b"\0" + blob.read_bytes()[1:])
+        code, error, wrong = 2, "log_corrupt", 1
+    answer = teeproof("log", "check", made, "--json")
+    assert (answer.code, answer.json["ok"]) == (code, False)
+    assert {fault["error"] for fault in answer.json["faults"]} == {error}
+    assert answer.json["evidence"] == {"blobs": len(me.blobs), "missing_or_changed": wrong}
+    assert (
+        f"{wrong} of {len(me.blobs)} blobs missing or changed" in teeproof("log", "check", made).out
+    )
+
+
+def test_a_file_that_is_no_proof_but_begins_like_one_is_refused(teeproof, made, tmp_path):
+    path = tmp_path / "x.proof"
+    path.write_bytes(b"PK\x03\x04 and nothing that follows")
+    assert teeproof("log", "append", made, path).code == 2
+    assert teeproof("log", "publish", made, "--json").json["size"] == 0
+
+
+def test_a_log_s_key_can_be_shown_again_and_written_as_a_policy(teeproof, made, record, tmp_path):
+    teeproof("log", "append", made, record)
+    teeproof("log", "publish", made)
+    key, policy = key_of(made).text(), tmp_path / "trusted-logs"
+    shown = teeproof("log", "show", made, "--logs-out", policy)
+    assert shown.code == 0
+    assert f"  for policies  log {key}\n" in shown.out
+    assert TlogPolicy.parse(policy.read_bytes()).logs[ORIGIN].key.text() == key
+    assert teeproof("log", "check", made, "--logs", policy).code == 0
+    twin = teeproof("log", "show", made, "--json").json
+    assert (twin["ok"], twin["vkey"], twin["size"], twin["cosignatures"]) == (True, key, 1, [])
+    assert twin["checkpoint"].startswith(f"{ORIGIN}\n1\n")
+    before = policy.read_bytes()
+    assert teeproof("log", "show", made, "--logs-out", policy).code == 1
+    other = ("log", "init", tmp_path / "other", "--origin", "log.example/other")
+    assert teeproof(*other, "--logs-out", policy).code == 1
+    assert not (tmp_path / "other").exists(), "nothing is made before it is known to fit"
+    assert policy.read_bytes() == before
+    assert teeproof(*other, "--logs-out", policy, "--force").code == 0
+    assert "log.example/other" in TlogPolicy.parse(policy.read_bytes()).logs
+    assert teeproof("log", "show", tmp_path / "nothing").code == 3
+
+
+def test_of_a_log_in_pieces_what_is_left_is_shown(teeproof, made):
+    key = key_of(made).text()
+    (made / "index.sqlite").unlink()
+    answer = teeproof("log", "show", made, "--json")
+    assert (answer.code, answer.json["ok"], answer.json["vkey"]) == (3, False, key)
+    assert answer.json["error"]["error"] == "log_index"
+    assert "teeproof log publish" in teeproof("log", "show", made).out
+    teeproof("log", "publish", made)
+    shutil.rmtree(made / "public")
+    answer = teeproof("log", "check", made, "--json")
+    assert (answer.code, answer.json["error"]) == (3, "served_missing")
+    assert teeproof("log", "publish", made).code == 0
+    assert teeproof("log", "check", made).code == 0
+
+
+def test_host_a_key_that_others_could_read_is_said(teeproof, made):
+    (made / "key").chmod(0o644)
+    for words in (("show", made), ("check", made)):
+        assert "could use key" in teeproof("log", *words).out
+        assert "could use key" in teeproof("log", *words, "--json").json["warning"]
+    server = Server(made)
+    server.stop()
+    assert "event=exposed files=key" in server.said
+    assert teeproof("log", "show", made, "--json").json["warning"] is None, "it was mended"
+    (made / "key").chmod(0o644)
+    assert "could use key" in teeproof("log", "publish", made).err
+
+
+def test_a_proof_overwrites_nothing_unless_it_is_told_to(teeproof, made, record, tmp_path):
+    teeproof("log", "append", made, record)
+    teeproof("log", "publish", made)
+    kept = tmp_path / "keep.txt"
+    kept.write_text("mine")
+    answer = teeproof("log", "prove", made, 0, "-o", kept, "--json")
+    assert (answer.code, answer.json["error"]) == (1, "out_taken")
+    assert kept.read_text() == "mine"
+    assert teeproof("log", "prove", made, 0, "-o", kept, "--force").code == 0
+    assert TlogProof.parse(kept.read_bytes()).index == 0
+
+
+def test_a_log_with_a_new_key_and_an_old_one_is_found_by_either(teeproof, server, tmp_path):
+    new = VerifierKey(ORIGIN, 1, Cosigner("x", b"\x01" * 32).verifier.public_key).text()
+    policy = tmp_path / "policy"
+    policy.write_text(f"log {new}\nlog {server.about['vkey']}\nquorum none\n")
+    assert teeproof("log", "check", server.about["url"], "--logs", policy).code == 0
+    assert teeproof("log", "check", server.about["url"], "--key", new).code == 2
+
+
+def test_over_the_network_evidence_is_not_checked_and_that_is_said(teeproof, server):
+    assert "not checked" in teeproof("log", "check", *server.reach).out
+    assert teeproof("log", "check", *server.reach, "--json").json["evidence"] is None
 
 
 def test_a_bad_record_is_named_and_nothing_is_appended(teeproof, made, record, tmp_path):
@@ -405,7 +611,8 @@ def test_an_address_that_is_taken_or_none_is_said(teeproof, server, made, tmp_pa
 def test_the_group_offers_what_it_lists(teeproof):
     listed = teeproof("log", "--help")
     assert listed.code == 0
-    for name in ("init", "serve", "append", "publish", "prove", "check"):
+    assert max(map(len, listed.out.splitlines())) <= 80
+    for name in ("init", "serve", "show", "append", "publish", "prove", "check"):
         assert f"  {name} " in listed.out
         assert teeproof("log", name, "--help").code == 0
     assert teeproof("log", "nothing").code == 1

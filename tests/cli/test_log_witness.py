@@ -74,6 +74,18 @@ def test_the_first_start_makes_a_key_and_says_what_to_do_with_it(witness, tmp_pa
     assert f"teeproof log witness {folder} --log VKEY" in again.out
 
 
+@pytest.mark.parametrize("columns", ["40", "80"])
+def test_what_is_copied_is_whole_on_a_narrow_terminal_and_json_is_json(
+    witness, tmp_path, monkeypatch, columns
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    folder = tmp_path / "w"
+    made = witness(folder, "--name", NAME, "--json").json
+    said = [line.strip() for line in witness(folder).out.splitlines()]
+    for whole in (made["vkey"], made["policy_line"], f"teeproof log witness {folder} --log VKEY"):
+        assert any(line.endswith(whole) for line in said), said
+
+
 def test_a_witness_without_a_name_is_not_made(witness, tmp_path):
     answer = witness(tmp_path / "w", "--json")
     assert (answer.code, answer.json["error"]) == (1, "witness_name_missing")

@@ -14,14 +14,15 @@ __all__ = ["COMMANDS", "command"]
 
 COMMANDS = {
     "init": "Make a log.",
-    "serve": "Serve a log over HTTP, publish it and have it witnessed.",
-    "append": "Append statements, receipts and identities.",
+    "serve": "Serve a log over HTTP, and have it witnessed.",
+    "show": "Show a log: its key, its sizes, who cosigned it.",
+    "append": "Append statements, receipts, identities; whole proof files.",
     "publish": "Publish a log that nobody serves.",
     "prove": "Write the proof that a statement is in a log.",
     "export": "Write a proof file of statements in a log.",
-    "check": "Walk a whole log: every tile, every entry, every signature.",
-    "witness": "Cosign other people's logs, and never two histories of one.",
-    "monitor": "Follow a log, and prove it where it contradicts itself.",
+    "check": "Walk a whole log: every tile, entry and signature.",
+    "witness": "Cosign other people's logs, as far as they only grow.",
+    "monitor": "Follow a log; prove it where it contradicts itself.",
 }
 
 
@@ -43,7 +44,7 @@ def command() -> None:
 
     \b
     Examples
-      teeproof log init my-log --origin log.example/main
+      teeproof log init my-log --origin log.example/main --logs-out trusted-logs
       teeproof log serve my-log
       teeproof log check https://log.example/main --logs trusted-logs
     """  # noqa: D301  click reads the \b

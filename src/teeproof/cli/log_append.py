@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from teeproof.cli.log_input import Given, read_given
 from teeproof.cli.log_options import (
+    accepting,
     bar,
     client_of,
     is_url,
     key_options,
-    read_records,
     target_argument,
     token_option,
+    warn,
 )
 from teeproof.cli.options import output_options, paths_argument
+from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named
-from teeproof.core.errors import Error, Usage
+from teeproof.core.errors import Error, Unavailable, Usage
 
 if TYPE_CHECKING:
+    from teeproof.proof.log.formats.policy import TlogPolicy
     from teeproof.proof.log.http.client import LogClient
+    from teeproof.proof.log.storage.reader import Reader
 
 __all__ = ["command"]
 
-_MAX_INPUT_BYTES = 64 << 20
 _TOGETHER = 2048  # records that are appended between two looks at the bar
 _MANY = 20  # records; of more, only the first and the last are shown
 
@@ -39,6 +44,7 @@ class _Row(NamedTuple):
     entry: int
     salt: bytes
     published_by: str | None
+    lacking: tuple[str, ...] = ()  # evidence that it names and the log does not have
 
 
 @click.command("append")
@@ -46,7 +52,7 @@ class _Row(NamedTuple):
 @paths_argument
 @key_options
 @token_option
-@click.option("--wait", is_flag=True, help="Wait until the log has proved that they are in it.")
+@click.option("--wait", is_flag=True, help="Wait for the log's proof; with --logs, for its quorum.")
 @output_options
 def command(
     target: str,
@@ -61,30 +67,33 @@ def command(
 ) -> int:
     """Append the records in FILEs to a log: statements, ACI receipts, identities.
 
-    A FILE holds one record, or one in each line; - is standard input. A record that the log has
-    keeps its place, so asking twice does no harm. Signatures are not checked here.
+    A FILE is a proof file, of which the evidence is stored beside the log too; or it holds one
+    record, or one in each line; - is standard input. A record that the log has keeps its place, so
+    asking twice does no harm. Signatures are not checked here.
 
     \b
     Examples
       teeproof log append my-log step.json
-      teeproof log append https://log.example/main step.json --key VKEY --token-file my.token
+      teeproof log append https://log.example/main x.proof --key VKEY --token-file my.token
     """  # noqa: D301  click reads the \b
-    records = read_records(files, limit=_MAX_INPUT_BYTES)
-    with bar("append", len(records)) as progress:
+    given = read_given(files)
+    with bar("append", len(given.records)) as progress:
         if is_url(target):
-            client, _ = client_of(target, key=key, policy_file=policy_file, token_file=token_file)
+            client, policy = client_of(
+                target, key=key, policy_file=policy_file, token_file=token_file
+            )
             with client:
-                rows = _to_log(client, records, wait=wait, progress=progress)
+                rows = _to_log(client, given, policy if wait else None, progress)
         else:
             if wait or key or policy_file or token_file:
                 raise Usage("a log in a directory needs no key, no token and no waiting")
-            rows = _to_directory(Path(target), records, progress)
-    _say(standard(color), target, rows, proved=wait, as_json=as_json)
+            rows = _to_directory(Path(target), given, progress)
+    _say(standard(color), target, given, rows, proved=wait, as_json=as_json)
     return 0
 
 
 def _to_directory(
-    directory: Path, records: list[tuple[str, bytes]], progress: Callable[[int, int], None]
+    directory: Path, given: Given, progress: Callable[[int, int], None]
 ) -> list[_Row]:
     from teeproof.proof.log.admission import read_record  # noqa: PLC0415
     from teeproof.proof.log.http.keysets import Keysets  # noqa: PLC0415
@@ -93,44 +102,68 @@ def _to_directory(
 
     keysets, found = Keysets(), []
     with Log.open(directory) as log:
+        warn(log)
         keysets.read(log)
-        for where, data in records:  # all of them are read before one is appended
+        for where, data in given.records:  # all of them are read before one is appended
             with _named(where):
                 record = read_record(data, identity_of_keyset=keysets.identity_of)
             keysets.learn(record)
             found.append((where, record))
+        for blob in given.blobs:
+            log.put_blob(blob)
         items = [Item(r.kind, r.id, r.identity, r.seal, r.data) for _, r in found]
         appended = []
         for start in range(0, len(items), _TOGETHER):
             appended += log.append_many(items[start : start + _TOGETHER])
             progress(len(appended), len(items))
-    return [
-        _Row(where, record.name, place.index, place.salt, None)
-        for (where, record), place in zip(found, appended, strict=True)
-    ]
+        return [
+            _Row(where, r.name, at.index, at.salt, None, _lacking(r.data, partial(_holds, log)))
+            for (where, r), at in zip(found, appended, strict=True)
+        ]
 
 
 def _to_log(
     client: LogClient,
-    records: list[tuple[str, bytes]],
-    *,
-    wait: bool,
+    given: Given,
+    wait: TlogPolicy | None,
     progress: Callable[[int, int], None],
 ) -> list[_Row]:
+    """Append over HTTP; with a policy, wait for a checkpoint with its quorum."""
     rows: list[_Row] = []
-    for where, data in records:  # all of them are read before one is sent
+    for where, data in given.records:  # all of them are read before one is sent
         with _named(where):
             client.introduce(data)
-    for batch in _batches(records):
+    for blob in given.blobs:
+        client.put_blob(blob)
+    for batch in _batches(given.records):
         with _named(batch[0][0]):
             promises = client.append_many([data for _, data in batch])
-        for (where, _), promise in zip(batch, promises, strict=True):
-            by = format_time(promise.published_by)
-            rows.append(_Row(where, named(promise.id), promise.index, promise.salt, by))
+        for (where, data), promise in zip(batch, promises, strict=True):
+            by, lacking = format_time(promise.published_by), _lacking(data, client.has_blob)
+            rows.append(_Row(where, named(promise.id), promise.index, promise.salt, by, lacking))
         for promise in promises if wait else ():
-            client.wait_included(promise)
-        progress(len(rows), len(records))
+            client.wait_included(promise, accept=accepting(wait))
+        progress(len(rows), len(given.records))
     return rows
+
+
+def _lacking(data: bytes, holds: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the evidence of an identity that the log does not have; of other records, nothing."""
+    from teeproof.proof.identity import IdentityRecord  # noqa: PLC0415
+    from teeproof.proof.source import kind_of  # noqa: PLC0415
+
+    if kind_of(data) != "identity":
+        return ()
+    attached = sorted(set(IdentityRecord.parse(data).attachments.values()))
+    return tuple(digest for digest in attached if not holds(digest))
+
+
+def _holds(log: Reader, digest: str) -> bool:
+    try:
+        log.blob(digest)
+    except Unavailable:
+        return False
+    return True
 
 
 def _batches(records: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
@@ -174,7 +207,9 @@ class _named:  # noqa: N801  reads as a word
             ) from None
 
 
-def _say(screen: Screen, target: str, rows: list[_Row], *, proved: bool, as_json: bool) -> None:
+def _say(
+    screen: Screen, target: str, given: Given, rows: list[_Row], *, proved: bool, as_json: bool
+) -> None:
     if as_json:
         screen.json(
             [
@@ -185,6 +220,7 @@ def _say(screen: Screen, target: str, rows: list[_Row], *, proved: bool, as_json
                     "salt": row.salt.hex(),
                     "published_by": row.published_by,
                     "proved": proved,
+                    "evidence_missing": list(row.lacking),
                 }
                 for row in rows
             ]
@@ -195,9 +231,26 @@ def _say(screen: Screen, target: str, rows: list[_Row], *, proved: bool, as_json
         screen.row(f"entry {row.entry}", row.id, mark=screen.paint("✓", "green", "bold"))
     if shown is not rows:
         screen.row("in all", f"{len(rows)} records")
+    if given.blobs:
+        screen.row("evidence", f"{len(given.blobs)} blobs beside the log")
+    _say_lacking(screen, target, rows)
     if proved:
         screen.row("proved", "each is in the log's tree, under a checkpoint that it signed")
     elif rows[-1].published_by:
         screen.row("published", f"by {rows[-1].published_by}, as the log promises")
     else:
-        screen.row("next", f"teeproof log publish {target}", "bold")
+        screen.copied("next", shell("teeproof", "log", "publish", target), "bold")
+
+
+def _say_lacking(screen: Screen, target: str, rows: list[_Row]) -> None:
+    lacking = [row for row in rows if row.lacking]
+    if not lacking:
+        return
+    which = f"entry {lacking[0].entry}" + (f" and {len(lacking) - 1} more" if lacking[1:] else "")
+    screen.row(
+        "evidence",
+        f"not in the log, for {which}: nobody can export a proof of what it said. Send the proof"
+        " file that its workload saved:",
+        mark=screen.paint("–", "yellow"),
+    )
+    screen.copied("", shell("teeproof", "log", "append", target, "x.proof"), indent=16)

@@ -12,6 +12,7 @@ import click
 from teeproof.cli.log_options import (
     bar,
     client_of,
+    exposure,
     is_url,
     key_options,
     policy_of,
@@ -21,11 +22,12 @@ from teeproof.cli.options import output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.clock import format_time, to_epoch, wall_clock
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailable
-from teeproof.proof.log.formats.checkpoint import SignedCheckpoint, verify_checkpoint
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.policy import Judgement, TlogPolicy
 from teeproof.proof.log.formats.tiles import TILE_WIDTH
-from teeproof.proof.log.http.walk import Fault, files_under, walk
+from teeproof.proof.log.http.walk import Fault, Records, files_under, walk
 from teeproof.proof.log.storage.log import Log
+from teeproof.proof.witness.signed import require_signed
 
 __all__ = ["command"]
 
@@ -35,6 +37,8 @@ class _Found(NamedTuple):
     judgement: Judgement
     faults: tuple[Fault, ...]
     whose: str
+    records: Records | None
+    exposed: str | None
 
     @property
     def exit_code(self) -> int:
@@ -56,7 +60,8 @@ def command(
 
     Compared are every bundle of entries with its tile, every tile with the one above, the tiles at
     the edge with the root, its signature with the key, the cosignatures with the policy. In a
-    DIRECTORY also each record with its entry; without a key, its own is taken.
+    DIRECTORY also each record with its entry, and the evidence of each identity with its digest;
+    without a key, its own is taken.
 
     \b
     Examples
@@ -78,7 +83,7 @@ def command(
 def _of_url(url: str, key: str | None, policy_file: Path | None) -> _Found:
     client, policy = client_of(url, key=key, policy_file=policy_file)
     with client:
-        return _found(client.checkpoint(), policy, client.tile, None, "yours")
+        return _found(client.checkpoint(), policy, client.tile, "yours", None)
 
 
 def _of_directory(directory: Path, policy: TlogPolicy | None) -> _Found:
@@ -86,34 +91,24 @@ def _of_directory(directory: Path, policy: TlogPolicy | None) -> _Found:
         log = stack.enter_context(Log.open(directory, read_only=True))
         whose = "yours" if policy else "the directory's own: give --key to check against yours"
         policy = policy or TlogPolicy.parse(f"log {log.verifier.text()}\nquorum none\n")
-        return _found(log.checkpoint(), policy, files_under(log.public), log, whose)
+        return _found(log.checkpoint(), policy, files_under(log.public), whose, log)
 
 
 def _found(
     signed: SignedCheckpoint,
     policy: TlogPolicy,
     fetch: Callable[[str], bytes],
-    log: Log | None,
     whose: str,
+    log: Log | None,
 ) -> _Found:
     known = policy.logs.get(signed.checkpoint.origin)
     keys = known.keys if known else tuple(other.key for other in policy.logs.values())
-    _require_signed(signed, keys)
+    require_signed(signed, keys)
     judgement = policy.judge(signed, now=to_epoch(wall_clock()))
+    records = Records(log) if log else None
     with bar("check", signed.checkpoint.size) as progress:
-        faults = tuple(walk(signed.checkpoint, fetch, log=log, progress=progress))
-    return _Found(signed, judgement, faults, whose)
-
-
-def _require_signed(signed: SignedCheckpoint, keys: tuple[object, ...]) -> None:
-    """Check that one of the keys signed; the complaint is that of the last one."""
-    for number, key in enumerate(keys, 1):
-        try:
-            return verify_checkpoint(signed, key)  # type: ignore[arg-type]
-        except NotAuthentic:
-            if number == len(keys):
-                raise
-    raise NotAllowed("the policy knows no log", code="log_unknown")
+        faults = tuple(walk(signed.checkpoint, fetch, records=records, progress=progress))
+    return _Found(signed, judgement, faults, whose, records, exposure(log) if log else None)
 
 
 def _say(screen: Screen, found: _Found) -> None:
@@ -137,7 +132,27 @@ def _say(screen: Screen, found: _Found) -> None:
         f"{checkpoint.size} in {bundles}, {_counted(len(found.faults), 'fault')}",
         mark=bad if found.faults else good,
     )
-    screen.row("root", checkpoint.root.hex())
+    _say_evidence(screen, found.records, good, bad)
+    screen.copied("root", checkpoint.root.hex())
+    if found.exposed:
+        screen.row("warning", found.exposed, mark=screen.paint("!", "yellow", "bold"))
+
+
+def _say_evidence(screen: Screen, records: Records | None, good: str, bad: str) -> None:
+    if records is None:
+        screen.row(
+            "evidence",
+            "not checked: it is not public; check the log's directory",
+            mark=screen.paint("–", "yellow"),
+        )
+    elif records.lost:
+        screen.row(
+            "evidence",
+            f"{records.lost} of {_counted(records.blobs, 'blob')} missing or changed",
+            mark=bad,
+        )
+    elif records.blobs:
+        screen.row("evidence", f"{_counted(records.blobs, 'blob')} of identities", mark=good)
 
 
 def _counted(number: int, what: str) -> str:
@@ -158,5 +173,8 @@ def _json(found: _Found) -> dict[str, object]:
             {"witness": line.key, "time": line.time, "counted": line.counted, "why": line.why}
             for line in judgement.cosignatures
         ],
+        "evidence": found.records
+        and {"blobs": found.records.blobs, "missing_or_changed": found.records.lost},
+        "warning": found.exposed,
         "faults": [{"where": f.where} | f.error.to_json() for f in found.faults],
     }

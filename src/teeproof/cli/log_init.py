@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from teeproof.cli.log_options import logs_out_option, write_policy
 from teeproof.cli.options import PATH, output_options
+from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, standard
+from teeproof.core.writing import require_writable
 from teeproof.proof.log.storage.log import Log
 
 __all__ = ["command"]
@@ -21,18 +24,31 @@ __all__ = ["command"]
     required=True,
     help="The log's name; by convention the address at which it will be served, without https://.",
 )
+@logs_out_option
 @output_options
-def command(directory: Path, *, origin: str, as_json: bool, color: ColorChoice) -> int:
+def command(
+    directory: Path,
+    *,
+    origin: str,
+    logs_out: Path | None,
+    force: bool,
+    as_json: bool,
+    color: ColorChoice,
+) -> int:
     """Make a log in a new DIRECTORY, with a key of its own.
 
     Who holds the file key in it can sign for the log: keep it where nobody else reads.
 
     \b
     Example
-      teeproof log init my-log --origin log.example/main
+      teeproof log init my-log --origin log.example/main --logs-out trusted-logs
     """  # noqa: D301  click reads the \b
+    if logs_out:
+        require_writable(logs_out, overwrite=force)
     with Log.create(directory, origin=origin) as log:
         key = log.verifier.text()
+        if logs_out:
+            write_policy(logs_out, log.verifier, force=force)
     screen = standard(color)
     if as_json:
         screen.json(
@@ -40,8 +56,10 @@ def command(directory: Path, *, origin: str, as_json: bool, color: ColorChoice) 
         )
         return 0
     screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {origin}", "bold"))
-    screen.row("directory", str(directory))
-    screen.row("key", key)
-    screen.row("for policies", f"log {key}")
-    screen.row("next", f"teeproof log serve {directory}", "bold")
+    screen.copied("directory", str(directory))
+    screen.copied("key", key)
+    screen.copied("for policies", f"log {key}")
+    if logs_out:
+        screen.copied("policy", str(logs_out))
+    screen.copied("next", shell("teeproof", "log", "serve", directory), "bold")
     return 0

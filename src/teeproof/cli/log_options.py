@@ -13,28 +13,34 @@ import click
 from teeproof.cli.options import PATH
 from teeproof.cli.screen import Screen
 from teeproof.core.clock import to_epoch, wall_clock
-from teeproof.core.errors import Malformed, Unavailable, Usage
+from teeproof.core.errors import Usage
 from teeproof.core.reading import read_bounded
+from teeproof.core.writing import write_file
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.note import VerifierKey
 from teeproof.proof.log.formats.policy import TlogPolicy
 
 if TYPE_CHECKING:
     from teeproof.proof.log.http.client import LogClient
+    from teeproof.proof.log.storage.reader import Reader
     from teeproof.proof.witness.client import Asked
 
 __all__ = [
     "accepting",
     "bar",
     "client_of",
+    "exposure",
+    "force_option",
     "is_url",
     "key_options",
+    "logs_out_option",
     "policy_of",
-    "read_records",
     "target_argument",
     "token_option",
+    "warn",
     "witness_options",
     "witnesses_of",
+    "write_policy",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -73,6 +79,48 @@ def witness_options(function: _Function) -> _Function:
         help="Ask this witness to cosign; may be repeated.",
     )
     return witness(_policy_option(function))
+
+
+def logs_out_option(function: _Function) -> _Function:
+    """Add ``--logs-out`` and ``--force``: where to write a tlog-policy that knows the log."""
+    out = click.option(
+        "--logs-out",
+        metavar="FILE",
+        type=PATH,
+        help="Write a tlog-policy that knows this log, for --logs of other commands.",
+    )
+    return out(force_option(function))
+
+
+def force_option(function: _Function) -> _Function:
+    """Add ``--force``."""
+    return click.option("--force", is_flag=True, help="Write over a file that is there.")(function)
+
+
+def write_policy(out: Path, key: VerifierKey, *, force: bool) -> None:
+    """Write the policy that knows a log and asks for no witness.
+
+    Raises:
+        Usage, Unavailable: as ``core.writing.write_file``.
+    """
+    write_file(out, f"log {key.text()}\nquorum none\n".encode(), overwrite=force)
+
+
+def exposure(log: Reader) -> str | None:
+    """Return what is to be said of a log whose private files others could use; None if none."""
+    if not log.exposed:
+        return None
+    names = ", ".join(log.exposed)
+    key = "key" in log.exposed
+    worst = ": who copied the key can sign for the log, for ever; make a new log if one may have"
+    return f"others of this machine could use {names}{worst if key else ''}"
+
+
+def warn(log: Reader) -> None:
+    """Say on standard error what others could use of a log until it was opened."""
+    said = exposure(log)
+    if said:
+        Screen.of(sys.stderr).row("warning", said, "bold", indent=0, column=10)
 
 
 def _policy_option(function: _Function) -> _Function:
@@ -116,6 +164,7 @@ def client_of(
     """
     from teeproof.proof.log.http.client import LogClient  # noqa: PLC0415  only for logs elsewhere
     from teeproof.proof.log.http.tokens import first_token  # noqa: PLC0415
+    from teeproof.proof.log.http.whose import keys_at  # noqa: PLC0415
 
     policy = policy_of(key, policy_file)
     if policy is None:
@@ -125,7 +174,7 @@ def client_of(
             expected="--key VKEY, as the log's operator published it",
         )
     token = None if token_file is None else first_token(token_file)
-    return LogClient(url, _key_at(url, policy), token=token), policy
+    return LogClient(url, keys_at(url, policy), token=token), policy
 
 
 def accepting(policy: TlogPolicy | None) -> Callable[[SignedCheckpoint], bool]:
@@ -179,54 +228,3 @@ def bar(title: str, total: int) -> Iterator[Callable[[int, int], None]]:
     with progress.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(Screen.of(sys.stderr).paint(title), total=total)
         yield lambda done, of: shown.update(task, completed=done, total=of)
-
-
-def _key_at(url: str, policy: TlogPolicy) -> VerifierKey:
-    logs = list(policy.logs.values())
-    here = [log for log in logs if log.url and log.url.rstrip("/") == url.rstrip("/")]
-    if len(here or logs) != 1:
-        raise Usage(
-            "the policy does not say which of its logs is at this address: give --key",
-            code="log_ambiguous",
-            expected="one log, or one with this URL",
-            got=f"{len(logs)} logs",
-        )
-    return (here or logs)[0].key
-
-
-def read_records(files: Sequence[Path], *, limit: int) -> list[tuple[str, bytes]]:
-    """Return the records in files or on standard input (``-``), each with where it stands.
-
-    A file is one JSON record, or one record in each of its lines.
-    """
-    import msgspec  # noqa: PLC0415
-
-    found: list[tuple[str, bytes]] = []
-    for file in files:
-        name, data = (
-            ("standard input", _standard_input(limit))
-            if str(file) == "-"
-            else (
-                str(file),
-                read_bounded(file, limit=limit, what="file of records"),
-            )
-        )
-        try:
-            msgspec.json.decode(data)
-            found.append((name, data.strip()))
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            lines = data.splitlines()
-            found += [(f"{name}:{n}", line) for n, line in enumerate(lines, 1) if line.strip()]
-    if not found:
-        raise Malformed("there is no record in there", code="record_unknown")
-    return found
-
-
-def _standard_input(limit: int) -> bytes:
-    from teeproof.core.reading import read_stream  # noqa: PLC0415
-
-    if sys.stdin is None:
-        raise Unavailable("standard input is closed", code="file_unavailable")
-    if sys.stdin.isatty():
-        raise Usage("standard input is a terminal: send a file into it", code="stdin_terminal")
-    return read_stream(sys.stdin.buffer, limit=limit, what="file of records", name="standard input")

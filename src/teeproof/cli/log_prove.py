@@ -10,6 +10,7 @@ import click
 from teeproof.cli.log_options import (
     accepting,
     client_of,
+    force_option,
     is_url,
     key_options,
     policy_of,
@@ -17,6 +18,7 @@ from teeproof.cli.log_options import (
     token_option,
 )
 from teeproof.cli.options import PATH, output_options
+from teeproof.cli.outgoing import is_standard_output, outgoing, require_out
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Unavailable, Usage
@@ -31,6 +33,7 @@ __all__ = ["command"]
 @key_options
 @token_option
 @click.option("-o", "--out", type=PATH, help="The file to write; without it, standard output.")
+@force_option
 @output_options
 def command(
     target: str,
@@ -40,6 +43,7 @@ def command(
     policy_file: Path | None,
     token_file: Path | None,
     out: Path | None,
+    force: bool,
     as_json: bool,
     color: ColorChoice,
 ) -> int:
@@ -55,19 +59,22 @@ def command(
       teeproof log prove my-log sha256:1f3c… -o step.tlog-proof
       teeproof log prove my-log 7
     """  # noqa: D301  click reads the \b
+    if out is not None:
+        require_out(out, force=force, as_json=as_json)
     if is_url(target):
         proof = _from_url(target, what, key, policy_file, token_file)
     else:
         proof = _from_directory(Path(target), what, key, policy_file)
     text = proof.encode()
     if out is not None:
-        _write(out, text)
+        with outgoing(out, force=force) as file:
+            file.write(text)
     if as_json:
         standard(color).json(_json(proof, out))
-    elif out is not None:
-        _say(standard(color), proof, out)
-    else:
+    elif out is None:
         sys.stdout.write(text.decode())
+    elif not is_standard_output(out):
+        _say(standard(color), proof, out)
     return 0
 
 
@@ -112,15 +119,6 @@ def _index(what: str) -> int | None:
     if len(what) > 19:
         raise Usage("there is no log with so many entries", code="outside_tree", got=what[:100])
     return int(what)
-
-
-def _write(out: Path, text: bytes) -> None:
-    try:
-        out.write_bytes(text)
-    except OSError as error:
-        raise Unavailable(
-            f"{out} cannot be written: {error.strerror}", code="out_unavailable", got=str(out)
-        ) from None
 
 
 def _json(proof: TlogProof, out: Path | None) -> dict[str, object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from teeproof.cli.log_options import policy_of, witness_options, witnesses_of
+from teeproof.cli.log_options import policy_of, warn, witness_options, witnesses_of
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, standard
 from teeproof.core.errors import Unavailable
@@ -42,6 +42,7 @@ def command(
     asked = witnesses_of(witnesses, policy_of(None, policy_file))
     screen = standard(color)
     with Log.open(directory) as log:
+        warn(log)
         signed = log.publish()
         asking = Witnesses(asked, prove=log.consistency_proof)
         gathered = asking(signed) if asked else Gathered(())
@@ -61,10 +62,10 @@ def command(
         )
     else:
         screen.write(screen.paint("✓", "green", "bold") + f" {signed.checkpoint.size} entries")
-        screen.row("root", signed.checkpoint.root.hex())
+        screen.copied("root", signed.checkpoint.root.hex())
         for name in cosigners:
             screen.row("cosigned by", name)
         for complaint in gathered.complaints:
             screen.row("not cosigned", complaint, mark=screen.paint("✗", "red", "bold"))
-        screen.row("serve", str(directory / "public"))
+        screen.copied("serve", str(directory / "public"))
     return Unavailable.exit_code if gathered.complaints else 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from teeproof.cli.log_options import accepting, policy_of, witness_options, witnesses_of
+from teeproof.cli.log_options import accepting, exposure, policy_of, witness_options, witnesses_of
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.proof.log.http.asking import Witnesses
@@ -74,6 +74,8 @@ def command(
     say = to_lines(_to_stderr)
     with ExitStack() as stack:
         log = stack.enter_context(Log.open(directory))
+        if warning := exposure(log):
+            say("exposed", files=",".join(log.exposed), warning=warning)
         tokens = token_file or directory / "tokens"
         made = not tokens.exists()
         if made:
@@ -122,14 +124,14 @@ def _say(screen: Screen, about: dict[str, object], *, made: bool, as_json: bool)
         sys.stdout.flush()
         return
     screen.text(f"{about['origin']}", "bold")
-    screen.row("at", f"{about['url']}")
-    screen.row("key", f"{about['vkey']}")
+    screen.copied("at", f"{about['url']}")
+    screen.copied("key", f"{about['vkey']}")
     screen.row("entries", f"{about['size']}")
     screen.row("published", f"within {about['maximum_delay_seconds']} s")
     for key in about["witnesses"] or ["none: add --witness or --logs"]:  # type: ignore[attr-defined]
-        screen.row("witness", key)
+        screen.copied("witness", key)
     screen.row("tokens", f"{about['token_file']}{' (made now)' if made else ''}")
-    screen.row(
+    screen.copied(
         "append",
         f"teeproof log append {about['url']} FILE --key {about['vkey']}"
         f" --token-file {about['token_file']}",

@@ -12,6 +12,7 @@ import click
 
 from teeproof.cli.log_options import policy_of
 from teeproof.cli.options import PATH, output_options
+from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.proof.log.formats.cosignature import Cosigner
@@ -148,15 +149,16 @@ def _say(screen: Screen, about: dict[str, Any], *, as_json: bool) -> None:
         screen.json(about)
     else:
         screen.text(about["name"], "bold")
-        screen.row("key", about["vkey"])
-        screen.row("in a policy", about["policy_line"])
+        screen.copied("key", about["vkey"])
+        screen.copied("in a policy", about["policy_line"])
         for origin in about["logs"]:
             screen.row("log", origin)
         if about["url"]:
-            screen.row("at", about["url"])
+            screen.copied("at", about["url"])
             screen.row("stop", "Ctrl-C")
         else:
-            screen.row("next", f"teeproof log witness {about['directory']} --log VKEY", "bold")
+            command = f"{shell('teeproof', 'log', 'witness', about['directory'])} --log VKEY"
+            screen.copied("next", command, "bold")
     sys.stdout.flush()
 
 

@@ -160,7 +160,8 @@ def server_for(app: Application) -> uvicorn.Server:
         from teeproof.proof.log.http.protocol import BoundedProtocol  # noqa: PLC0415
     except ImportError as error:
         raise Unavailable(
-            "the server needs uvicorn and httptools: pip install 'teeproof[serve]'",
+            "the server needs uvicorn and httptools: pip install 'teeproof[serve]', or, in a"
+            " checkout, pip install -e '.[serve]'",
             code="extra_missing",
             got=str(error),
         ) from None
