@@ -5,11 +5,16 @@ from __future__ import annotations
 import pytest
 
 from teeproof.core.errors import Malformed, Unavailable
+from teeproof.proof.envelope import Envelope, Signature, pae
+from teeproof.proof.foreign import SLSA_PROVENANCE
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.links import Subject
 from teeproof.proof.log.formats.checkpoint import verify_checkpoint
 from teeproof.proof.log.formats.cosignature import Cosigner
 from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
 from teeproof.proof.log.formats.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from teeproof.proof.memory import MemoryLog, MemorySource
+from teeproof.proof.statement import Statement
 from tests.proof.file import scenes
 
 ALICE = scenes.person("alice")
@@ -81,7 +86,7 @@ def test_a_receipt_of_nobody_known_is_not_logged():
     held = MemorySource(scenes.new_log())
     with pytest.raises(Unavailable) as error:
         held.add_statement(scenes.receipt(ALICE, "a"))
-    assert error.value.code == "author_unknown"
+    assert error.value.code == "identity_unknown"
     assert held.log.size == 0
 
 
@@ -107,3 +112,73 @@ def test_checkpoints_are_signed_by_the_log_and_gather_cosignatures():
     log.add_cosignatures(1, [line])
     assert line in log.first_checkpoint(0).note.signatures
     assert MemoryLog("log.example/m").verifier != log.verifier
+
+
+def test_a_log_in_memory_takes_what_logs_take():
+    payload = {"runDetails": {"builder": {"id": "https://example.com/builder"}}}
+    subjects = (Subject({"sha256": "1" * 64}),)
+    foreign = Statement.of_foreign(SLSA_PROVENANCE, payload, subjects=subjects)
+    envelope = scenes.signed(foreign, ALICE).encode()
+    held = logged()
+    with pytest.raises(Malformed) as error:
+        held.add_statement(envelope)
+    assert error.value.code == "author_missing"
+    assert held.statement(foreign.id) is None
+    assert held.log.size == 1
+    alone = MemorySource()
+    assert alone.statement(alone.add_statement(envelope)) == envelope
+
+
+@pytest.mark.parametrize("honest_first", [True, False])
+def test_of_a_statement_entered_twice_the_one_that_its_author_signed_is_found(honest_first):
+    held = logged()
+    honest = scenes.step(ALICE, "a")
+    read = Envelope.parse(honest)
+    forged = Envelope(read.payload, (Signature("", bytes(64)),)).encode()
+    for envelope in (honest, forged) if honest_first else (forged, honest):
+        root = held.add_statement(envelope)
+    held.publish()
+    assert held.statement(root) == honest
+    assert held.logged(root).index == (1 if honest_first else 2)
+    assert held.logged(root).seal == read.seal(1)
+    assert held.log.size == 3
+
+
+def test_of_a_statement_that_nobody_signed_the_first_is_found():
+    held = logged()
+    payload = Envelope.parse(scenes.step(ALICE, "a")).payload
+    first, second = (Envelope(payload, (Signature("", one * 64),)).encode() for one in (b"1", b"2"))
+    root = held.add_statement(first)
+    assert held.add_statement(second) == root
+    held.publish()
+    assert held.statement(root) == first
+    assert held.logged(root).index == 1
+
+
+@pytest.mark.parametrize("honest_first", [True, False])
+def test_of_a_statement_with_cosigners_the_one_that_all_signed_is_found(honest_first):
+    """Its author's signature alone can be had by anyone who asked for it."""
+    bob = scenes.person("bob")
+    held = logged()
+    held.add_identity(bob.record.encode(), bob.blobs)
+    alone = Envelope.parse(scenes.step(ALICE, "a", cosigners=[bob]))
+    both = (*alone.signatures, Signature("", bob.keyring.sign(pae(alone.payload))))
+    forged = (*alone.signatures, Signature("", bytes(64)))
+    honest = Envelope(alone.payload, both).encode()
+    wrong = Envelope(alone.payload, forged).encode()
+    for envelope in (honest, wrong) if honest_first else (wrong, honest):
+        root = held.add_statement(envelope)
+    assert held.statement(root) == honest
+
+
+def test_of_an_identity_entered_twice_the_one_whose_keys_signed_is_found():
+    envelope = ALICE.record.envelope
+    bare = Envelope(envelope.payload, (Signature("", bytes(64)),))
+    other = IdentityRecord(envelope=bare, attachments=ALICE.record.attachments)
+    for records in ((other, ALICE.record), (ALICE.record, other)):
+        held = MemorySource(scenes.new_log())
+        for record in records:
+            held.add_identity(record.encode(), ALICE.blobs)
+        held.publish()
+        assert held.identity(ALICE.digest) == ALICE.record.encode()
+        assert held.logged(ALICE.digest).seal == ALICE.record.seal

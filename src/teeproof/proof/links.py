@@ -15,7 +15,7 @@ import msgspec
 
 from teeproof.core.digests import parse_named
 
-__all__ = ["Integer", "Link", "Material", "Subject"]
+__all__ = ["Integer", "Link", "Material", "Subject", "check_digests"]
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**53) + 1, le=2**53 - 1)]
 """An integer that every JSON reader holds exactly."""
@@ -66,10 +66,15 @@ class Subject(
         """Raise ValueError unless every digest has its algorithm's form and sha256 is there."""
         if "sha256" not in self.digest:
             raise ValueError("a subject or material without a sha256 digest cannot be linked")
-        for algorithm, digits in self.digest.items():
-            size = _DIGEST_SIZES.get(algorithm)
-            if (size is not None and len(digits) != size) or digits.strip(_DIGITS):
-                raise ValueError(f"this is not a {algorithm[:40]} digest: {digits[:100]}")
+        check_digests(self.digest)
+
+
+def check_digests(digests: dict[str, str]) -> None:
+    """Raise ValueError unless each digest is hex, of its algorithm's length where that is known."""
+    for algorithm, digits in digests.items():
+        size = _DIGEST_SIZES.get(algorithm)
+        if (size is not None and len(digits) != size) or digits.strip(_DIGITS):
+            raise ValueError(f"this is not a {algorithm[:40]} digest: {digits[:100]}")
 
 
 class Material(

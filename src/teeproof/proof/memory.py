@@ -12,15 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Unavailable
 from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.log.admission import read_record as admit
 from teeproof.proof.log.formats.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
-from teeproof.proof.log.formats.entry import (
-    IDENTITY,
-    RECEIPT,
-    SALT_BYTES,
-    STATEMENT,
-    Entry,
-    commitment,
-)
+from teeproof.proof.log.formats.entry import IDENTITY, SALT_BYTES, Entry, commitment
 from teeproof.proof.log.formats.merkle import Tree, leaf_hash
 from teeproof.proof.log.formats.note import NoteSigner, SignatureLine, VerifierKey
 from teeproof.proof.source import Logged, read_record
@@ -47,7 +41,7 @@ class MemoryLog:
         self._signer = NoteSigner(origin, random(32) if seed is None else seed)
         self._random = random
         self._tree = Tree()
-        self._places: dict[bytes, tuple[int, int, bytes, bytes, bytes]] = {}
+        self._places: dict[bytes, dict[bytes, tuple[int, int, bytes, bytes]]] = {}  # id, seal
         self._archive: dict[int, SignedCheckpoint] = {}
 
     @property
@@ -67,12 +61,12 @@ class MemoryLog:
 
     def append(self, kind: int, statement_id: bytes, identity: bytes, seal: bytes) -> int:
         """Add an entry, unless the statement is there as it was signed; return its index."""
-        known = self._places.get(statement_id)
-        if known is not None and known[4] == seal:
-            return known[1]
+        places = self._places.setdefault(statement_id, {})
+        if seal in places:
+            return places[seal][1]
         salt = self._random(SALT_BYTES)
         entry = Entry(kind, commitment(salt, statement_id, seal), identity)
-        self._places[statement_id] = (kind, self._tree.size, salt, identity, seal)
+        places[seal] = (kind, self._tree.size, salt, identity)
         self._tree.append(leaf_hash(entry.encode()))
         return self._tree.size - 1
 
@@ -102,18 +96,25 @@ class MemoryLog:
             )
         return self._archive[sizes[place]]
 
-    def logged(self, statement_id: bytes) -> Logged | None:
-        """Return where it holds a statement or identity, once a checkpoint covers it."""
-        place = self._places.get(statement_id)
-        if place is None or place[1] >= max(self._archive, default=0):
+    def logged(self, statement_id: bytes, seal: bytes | None = None) -> Logged | None:
+        """Return where it holds a statement or identity, once a checkpoint covers it.
+
+        Of several entries, the one with this seal; otherwise the first.
+        """
+        places = self._places.get(statement_id, {})
+        found = seal if seal in places else next(iter(places), None)
+        if found is None or places[found][1] >= max(self._archive, default=0):
             return None
-        kind, index, salt, identity, seal = place
+        kind, index, salt, identity = places[found]
         checkpoint = self.first_checkpoint(index)
-        return Logged(kind, index, salt, checkpoint, self._tree.node, identity=identity, seal=seal)
+        return Logged(kind, index, salt, checkpoint, self._tree.node, identity=identity, seal=found)
 
 
 class MemorySource:
     """Statements, identities and blobs in memory, as a ``source.Source``.
+
+    Of one thing with several signatures, the first whose signatures hold is found; otherwise the
+    first. With a log, it takes what logs take; without one, also statements that name no author.
 
     Args:
         log: where each is appended when it is added; none if not given.
@@ -121,33 +122,29 @@ class MemorySource:
 
     def __init__(self, log: MemoryLog | None = None) -> None:
         self.log = log
-        self._statements: dict[bytes, bytes] = {}
-        self._identities: dict[bytes, bytes] = {}
+        self._statements: dict[bytes, dict[bytes, bytes]] = {}  # by id and seal
+        self._identities: dict[bytes, dict[bytes, bytes]] = {}  # by digest and seal
         self._blobs: dict[str, bytes] = {}
         self._keysets: dict[str, bytes] = {}
         self._producers: dict[str, list[bytes]] = {}
 
     def add_statement(self, data: bytes) -> bytes:
-        """Add an envelope (DSSE JSON) or a receipt, and return its id; the last of several stays.
+        """Add an envelope (DSSE JSON) or a receipt, and return its id.
 
         Raises:
-            Malformed, TooLarge: it is neither.
+            Malformed, TooLarge: it is neither; or there is a log, and it names no author
+                (``author_missing``).
             Unavailable: there is a log, and it cannot know the receipt's author
-                (``author_unknown``): add the identity first.
+                (``identity_unknown``): add the identity first.
         """
         read = read_record(data)
         if self.log is not None:
-            if read.keyset is not None:
-                author = self._keysets.get(read.keyset)
-                if author is None:
-                    raise Unavailable("add the receipt's identity first", code="author_unknown")
-                self.log.append(RECEIPT, read.id, author, read.seal)
-            else:
-                self.log.append(STATEMENT, read.id, read.author or bytes(32), read.seal)
+            entered = admit(data, identity_of_keyset=self.identity_of_keyset)
+            self.log.append(entered.kind, entered.id, entered.identity, entered.seal)
         if read.id not in self._statements:
             for digest in dict.fromkeys(subject.sha256 for subject in read.subjects):
                 self._producers.setdefault(digest, []).append(read.id)
-        self._statements[read.id] = data
+        self._statements.setdefault(read.id, {}).setdefault(read.seal, data)
         return read.id
 
     def add_identity(self, data: bytes, blobs: Mapping[str, bytes] | None = None) -> bytes:
@@ -157,7 +154,7 @@ class MemorySource:
             Malformed, TooLarge: it is no record.
         """
         record = IdentityRecord.parse(data)
-        self._identities[record.digest] = data
+        self._identities.setdefault(record.digest, {}).setdefault(record.seal, data)
         self._keysets.setdefault(record.keyset_digest, record.digest)
         for blob in (blobs or {}).values():
             self.add_blob(blob)
@@ -178,11 +175,11 @@ class MemorySource:
 
     def statement(self, statement_id: bytes) -> bytes | None:
         """Return an envelope or a receipt."""
-        return self._statements.get(statement_id)
+        return self._chosen(self._statements, statement_id)[1]
 
     def identity(self, digest: bytes) -> bytes | None:
         """Return an identity record."""
-        return self._identities.get(digest)
+        return self._chosen(self._identities, digest)[1]
 
     def identity_of_keyset(self, keyset_digest: str) -> bytes | None:
         """Return the identity with a keyset, the one added first."""
@@ -198,4 +195,28 @@ class MemorySource:
 
     def logged(self, statement_id: bytes) -> Logged | None:
         """Return where the log holds a statement or identity; None without a log."""
-        return None if self.log is None else self.log.logged(statement_id)
+        if self.log is None:
+            return None
+        held = self._statements if statement_id in self._statements else self._identities
+        return self.log.logged(statement_id, self._chosen(held, statement_id)[0])
+
+    def _chosen(
+        self, held: Mapping[bytes, Mapping[bytes, bytes]], key: bytes
+    ) -> tuple[bytes | None, bytes | None]:
+        """Return seal and bytes of the first whose signatures hold; otherwise of the first."""
+        several = held.get(key, {})
+        if len(several) > 1:
+            for seal, data in several.items():
+                if self._holds(data, is_identity=held is self._identities):
+                    return seal, data
+        return next(iter(several.items()), (None, None))
+
+    def _holds(self, data: bytes, *, is_identity: bool) -> bool:
+        if is_identity:
+            return IdentityRecord.parse(data).is_possessed
+        return read_record(data).is_signed(self._record_of)
+
+    def _record_of(self, name: bytes | str) -> IdentityRecord | None:
+        digest = self.identity_of_keyset(name) if isinstance(name, str) else name
+        data = None if digest is None else self.identity(digest)
+        return None if data is None else IdentityRecord.parse(data)

@@ -124,6 +124,31 @@ class Read(NamedTuple):
         )
 
     @property
+    def outside(self) -> tuple[str, ...]:
+        """Inputs that nothing can join to what made them, in words; see ``foreign``."""
+        return () if self.statement is None else self.statement.outside
+
+    def is_signed(self, person: Callable[[bytes | str], IdentityRecord | None]) -> bool:
+        """Return whether all who must sign did, each in their place.
+
+        Args:
+            person: from an identity's digest, or a receipt's keyset (``sha256:…``), to its record.
+        """
+        name = self.author if self.keyset is None else self.keyset
+        author = None if name is None else person(name)
+        if author is None or not self.is_signed_by(author):
+            return False
+        envelope = self.envelope
+        for at, cosigner in enumerate(self.cosigners, 1):
+            record = person(cosigner)
+            if envelope is None or record is None or at >= len(envelope.signatures):
+                return False
+            signature = envelope.signatures[at].sig
+            if not holds_ed25519(record.statement_key, envelope.signed, signature):
+                return False
+        return True
+
+    @property
     def title(self) -> str:
         """What was done, in the author's word, cut to 80 characters; for people only."""
         if self.receipt is not None:

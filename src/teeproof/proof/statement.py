@@ -123,6 +123,8 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         author: the identity that says this, 32 bytes; None if the predicate names none.
         cosigners: identities that must sign too, 32 bytes each.
         links: inputs.
+        outside: of another party's predicate, inputs without a SHA-256, in words: nothing joins
+            them to what made them.
         predicate: the typed predicate; plain JSON where the type is not known here.
         known: whether the predicate's type is known here, so that every field was understood.
     """
@@ -134,6 +136,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     author: bytes | None
     cosigners: tuple[bytes, ...]
     links: tuple[Link, ...]
+    outside: tuple[str, ...]
     predicate: Any
     known: bool
 
@@ -246,7 +249,13 @@ def _require_canonical(payload: bytes, wire: _Wire, predicate: Any, known: bool)
 
 
 def _read(payload: bytes, wire: _Wire, predicate: Any, known: bool) -> Statement:
-    author, cosigners, materials = _people_and_inputs(wire.predicate_type, predicate, known)
+    outside: tuple[str, ...] = ()
+    if known or wire.predicate_type.startswith(OURS):
+        given = predicate if known else msgspec.convert(predicate, _Open, strict=True)
+        author, cosigners, materials = given.author, given.cosigners, given.materials
+    else:
+        author, materials, outside = foreign.read(wire.predicate_type, predicate)
+        cosigners = ()
     if cosigners and not _are_several(author, cosigners):
         raise ValueError("an author or cosigner is named twice, or there are more than 15")
     for subject in wire.subject:
@@ -261,6 +270,7 @@ def _read(payload: bytes, wire: _Wire, predicate: Any, known: bool) -> Statement
         author=None if author is None else parse_named(author),
         cosigners=tuple(parse_named(text) for text in cosigners),
         links=tuple(material.link() for material in materials),
+        outside=outside,
         predicate=predicate,
         known=known,
     )
@@ -268,19 +278,6 @@ def _read(payload: bytes, wire: _Wire, predicate: Any, known: bool) -> Statement
 
 def _are_several(author: str | None, cosigners: tuple[str, ...]) -> bool:
     return len(cosigners) <= MAX_COSIGNERS and len({author, *cosigners}) == len(cosigners) + 1
-
-
-def _people_and_inputs(
-    name: str, predicate: Any, known: bool
-) -> tuple[str | None, tuple[str, ...], tuple[Material, ...]]:
-    if known:
-        given = predicate
-    elif name.startswith(OURS):
-        given = msgspec.convert(predicate, _Open, strict=True)
-    else:
-        author, materials = foreign.read(name, predicate)
-        return author, (), materials
-    return given.author, given.cosigners, given.materials
 
 
 def _malformed(got: str) -> Malformed:

@@ -9,6 +9,7 @@ from teeproof.proof.envelope import Envelope, Signature, pae
 from teeproof.proof.file import ProofFile
 from teeproof.proof.foreign import IDENTITY_URN, SLSA_PROVENANCE, VSA
 from teeproof.proof.links import Material, Subject
+from teeproof.proof.log.formats.entry import STATEMENT
 from teeproof.proof.statement import Statement, Step
 from tests.proof.attacks import tools
 from tests.proof.file.scenes import members, ordered, pack
@@ -261,10 +262,18 @@ def test_a_foreign_predicate_by_an_identity_of_ours_holds(make: object) -> None:
 
 @pytest.mark.parametrize("make", [slsa, vsa])
 def test_a_prover_whose_builder_is_a_web_address_has_no_author(make: object) -> None:
+    """Our logs do not take it; another's may, and then names nobody in the entry."""
     world, *_ = scene()
     statement = make("https://github.com/actions/runner")  # type: ignore[operator]
     signed = Signature("", MALLORY.keyring.sign(pae(statement.payload)))
-    world.put(Envelope(statement.payload, (signed,)))
+    envelope = Envelope(statement.payload, (signed,))
+    with pytest.raises(Malformed) as refused:
+        world.put(envelope)
+    assert refused.value.code == "author_missing"
+    world.source.log = None
+    world.put(envelope)
+    world.source.log = world.log
+    world.log.append(STATEMENT, statement.id, bytes(32), envelope.seal(1))
     world.publish()
     verdict = world.verify(world.export(statement))
     assert tools.found(verdict) == {("statement", "signature", "author_unnamed", "authenticity")}
@@ -279,6 +288,63 @@ def test_a_prover_who_names_another_as_builder_is_caught(make: object) -> None:
     world.put(Envelope(statement.payload, (signed,)))
     world.publish()
     assert failures(world.verify(world.export(statement))) == {"signature": "signature_mismatch"}
+
+
+def depending_on(*inputs: dict[str, object]) -> Statement:
+    predicate = {
+        "buildDefinition": {"resolvedDependencies": list(inputs)},
+        "runDetails": {"builder": {"id": IDENTITY_URN + MALLORY.name}},
+    }
+    subjects = (Subject({"sha256": digest("image")}),)
+    return Statement.of_foreign(SLSA_PROVENANCE, predicate, subjects=subjects)
+
+
+COMMIT = {"uri": "git+https://example.com/code", "digest": {"gitCommit": "a" * 40}}
+ADDRESS = {"uri": "https://example.com/tool.tar.gz"}
+
+
+def test_a_dependency_without_a_sha256_comes_from_outside() -> None:
+    """It joins nothing, so it is shown; who would hide it could as well leave it out."""
+    world, data, _ = scene()
+    known: dict[str, object] = {
+        "digest": {"sha256": digest("dataset")}, "uri": f"urn:teeproof:statement:{data.name}",
+    }  # fmt: skip
+    for inputs, got, count in (
+        ([COMMIT], f"dependency gitCommit:{'a' * 40}", "1 of 1"),
+        ([ADDRESS], "dependency https://example.com/tool.tar.gz", "1 of 1"),
+        ([known, COMMIT], f"dependency gitCommit:{'a' * 40}", "1 of 2"),
+    ):
+        statement = world.say(depending_on(*inputs), MALLORY)
+        world.publish()
+        verdict = world.verify(world.export(statement))
+        assert tools.holds(verdict)
+        checks = {check.name: check for check in verdict.statement(statement.name).checks}
+        assert checks["inputs"].state == "passed"
+        assert (checks["origins"].state, checks["origins"].got) == ("not_checked", got)
+        assert checks["origins"].detail.startswith(count)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"digest": {"gitCommit": "a" * 40}, "uri": "urn:teeproof:statement:sha256:" + "1" * 64},
+        {"digest": {"gitCommit": "A" * 40}},
+        {"digest": {"gitCommit": "a" * 39}},
+        {"digest": {"gitCommit": 7}},
+        {"digest": ["a"], "uri": "x"},
+        {"digest": {}},
+        {"uri": 7},
+        {},
+        "text",
+    ],
+    ids=repr,
+)
+def test_a_dependency_that_names_nothing_or_a_statement_without_a_sha256_is_refused(
+    given: dict[str, object],
+) -> None:
+    with pytest.raises(Malformed) as refused:
+        depending_on(given)
+    assert refused.value.code == "statement_malformed"
 
 
 def test_a_dependency_names_the_statement_that_made_it() -> None:

@@ -199,10 +199,10 @@ def test_prover_hides_false_nodes_behind_another_s_true_ones():
 
 
 def test_further_signatures_of_one_statement_are_put_together():
-    held = scenes.source(ALICE)
     envelope = Envelope.parse(scenes.step(ALICE, "a"))
     files = []
     for note in (b"x", b"y"):
+        held = scenes.source(ALICE)
         more = (*envelope.signatures, Signature("", note * 64))
         root = held.add_statement(Envelope(envelope.payload, more).encode())
         files.append(scenes.exported(held, root))
@@ -212,21 +212,21 @@ def test_further_signatures_of_one_statement_are_put_together():
 
 
 def test_statements_that_not_the_same_have_signed_are_not_put_together():
-    held = scenes.source(ALICE, BOB)
+    held, other = scenes.source(ALICE, BOB), scenes.source(ALICE, BOB)
     envelope = scenes.step(ALICE, "a", cosigners=[BOB])
     root = held.add_statement(envelope)
     one = scenes.exported(held, root)
-    held.add_statement(scenes.signed_again(envelope, BOB))
+    other.add_statement(scenes.signed_again(envelope, BOB))
     with pytest.raises(Malformed) as error:
-        merged(one, scenes.exported(held, root))
+        merged(one, scenes.exported(other, root))
     assert error.value.code == "statement_conflict"
 
 
 def test_prover_signs_until_an_envelope_is_full():
-    held = scenes.source(ALICE)
     payload = Envelope.parse(scenes.step(ALICE, "a"))
     files = []
     for start in (0, 10):
+        held = scenes.source(ALICE)
         more = tuple(Signature("", bytes([start + i]) * 64) for i in range(10))
         root = held.add_statement(Envelope(payload.payload, more).encode())
         files.append(scenes.exported(held, root))
@@ -237,14 +237,14 @@ def test_prover_signs_until_an_envelope_is_full():
 
 def test_a_receipt_with_two_signatures_is_not_chosen_between():
     carol = scenes.person("carol")
-    held = scenes.source(carol)
+    held, other = scenes.source(carol), scenes.source(carol)
     data = scenes.receipt(carol, "answer")
     root = held.add_statement(data)
     one = scenes.exported(held, root)
     cut = data.index(b'"signature":"') + 13
-    held.add_statement(data[:cut] + b"0" * 8 + data[cut + 8 :])
+    other.add_statement(data[:cut] + b"0" * 8 + data[cut + 8 :])
     with pytest.raises(Malformed) as error:
-        merged(one, scenes.exported(held, root))
+        merged(one, scenes.exported(other, root))
     assert error.value.code == "statement_conflict"
 
 
@@ -254,8 +254,11 @@ def test_the_identity_record_with_more_evidence_is_kept():
     full = scenes.exported(held, root)
     less = {"quote": ALICE.record.attachments["quote"]}
     record = IdentityRecord(envelope=ALICE.record.envelope, attachments=less)
-    held.add_identity(record.encode())
-    both = everyway(full, scenes.exported(held, root))
+    other = MemorySource()
+    other.add_identity(record.encode(), ALICE.blobs)
+    other.add_statement(scenes.step(ALICE, "a"))
+    both = everyway(full, scenes.exported(other, root))
+    assert scenes.exported(other, root) != full
     assert both.digest == sha256(full)
 
 
@@ -264,10 +267,13 @@ def test_an_identity_with_two_signatures_is_not_chosen_between():
     root = held.add_statement(scenes.step(ALICE, "a"))
     one = scenes.exported(held, root)
     envelope = ALICE.record.envelope
-    other = Envelope(envelope.payload, envelope.signatures[:1])
-    held.add_identity(IdentityRecord(envelope=other, attachments=ALICE.record.attachments).encode())
+    less = Envelope(envelope.payload, envelope.signatures[:1])
+    record = IdentityRecord(envelope=less, attachments=ALICE.record.attachments)
+    other = MemorySource()
+    other.add_identity(record.encode(), ALICE.blobs)
+    other.add_statement(scenes.step(ALICE, "a"))
     with pytest.raises(Malformed) as error:
-        merged(one, scenes.exported(held, root))
+        merged(one, scenes.exported(other, root))
     assert error.value.code == "statement_conflict"
 
 

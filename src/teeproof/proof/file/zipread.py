@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from teeproof.core.errors import TooLarge, Unavailable, Usage
+from teeproof.core.errors import Malformed, TooLarge, Unavailable, Usage
 from teeproof.proof.file.ziplayout import (
     CENTRAL,
     CENTRAL_BYTES,
@@ -133,7 +133,12 @@ class ZipReader:
         offset, size, crc = self.members[name]
         data = self._data.read(offset, size)
         if len(data) != size or zlib.crc32(data) != crc:
-            raise refuse(f"the member {name} is damaged: get it again", "zip_crc")
+            raise Malformed(
+                f"the proof's member {name} is damaged: get the file again",
+                code="zip_crc",
+                expected=f"{size} bytes with the CRC {crc:08x}",
+                got=f"{len(data)} bytes with the CRC {zlib.crc32(data):08x}",
+            )
         return data
 
     def digest(self) -> bytes:

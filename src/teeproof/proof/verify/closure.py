@@ -38,6 +38,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
         cosigners: identities that had to sign too.
         seal: the digest of their signatures, 32 bytes.
         links: inputs.
+        outside: inputs that nothing can join to what made them, in words.
         outputs: ``sha256:…`` of what it made.
     """
 
@@ -48,6 +49,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     cosigners: tuple[bytes, ...]
     seal: bytes
     links: tuple[Link, ...]
+    outside: tuple[str, ...]
     outputs: Collection[str]
 
 
@@ -105,7 +107,7 @@ def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closu
         )
         closure.statements[statement_id] = Kept(
             read.type, read.title, author, checks, read.cosigners, proof.seals[statement_id],
-            read.links, _outputs(read),
+            read.links, read.outside, _outputs(read),
         )  # fmt: skip
         if progress is not None:
             progress(count, total)

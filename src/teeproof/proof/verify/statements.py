@@ -142,6 +142,7 @@ def inputs_checks(
     own: Collection[str],
     outputs: Mapping[bytes, Collection[str]],
     made: Callable[[str], Sequence[bytes]],
+    unjoined: Sequence[str] = (),
 ) -> tuple[Check, ...]:
     """Return whether the edges to what it was made of hold.
 
@@ -150,10 +151,11 @@ def inputs_checks(
         own: ``sha256:…`` of what it made itself.
         outputs: of each statement in the proof, its id and ``sha256:…`` of what it made.
         made: the statements in the proof that made a ``sha256:…``.
+        unjoined: inputs without a SHA-256, in words.
     """
-    if not links:
+    if not links and not unjoined:
         return (_NO_INPUTS,)
-    outside: list[str] = []
+    outside = list(unjoined)
     for link in links:
         if link.statement is None:
             # What it made itself is no answer to where it came from.
@@ -167,7 +169,7 @@ def inputs_checks(
             return (_no_edge(link, link.statement),)
     if not outside:
         return (_INPUTS,)
-    count = f"{len(outside)} of {len(links)} inputs"
+    count = f"{len(outside)} of {len(links) + len(unjoined)} inputs"
     shown = ", ".join(outside[:3]) + (", …" if len(outside) > 3 else "")
     origins = not_checked(
         "origins", f"{count} come from outside: nobody here says how they were made", got=shown

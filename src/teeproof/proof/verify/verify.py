@@ -185,7 +185,7 @@ class _Verification:
             author_check(kept.author, self.objections),
             *signatures,
             expiry_check(signers, place.time, self.now),
-            *inputs_checks(kept.links, kept.outputs, outputs, producers),
+            *inputs_checks(kept.links, kept.outputs, outputs, producers, kept.outside),
             *place.checks,
         )
         return StatementVerdict(
