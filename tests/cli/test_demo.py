@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 
 import pytest
@@ -11,31 +12,52 @@ def test_the_demo_tells_the_whole_story(teeproof, vectors):
     answer = teeproof("demo")
     assert answer.code == 0
     words = (
-        "1. Real evidence",
-        "AUTHENTIC AND ALLOWED",
-        "2. The same evidence, today",
-        "expired on",
-        "3. The same evidence, with one bit",
-        "✗ quote-signature",
-        "4. Simulated evidence",
-        "SIMULATED, NOT ALLOWED",
-        "5. The same, with a policy",
-        "SIMULATED, AND ALLOWED AS SUCH",
-        '"level": "simulated"',
-        "6. A proof: from data to answer",
+        "1. A proof: from data to answer",
         "off: ",
+        "statements, inputs first",
         "SIMULATED, AND ALLOWED AS SUCH · 6 statements, 3 identities, 1 log, 0 checks failed",
-        "7. The same proof, with one byte changed",
+        "2. The same proof, with one byte changed",
         "answer ",
         " ← train ",
         " ← validate ",
         "✗ signature",
         "NOT AUTHENTIC",
+        "3. Real evidence",
+        "AUTHENTIC AND ALLOWED",
+        "4. The same evidence, today",
+        "expired on",
+        "5. The same evidence, with one bit",
+        "✗ quote-signature",
+        "6. Simulated evidence",
+        "SIMULATED, NOT ALLOWED",
+        "7. The same, with a policy",
+        "SIMULATED, AND ALLOWED AS SUCH",
         "Type next",
+        "teeproof demo --keep demo",
     )
     place = 0
     for word in words:
         place = answer.out.index(word, place)
+    assert len(answer.out.splitlines()) < 140
+
+
+def test_what_it_says_to_type_next_works(teeproof, monkeypatch, tmp_path, vectors):
+    monkeypatch.chdir(tmp_path)
+    keep, *following = _next_commands(teeproof("demo").out)
+    assert keep == ["teeproof", "demo", "--keep", "demo"]
+    assert following == _next_commands(teeproof(*keep[1:]).out)
+    proofs = [command for command in following if "demo/answer.proof" in command]
+    assert [command[1] for command in proofs] == ["verify", "graph", "show"]
+    for command in proofs:
+        assert teeproof(*command[1:]).code == 0
+    assert teeproof(*(word.replace("answer", "changed") for word in proofs[0][1:])).code == 2
+    again = teeproof("demo", "--keep", "demo", "--json")
+    assert (again.code, again.json["error"]) == (1, "out_taken")
+
+
+def _next_commands(out):
+    lines = out[out.index("Type next") :].splitlines()
+    return [shlex.split(line) for line in lines if line.startswith("  teeproof")]
 
 
 def test_the_json_twin_has_every_step(teeproof, vectors):
@@ -64,7 +86,7 @@ def test_without_real_evidence_it_says_how_to_get_it(teeproof, monkeypatch, tmp_
     answer = teeproof("demo")
     assert answer.code == 0
     assert "teeproof samples fetch dstack" in answer.out
-    assert "1. Simulated evidence" in answer.out
+    assert "3. Simulated evidence" in answer.out
 
 
 def test_the_demo_leaves_nothing_behind(teeproof, monkeypatch, tmp_path):
@@ -84,8 +106,8 @@ def test_no_line_is_wider_than_the_terminal(teeproof, monkeypatch, width, vector
 
     monkeypatch.setenv("COLUMNS", width)
     lines = _printed(main, monkeypatch)
-    long = [line for line in lines if len(line) > int(width) and not line.startswith("  teeproof")]
-    assert long == []
+    wide = [line.strip() for line in lines if len(line) > int(width)]
+    assert [line for line in wide if not line.startswith("teeproof ")] == []  # copied whole
 
 
 def _printed(main, monkeypatch):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,16 @@ import click
 import msgspec
 
 from teeproof.cli.demo_proof import summary, tell, write_story
-from teeproof.cli.options import output_options
+from teeproof.cli.options import PATH, output_options
+from teeproof.cli.outgoing import require_place
+from teeproof.cli.quoting import shell
 from teeproof.cli.samples import found_sample
-from teeproof.cli.screen import ColorChoice, Screen, short, standard
+from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.cli.simulate import files_of, write_folder
-from teeproof.cli.verdicts import (
-    headline,
-    write_answer,
-    write_checks,
-    write_failures,
-    write_strength,
-)
+from teeproof.cli.verdicts import answer, counts, headline, write_failures, write_strength
 from teeproof.cli.verify import Answer, verify_bundle
-from teeproof.core import strictjson
 from teeproof.core.clock import format_time, wall_clock
+from teeproof.core.errors import Unavailable, Usage
 from teeproof.evidence.collect.simulated import (
     SimulatedPlatform,
     opt_in_policy,
@@ -61,36 +58,58 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command("demo")
+@click.option("--keep", metavar="DIR", type=PATH, help="Keep the proof and its log in a new DIR.")
 @output_options
-def command(*, as_json: bool, color: ColorChoice) -> int:
-    """See it all in a few seconds: real evidence, refusals, simulated evidence, a proof.
+def command(*, keep: Path | None, as_json: bool, color: ColorChoice) -> int:
+    """See it all in a few seconds: a proof, real evidence, refusals, simulated evidence.
 
-    Real evidence is verified if some is on this machine (teeproof samples). Nothing is left behind,
-    and nothing is sent anywhere.
+    Real evidence is verified if some is on this machine (teeproof samples). Nothing is left behind
+    without --keep, and nothing is sent anywhere.
 
     \b
-    Example
+    Examples
       teeproof demo
+      teeproof demo --keep demo
     """  # noqa: D301  click reads the \b
     screen = standard(color)
     sample = next((SAMPLES[name] for name in _PREFERRED if found_sample(SAMPLES[name])), None)
-    with tempfile.TemporaryDirectory(prefix="teeproof-demo-") as scratch:
+    with _folder(keep) as scratch:
+        story = tell(scratch, wall_clock)
         real = _real(sample) if sample else []
-        simulated = _simulated(Path(scratch), wall_clock())
-        story = tell(Path(scratch), wall_clock)
+        simulated = _simulated(scratch, wall_clock())
     if as_json:
         steps = {step.name: _summary(step.answer) for step in (*real, *simulated)}
-        screen.json(steps | summary(story))
+        screen.json(summary(story) | steps)
         return 0
-    _intro(screen)
+    _intro(screen, keep)
+    write_story(screen, story)
+    for number, step in enumerate((*real, *simulated), 3):
+        _write_step(screen, number, step)
     if sample is None:
         _say_how_to_get_it(screen)
-    for number, step in enumerate((*real, *simulated), 1):
-        _write_step(screen, number, step, full=step.name == "real")
-    _write_json(screen, simulated[-1].answer)
-    write_story(screen, story, len(real) + len(simulated) + 1)
-    _write_next(screen, sample)
+    _write_next(screen, sample, keep)
     return 0
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Give a directory to work in: one that is removed, or a new one that a person named."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="teeproof-demo-") as scratch:
+            yield Path(scratch)
+        return
+    require_place(keep, what="a directory")
+    try:
+        keep.mkdir(parents=True)
+    except FileExistsError:
+        raise Usage(
+            f"{keep} is there, and nothing is overwritten: name a new directory", code="out_taken"
+        ) from None
+    except OSError as error:
+        raise Unavailable(
+            f"{keep} cannot be made: {error.strerror}", code="out_unavailable", got=str(keep)
+        ) from None
+    yield keep
 
 
 def _real(sample: Sample) -> list[Step]:
@@ -157,9 +176,10 @@ def _flipped(bundle: Bundle) -> Bundle:
     return msgspec.structs.replace(bundle, evidence=evidence)
 
 
-def _intro(screen: Screen) -> None:
+def _intro(screen: Screen, keep: Path | None) -> None:
     screen.text("teeproof checks what trusted hardware says, and what is said inside it.", "bold")
-    screen.text("Offline: no server is asked, and nothing is left behind.")
+    left = f"what is made stands in {keep}" if keep else "nothing is left behind"
+    screen.text(f"Offline: no server is asked, and {left}.")
 
 
 def _say_how_to_get_it(screen: Screen) -> None:
@@ -168,25 +188,23 @@ def _say_how_to_get_it(screen: Screen) -> None:
         "None is on this machine. Others published some; this downloads it by commit and digest:"
     )
     screen.text("teeproof samples fetch dstack", "bold", indent=2)
-    screen.text("Then run the demo again. Simulated evidence shows the rest:")
+    screen.text("Then run the demo again.")
 
 
-def _write_step(screen: Screen, number: int, step: Step, *, full: bool) -> None:
-    found, verdict = step.answer, step.answer.verdict
+def _write_step(screen: Screen, number: int, step: Step) -> None:
+    verdict = step.answer.verdict
     screen.write()
     screen.text(f"{number}. {step.title}", "bold", "cyan")
     screen.text(step.sentence)
     screen.write()
-    screen.row("evidence", f"{headline(verdict)} · {found.bundle.name}")
+    screen.row("evidence", f"{headline(verdict)} · {step.answer.bundle.name}")
     write_strength(screen, verdict)
-    screen.row("as of", verdict.provenance.time)
-    screen.row("policy", f"{verdict.provenance.policy} {short(verdict.provenance.policy_digest)}")
-    if full:
-        write_checks(screen, verdict)
-    elif verdict.failures:
+    if verdict.failures:
         screen.write()
         write_failures(screen, verdict)
-    write_answer(screen, verdict)
+    words, styles = answer(verdict)
+    screen.write()
+    screen.sides(words, counts(verdict), *styles)
 
 
 def _summary(found: Answer) -> dict[str, Any]:
@@ -205,33 +223,40 @@ def _summary(found: Answer) -> dict[str, Any]:
     }
 
 
-def _write_json(screen: Screen, found: Answer) -> None:
-    screen.write()
-    screen.text("The same verdict for programs, cut short", "bold", "cyan")
-    for line in strictjson.dumps(_summary(found), pretty=True).split("\n"):
-        screen.write(screen.paint(line, "magenta" if "simulated" in line else "dim"))
-
-
-def _write_next(screen: Screen, sample: Sample | None) -> None:
-    lines: Sequence[tuple[str, str]] = [
+def _write_next(screen: Screen, sample: Sample | None, keep: Path | None) -> None:
+    at = keep or Path("demo")
+    trust = ("--policy", at / "policy.toml", "--logs", at / "trusted-logs")
+    lines: list[tuple[str, str]] = [
+        (shell("teeproof", "verify", at / "answer.proof", *trust), "the first step, by yourself"),
+        (shell("teeproof", "graph", at / "answer.proof"), "who made what of what"),
+        (shell("teeproof", "show", at / "answer.proof"), "all that the proof claims"),
+    ]
+    if keep is None:
+        lines.insert(
+            0,
+            (
+                shell("teeproof", "demo", "--keep", at),
+                "keep this proof, its log, and whom to trust, for what follows",
+            ),
+        )
+    if sample:
+        folder, when = found_sample(sample), format_time(sample.at).removesuffix("T00:00:00Z")
+        again = shell("teeproof", "verify", _shown(folder), "--at", when)
+        lines.append((again, "the real evidence, every check of it"))
+    lines += [
         ("teeproof simulate debug", "evidence of a machine that its host can look into"),
-        ("teeproof why simulated-evidence", "what that machine measured, in words"),
         ("teeproof policy new > mine.toml", "say what you expect"),
         ("teeproof --help", "everything else"),
     ]
-    if sample:
-        folder, at = _shown(found_sample(sample)), format_time(sample.at).removesuffix("T00:00:00Z")
-        again = (f"teeproof verify {folder} --at {at}", "the first step again, by yourself")
-        lines = [again, *lines]
     screen.title("Type next")
     for line, meaning in lines:
-        screen.write("  " + screen.paint(line, "bold"))
+        screen.copied("", line, "bold")
         screen.text(meaning, "dim", indent=4)
 
 
-def _shown(folder: Path | None) -> str:
+def _shown(folder: Path | None) -> Path:
     """Return a path as people would type it from here."""
-    return os.path.relpath(folder) if folder else ""
+    return Path(os.path.relpath(folder)) if folder else Path()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from teeproof.cli.screen import Screen, short
+from teeproof.cli.screen import Screen
 from teeproof.core import strictjson
 from teeproof.core.errors import Error
 from teeproof.evidence.collect.simulated import (
@@ -36,6 +36,7 @@ __all__ = ["Story", "summary", "tell", "write_story"]
 ORIGIN = "demo.example/log"
 WITNESSES = ("one.example/witness", "two.example/witness")
 _FALSE = "what does not hold"
+_LEFT_OUT = ("  as of", "  policy", "  log policy")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,30 +218,29 @@ def _summary(story: Story, found: Answer) -> dict[str, Any]:
     }
 
 
-def write_story(screen: Screen, story: Story, number: int) -> None:
-    """Write two steps of the demo, the first with this number."""
+def write_story(screen: Screen, story: Story) -> None:
+    """Write the first two steps of the demo."""
     screen.write()
-    screen.text(f"{number}. A proof: from data to answer, by three workloads", "bold", "cyan")
+    screen.text("1. A proof: from data to answer, by three workloads", "bold", "cyan")
     screen.text(
         "Three workloads boot on simulated machines, make their keys there, and seal what they do."
         " A log keeps it, two witnesses cosign, and one file carries it all to whoever asks."
     )
     screen.write()
-    for name, digest in story.workloads.items():
-        screen.row("booted", f"{name} {short(digest)}")
-    for name, digest in story.sealed.items():
-        screen.row("sealed", f"{name} {short(digest)}")
+    screen.row("booted", _listed(story.workloads))
+    screen.row("sealed", _listed(story.sealed))
     screen.row(
         "logged", f"{story.entries} entries in {ORIGIN}, cosigned by {' and '.join(WITNESSES)}"
     )
     size = f"{story.exported.bytes / 1000:.0f} kB"
     screen.row("proof", f"answer.proof: {story.exported.statements} statements, {size}")
     screen.row("network", story.proven.network)
-    screen.row("command", story.proven.command, "bold")
+    screen.copied("command", story.proven.command, "bold")
     screen.write()
-    _write_lines(screen, story.proven.text.splitlines()[2:])
+    lines = story.proven.text.splitlines()[2:]
+    _write_lines(screen, [line for line in lines if not line.startswith(_LEFT_OUT)])
     screen.write()
-    screen.text(f"{number + 1}. The same proof, with one byte changed", "bold", "cyan")
+    screen.text("2. The same proof, with one byte changed", "bold", "cyan")
     screen.text(
         "In the signature under the dataset, by a forger who mended the file around it. The answer"
         " names the edge: which way leads from what was asked about to what is false."
@@ -248,6 +248,12 @@ def write_story(screen: Screen, story: Story, number: int) -> None:
     screen.write()
     lines = story.broken.text.splitlines()
     _write_lines(screen, lines[lines.index(_FALSE) :])
+
+
+def _listed(names: dict[str, str]) -> str:
+    return ", ".join(
+        f"{name} {digest.removeprefix('sha256:')[:8]}" for name, digest in names.items()
+    )
 
 
 def _write_lines(screen: Screen, lines: list[str]) -> None:
