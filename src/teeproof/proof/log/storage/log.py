@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import islice
+from os import PathLike
 from operator import attrgetter
 from pathlib import Path
 from typing import Self
@@ -56,7 +57,7 @@ class Log(Reader):
     @classmethod
     def create(
         cls,
-        directory: Path,
+        directory: str | PathLike[str],
         *,
         origin: str,
         seed: bytes | None = None,
@@ -79,7 +80,7 @@ class Log(Reader):
         disk = disk or Disk()
         seed = random(SEED_BYTES) if seed is None else seed
         key = NoteSigner(origin, seed).verifier
-        places = Directory(directory, disk)
+        places = Directory(Path(directory), disk)
         places.prepare(seed)
         name = places.name(key)
         Journal(places.journal, name, disk=disk, scratch=places.scratch).create()
@@ -89,7 +90,7 @@ class Log(Reader):
     @classmethod
     def open(
         cls,
-        directory: Path,
+        directory: str | PathLike[str],
         *,
         read_only: bool = False,
         disk: Disk | None = None,
@@ -112,7 +113,7 @@ class Log(Reader):
             NotAuthentic: code ``log_corrupt``; something that was durable is not what it was.
         """
         log = cls()
-        log._begin(directory, disk or Disk())
+        log._begin(Path(directory), disk or Disk())
         if read_only:
             log._begin_reading()
         else:
