@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teeproof.core.text import columns, cut, plain
+from teeproof.core.text import columns, cut, legible, plain
 
 
 @given(st.text())
@@ -16,6 +16,17 @@ def test_whatever_a_text_holds_it_prints_once_it_is_plain(text):
 
 def test_what_prints_is_left_as_it_is():
     assert plain("naïve 模型 “a”") == "naïve 模型 “a”"
+
+
+@given(st.binary())
+def test_bytes_of_a_stranger_print_and_are_no_python(data):
+    assert legible(data).isprintable()
+    assert len(legible(data)) >= len(data)
+
+
+def test_bytes_that_are_text_are_shown_as_text():
+    assert legible(b'PK it\'s a "zip"') == 'PK it\'s a "zip"'
+    assert legible(b"PK\x05\x06\n\xff") == "PK\\x05\\x06\\x0a\\xff"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["columns", "cut", "plain"]
+__all__ = ["columns", "cut", "legible", "plain"]
 
 
 def plain(text: str) -> str:
@@ -16,6 +16,11 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def legible(data: bytes) -> str:
+    """Return bytes as text: what is printable ASCII as it is, every other byte in hex."""
+    return "".join(chr(b) if 0x20 <= b < 0x7F else f"\\x{b:02x}" for b in data)
 
 
 def columns(text: str) -> int:

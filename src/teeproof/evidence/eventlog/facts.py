@@ -25,6 +25,7 @@ import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Malformed, NotAuthentic
+from teeproof.core.text import legible
 from teeproof.evidence.eventlog.event import Event
 
 __all__ = ["SYSTEM_READY", "AppFacts", "KeyProvider", "app_facts"]
@@ -241,5 +242,5 @@ def _provider_malformed(expected: str, info: bytes) -> Malformed:
         f"the key-provider event is malformed: expected {expected}",
         code="key_provider_malformed",
         expected=expected,
-        got=ascii(info[:120]),
+        got=legible(info[:120]),
     )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from teeproof.core.errors import Malformed, TooLarge, Unavailable, Usage
+from teeproof.core.text import legible
 from teeproof.proof.file.ziplayout import (
     CENTRAL,
     CENTRAL_BYTES,
@@ -169,7 +170,7 @@ def _members(data: Data) -> dict[str, Member]:
         if header != central_header(crc, length, name_length, following):
             raise _header(header, central_header(crc, length, name_length, following))
         if len(name) != name_length or not 0 < name_length <= MAX_NAME_BYTES or not name.isascii():
-            raise refuse("a member's name is not a short ASCII one", "zip_name", got=ascii(name))
+            raise refuse("a member's name is not a short ASCII one", "zip_name", got=legible(name))
         header = local_header(crc, length, name_length) + name
         offset = following + len(header)
         if offset + length > start or data.read(following, len(header)) != header:
@@ -199,7 +200,7 @@ def _end(data: Data) -> tuple[int, int, int]:
     if len(record) != END_BYTES or not record.startswith(_SIGNATURE_END):
         raise refuse(
             "it does not end as a ZIP file without a comment does", "proof_not_zip",
-            got=ascii(record),
+            got=legible(record),
         )  # fmt: skip
     members, size, start = END.unpack(record)[4:7]
     if record != end_record(members, size, start) or start + size + END_BYTES != data.size:
@@ -236,5 +237,5 @@ def _local_differs(name: bytes) -> Exception:
     return refuse(
         "what stands before a member is not what the directory says",
         "zip_headers_differ",
-        got=ascii(name),
+        got=legible(name),
     )

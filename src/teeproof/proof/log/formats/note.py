@@ -13,6 +13,7 @@ from typing import Self
 import msgspec
 
 from teeproof.core.errors import Malformed, TooLarge, Usage
+from teeproof.core.text import legible
 from teeproof.proof.log.formats.text import from_base64, to_base64
 from teeproof.proof.log.formats.vkey import (
     COSIGNATURE,
@@ -78,7 +79,7 @@ class SignatureLine(msgspec.Struct, frozen=True):
     def _parse(cls, line: bytes) -> Self:
         parts = line.removeprefix(_DASH).split(b" ")
         if not line.startswith(_DASH) or len(parts) != 2:
-            raise _bad_note("a signature line is not '— name base64'", got=ascii(line[:100]))
+            raise _bad_note("a signature line is not '— name base64'", got=legible(line[:100]))
         name = check_name(_decoded(parts[0]))
         raw = from_base64(parts[1], what="signature")
         if len(raw) <= KEY_ID_BYTES:

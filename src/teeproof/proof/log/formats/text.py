@@ -8,6 +8,7 @@ from __future__ import annotations
 import binascii
 
 from teeproof.core.errors import Malformed
+from teeproof.core.text import legible
 
 __all__ = ["MAX_NUMBER", "decimal", "from_base64", "to_base64"]
 
@@ -54,6 +55,6 @@ def decimal(text: bytes, *, what: str) -> int:
             f"the {what} is not a number as C2SP writes it",
             code="number_malformed",
             expected="decimal digits without leading zeros, below 2^63",
-            got=ascii(text[:40]),
+            got=legible(text[:40]),
         )
     return value

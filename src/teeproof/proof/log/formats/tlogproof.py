@@ -12,6 +12,7 @@ from typing import Self
 import msgspec
 
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, TooLarge
+from teeproof.core.text import legible
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.note import MAX_NOTE_BYTES
 from teeproof.proof.log.formats.policy import Judgement, TlogPolicy
@@ -65,7 +66,7 @@ class TlogProof(msgspec.Struct, frozen=True):
         head, separator, checkpoint = data.partition(b"\n\n")
         magic, *lines = head.split(b"\n")
         if not separator or magic != _MAGIC:
-            raise _malformed("its first line is another", got=ascii(magic[:100]))
+            raise _malformed("its first line is another", got=legible(magic[:100]))
         extra = None
         if lines and lines[0].startswith(b"extra "):
             extra = from_base64(lines.pop(0)[6:], what="extra data")

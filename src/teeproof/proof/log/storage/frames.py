@@ -24,6 +24,7 @@ import msgspec
 
 from teeproof.core.digests import sha256
 from teeproof.core.errors import Malformed
+from teeproof.core.text import legible
 
 __all__ = [
     "FRAME_HEAD_BYTES",
@@ -95,7 +96,9 @@ class Segment(msgspec.Struct, frozen=True):
             raise _malformed("a segment's head is not whole")
         magic, version, *rest = _SEGMENT.unpack_from(data)
         if magic != _MAGIC or version != _VERSION:
-            raise _malformed("it is of another kind or version", got=ascii((magic, version)))
+            raise _malformed(
+                "it is of another kind or version", got=f"{legible(magic)}, version {version}"
+            )
         return cls(*rest)
 
 
