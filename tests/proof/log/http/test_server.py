@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import json
 import socket
+import sys
 import time
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from teeproof.core.digests import named, sha256
+from teeproof.core.errors import Unavailable
 from teeproof.proof.log.admission import MAX_BYTES, read_record
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint, verify_checkpoint
 from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, Entry
@@ -22,6 +24,7 @@ from teeproof.proof.log.formats.tiles import decode_entries, entries_path, tile_
 from teeproof.proof.log.formats.tlogproof import TlogProof
 from teeproof.proof.log.http.limits import MAX_BATCH, MAX_BATCH_BYTES, NDJSON
 from teeproof.proof.log.http.protocol import MAX_HEADER_BYTES
+from teeproof.proof.log.http.server import server_for
 from teeproof.proof.log.storage.disk import Disk
 from tests.proof.log.http.httplog import (
     ORIGIN,
@@ -527,3 +530,12 @@ def test_the_operators_log_has_one_line_per_event_and_no_secret(tmp_path, http):
         "refused status=400 error=record_unknown method=POST",
     ]
     assert not any(secret in line for line in lines for secret in (TOKEN, said["salt"], said["id"]))
+
+
+def test_without_the_extra_the_error_says_what_to_install_here_and_in_a_checkout(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(Unavailable) as missing:
+        server_for(lambda *_: None)
+    assert missing.value.code == "extra_missing"
+    for command in ("pip install 'teeproof[serve]'", "pip install -e '.[serve]'"):
+        assert command in missing.value.detail

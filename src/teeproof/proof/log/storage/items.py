@@ -67,7 +67,7 @@ def encode_items(
     seals = [item.seal for item in items]
     records = [item.record for item in items]
     numbers = [item.kind for item in items]
-    lengths = list(map(ENTRY_HEAD_BYTES.__add__, map(len, records)))
+    lengths = [ENTRY_HEAD_BYTES + len(record) for record in records]
     if {*map(len, names), *map(len, authors), *map(len, seals)} != {32} or not _KIND.keys() >= set(
         numbers
     ):
