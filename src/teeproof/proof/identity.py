@@ -157,7 +157,7 @@ class IdentityRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         signatures = (signature.sig for signature in self.envelope.signatures)
         return seal_of(*signatures, self.attachments.get("quote", "").encode())
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The digest as text."""
         return named(self.digest)

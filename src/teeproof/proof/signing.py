@@ -67,9 +67,8 @@ def expand_ed25519(secret: bytes) -> bytes:
 
 def sign_ed25519(expanded: bytes, message: bytes) -> bytes:
     """Return an Ed25519 signature; ``expanded`` is what ``expand_ed25519`` returned."""
-    from nacl.bindings import crypto_sign  # noqa: PLC0415  the import costs 20 ms
-
-    return bytes(crypto_sign(message, expanded)[:64])
+    signed: bytes = _ed25519_signer()(message, expanded)
+    return signed[:64]
 
 
 def holds_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
@@ -82,6 +81,13 @@ def holds_ed25519(public_key: bytes, message: bytes, signature: bytes) -> bool:
     except bad_signature:
         return False
     return True
+
+
+@cache
+def _ed25519_signer() -> Callable[[bytes, bytes], bytes]:
+    from nacl.bindings import crypto_sign  # noqa: PLC0415  the import costs 20 ms
+
+    return crypto_sign
 
 
 @cache

@@ -16,11 +16,13 @@ Trusts: nothing.  Does not trust: whoever wrote the payload.
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
 
-from teeproof.core.digests import named, parse_named, sha256
+from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Malformed, Usage
 from teeproof.proof import canonical, foreign
 from teeproof.proof.envelope import MAX_PAYLOAD_BYTES
@@ -264,16 +266,19 @@ def _read(payload: bytes, wire: _Wire, predicate: Any, known: bool) -> Statement
         raise ValueError("a statement without a subject says nothing about anything")
     return Statement(
         payload=payload,
-        id=sha256(payload),
+        id=hashlib.sha256(payload).digest(),
         type=wire.predicate_type,
         subjects=wire.subject,
-        author=None if author is None else parse_named(author),
-        cosigners=tuple(parse_named(text) for text in cosigners),
-        links=tuple(material.link() for material in materials),
+        author=None if author is None else _person(author),
+        cosigners=tuple(map(_person, cosigners)) if cosigners else (),
+        links=tuple([material.link() for material in materials]) if materials else (),
         outside=outside,
         predicate=predicate,
         known=known,
     )
+
+
+_person = lru_cache(maxsize=1024)(parse_named)  # few say much
 
 
 def _are_several(author: str | None, cosigners: tuple[str, ...]) -> bool:

@@ -98,15 +98,14 @@ def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closu
         if record is not None:
             closure.identities[digest] = record
     total = len(proof.statement_ids)
+    identities, statements, seals = closure.identities, closure.statements, proof.seals
     for count, statement_id in enumerate(proof.statement_ids, 1):
         read = proof.read(statement_id)
         if read is None:
             continue
-        author, checks = spoken(
-            read, identities=closure.identities, author_of_receipt=proof.author_of_receipt
-        )
-        closure.statements[statement_id] = Kept(
-            read.type, read.title, author, checks, read.cosigners, proof.seals[statement_id],
+        author, checks = spoken(read, identities, proof.author_of_receipt)
+        statements[statement_id] = Kept(
+            read.type, read.title, author, checks, read.cosigners, seals[statement_id],
             read.links, read.outside, _outputs(read),
         )  # fmt: skip
         if progress is not None:
@@ -115,5 +114,7 @@ def read_closure(proof: ProofFile, *, progress: Progress | None = None) -> Closu
 
 
 def _outputs(read: Read) -> Collection[str]:
+    if len(read.subjects) == 1:
+        return (read.subjects[0].sha256,)
     outputs = tuple(subject.sha256 for subject in read.subjects)
     return frozenset(outputs) if len(outputs) > _FEW else outputs

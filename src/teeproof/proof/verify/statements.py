@@ -40,7 +40,6 @@ _COSIGNED = passed("cosigners", "everyone who must cosign has signed")
 
 def spoken(
     read: Read,
-    *,
     identities: Mapping[bytes, IdentityRecord],
     author_of_receipt: Callable[[bytes, str], bytes | None],
 ) -> tuple[bytes | None, tuple[Check, ...]]:

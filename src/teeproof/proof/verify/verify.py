@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from functools import lru_cache
 
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.digests import named
 from teeproof.core.errors import Unavailable
 from teeproof.core.version import VERSION
-from teeproof.evidence.verdict import Level
+from teeproof.evidence.verdict import Check, Level
 from teeproof.proof.file import LogPart, ProofFile
 from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
 from teeproof.proof.log.formats.merkle import leaf_hash
@@ -48,6 +47,9 @@ __all__ = ["verify_proof"]
 
 _NOBODY = bytes(32)  # stands in the log entry of a statement that names no author
 _LEVELS: tuple[Level, ...] = ("simulated", "measured", "hardware")
+
+Speakers = tuple[bytes | None, tuple[bytes, ...], int | None]
+"""Author, cosigners, and the T of what they said."""
 
 
 def verify_proof(
@@ -80,6 +82,7 @@ class _Verification:
         self.now = now
         self.known = known
         self.nowhere = not_logged(trust)
+        self.spoken: dict[Speakers, tuple[Check, str | None, Check, str | None]] = {}
 
     def run(self, progress: Progress | None) -> ProofVerdict:
         closure = self.closure = read_closure(self.proof, progress=progress)
@@ -176,26 +179,42 @@ class _Verification:
         self, one: bytes, kept: Kept, outputs: Mapping[bytes, Collection[str]]
     ) -> StatementVerdict:
         place = self.places.get(one, self.nowhere)
-        identities, producers = self.closure.identities, self.closure.producers
-        who = (kept.author, *kept.cosigners) if kept.cosigners else (kept.author,)
-        signers = [identities[one] for one in who if one in identities]
+        speakers = (kept.author, kept.cosigners, place.time)
+        known = self.spoken.get(speakers)
+        if known is None:
+            known = self.spoken[speakers] = self._speakers(*speakers)
+        author, name, expiry, when = known
         form, *signatures = kept.checks
+        made = self.closure.producers
         checks = (
             form,
-            author_check(kept.author, self.objections),
+            author,
             *signatures,
-            expiry_check(signers, place.time, self.now),
-            *inputs_checks(kept.links, kept.outputs, outputs, producers, kept.outside),
+            expiry,
+            *inputs_checks(kept.links, kept.outputs, outputs, made, kept.outside),
             *place.checks,
         )
         return StatementVerdict(
             id=named(one),
             type=kept.type,
             title=kept.title,
-            author=named(kept.author) if kept.author else None,
+            author=name,
             checks=checks,
             inputs=tuple(map(named, self.closure.inputs(one))) if kept.links else (),
-            time=None if place.time is None else _when(place.time),
+            time=when,
+        )
+
+    def _speakers(
+        self, author: bytes | None, cosigners: tuple[bytes, ...], time: int | None
+    ) -> tuple[Check, str | None, Check, str | None]:
+        """Return what is alike for all that the same said at the same time: few for many."""
+        here = self.closure.identities
+        signers = [here[one] for one in (author, *cosigners) if one in here]
+        return (
+            author_check(author, self.objections),
+            None if author is None else named(author),
+            expiry_check(signers, time, self.now),
+            None if time is None else format_time(time),
         )
 
     def _time_of_roots(self) -> str | None:
@@ -214,9 +233,6 @@ class _Verification:
             logs_digest=trust.logs.digest if trust.logs else None,
             time=format_time(self.now),
         )
-
-
-_when = lru_cache(maxsize=256)(format_time)  # many statements, few checkpoints
 
 
 def _lowest(levels: list[Level | None]) -> Level | None:
