@@ -111,6 +111,24 @@ def test_what_is_no_evidence_is_refused(tmp_path):
         teeproof.load(tmp_path / "policy.toml")
 
 
+def test_a_log_may_be_named_by_text_as_any_path(tmp_path):
+    with teeproof.Log.create(str(tmp_path / "log"), origin="log.example/a") as log:
+        assert log.directory == tmp_path / "log"
+    with teeproof.Log.open(str(tmp_path / "log")) as log:
+        assert log.size == 0
+
+
+def test_the_same_names_what_failed_of_evidence_and_of_a_proof(platform, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEEPROOF_HOME", str(tmp_path))
+    me = teeproof.Identity.boot("simulated")
+    answer = me.seal("answer", outputs={"answer.txt": b"42"}, inputs={"question.txt": b"6 x 7?"})
+    answer.save(tmp_path / "answer.proof")
+    verdict = teeproof.verify(tmp_path / "answer.proof")
+    assert [check.name for check in verdict.failures] == ["simulated-root"]
+    following = me.rotate()
+    assert teeproof.verify(following.seal("answer", outputs={"a": b"1"})).exit_code == 4
+
+
 def test_several_quotes_are_not_one_piece_of_evidence(evidence, tmp_path):
     (tmp_path / "a.bin").write_bytes(evidence.quote)
     (tmp_path / "b.bin").write_bytes(evidence.quote + b"\0")
