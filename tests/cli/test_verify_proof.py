@@ -396,10 +396,11 @@ def test_server_dates_a_receipt_beyond_the_calendar(teeproof, here):
     assert teeproof("show", "receipt.json", "--json").json["served_at"] == 2**53 - 1
 
 
-def test_keys_of_a_log_policy_are_given_as_bytes_or_parsed(here):
+def test_keys_of_a_log_policy_are_given_as_a_path_as_bytes_or_parsed(here):
     with pytest.raises(Usage) as refused:
-        tp_verify("action.proof", logs="logs", now=LATER)  # type: ignore[call-overload]
+        tp_verify("action.proof", logs=7, now=LATER)  # type: ignore[call-overload]
     assert refused.value.code == "logs_malformed"
+    assert tp_verify("action.proof", logs="logs", now=LATER).logs
     assert tp_verify("action.proof", logs=Path("logs").read_bytes(), now=LATER).logs
 
 

@@ -97,7 +97,7 @@ def write_header(screen: Screen, header: Header) -> None:
         screen.row("policy", f"sha256:{header.policy_digest.hex()}")
     for number, entry in enumerate(header.recipients):
         label = "" if number else "sealed for"
-        screen.copied(label or "and", f"{entry.recipient.hex()} ({entry.suite.name})")
+        screen.row(label, f"{entry.recipient.hex()} ({entry.suite.name})")
 
 
 @contextmanager
