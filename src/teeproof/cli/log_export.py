@@ -55,7 +55,7 @@ def command(
 
     \b
     Example
-      teeproof log export my-log sha256:1f3c… -o answer.proof --logs trusted-logs
+      teeproof log export my-log 1f3c9a07 -o answer.proof --logs trusted-logs
     """  # noqa: D301  click reads the \b
     from teeproof.proof.file import export  # noqa: PLC0415
     from teeproof.proof.log.contents import Contents  # noqa: PLC0415
