@@ -78,8 +78,8 @@ def test_what_cannot_be_sealed_is_refused(me: Identity, tmp_path: Path) -> None:
         ({"outputs": {"a": b""}, "inputs": {"b": 7}}, Usage, "content_unknown"),
         ({"outputs": {"a": tmp_path / "missing"}}, Unavailable, "file_unavailable"),
         ({"outputs": {"a": str(tmp_path)}}, Usage, "not_a_file"),
-        ({"outputs": {"a": b""}, "inputs": {"": b"1"}}, Malformed, "statement_malformed"),
-        ({"outputs": {"a": b""}, "parameters": {"x": 1}}, Malformed, "statement_malformed"),
+        ({"outputs": {"a": b""}, "inputs": {"": b"1"}}, Usage, "inputs_malformed"),
+        ({"outputs": {"a": b""}, "parameters": {"x": 1}}, Usage, "parameters_malformed"),
         ({"outputs": {"\udcff": b""}}, Usage, "not_canonical_value"),
     ]
     for given, kind, code in cases:
@@ -90,8 +90,14 @@ def test_what_cannot_be_sealed_is_refused(me: Identity, tmp_path: Path) -> None:
 
 def test_prompt_that_is_text_is_a_path_and_never_content(me: Identity) -> None:
     """Whoever forgets to encode is told so, and does not seal the digest of a file by accident."""
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="text is a path: encode it"):
         me.seal("answer", outputs={"a": b"42"}, inputs={"question": "what is 6 x 7?"})
+
+
+@pytest.mark.parametrize("path", ["", 7, None], ids=repr)
+def test_a_proof_is_saved_under_a_path(me: Identity, path: Any) -> None:
+    with pytest.raises(Usage):
+        me.seal("collect", outputs={"data": b"data"}).save(path)
 
 
 def test_a_log_on_disk_is_a_store_as_memory_is(tmp_path: Path) -> None:
@@ -276,6 +282,9 @@ def test_a_proof_of_several_statements_or_outputs_is_no_single_input(me: Identit
         ({"step": 7}, "step_missing"),
         ({"outputs": b"42"}, "outputs_malformed"),
         ({"outputs": ["42"]}, "outputs_malformed"),
+        ({"outputs": {1: b"42"}}, "outputs_malformed"),
+        ({"outputs": {"": b"42"}}, "outputs_malformed"),
+        ({"parameters": {"seed": 7}}, "parameters_malformed"),
         ({"inputs": [b"6 x 7"]}, "inputs_malformed"),
         ({"inputs": b""}, "inputs_malformed"),
         ({"parameters": "seed=7"}, "parameters_malformed"),
@@ -305,6 +314,7 @@ def test_policies_are_named_by_built_in_name_or_path(me: Identity, tmp_path: Pat
     path.write_text("mrdt = []")
     for given, kind, code in (
         ("srtict", Usage, "policy_unknown"),
+        ("missing.toml", Unavailable, "file_unavailable"),
         (path, Usage, None),
         (tmp_path / "missing.toml", Unavailable, "file_unavailable"),
         (7, Usage, "policy_malformed"),

@@ -217,9 +217,8 @@ def _policy(given: Policy | _Path | None) -> Policy | None:
             got=type(given).__name__,
         )
     path = Path(given)
-    if isinstance(given, str) and (
-        given in BUILT_IN or (given == path.name and not _is_file(path))
-    ):
+    is_name = given == path.name and not path.suffix
+    if isinstance(given, str) and (given in BUILT_IN or (is_name and not _is_file(path))):
         return load_policy(given)
     data = read_bounded(path, limit=MAX_POLICY_BYTES, what="policy")
     try:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from teeproof.core.digests import named, sha256
-from teeproof.core.errors import Usage
+from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.reading import digest_file
 from teeproof.proof.envelope import Envelope
 from teeproof.proof.file import Exported, ProofFile, Union, export
@@ -75,7 +75,7 @@ class Sealed:
     def __repr__(self) -> str:
         """Name the statement and what it made."""
         what = getattr(self.statement.predicate, "step", self.statement.type)
-        outputs = [subject.name or subject.sha256[:23] + "…" for subject in self._outputs[:3]]
+        outputs = [(made.name or made.sha256[:23] + "…")[:40] for made in self._outputs[:3]]
         more = ", …" if len(self._outputs) > len(outputs) else ""
         return f"Sealed({what!r}, {self.name[:23]}…, outputs {', '.join(outputs)}{more})"
 
@@ -114,6 +114,8 @@ class Sealed:
         Raises:
             Unavailable: something that it was made of is in none of them.
         """
+        if not isinstance(path, str | PathLike):
+            raise Usage("a proof is saved under a path", code="not_a_file", got=type(path).__name__)
         return self._export(Path(path), sources)
 
     def proof(self, *, sources: Iterable[Origin] = ()) -> bytes:
@@ -185,6 +187,14 @@ def step_of(
     _require_mapping("outputs", outputs, 'by name, such as {"answer.txt": b"42"}')
     _require_mapping("inputs", inputs, 'by role, such as {"question": b"6 x 7"}')
     _require_mapping("parameters", parameters, 'text by name, such as {"seed": "7"}')
+    for name, value in parameters.items():
+        if not isinstance(value, str):
+            raise Usage(
+                f"the parameter {name} is not text: write it as text, so that it has one form",
+                code="parameters_malformed",
+                expected='text by name, such as {"seed": "7"}',
+                got=repr(value)[:100],
+            )
     if not outputs:
         raise Usage("a statement needs an output to speak of", code="outputs_missing")
     predicate = Step(
@@ -200,10 +210,14 @@ def step_of(
 
 def _require_mapping(name: str, given: Any, expected: str) -> None:
     if not isinstance(given, Mapping):
-        raise Usage(
-            f"{name} is a mapping", code=f"{name}_malformed", expected=expected,
-            got=type(given).__name__,
-        )  # fmt: skip
+        got = type(given).__name__
+    elif wrong := [key for key in given if not isinstance(key, str) or not key]:
+        got = f"the name {wrong[0]!r:.100}"
+    else:
+        return
+    raise Usage(
+        f"{name} is a mapping with names", code=f"{name}_malformed", expected=expected, got=got
+    )
 
 
 def _material(role: str, given: Given) -> Material:
@@ -250,6 +264,16 @@ def _digest(given: Content) -> dict[str, str]:
         raise Usage(
             "an output or input is bytes, or the path of a file",
             code="content_unknown",
+            expected="bytes, str or os.PathLike; of an input also Sealed, its output, or ProofFile",
             got=type(given).__name__,
         )
-    return {"sha256": digest_file(Path(given)).hex()}
+    try:
+        return {"sha256": digest_file(Path(given)).hex()}
+    except Unavailable as error:
+        if not isinstance(given, str):
+            raise
+        raise Unavailable(
+            f"{error.detail} (text is a path: encode it if it is the content)",
+            code=error.code,
+            got=error.got,
+        ) from None
