@@ -19,7 +19,7 @@
     parse_time                   "2026-02-25" and the like -> datetime
     Identity                     a running workload: boot, seal, rotate
     Statement, Graph             what workloads say, and how it hangs together
-    Log                          an append-only log in a directory
+    Log, RemoteStore             an append-only log in a directory, and one over HTTP
     ProofFile, ProofVerdict, TlogPolicy
     Evidence, Collateral, Policy, Verdict, Check
     Error, and its kinds: Usage, Malformed, TooLarge, NotAuthentic, Unavailable, NotAllowed
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from teeproof.proof.file import ProofFile
     from teeproof.proof.graph import Graph
     from teeproof.proof.log.formats.policy import TlogPolicy
+    from teeproof.proof.log.http.remote import RemoteStore
     from teeproof.proof.log.storage.log import Log
     from teeproof.proof.opening import load, verify
     from teeproof.proof.statement import Statement
@@ -70,6 +71,7 @@ __all__ = [
     "Policy",
     "ProofFile",
     "ProofVerdict",
+    "RemoteStore",
     "Statement",
     "TlogPolicy",
     "TooLarge",
@@ -135,7 +137,16 @@ def _load(name: str) -> Any:  # noqa: PLR0911  one return per module
 
 
 _PROOFS = frozenset(
-    {"Graph", "Identity", "Log", "ProofFile", "ProofVerdict", "Statement", "TlogPolicy"}
+    {
+        "Graph",
+        "Identity",
+        "Log",
+        "ProofFile",
+        "ProofVerdict",
+        "RemoteStore",
+        "Statement",
+        "TlogPolicy",
+    }
 )
 
 
@@ -164,6 +175,10 @@ def _load_of_proofs(name: str) -> Any:  # noqa: PLR0911  as above
         from teeproof.proof.log.storage import log  # noqa: PLC0415
 
         return log.Log
+    if name == "RemoteStore":
+        from teeproof.proof.log.http import remote  # noqa: PLC0415
+
+        return remote.RemoteStore
     from teeproof.proof.log.formats import policy  # noqa: PLC0415
 
     return policy.TlogPolicy

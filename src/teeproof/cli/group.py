@@ -1,14 +1,10 @@
-"""The command ``teeproof``: which commands there are, each with one line.
-
-The lines stand here, and not only in the commands' modules, so that ``teeproof --help`` imports
-none of them.
-"""
+"""The command ``teeproof``: which commands there are, each with one line."""
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from teeproof.cli.lazy import LazyGroup
 
 __all__ = ["COMMANDS", "teeproof"]
 
@@ -30,26 +26,6 @@ COMMANDS = {
 }
 
 
-def _load(name: str) -> click.Command | None:
-    """Import a command when it is called for: each costs only what it needs."""
-    if name not in COMMANDS:
-        return None
-    found: click.Command = import_module(f"teeproof.cli.{name}").command
-    return found
-
-
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _load(cmd_name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
         from teeproof.core.version import VERSION  # noqa: PLC0415
@@ -59,7 +35,8 @@ def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> N
 
 
 @click.command(
-    cls=_Lazy,
+    cls=LazyGroup,
+    lines=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 good, 1 usage, 2 not authentic, 3 something is missing, 4 not allowed.",
 )
@@ -77,5 +54,6 @@ def teeproof() -> None:
     \b
     Begin with
       teeproof demo
+      teeproof verify answer.proof --logs trusted-logs
       teeproof verify quote.bin collateral.json
     """  # noqa: D301  click reads the \b

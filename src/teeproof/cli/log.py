@@ -1,14 +1,10 @@
-"""``teeproof log``: keep, serve, fill and check a log; the group, each command in its own file.
-
-The lines stand here, and not only in the commands' modules, so that ``teeproof log --help`` imports
-none of them.
-"""
+"""``teeproof log``: keep, serve, fill and check a log; the group, each command in its own file."""
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from teeproof.cli.lazy import LazyGroup
 
 __all__ = ["COMMANDS", "command"]
 
@@ -26,19 +22,7 @@ COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _load(cmd_name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group("log", cls=_Lazy)
+@click.group("log", cls=LazyGroup, lines=COMMANDS, prefix="log_")
 def command() -> None:
     """Keep a log: append-only, public, and witnessed, so that nobody can deny what was said when.
 
@@ -48,11 +32,3 @@ def command() -> None:
       teeproof log serve my-log
       teeproof log check https://log.example/main --logs trusted-logs
     """  # noqa: D301  click reads the \b
-
-
-def _load(name: str) -> click.Command | None:
-    """Import a command when it is called for: each costs only what it needs."""
-    if name not in COMMANDS:
-        return None
-    found: click.Command = import_module(f"teeproof.cli.log_{name}").command
-    return found

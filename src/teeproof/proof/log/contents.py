@@ -175,8 +175,11 @@ class Contents:
         try:
             if entry.kind == IDENTITY:
                 return IdentityRecord.parse(entry.record).is_possessed
-            read = read_record(entry.record)
-            author = self._stored(entry.identity)
-            return author is not None and read.is_signed_by(IdentityRecord.parse(author.record))
+            return read_record(entry.record).is_signed(self._record_of)
         except Error:
             return False
+
+    def _record_of(self, name: bytes | str) -> IdentityRecord | None:
+        digest = self.identity_of_keyset(name) if isinstance(name, str) else name
+        data = None if digest is None else self.identity(digest)
+        return None if data is None else IdentityRecord.parse(data)

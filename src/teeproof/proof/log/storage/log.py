@@ -17,8 +17,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import islice
-from os import PathLike
 from operator import attrgetter
+from os import PathLike
 from pathlib import Path
 from typing import Self
 
