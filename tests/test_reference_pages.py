@@ -18,6 +18,8 @@ from teeproof.evidence.verdict import Check, Provenance, Verdict
 from teeproof.evidence.verify import verify
 from tests.cli.program import program
 from tests.evidence.scenes import NOW, PLATFORM, state
+from tests.proof.people import step, workload_named
+from tests.proof.world import World
 from tests.vectors import ROOT, each
 
 POLICY = (ROOT / "docs/reference/policy.md").read_text()
@@ -204,6 +206,9 @@ PROVOKED: dict[str, tuple[str, ...]] = {
     "collateral_malformed": (QUOTE, "--endorsements", "short.json"),
     "file_unavailable": ("nowhere",),
     "archive_unavailable": (QUOTE,),
+    "not_evidence": ("said.json",),
+    "policy_of_one_quote": ("said.proof", "--set", f"report_data={'00' * 64}"),
+    "option_unused": (QUOTE, "--logs", "words.txt"),
 }
 FILES = {
     "misspelt.toml": b"mrdt = []",
@@ -219,6 +224,15 @@ FILES = {
 }
 
 
+def _said() -> dict[str, bytes]:
+    world = World()
+    author = workload_named("author")
+    world.add(author)
+    said = world.say(step(author, "train", "model"), author)
+    statement = world.source.statement(said.id) or b""
+    return {"said.json": statement, "said.proof": world.export(said)}
+
+
 def test_the_page_has_every_error_that_is_tried_here_and_one_that_never_comes():
     assert ERRORS.keys() - PROVOKED.keys() == {"internal"}
     assert PROVOKED.keys() - ERRORS.keys() == set()
@@ -229,7 +243,7 @@ def test_an_error_comes_with_the_exit_code_that_the_page_names(error, tmp_path, 
     given = state("up-to-date")
     sgx = json.dumps(state("sgx-collateral").collateral.to_json()).encode()
     quote = {QUOTE: given.quote, "cut.bin": given.quote[:900]}
-    log = {"evidence/event_log.json": given.event_log}
+    log = {"evidence/event_log.json": given.event_log} | _said()
     for name, content in (FILES | quote | log).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content or sgx)
