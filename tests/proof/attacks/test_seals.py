@@ -6,13 +6,16 @@ bytes can take the place of those that were entered.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from teeproof.core.errors import Malformed
 from teeproof.evidence.naming import name_evidence
 from teeproof.proof.envelope import Envelope, Signature, pae
+from teeproof.proof.file import ProofFile, merge
 from teeproof.proof.identity import (
     Claim,
     EvidenceName,
@@ -29,6 +32,7 @@ from teeproof.proof.statement import Statement
 from teeproof.proof.workload import Identity
 from tests.proof.attacks import tools
 from tests.proof.attacks.tools import booted, found, holds
+from tests.proof.file.scenes import members, ordered, pack
 from tests.proof.people import NOW, attester, policy, step, workload_named
 from tests.proof.world import World
 
@@ -171,6 +175,31 @@ def test_a_prover_who_moves_a_receipt_to_another_identity_with_its_keyset_is_cau
     moved = world.verify(tools.with_entries(file, rows))
     assert moved.statements[0].author == record.name
     assert found(moved) >= BROKEN
+
+
+def test_a_prover_whose_own_log_names_another_author_of_a_receipt_is_refused() -> None:
+    """A part of a log that nobody trusts fails nothing, so it may not choose an author either."""
+    world, evil = World(), World(origin="aaa.evil/x", seed=b"\x66" * 32)
+    world.add(SERVER)
+    receipt = tools.receipt(SERVER, "hello")
+
+    class Root:
+        id = world.source.add_statement(receipt)
+
+    world.publish()
+    record, blobs = again(SERVER)
+    evil.source.add_identity(record.encode(), blobs)
+    evil.source.add_statement(receipt)
+    evil.log.publish()
+    honest, strange = world.export(Root), evil.export(Root)  # type: ignore[arg-type]
+    both = dict(members(strange)) | dict(members(honest))
+    with pytest.raises(Malformed) as refused:
+        ProofFile.from_bytes(pack(ordered(both)))
+    assert refused.value.code == "receipt_authors_differ"
+    with ProofFile.from_bytes(honest) as one, ProofFile.from_bytes(strange) as two:
+        with pytest.raises(Malformed) as refused:
+            merge([one, two], io.BytesIO())
+        assert refused.value.code == "receipt_authors_differ"
 
 
 @pytest.mark.parametrize("honest_first", [True, False])

@@ -21,7 +21,7 @@ from teeproof.proof.file.closure import Edge, Walk
 from teeproof.proof.file.contents import Contents
 from teeproof.proof.file.logpart import EntryRef, LogPart, leaf
 from teeproof.proof.file.parts import read_parts
-from teeproof.proof.file.sheets import Sheet, complete
+from teeproof.proof.file.sheets import Sheet, complete, require_one_author
 from teeproof.proof.file.zipread import Data, FileData, MemoryData, ZipReader
 from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT
 from teeproof.proof.log.formats.merkle import Node
@@ -73,8 +73,8 @@ class ProofFile(Contents):
             TooLarge: a bound of ``ziplayout``, or of a part.
             Malformed: codes of ``ZipReader`` and ``LogPart.check``; ``proof_member_unknown``,
                 ``zip_order``, ``member_mismatch``, ``not_canonical``, ``root_missing``,
-                ``entry_kind_mismatch``, ``entry_author_missing`` and ``proof_superfluous``; or a
-                member cannot be parsed.
+                ``entry_kind_mismatch``, ``entry_author_missing``, ``receipt_authors_differ`` and
+                ``proof_superfluous``; or a member cannot be parsed.
         """
         return cls(MemoryData(data))
 
@@ -137,7 +137,7 @@ class ProofFile(Contents):
         }
 
     def author_of_receipt(self, key: bytes, keyset: str) -> bytes | None:
-        """Return the identity that wrote a receipt: the one that its log entry names, if any."""
+        """Return the identity that wrote a receipt: the one that its log entries name, if any."""
         for part in self.logs:
             ref = part.entries.get(key)
             if ref is not None:
@@ -191,6 +191,7 @@ class ProofFile(Contents):
         for digest in self.blob_digests:
             if digest not in needed:
                 _superfluous("a blob", [bytes.fromhex(digest[7:])])
+        require_one_author(self.logs)
         for part in self.logs:
             for key, ref in part.entries.items():
                 self._check_entry(key, ref)

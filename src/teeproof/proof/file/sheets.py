@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from teeproof.core.digests import sha256
-from teeproof.core.errors import NotAuthentic, TooLarge, Unavailable, Usage
+from teeproof.core.errors import Malformed, NotAuthentic, TooLarge, Unavailable, Usage
 from teeproof.proof.file.logpart import Anchor, EntryRef, LogPart, needed
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.entry import RECEIPT
@@ -21,7 +21,7 @@ from teeproof.proof.log.formats.merkle import Get, Node, multiproof, node_hash
 from teeproof.proof.log.formats.note import Note, SignatureLine
 from teeproof.proof.source import Logged
 
-__all__ = ["MAX_PARTS", "Sheet", "complete", "join", "one_checkpoint"]
+__all__ = ["MAX_PARTS", "Sheet", "complete", "join", "one_checkpoint", "require_one_author"]
 
 MAX_PARTS = 64  # of one log; finding which of them join costs their square
 
@@ -106,6 +106,7 @@ def join(sheets: Iterable[Sheet]) -> list[LogPart]:
     The same sheets give the same parts, in whatever order they come.
 
     Raises:
+        Malformed: code ``receipt_authors_differ``.
         NotAuthentic: code ``log_forked``; two sheets of one origin are of different trees.
         Usage: code ``checkpoints_differ``; one size and root, and two texts.
         TooLarge: code ``proof_too_large``; more than 64 parts of one log.
@@ -115,7 +116,29 @@ def join(sheets: Iterable[Sheet]) -> list[LogPart]:
     for sheet in sheets:
         by_origin.setdefault(sheet.origin, []).append(sheet)
     parts = [part for group in by_origin.values() for part in _join(group)]
+    require_one_author(parts)
     return sorted(parts, key=lambda part: (part.origin, part.newest))
+
+
+def require_one_author(parts: Iterable[LogPart]) -> None:
+    """Refuse parts whose entries name different identities as the author of one receipt.
+
+    Each entry may be true. But then a part of a log that nobody trusts could choose the author.
+
+    Raises:
+        Malformed: code ``receipt_authors_differ``.
+    """
+    authors: dict[bytes, bytes] = {}
+    for part in parts:
+        for key, ref in part.entries.items():
+            if ref.receipt_of and authors.setdefault(key, ref.receipt_of) != ref.receipt_of:
+                raise Malformed(
+                    "two logs name different identities as the author of one receipt: prove it from"
+                    " one of them",
+                    code="receipt_authors_differ",
+                    expected=authors[key].hex(),
+                    got=ref.receipt_of.hex(),
+                )
 
 
 def _join(sheets: list[Sheet]) -> list[LogPart]:

@@ -18,9 +18,8 @@ from teeproof.core.errors import Unavailable
 from teeproof.core.version import VERSION
 from teeproof.evidence.verdict import Check, Level
 from teeproof.proof.file import LogPart, ProofFile
-from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, Entry, commitment
+from teeproof.proof.log.formats.entry import Entry, commitment
 from teeproof.proof.log.formats.merkle import leaf_hash
-from teeproof.proof.receipt import RECEIPT_TYPE
 from teeproof.proof.verify.closure import Kept, Progress, read_closure
 from teeproof.proof.verify.faults import list_faults
 from teeproof.proof.verify.forks import with_consistency
@@ -140,11 +139,10 @@ class _Verification:
         for one, ref in part.entries.items():
             kept = self.closure.statements.get(one)
             if kept is None:
-                kind, author, seal = IDENTITY, one, self.closure.identities[one].seal
+                author, seal = one, self.closure.identities[one].seal
             else:
-                kind = RECEIPT if kept.type == RECEIPT_TYPE else STATEMENT
                 author, seal = ref.receipt_of or kept.author or _NOBODY, kept.seal
-            entry = Entry(kind, commitment(ref.salt, one, seal), author)
+            entry = Entry(ref.kind, commitment(ref.salt, one, seal), author)
             leaves[ref.index] = leaf_hash(entry.encode())
         return leaves
 
