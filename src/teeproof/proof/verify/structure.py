@@ -49,11 +49,16 @@ def edges_of(
                 if link.digest in outputs[one]:
                     again.setdefault(link.digest, []).append(one)
         edges[one] = tuple(below)
+    alone: dict[bytes, list[str]] = {}
     for digest, ones in again.items():
         if len(ones) == 1:  # it was made of what others made, not of itself
-            (one,) = ones
-            others = (other for other in producers(digest) if other != one)
-            edges[one] = (*(node for node in edges[one] if node != digest), *others)
+            alone.setdefault(ones[0], []).append(digest)
+    for one, digests in alone.items():  # one pass for all of them: a file may have thousands
+        nodes = dict.fromkeys(edges[one])
+        for digest in digests:
+            del nodes[digest]
+            nodes |= dict.fromkeys(other for other in producers(digest) if other != one)
+        edges[one] = tuple(nodes)
     return edges
 
 
