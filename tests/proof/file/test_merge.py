@@ -277,6 +277,22 @@ def test_an_identity_with_two_signatures_is_not_chosen_between():
     assert error.value.code == "statement_conflict"
 
 
+def test_an_identity_with_twin_quotes_is_not_chosen_between():
+    held = scenes.source(ALICE)
+    one = scenes.exported(held, held.add_statement(scenes.step(ALICE, "a")))
+    twin = ALICE.blobs[ALICE.record.attachments["quote"]] + bytes(16)
+    attachments = dict(ALICE.record.attachments) | {"quote": named(sha256(twin))}
+    record = IdentityRecord(envelope=ALICE.record.envelope, attachments=attachments)
+    other = MemorySource()
+    other.add_identity(record.encode(), {**ALICE.blobs, attachments["quote"]: twin})
+    two = scenes.exported(other, other.add_statement(scenes.step(ALICE, "b")))
+    for files in ((one, two), (two, one)):
+        with pytest.raises(Malformed, match="different evidence") as error:
+            merged(*files)
+        assert error.value.code == "statement_conflict"
+    assert everyway(one, one).digest == sha256(one)
+
+
 def test_holes_are_filled_by_other_files():
     _, ids = scenes.story()
     content = scenes.members(scenes.answer())

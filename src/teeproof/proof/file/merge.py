@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from teeproof.core.errors import Usage
+from teeproof.core.errors import Malformed, Usage
 from teeproof.proof.file.export import Exported, Progress, export
 from teeproof.proof.file.reader import ProofFile
 from teeproof.proof.file.union import Union
@@ -38,7 +38,8 @@ def merge(
         Usage: no files.
         NotAuthentic: ``log_forked``: two files show two histories of one log;
             ``nodes_mismatch``: a file's own nodes do not lead to its checkpoints.
-        Malformed: ``statement_conflict``: one receipt or identity with different signatures.
+        Malformed: ``statement_conflict``: one receipt or identity with different signatures, or
+            one identity with different evidence.
         TooLarge: more than a proof file can hold.
     """
     if not files:
@@ -46,4 +47,14 @@ def merge(
     union = Union(files)
     roots = sorted({root for file in files for root in file.roots})
     here = {digest for file in files for digest in file.blob_digests}
-    return export(union, roots, target, allow_missing=True, progress=progress, attach=here)
+    try:
+        return export(union, roots, target, allow_missing=True, progress=progress, attach=here)
+    except Usage as error:
+        if error.code != "attachment_unnamed":
+            raise
+        # Each blob is named in its own file: by a record that gave way to another one.
+        raise Malformed(
+            "the files hold one identity with different evidence: verify each, and leave one out",
+            code="statement_conflict",
+            got=error.got,
+        ) from None
