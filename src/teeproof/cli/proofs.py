@@ -91,12 +91,15 @@ def write_faults(screen: Screen, verdict: ProofVerdict) -> None:
 
 
 def _alike(faults: tuple[Fault, ...]) -> list[list[Fault]]:
-    """Put together what failed in the same way at several identities or statements."""
+    """Put together what failed in the same way at several places; what a log says comes last.
+
+    Where one entry is false, all of its log do not fit together; the entry's own check names it.
+    """
     groups: dict[tuple[str, Check], list[Fault]] = {}
     for fault in faults:
         entered = fault.where in ("identity", "statement")
         groups.setdefault(("entry" if entered else fault.where, fault.check), []).append(fault)
-    return list(groups.values())
+    return sorted(groups.values(), key=lambda group: group[0].where == "log")
 
 
 def _write_strength(screen: Screen, verdict: ProofVerdict) -> None:
