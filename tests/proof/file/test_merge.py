@@ -280,11 +280,11 @@ def test_an_identity_with_two_signatures_is_not_chosen_between():
 def test_an_identity_with_twin_quotes_is_not_chosen_between():
     held = scenes.source(ALICE)
     one = scenes.exported(held, held.add_statement(scenes.step(ALICE, "a")))
-    twin = ALICE.blobs[ALICE.record.attachments["quote"]] + bytes(16)
-    attachments = dict(ALICE.record.attachments) | {"quote": named(sha256(twin))}
+    twins = dict(ALICE.blobs) | {"quote": ALICE.blobs["quote"] + bytes(16)}
+    attachments = {name: named(sha256(blob)) for name, blob in twins.items()}
     record = IdentityRecord(envelope=ALICE.record.envelope, attachments=attachments)
     other = MemorySource()
-    other.add_identity(record.encode(), {**ALICE.blobs, attachments["quote"]: twin})
+    other.add_identity(record.encode(), twins)
     two = scenes.exported(other, other.add_statement(scenes.step(ALICE, "b")))
     for files in ((one, two), (two, one)):
         with pytest.raises(Malformed, match="different evidence") as error:

@@ -11,7 +11,7 @@ DIGESTS = tuple(f"sha256:{number:064x}" for number in range(40))
 def test_prover_makes_again_all_that_many_others_made_and_each_of_them_is_one_edge():
     ones = [bytes([number]) * 32 for number in range(1, 21)]
     one, *others = ones
-    links = {maker: () for maker in ones}
+    links = dict.fromkeys(ones, ())
     links[one] = tuple(Link("input", digest, None, None) for digest in DIGESTS)
     edges = edges_of(links, dict.fromkeys(ones, frozenset(DIGESTS)), lambda _: ones)
     assert edges[one] == tuple(others)
