@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -81,6 +82,7 @@ def command(
 def _from_directory(
     directory: Path, what: str, key: str | None, policy_file: Path | None
 ) -> TlogProof:
+    from teeproof.proof.log.contents import Contents  # noqa: PLC0415
     from teeproof.proof.log.http.writing import prove  # noqa: PLC0415
     from teeproof.proof.log.storage.items import Appended  # noqa: PLC0415
     from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
@@ -91,7 +93,8 @@ def _from_directory(
         if index is not None:
             placed: Appended | None = Appended(index, log.stored(index).salt)
         else:
-            placed = log.find(parse_named(what))
+            with closing(Contents(log)) as contents:
+                placed = contents.placed(parse_named(what))
         if placed is None:
             raise Unavailable(
                 "the log has not published this statement: append it, or publish",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Unavailable
+from teeproof.proof.choosing import HOLDS, Chooser
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.admission import read_record as admit
 from teeproof.proof.log.formats.checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
@@ -113,8 +114,9 @@ class MemoryLog:
 class MemorySource:
     """Statements, identities and blobs in memory, as a ``source.Source``.
 
-    Of one thing with several signatures, the first whose signatures hold is found; otherwise the
-    first. With a log, it takes what logs take; without one, also statements that name no author.
+    Of one thing with several signatures, the first whose signatures hold is found, and of an
+    identity the first whose quote is here too; otherwise the best there is. With a log, it takes
+    what logs take; without one, also statements that name no author.
 
     Args:
         log: where each is appended when it is added; none if not given.
@@ -127,6 +129,12 @@ class MemorySource:
         self._blobs: dict[str, bytes] = {}
         self._keysets: dict[str, bytes] = {}
         self._producers: dict[str, list[bytes]] = {}
+        self._chooser = Chooser(
+            identity=self.identity, owner=self.identity_of_keyset, blob=self.blob
+        )
+        # The seal that was chosen where there are several; one that does not hold, until the next.
+        self._settled: dict[tuple[bool, bytes], bytes] = {}
+        self._for_now: dict[tuple[bool, bytes], bytes] = {}
 
     def add_statement(self, data: bytes) -> bytes:
         """Add an envelope (DSSE JSON) or a receipt, and return its id.
@@ -145,6 +153,7 @@ class MemorySource:
             for digest in dict.fromkeys(subject.sha256 for subject in read.subjects):
                 self._producers.setdefault(digest, []).append(read.id)
         self._statements.setdefault(read.id, {}).setdefault(read.seal, data)
+        self._for_now.clear()
         return read.id
 
     def add_identity(self, data: bytes, blobs: Mapping[str, bytes] | None = None) -> bytes:
@@ -155,7 +164,9 @@ class MemorySource:
         """
         record = IdentityRecord.parse(data)
         self._identities.setdefault(record.digest, {}).setdefault(record.seal, data)
-        self._keysets.setdefault(record.keyset_digest, record.digest)
+        if record.keyset_digest not in self._keysets and record.is_possessed:
+            self._keysets[record.keyset_digest] = record.digest
+        self._for_now.clear()
         for blob in (blobs or {}).values():
             self.add_blob(blob)
         if self.log is not None:
@@ -166,6 +177,7 @@ class MemorySource:
         """Add bytes, and return their ``sha256:…``."""
         digest = named(sha256(data))
         self._blobs[digest] = data
+        self._for_now.clear()
         return digest
 
     def publish(self) -> None:
@@ -182,7 +194,7 @@ class MemorySource:
         return self._chosen(self._identities, digest)[1]
 
     def identity_of_keyset(self, keyset_digest: str) -> bytes | None:
-        """Return the identity with a keyset, the one added first."""
+        """Return the identity with a keyset: the first added that its keys signed."""
         return self._keysets.get(keyset_digest)
 
     def blob(self, digest: str) -> bytes | None:
@@ -197,26 +209,26 @@ class MemorySource:
         """Return where the log holds a statement or identity; None without a log."""
         if self.log is None:
             return None
+        return self.log.logged(statement_id, self._seal(statement_id))
+
+    def _seal(self, statement_id: bytes) -> bytes | None:
+        """Return the seal of what is found by an id."""
         held = self._statements if statement_id in self._statements else self._identities
-        return self.log.logged(statement_id, self._chosen(held, statement_id)[0])
+        return self._chosen(held, statement_id)[0]
 
     def _chosen(
         self, held: Mapping[bytes, Mapping[bytes, bytes]], key: bytes
     ) -> tuple[bytes | None, bytes | None]:
-        """Return seal and bytes of the first whose signatures hold; otherwise of the first."""
+        """Return seal and bytes of the first that holds; otherwise of the best there is."""
         several = held.get(key, {})
-        if len(several) > 1:
-            for seal, data in several.items():
-                if self._holds(data, is_identity=held is self._identities):
-                    return seal, data
-        return next(iter(several.items()), (None, None))
-
-    def _holds(self, data: bytes, *, is_identity: bool) -> bool:
-        if is_identity:
-            return IdentityRecord.parse(data).is_possessed
-        return read_record(data).is_signed(self._record_of)
-
-    def _record_of(self, name: bytes | str) -> IdentityRecord | None:
-        digest = self.identity_of_keyset(name) if isinstance(name, str) else name
-        data = None if digest is None else self.identity(digest)
-        return None if data is None else IdentityRecord.parse(data)
+        if len(several) < 2:
+            return next(iter(several.items()), (None, None))
+        is_identity = held is self._identities
+        name = is_identity, key
+        seal = self._settled.get(name) or self._for_now.get(name)
+        if seal is None:
+            grades = [self._chooser.judge(x, is_identity=is_identity) for x in several.values()]
+            best = max(grades)
+            seal = list(several)[grades.index(best)]
+            (self._settled if best == HOLDS else self._for_now)[name] = seal
+        return seal, several[seal]

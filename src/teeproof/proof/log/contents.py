@@ -12,19 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from teeproof.core.digests import parse_named
-from teeproof.core.errors import Error, Unavailable
+from teeproof.core.errors import Unavailable
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log import admission
+from teeproof.proof.log.choice import Choice
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.links import Links, Progress, broken
+from teeproof.proof.log.storage.items import Appended
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.log.storage.stored import Stored
-from teeproof.proof.source import Logged, read_record
+from teeproof.proof.source import Logged
 
 __all__ = ["Contents"]
 
 Accept = Callable[[SignedCheckpoint], bool]
+
+_MOST_REMEMBERED = 65_536
 
 
 class Contents:
@@ -49,6 +53,8 @@ class Contents:
         self._accept = accept
         self._owners: dict[str, bytes] = {}  # by keyset, read from their records
         self._links = Links(log, progress=progress)
+        self._choice = Choice(log, self.identity_of_keyset)
+        self._makers: dict[str, tuple[int, list[bytes]]] = {}  # where several claim to be
 
     def close(self) -> None:
         """Close the index; the log stays open."""
@@ -123,8 +129,20 @@ class Contents:
             return None
 
     def producers(self, digest: str) -> Iterable[bytes]:
-        """Return the ids of the statements that made this ``sha256:…``."""
-        return self._links.makers(parse_named(digest))
+        """Return the ids of the statements that made this ``sha256:…``, as their authors signed.
+
+        Anybody who may append can claim to have made it: what is not signed is passed over.
+        """
+        size, known = self.log.size, self._makers.get(digest)
+        if known is not None and known[0] == size:
+            return known[1]
+        claimed = self._links.makers(parse_named(digest))
+        made = [one for one in claimed if self._choice.is_made(one)]
+        if len(claimed) > 1:
+            if len(self._makers) >= _MOST_REMEMBERED:
+                self._makers.clear()
+            self._makers[digest] = size, made
+        return made
 
     def statements(self) -> Iterator[bytes]:
         """Return the ids of all statements and receipts, in the log's order."""
@@ -134,9 +152,14 @@ class Contents:
         """Return the digests of all identities, in the log's order."""
         return (found.statement_id for found in self.log.iterate() if found.kind == IDENTITY)
 
+    def placed(self, statement_id: bytes) -> Appended | None:
+        """Return where a statement stands: the first entry that holds; else the best there is."""
+        found = self._choice.found(statement_id)
+        return None if found is None else Appended(found[0], found[1].salt)
+
     def logged(self, statement_id: bytes) -> Logged | None:
         """Return the place of an entry, under the first checkpoint that counts."""
-        found = self._found(statement_id)
+        found = self._choice.found(statement_id)
         if found is None or found[0] >= self.log.published_size:
             return None
         index, entry = found
@@ -155,31 +178,5 @@ class Contents:
         return self.log.first_checkpoint(index)
 
     def _stored(self, statement_id: bytes) -> Stored | None:
-        found = self._found(statement_id)
+        found = self._choice.found(statement_id)
         return None if found is None else found[1]
-
-    def _found(self, statement_id: bytes) -> tuple[int, Stored] | None:
-        """Return the first entry of a statement whose signatures hold; else the first of all.
-
-        The log takes what it cannot verify, so somebody may have entered a statement before its
-        author did, with a signature that is none.
-        """
-        found = [(at, self.log.stored(at)) for at in self.log.places(statement_id)]
-        if len(found) > 1:
-            for index, entry in found:
-                if self._holds(entry):
-                    return index, entry
-        return found[0] if found else None
-
-    def _holds(self, entry: Stored) -> bool:
-        try:
-            if entry.kind == IDENTITY:
-                return IdentityRecord.parse(entry.record).is_possessed
-            return read_record(entry.record).is_signed(self._record_of)
-        except Error:
-            return False
-
-    def _record_of(self, name: bytes | str) -> IdentityRecord | None:
-        digest = self.identity_of_keyset(name) if isinstance(name, str) else name
-        data = None if digest is None else self.identity(digest)
-        return None if data is None else IdentityRecord.parse(data)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error, Unavailable
-from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.choosing import possessed
 from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.storage.disk import touch_private
 from teeproof.proof.log.storage.reader import Reader
@@ -31,7 +31,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE made (digest BLOB, id BLOB, PRIMARY KEY (digest, id)) WITHOUT ROWID;
 CREATE TABLE keysets (keyset BLOB PRIMARY KEY, identity BLOB) WITHOUT ROWID;
 """
-_VERSION = 1
+_VERSION = 2  # 2: only identities whose keys signed them own a keyset
 _GROUP = 4096
 
 Progress = Callable[[int, int], None]
@@ -61,7 +61,7 @@ class Links:
         return self._ask("SELECT id FROM made WHERE digest = ?", digest)
 
     def owners(self, keyset: bytes) -> list[bytes]:
-        """Return the identity that first had the keyset with this SHA-256, if any."""
+        """Return the first identity whose keys signed it with this keyset, by SHA-256, if any."""
         return self._ask("SELECT identity FROM keysets WHERE keyset = ?", keyset)
 
     def _ask(self, query: str, key: bytes) -> list[bytes]:
@@ -89,10 +89,10 @@ class Links:
 def _insert(write: sqlite3.Connection, found: Stored) -> None:
     try:
         if found.kind == IDENTITY:
-            keyset = parse_named(IdentityRecord.parse(found.record).keyset_digest)
-            write.execute(
-                "INSERT OR IGNORE INTO keysets VALUES (?, ?)", (keyset, found.statement_id)
-            )
+            record = possessed(found.record)
+            if record is not None:
+                row = parse_named(record.keyset_digest), found.statement_id
+                write.execute("INSERT OR IGNORE INTO keysets VALUES (?, ?)", row)
             return
         subjects = read_record(found.record).subjects
     except Error:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from teeproof.core.digests import named, sha256
+from teeproof.proof.booting import possession_of
 from teeproof.proof.envelope import Envelope, Signature
-from teeproof.proof.identity import Claim, EvidenceName, IdentityRecord, identity_payload
+from teeproof.proof.identity import Claim, EvidenceName, IdentityRecord
 from teeproof.proof.keyring import Keyring
 from teeproof.proof.keys import KeyDocument
 from teeproof.proof.links import Subject
@@ -47,7 +48,7 @@ def identity(number: int = 0) -> IdentityRecord:
     keyring = Keyring.new(("statement", "receipt"), random=lambda _: next(seeds))
     keys = KeyDocument.of(keyring.public(), not_before=1_700_000_000, not_after=1_700_600_000)
     claim = Claim(keys=keys, evidence=(EvidenceName("tdx", named(sha256(b"quote"))),))
-    envelope = Envelope(identity_payload(claim), (Signature("", b"s" * 64),))
+    envelope = possession_of(claim, keyring)
     return IdentityRecord(envelope=envelope, attachments={"quote": named(sha256(b"quote"))})
 
 

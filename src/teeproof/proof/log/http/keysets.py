@@ -1,10 +1,10 @@
 """Whose keyset is it? Receipts name a keyset, and log entries name an identity.
 
-Learned from the identity records in the log itself: the first identity with a keyset has it. A
-keyset names its key document, and an identity proves that it holds those keys, so another identity
-with the same keyset is by the same workload.
+Learned from the identity records in the log itself: the first identity with a keyset that its keys
+signed has it. A keyset names its key document, so another identity that these keys signed is by the
+same workload.
 
-Trusts: the log's own records.  Does not trust: nothing; signatures are checked by who relies on it.
+Trusts: the log's own records.  Does not trust: an identity that its own keys did not sign.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from teeproof.core.errors import Error
-from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.choosing import possessed
 from teeproof.proof.log.admission import Record
 from teeproof.proof.log.formats.entry import IDENTITY, Entry
 from teeproof.proof.log.formats.tiles import TILE_WIDTH, decode_entries, entries_path
@@ -34,16 +34,21 @@ class Keysets:
     def learn(self, record: Record) -> None:
         """Take note of a record that is in the log, if it is an identity's."""
         if record.keyset is not None:
-            self._owners.setdefault(record.keyset, record.id)
+            self._own(record.data)
 
     def read(self, log: ServedLog) -> None:
         """Take note of all identities in a log; one that cannot be read any more is left out."""
         for index in _identities(log):
             try:
-                record = IdentityRecord.parse(log.record(index))
-                self._owners.setdefault(record.keyset_digest, record.digest)
+                data = log.record(index)
             except Error:
                 continue
+            self._own(data)
+
+    def _own(self, data: bytes) -> None:
+        record = possessed(data)  # else whoever copies a key document would have its keyset
+        if record is not None:
+            self._owners.setdefault(record.keyset_digest, record.digest)
 
 
 def _identities(log: ServedLog) -> Iterator[int]:

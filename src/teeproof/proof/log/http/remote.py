@@ -55,8 +55,8 @@ class RemoteStore(MemorySource):
     ) -> None:
         super().__init__()
         self._client, self._policy, self._timeout, self._now = client, logs, timeout, now
-        self._sent: dict[bytes, _Sent] = {}
-        self._logged: dict[bytes, Logged] = {}
+        self._sent: dict[tuple[bytes, bytes], _Sent] = {}  # by id and seal
+        self._logged: dict[tuple[bytes, bytes], Logged] = {}
         self._newest: SignedCheckpoint | None = None
 
     @classmethod
@@ -120,11 +120,12 @@ class RemoteStore(MemorySource):
 
     def logged(self, statement_id: bytes) -> Logged | None:
         """Return where the log has proved to hold a statement or identity."""
-        return self._logged.get(statement_id)
+        seal = self._seal(statement_id)
+        return None if seal is None else self._logged.get((statement_id, seal))
 
     def _append(self, data: bytes) -> None:
         record = read_record(data, identity_of_keyset=self.identity_of_keyset)
-        self._sent[record.id] = _Sent(record, self._client.append(data))
+        self._sent[record.id, record.seal] = _Sent(record, self._client.append(data))
 
     def _take(self, signed: SignedCheckpoint) -> None:
         newest = self._newest

@@ -17,6 +17,7 @@ from teeproof.core.clock import format_time, from_epoch, to_epoch
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.core.errors import NotAuthentic, Unavailable
 from teeproof.proof.log.admission import Record, read_record, read_records
+from teeproof.proof.log.choice import Choice
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.tlogproof import TlogProof
 from teeproof.proof.log.http.appender import Appender
@@ -70,6 +71,7 @@ class Writing:
         say: Say,
     ) -> None:
         self._log, self._appender = log, Appender(log)
+        self._choice = Choice(log, keysets.identity_of)
         self._tokens, self._keysets = tokens, keysets
         self._delay, self._behind, self._accept = delay, behind, accept
         self._now, self._say = now, say
@@ -149,14 +151,15 @@ class Writing:
         return Answer(200, _TEXT, made.encode(), _PRIVATE)
 
     def _prove(self, statement_id: bytes) -> TlogProof:
-        placed = self._log.find(statement_id)
-        if placed is None:
+        found = self._choice.found(statement_id)
+        if found is None:
             raise Unavailable(
                 "the log does not have this statement: append it",
                 code="statement_unknown",
                 got=named(statement_id),
             )
-        return prove(self._log, placed, accept=self._accept)
+        index, entry = found
+        return prove(self._log, Appended(index, entry.salt), accept=self._accept)
 
     async def _durable(self, records: list[Record]) -> list[Appended]:
         items = [Item(r.kind, r.id, r.identity, r.seal, r.data) for r in records]
