@@ -19,6 +19,7 @@ from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error
 from teeproof.evidence.collect.simulated import opt_in_policy
+from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.file import ProofFile
 from teeproof.proof.log.formats.cosignature import Cosigner
 from teeproof.proof.log.formats.note import VerifierKey
@@ -33,7 +34,7 @@ from teeproof.proof.witness.witness import Witness
 from teeproof.proof.workload import Identity
 from tests.cli.program import program
 from tests.proof.log.http.httplog import identity, receipt, running, statement, statement_id
-from tests.proof.people import attester, platform
+from tests.proof.people import attester, platform, step, workload_named
 from tests.proof.witness.scenes import COSIGNER
 
 PROGRAM = Path(sys.executable).with_name("teeproof")
@@ -169,6 +170,20 @@ def test_a_log_that_nobody_serves_is_filled_published_proved_and_checked(
     checked = teeproof("log", "check", made)
     assert checked.code == 0
     assert "1 in 1 bundle, 0 faults" in checked.out
+
+
+def test_a_token_holder_who_enters_words_first_does_not_get_their_proof(teeproof, made, tmp_path):
+    author = workload_named("author")
+    said = step(author, "train", "model")
+    honest = author.sign(said)
+    forged = Envelope(said.payload, (Signature("", bytes(64)),))
+    for number, one in enumerate((author.record, forged, honest)):
+        path = tmp_path / f"{number}.json"
+        path.write_bytes(one.encode())
+        assert teeproof("log", "append", made, path).code == 0
+    assert teeproof("log", "publish", made).code == 0
+    proof = TlogProof.parse(teeproof("log", "prove", made, said.name).out.encode())
+    assert (proof.index, proof.extra[32:]) == (2, honest.seal(1))
 
 
 def test_what_is_not_in_the_log_has_no_proof(teeproof, made):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from teeproof.core.digests import named
 from teeproof.core.errors import Malformed, Unavailable
+from teeproof.proof.choosing import Chooser
 from teeproof.proof.envelope import Envelope, Signature, pae
 from teeproof.proof.foreign import SLSA_PROVENANCE
 from teeproof.proof.identity import IdentityRecord
@@ -16,6 +18,9 @@ from teeproof.proof.log.formats.merkle import inclusion_proof, leaf_hash, verify
 from teeproof.proof.memory import MemoryLog, MemorySource
 from teeproof.proof.statement import Statement
 from tests.proof.file import scenes
+from tests.proof.log.http.httplog import unsigned
+from tests.proof.people import step as people_step
+from tests.proof.people import workload_named
 
 ALICE = scenes.person("alice")
 
@@ -182,3 +187,50 @@ def test_of_an_identity_entered_twice_the_one_whose_keys_signed_is_found():
         held.publish()
         assert held.identity(ALICE.digest) == ALICE.record.encode()
         assert held.logged(ALICE.digest).seal == ALICE.record.seal
+
+
+def test_a_token_holder_who_enters_an_identity_beside_another_quote_does_not_take_its_place():
+    who = workload_named("alice")
+    attachments = who.record.attachments | {"quote": named(bytes(32))}
+    other = IdentityRecord(envelope=who.record.envelope, attachments=attachments)
+    held = MemorySource(scenes.new_log())
+    held.add_identity(other.encode())
+    assert held.identity(who.digest) == other.encode()
+    held.add_identity(who.record.encode(), who.blobs)
+    held.publish()
+    assert held.identity(who.digest) == who.record.encode()
+    assert held.logged(who.digest).seal == who.record.seal
+
+
+def test_a_token_holder_who_copies_a_key_document_does_not_get_its_keyset():
+    keyset = ALICE.record.keyset_digest
+    held = MemorySource()
+    thief = unsigned(ALICE.record)
+    held.add_identity(thief.encode(), ALICE.blobs)
+    assert thief.keyset_digest == keyset
+    assert held.identity_of_keyset(keyset) is None
+    held.add_identity(ALICE.record.encode(), ALICE.blobs)
+    assert held.identity_of_keyset(keyset) == ALICE.digest
+
+
+def test_a_token_holder_who_enters_bad_twins_has_each_verified_once(monkeypatch):
+    who, seen, judge = workload_named("alice"), [], Chooser.judge
+
+    def counting(self, data, *, is_identity):
+        seen.append(data)
+        return judge(self, data, is_identity=is_identity)
+
+    monkeypatch.setattr(Chooser, "judge", counting)
+    held, payload = MemorySource(), who.record.envelope.payload
+    for number in range(20):
+        bad = Envelope(payload, (Signature("", bytes([number]) * 64),))
+        twin = IdentityRecord(envelope=bad, attachments=who.record.attachments)
+        held.add_identity(twin.encode())
+    held.add_identity(who.record.encode(), who.blobs)
+    made = [people_step(who, "train", f"model {number}") for number in range(10)]
+    for one in made:
+        held.add_statement(Envelope(one.payload, (Signature("", bytes(64)),)).encode())
+        held.add_statement(who.sign(one).encode())
+    for one in made * 3:
+        assert held.statement(one.id) == who.sign(one).encode()
+    assert len(seen) == 21 + 2 * len(made)

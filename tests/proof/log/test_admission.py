@@ -11,11 +11,18 @@ from teeproof.core.errors import Malformed, TooLarge, Unavailable
 from teeproof.proof.envelope import Envelope, Signature, seal_of
 from teeproof.proof.foreign import IDENTITY_URN, SLSA_PROVENANCE
 from teeproof.proof.links import Subject
-from teeproof.proof.log.admission import MAX_BYTES, read_record, read_records
+from teeproof.proof.log.admission import MAX_BYTES, read_record, read_records, require_possession
 from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, commitment
 from teeproof.proof.receipt import Receipt
 from teeproof.proof.statement import Statement
-from tests.proof.log.http.httplog import AUTHOR, identity, receipt, statement, statement_id
+from tests.proof.log.http.httplog import (
+    AUTHOR,
+    identity,
+    receipt,
+    statement,
+    statement_id,
+    unsigned,
+)
 
 
 def nobody(_keyset: str) -> None:
@@ -129,3 +136,24 @@ def test_prover_cannot_hide_one_kind_of_record_in_another():
     doubled = statement()[:-1] + b',"payload":"e30="}'
     with pytest.raises(Malformed):
         read_record(doubled, identity_of_keyset=nobody)
+
+
+def test_a_token_holder_who_copies_a_key_document_does_not_get_its_keyset():
+    who, thief = identity(), unsigned(identity())
+    assert thief.keyset_digest == who.keyset_digest
+    taken = read_record(thief.encode(), identity_of_keyset=nobody)
+    assert (taken.kind, taken.keyset) == (IDENTITY, None)
+    lines = (thief.encode(), who.encode(), receipt(who.keyset_digest))
+    found = read_records(b"\n".join(lines), most=3, identity_of_keyset=nobody)
+    assert found[2].identity == who.digest
+    with pytest.raises(Unavailable) as caught:
+        read_records(b"\n".join(lines[::2]), most=3, identity_of_keyset=nobody)
+    assert caught.value.code == "identity_unknown"
+
+
+def test_a_token_holder_who_sends_an_identity_that_its_keys_did_not_sign_is_refused():
+    for record in (identity().encode(), statement()):
+        require_possession(read_record(record, identity_of_keyset=nobody))
+    with pytest.raises(Malformed) as caught:
+        require_possession(read_record(unsigned(identity()).encode(), identity_of_keyset=nobody))
+    assert caught.value.code == "possession_unproven"

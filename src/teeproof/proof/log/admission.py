@@ -25,7 +25,14 @@ from teeproof.proof.receipt import MAX_RECEIPT_BYTES, Receipt
 from teeproof.proof.source import kind_of
 from teeproof.proof.statement import Statement
 
-__all__ = ["MAX_BYTES", "KeysetOwner", "Record", "read_record", "read_records"]
+__all__ = [
+    "MAX_BYTES",
+    "KeysetOwner",
+    "Record",
+    "read_record",
+    "read_records",
+    "require_possession",
+]
 
 MAX_BYTES = max(MAX_ENVELOPE_BYTES, MAX_RECORD_BYTES, MAX_RECEIPT_BYTES)
 
@@ -42,7 +49,7 @@ class Record(msgspec.Struct, frozen=True):
         identity: digest of the author's identity, 32 bytes.
         seal: the digest of its signatures, 32 bytes: see ``entry.commitment``.
         data: the record as it was sent; it is kept beside the log.
-        keyset: of an identity, its keyset's ``sha256:…``; otherwise None.
+        keyset: of an identity that all its keys signed, its keyset's ``sha256:…``; otherwise None.
     """
 
     kind: int
@@ -82,11 +89,28 @@ def read_record(data: bytes, *, identity_of_keyset: KeysetOwner) -> Record:
         return _statement(data)
     if kind == "identity":
         identity = IdentityRecord.parse(data)
-        digest, keyset = identity.digest, identity.keyset_digest
+        digest = identity.digest
+        keyset = identity.keyset_digest if identity.is_possessed else None
         return Record(IDENTITY, digest, digest, identity.seal, data, keyset)
     if kind == "receipt":
         return _receipt(data, identity_of_keyset)
     raise _unknown(data[:60].decode(errors="replace"))
+
+
+def require_possession(record: Record) -> None:
+    """Refuse an identity that its own keys did not sign: it could only be in others' way.
+
+    Raises:
+        Malformed: code ``possession_unproven``.
+    """
+    if record.kind == IDENTITY and record.keyset is None:
+        raise Malformed(
+            "the keys in this identity did not all sign it: send the record as its workload made"
+            " it",
+            code="possession_unproven",
+            expected="a signature of each signing key, in the key document's order",
+            got=record.name,
+        )
 
 
 def read_records(data: bytes, *, most: int, identity_of_keyset: KeysetOwner) -> list[Record]:

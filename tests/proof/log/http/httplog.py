@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from teeproof.core.digests import named, sha256
 from teeproof.proof.booting import possession_of
 from teeproof.proof.envelope import Envelope, Signature
-from teeproof.proof.identity import Claim, EvidenceName, IdentityRecord
+from teeproof.proof.identity import Claim, EvidenceName, IdentityRecord, identity_payload
 from teeproof.proof.keyring import Keyring
 from teeproof.proof.keys import KeyDocument
 from teeproof.proof.links import Subject
@@ -50,6 +52,15 @@ def identity(number: int = 0) -> IdentityRecord:
     claim = Claim(keys=keys, evidence=(EvidenceName("tdx", named(sha256(b"quote"))),))
     envelope = possession_of(claim, keyring)
     return IdentityRecord(envelope=envelope, attachments={"quote": named(sha256(b"quote"))})
+
+
+def unsigned(who: IdentityRecord) -> IdentityRecord:
+    """The same keys in another identity, which they never signed."""
+    claim = msgspec.structs.replace(who.claim, nonce="somebody else")
+    forged = (Signature("", bytes(64)),) * len(who.envelope.signatures)
+    return IdentityRecord(
+        envelope=Envelope(identity_payload(claim), forged), attachments=who.attachments
+    )
 
 
 def receipt(keyset: str, number: int = 0) -> bytes:

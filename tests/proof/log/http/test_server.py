@@ -16,16 +16,19 @@ import pytest
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Unavailable
+from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.log.admission import MAX_BYTES, read_record
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint, verify_checkpoint
 from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT, Entry
 from teeproof.proof.log.formats.merkle import leaf_hash
 from teeproof.proof.log.formats.tiles import decode_entries, entries_path, tile_path
 from teeproof.proof.log.formats.tlogproof import TlogProof
+from teeproof.proof.log.http.keysets import Keysets
 from teeproof.proof.log.http.limits import MAX_BATCH, MAX_BATCH_BYTES, NDJSON
 from teeproof.proof.log.http.protocol import MAX_HEADER_BYTES
 from teeproof.proof.log.http.server import server_for
 from teeproof.proof.log.storage.disk import Disk
+from teeproof.proof.log.storage.items import Item
 from tests.proof.log.http.httplog import (
     ORIGIN,
     TOKEN,
@@ -34,7 +37,9 @@ from tests.proof.log.http.httplog import (
     served,
     statement,
     statement_id,
+    unsigned,
 )
+from tests.proof.people import step, workload_named
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -250,6 +255,45 @@ def test_identities_and_receipts_are_taken_with_their_author(empty, http):
     found = [Entry.parse(empty.log.entry(index)) for index in (0, 1)]
     assert [entry.kind for entry in found] == [IDENTITY, RECEIPT]
     assert [entry.identity for entry in found] == [who.digest, who.digest]
+
+
+def test_a_token_holder_cannot_enter_an_identity_that_its_keys_did_not_sign(empty, http):
+    who = identity()
+    thief = unsigned(who).encode()
+    refused(
+        http.post(f"{empty.url}/append", content=thief, headers=AUTH), 400, "possession_unproven"
+    )
+    batch = b"\n".join((statement(1), thief))
+    headers = AUTH | {"Content-Type": NDJSON}
+    answer = http.post(f"{empty.url}/append", content=batch, headers=headers)
+    refused(answer, 400, "possession_unproven")
+    assert empty.log.size == 0
+    answer = http.post(f"{empty.url}/append", content=who.encode(), headers=AUTH)
+    assert answer.status_code == 200
+
+
+def test_a_log_in_which_somebody_took_a_keyset_gives_its_receipts_to_their_author(empty):
+    """Entered past the server, or by one that did not yet refuse it."""
+    who = identity()
+    for one in (unsigned(who), who):
+        item = Item(IDENTITY, one.digest, one.digest, one.seal, one.encode())
+        empty.log.append_many([item])
+    keysets = Keysets()
+    keysets.read(empty.log)
+    assert keysets.identity_of(who.keyset_digest) == who.digest
+
+
+def test_a_token_holder_who_enters_words_first_does_not_get_their_proof(empty, http):
+    author = workload_named("author")
+    made = step(author, "train", "model")
+    forged = Envelope(made.payload, (Signature("", bytes(64)),))
+    for record in (author.record, forged, author.sign(made)):
+        answer = http.post(f"{empty.url}/append", content=record.encode(), headers=AUTH)
+        assert answer.status_code == 200
+    empty.publisher.publish()
+    answer = http.get(f"{empty.url}/proof/{made.name}", headers=AUTH)
+    proof = TlogProof.parse(answer.content)
+    assert (proof.index, proof.extra[32:]) == (2, author.sign(made).seal(1))
 
 
 def test_a_batch_is_appended_in_its_order(empty, http):

@@ -34,21 +34,17 @@ class Keysets:
     def learn(self, record: Record) -> None:
         """Take note of a record that is in the log, if it is an identity's."""
         if record.keyset is not None:
-            self._own(record.data)
+            self._owners.setdefault(record.keyset, record.id)
 
     def read(self, log: ServedLog) -> None:
         """Take note of all identities in a log; one that cannot be read any more is left out."""
         for index in _identities(log):
             try:
-                data = log.record(index)
+                record = possessed(log.record(index))
             except Error:
                 continue
-            self._own(data)
-
-    def _own(self, data: bytes) -> None:
-        record = possessed(data)  # else whoever copies a key document would have its keyset
-        if record is not None:
-            self._owners.setdefault(record.keyset_digest, record.digest)
+            if record is not None:  # else who copies a key document would have its keyset
+                self._owners.setdefault(record.keyset_digest, record.digest)
 
 
 def _identities(log: ServedLog) -> Iterator[int]:

@@ -16,7 +16,12 @@ from typing import Any
 from teeproof.core.clock import format_time, from_epoch, to_epoch
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.core.errors import NotAuthentic, Unavailable
-from teeproof.proof.log.admission import Record, read_record, read_records
+from teeproof.proof.log.admission import (
+    Record,
+    read_record,
+    read_records,
+    require_possession,
+)
 from teeproof.proof.log.choice import Choice
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.tlogproof import TlogProof
@@ -82,7 +87,8 @@ class Writing:
         Raises:
             NotAllowed: no token, or one that nobody has.
             Unavailable: code ``log_behind``; ``identity_unknown`` for a receipt without an author.
-            Malformed, TooLarge: nothing that a log takes; of a batch, then nothing is appended.
+            Malformed, TooLarge: nothing that a log takes, or an identity that its keys did not sign
+                (``possession_unproven``); of a batch, then nothing is appended.
         """
         who = self._tokens.name_of(request.header(b"authorization"))
         if self._behind():
@@ -97,6 +103,8 @@ class Writing:
             records = read_records(data, most=MAX_BATCH, identity_of_keyset=owner)
         else:
             records = [read_record(data, identity_of_keyset=owner)]
+        for record in records:
+            require_possession(record)
         placed = await self._durable(records)
         parts = [_part(record, place) for record, place in zip(records, placed, strict=True)]
         self._say("appended", by=who, entries=len(parts), first=parts[0]["index"])
