@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 
+import msgspec
 import pytest
 
 from teeproof.core.errors import NotAuthentic, Unavailable
@@ -11,6 +13,7 @@ from teeproof.proof.log.formats.cosignature import Cosigner
 from teeproof.proof.log.storage import index as index_module
 from teeproof.proof.log.storage.bloom import Bloom, prefix_of
 from teeproof.proof.log.storage.log import Log
+from teeproof.proof.log.storage.segments import Mark
 from tests.proof.log.storage.logs import Model, crash, item, new, reopen
 
 
@@ -97,15 +100,102 @@ def test_an_index_that_lies_about_a_place_is_caught_by_the_journal(tmp_path):
         assert log.record(0) == item(0).record
 
 
-def test_an_index_that_cannot_be_used_says_so(tmp_path):
-    grown(tmp_path)
+def changed(tmp_path, *statements: str) -> None:
     database = sqlite3.connect(tmp_path / "log" / "index.sqlite")
-    database.execute("DROP TABLE frames")
+    for statement in statements:
+        database.execute(statement)
     database.commit()
     database.close()
-    with pytest.raises(Unavailable) as unusable:
-        reopen(tmp_path)
-    assert unusable.value.code == "log_index"
+
+
+def damaged_schema(tmp_path) -> None:
+    """Names that are no text: SQLite says them in an error that Python cannot decode."""
+    changed(tmp_path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    path = tmp_path / "log" / "index.sqlite"
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE meta", b"CR\xc5\xc5TE TABLE meta"))
+
+
+def read(tmp_path) -> tuple[bytes, int]:
+    with reopen(tmp_path, read_only=True) as log:
+        return log.record(0), log.first_checkpoint(0).checkpoint.size
+
+
+BREAKS = {
+    "text": lambda path: (path / "log" / "index.sqlite").write_bytes(b"no database, only text"),
+    "zeros": lambda path: (path / "log" / "index.sqlite").write_bytes(
+        b"SQLite format 3\0" + bytes(4080)
+    ),
+    "cut": lambda path: os.truncate(path / "log" / "index.sqlite", 3000),
+    "names": damaged_schema,
+    "no table": lambda path: changed(path, "DROP TABLE frames"),
+    "mark": lambda path: changed(path, "UPDATE meta SET value = x'93' WHERE key = 'mark'"),
+    "mark below 0": lambda path: changed(
+        path, f"UPDATE meta SET value = x'{BELOW.hex()}' WHERE key = 'mark'"
+    ),
+    "mark as text": lambda path: changed(path, "UPDATE meta SET value = 'a' WHERE key = 'mark'"),
+    "notes": lambda path: changed(path, "UPDATE checkpoints SET note = x'00'"),
+    "notes as text": lambda path: changed(path, "UPDATE checkpoints SET note = 'a'"),
+}
+BELOW = msgspec.msgpack.encode(Mark(-1, -1, 0, bytes(32), 0))
+
+
+@pytest.mark.parametrize("way", BREAKS)
+def test_a_broken_index_is_made_anew_by_a_writer_and_named_to_a_reader(tmp_path, way):
+    model, before = grown(tmp_path)
+    BREAKS[way](tmp_path)
+    with pytest.raises(Unavailable, match="teeproof log publish") as broken:
+        read(tmp_path)
+    assert broken.value.code == "log_index"
+    with reopen(tmp_path) as log:
+        assert log._index.dump() == before
+        model.check(log)
+    assert read(tmp_path) == (item(0).record, 1)
+
+
+@pytest.mark.parametrize("value", ["-1", "'a'", "x'00'"])
+def test_a_place_that_is_no_number_is_a_broken_index_and_not_read_from(tmp_path, value):
+    _, before = grown(tmp_path)
+    changed(tmp_path, f"UPDATE frames SET offset = {value}, segment = {value}")
+    with pytest.raises(Unavailable) as broken:
+        read(tmp_path)
+    assert broken.value.code == "log_index"
+    with reopen(tmp_path) as log:
+        assert log._index.dump() == before
+
+
+def test_an_index_that_is_found_broken_at_work_is_made_anew_by_the_next_writer(tmp_path):
+    _, before = grown(tmp_path)
+    with reopen(tmp_path) as log:
+        changed(tmp_path, "UPDATE ids SET entry = -1 WHERE entry = 5")
+        with pytest.raises(Unavailable) as broken:
+            log.find(item(5).statement_id)
+        assert broken.value.code == "log_index"
+    with reopen(tmp_path) as log:
+        assert log.find(item(5).statement_id).index == 5
+        assert log._index.dump() == before
+
+
+def test_an_index_that_gives_a_frame_another_first_entry_is_caught_by_the_journal(tmp_path):
+    grown(tmp_path)
+    changed(tmp_path, "UPDATE frames SET first = 2 WHERE first = 1")
+    with reopen(tmp_path) as log, pytest.raises(NotAuthentic) as caught:
+        log.record(2)
+    assert caught.value.code == "log_corrupt"
+
+
+def test_a_folder_in_place_of_the_index_is_for_the_owner_to_remove(tmp_path):
+    _, before = grown(tmp_path)
+    path = tmp_path / "log" / "index.sqlite"
+    path.unlink()
+    path.mkdir()
+    for read_only in (True, False):
+        with pytest.raises(Unavailable) as broken:
+            reopen(tmp_path, read_only=read_only)
+        assert broken.value.code == "log_index"
+    assert "remove it by hand" in broken.value.detail
+    path.rmdir()
+    with reopen(tmp_path) as log:
+        assert log._index.dump() == before
 
 
 def test_two_checkpoints_of_one_size_in_a_journal_are_an_error(tmp_path):

@@ -487,3 +487,62 @@ def test_a_reader_of_a_log_whose_served_files_are_gone_is_told_so(tmp_path):
     reopen(tmp_path).close()
     with reopen(tmp_path, read_only=True) as log:
         assert log.checkpoint() == signed
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_segment_that_is_a_link_to_nothing_is_missing(tmp_path, read_only):
+    with new(tmp_path) as log:
+        grown(log, 3)
+    segment = tmp_path / "log" / "journal" / "00000000.journal"
+    kept = segment.rename(tmp_path / "kept")
+    segment.symlink_to("nowhere")
+    with pytest.raises(NotAuthentic, match="segment 0 of the journal is missing") as missing:
+        reopen(tmp_path, read_only=read_only)
+    assert missing.value.code == "log_corrupt"
+    kept.replace(segment)
+    with reopen(tmp_path, read_only=read_only) as log:
+        assert log.record(2) == item(2).record
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_segment_that_is_a_folder_cannot_be_read(tmp_path, read_only):
+    with new(tmp_path) as log:
+        grown(log, 3)
+    segment = tmp_path / "log" / "journal" / "00000000.journal"
+    segment.unlink()
+    segment.mkdir()
+    with pytest.raises(Unavailable, match="restore the log's directory") as unread:
+        reopen(tmp_path, read_only=read_only)
+    assert (unread.value.code, unread.value.got) == ("log_disk", str(segment))
+
+
+def test_a_segment_that_goes_while_a_reader_reads_is_missing(tmp_path):
+    with new(tmp_path) as log:
+        grown(log, 3)
+    with reopen(tmp_path, read_only=True) as log:
+        (tmp_path / "log" / "journal" / "00000000.journal").unlink()
+        for read in (lambda: log.record(0), lambda: list(log.iterate())):
+            with pytest.raises(NotAuthentic, match="segment 0") as missing:
+                read()
+            assert missing.value.code == "log_corrupt"
+
+
+def test_a_folder_in_place_of_the_served_checkpoint_is_for_the_owner_to_remove(tmp_path):
+    with new(tmp_path) as log:
+        before = grown(log, 3) and log.checkpoint()
+    served = tmp_path / "log" / "public" / "checkpoint"
+    served.unlink()
+    served.mkdir()
+    with (
+        reopen(tmp_path, read_only=True) as log,
+        pytest.raises(Unavailable, match="or remove it: it is made anew") as reading,
+    ):
+        log.checkpoint()
+    with pytest.raises(Unavailable) as writing:
+        reopen(tmp_path)
+    for error in (reading, writing):
+        assert (error.value.code, error.value.got) == ("log_disk", str(served))
+    served.rmdir()
+    reopen(tmp_path).close()
+    with reopen(tmp_path, read_only=True) as log:
+        assert log.checkpoint() == before

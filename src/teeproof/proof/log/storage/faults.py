@@ -9,7 +9,7 @@ from pathlib import Path
 
 from teeproof.core.errors import NotAuthentic, Unavailable
 
-__all__ = ["corrupt", "poisoned", "refused"]
+__all__ = ["corrupt", "poisoned", "refused", "unreadable"]
 
 
 def corrupt(what: str, *, expected: str | None = None, got: str | None = None) -> NotAuthentic:
@@ -28,6 +28,15 @@ def refused(done: str, place: Path, error: OSError) -> Unavailable:
     return Unavailable(
         f"{done}: {error.strerror or error}: nothing was acknowledged; make room or repair the"
         " disk, then try again",
+        code="log_disk",
+        got=str(place),
+    )
+
+
+def unreadable(what: str, place: Path, error: OSError, *, advice: str) -> Unavailable:
+    """Return the error for what is there and cannot be read; ``advice`` says what to do."""
+    return Unavailable(
+        f"{what} cannot be read: {error.strerror or error}: {advice}",
         code="log_disk",
         got=str(place),
     )

@@ -17,11 +17,19 @@ from typing import Any
 
 import msgspec
 
-from teeproof.core.errors import Unavailable
+from teeproof.core.errors import Error, Unavailable
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.storage.bloom import Bloom, prefix_of
-from teeproof.proof.log.storage.disk import touch_private
 from teeproof.proof.log.storage.frames import Frame
+from teeproof.proof.log.storage.indexfile import (
+    FAULTS,
+    Damaged,
+    blames_file,
+    connect,
+    decode_mark,
+    remove,
+    unavailable,
+)
 from teeproof.proof.log.storage.indexing import SCHEMA, Place, insert
 from teeproof.proof.log.storage.segments import START, Mark, after
 
@@ -44,6 +52,7 @@ class Index:
     Attributes:
         mark: to where in the journal it reaches.
         known: the filter before ``candidates``.
+        broken: whether it was found to be damaged; if it is writable, ``close`` removes it.
 
     Raises:
         Unavailable: code ``log_index``.
@@ -52,21 +61,28 @@ class Index:
     def __init__(self, path: Path, log: bytes, *, writable: bool = True) -> None:
         self.path, self._log = path, log
         self._reading, self._writing = threading.Lock(), threading.RLock()
-        self.known = Bloom()
+        self.known, self.broken, self._writable = Bloom(), False, writable
         if not writable:
             self._reader = self._writer = self._connected("ro")
-            self.mark = self._mark()
+            try:
+                with self._errors():
+                    self.mark = self._mark()
+            except Unavailable:
+                self._reader.close()
+                raise
             return
         try:
             self._open()
-        except (sqlite3.Error, msgspec.DecodeError, TypeError, _OfAnother):
+        except (*FAULTS, TypeError, Damaged):
             self._remove()
             with self._errors():
                 self._open()
 
     def close(self) -> None:
-        """Close the file; what was applied is in it."""
+        """Close the file; what was applied is in it. A broken one is removed by its writer."""
         with self._writing, self._reading, self._errors():
+            if self.broken and self._writable:
+                self._remove()
             self._reader.close()
             self._writer.close()
 
@@ -117,13 +133,13 @@ class Index:
 
     def candidates(self, statement_id: bytes) -> list[int]:
         """Return the entries whose statement id may be this one, the first one first."""
-        rows = self._read("SELECT entry FROM ids WHERE prefix = ?", prefix_of(statement_id))
+        rows = self._numbers("SELECT entry FROM ids WHERE prefix = ?", prefix_of(statement_id))
         return [entry for (entry,) in rows]
 
     def entries_by(self, identity: bytes, *, start: int = 0, limit: int = 1000) -> list[int]:
         """Return entries of one author in their order, from ``start`` on."""
         query = "SELECT entry FROM authors WHERE identity = ? AND entry >= ? LIMIT ?"
-        return [entry for (entry,) in self._read(query, identity, start, limit)]
+        return [entry for (entry,) in self._numbers(query, identity, start, limit)]
 
     def place(self, entry: int) -> Place:
         """Return the frame that holds an entry.
@@ -133,7 +149,7 @@ class Index:
         """
         rows = self._last_frame(entry)
         if not rows:
-            raise _unavailable("it has no frames")
+            raise unavailable("it has no frames")
         return rows[0]
 
     def mark_before(self, entry: int) -> Mark:
@@ -146,7 +162,7 @@ class Index:
 
     def start_of(self, size: int) -> Mark:
         """Return where in the journal the entries after the first ``size`` begin."""
-        rows = self._read("SELECT segment, offset FROM frames WHERE first = ?", size)
+        rows = self._numbers("SELECT segment, offset FROM frames WHERE first = ?", size)
         if not rows:
             return self.mark
         segment, offset = rows[0]
@@ -157,18 +173,22 @@ class Index:
         where = "ORDER BY size DESC LIMIT 1" if size is None else "WHERE size = ?"
         values = () if size is None else (size,)
         rows = self._read(f"SELECT note FROM checkpoints {where}", *values)  # noqa: S608
-        return SignedCheckpoint.parse(rows[0][0]) if rows else None
+        return self._signed(rows[0][0]) if rows else None
 
     def checkpoints(self, above: int) -> Iterator[SignedCheckpoint]:
         """Yield the checkpoints of more than ``above`` entries, the smallest first."""
         query = "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT 64"
         while rows := self._read(query, above):
-            yield from (SignedCheckpoint.parse(note) for _, note in rows)
+            for size, note in rows:
+                signed = self._signed(note)
+                if signed.checkpoint.size != size:
+                    raise self._damaged(f"under size {size} it has another checkpoint")
+                yield signed
             above = rows[-1][0]
 
     def sizes(self, count: int) -> list[int]:
         """Return the sizes of the last checkpoints, the smallest first."""
-        rows = self._read("SELECT size FROM checkpoints ORDER BY size DESC LIMIT ?", count)
+        rows = self._numbers("SELECT size FROM checkpoints ORDER BY size DESC LIMIT ?", count)
         return [size for (size,) in reversed(rows)]
 
     def dump(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -188,40 +208,42 @@ class Index:
                 write.execute("INSERT INTO meta VALUES ('log', ?)", (self._log,))
                 write.execute(f"PRAGMA user_version = {_VERSION}")
         if self._meta("log") != self._log:
-            raise _OfAnother
+            raise Damaged("it is of another log")
         self.mark = self._mark()
         self.known = Bloom(self._meta("known"))
         self.known.update(p for (p,) in self._writer.execute("SELECT prefix FROM recent"))
 
     def _connected(self, mode: str) -> sqlite3.Connection:
-        name = f"{self.path.absolute().as_uri()}?mode={mode}"
         with self._errors(only=mode == "ro"):
-            if mode != "ro":
-                with suppress(OSError):  # SQLite says why
-                    touch_private(self.path)
-            connection = sqlite3.connect(
-                name, uri=True, isolation_level=None, check_same_thread=False, timeout=10
-            )
-            if mode != "ro":
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                connection.execute("PRAGMA cache_size = -16000")
-            return connection
+            return connect(self.path, mode)
 
     def _remove(self) -> None:
         for name in ("_reader", "_writer"):
             with suppress(AttributeError, sqlite3.Error):
                 getattr(self, name).close()
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        remove(self.path)
 
     def _meta(self, key: str) -> bytes | None:
         row = self._writer.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return row and bytes(row[0])
+        value = row[0] if row else None
+        if value is None or isinstance(value, bytes):
+            return value
+        raise Damaged(f"its {key} is no blob")
 
     def _mark(self) -> Mark:
-        raw = self._meta("mark")
-        return msgspec.msgpack.decode(raw, type=Mark) if raw else START
+        return decode_mark(self._meta("mark"))
+
+    def _signed(self, note: object) -> SignedCheckpoint:
+        try:
+            if isinstance(note, bytes):
+                return SignedCheckpoint.parse(note)
+        except Error as error:
+            raise self._damaged(f"a checkpoint: {error.detail}") from None
+        raise self._damaged("a checkpoint is no blob")
+
+    def _damaged(self, why: str) -> Unavailable:
+        self.broken = True
+        return unavailable(why)
 
     def _remember(self, write: sqlite3.Cursor, prefixes: Sequence[int], size: int) -> None:
         """Keep the filter: whole from time to time, and what came since one by one."""
@@ -237,7 +259,16 @@ class Index:
 
     def _last_frame(self, entry: int) -> list[Place]:
         query = "SELECT * FROM frames WHERE first <= ? ORDER BY first DESC LIMIT 1"
-        return self._read(query, entry)
+        return self._numbers(query, entry)
+
+    def _numbers(self, query: str, *values: object) -> list[Any]:
+        """Return rows of numbers that are not below 0, as all in the index are but prefixes."""
+        rows = self._read(query, *values)
+        for row in rows:
+            for value in row:
+                if not isinstance(value, int) or value < 0:
+                    raise self._damaged("a number in it is none, or below 0")
+        return rows
 
     def _read(self, query: str, *values: object) -> list[Any]:
         with self._reading, self._errors():
@@ -259,20 +290,10 @@ class Index:
     def _errors(self, *, only: bool = True) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except FAULTS as error:
             if not only:
                 raise
-            raise _unavailable(str(error)) from None
-
-
-class _OfAnother(Exception):
-    """The file is the index of another log."""
-
-
-def _unavailable(why: str) -> Unavailable:
-    return Unavailable(
-        f"the log's index cannot be used: {why}: make room; one that is missing or broken is"
-        " made anew by whatever opens the log for writing, such as: teeproof log publish",
-        code="log_index",
-        got=why[:200],
-    )
+            self.broken = self.broken or blames_file(error)
+            raise unavailable(str(error)) from None
+        except Damaged as error:
+            raise self._damaged(str(error)) from None

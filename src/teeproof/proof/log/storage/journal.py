@@ -74,7 +74,7 @@ class Journal(Segments):
         for number in range(start.segment, len(self._heads)):
             if number > start.segment:
                 self._follow(number)
-            size = self.path(number).stat().st_size
+            size = self.length(number)
             while self.mark.offset < size:
                 try:
                     frame = self.frame(number, self.mark.offset)

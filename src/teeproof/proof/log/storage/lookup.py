@@ -28,7 +28,7 @@ class Lookup:
             NotAuthentic: code ``log_corrupt``; it is not what was appended.
         """
         first, segment, offset = self.index.place(entry)
-        return Stored.parse(self.segments.entry(segment, offset, entry - first))
+        return Stored.parse(self.segments.entry(segment, offset, entry - first, first=first))
 
     def iterate(self, start: int, stop: int) -> Iterator[Stored]:
         """Yield entries in their order; all before ``stop`` are durable.

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from teeproof.core.errors import Malformed, NotAuthentic
+from teeproof.core.errors import Error, Malformed, NotAuthentic
 from teeproof.proof.log.storage import frames
-from teeproof.proof.log.storage.faults import corrupt
+from teeproof.proof.log.storage.faults import corrupt, unreadable
 from teeproof.proof.log.storage.frames import Frame, Segment
 from teeproof.proof.log.storage.stored import ENTRY
 
@@ -72,6 +72,7 @@ class Segments:
 
         Raises:
             NotAuthentic: code ``log_corrupt``; one is missing, damaged or of another log.
+            Unavailable: code ``log_disk``; one cannot be read.
         """
         names = sorted(path.name for path in self.folder.glob("*.journal"))
         if not names or names != [self.path(number).name for number in range(len(names))]:
@@ -81,6 +82,17 @@ class Segments:
     def path(self, number: int) -> Path:
         """Return where a segment lies."""
         return self.folder / f"{number:08}.journal"
+
+    def length(self, number: int) -> int:
+        """Return how many bytes a segment has.
+
+        Raises:
+            NotAuthentic, Unavailable: as ``open``.
+        """
+        try:
+            return self.path(number).stat().st_size
+        except OSError as error:
+            raise self._unread(number, error) from None
 
     def check(self, mark: Mark) -> None:
         """Check that the journal has the frame that ends at a mark.
@@ -106,7 +118,7 @@ class Segments:
         """
         number, offset = start.segment, start.offset
         while (number, offset) < (stop.segment, stop.offset):
-            if number < stop.segment and offset >= self.path(number).stat().st_size:
+            if number < stop.segment and offset >= self.length(number):
                 number, offset = number + 1, frames.SEGMENT_BYTES
                 continue
             try:
@@ -137,8 +149,10 @@ class Segments:
                         yield frame
                         mark = after(number, frame)
                         offset, size = mark.offset, mark.size
-            except (FileNotFoundError, Malformed):
+            except Malformed:
                 raise damaged(number, offset) from None
+            except OSError as error:
+                raise self._unread(number, error) from None
             number, offset = number + 1, frames.SEGMENT_BYTES
 
     def frame(self, number: int, offset: int) -> Frame:
@@ -146,27 +160,36 @@ class Segments:
 
         Raises:
             Malformed: there is no whole frame.
+            NotAuthentic, Unavailable: as ``open``.
         """
         segment = self._segment(number)
         try:
-            file = open(self.path(number), "rb", buffering=0)  # noqa: SIM115  closed below
-        except FileNotFoundError:
-            raise damaged(number, offset) from None
-        with file:
-            data = os.pread(file.fileno(), _GUESS, offset)
-            length = frames.frame_bytes(data, segment)
-            if length > len(data):
-                data += os.pread(file.fileno(), length - len(data), offset + len(data))
+            with open(self.path(number), "rb", buffering=0) as file:
+                data = os.pread(file.fileno(), _GUESS, offset)
+                length = frames.frame_bytes(data, segment)
+                if length > len(data):
+                    data += os.pread(file.fileno(), length - len(data), offset + len(data))
+        except OSError as error:
+            raise self._unread(number, error) from None
         return frames.parse_frame(data[:length], segment, offset)
 
-    def entry(self, number: int, offset: int, place: int) -> bytes:
+    def entry(self, number: int, offset: int, place: int, *, first: int | None = None) -> bytes:
         """Return the content of one entry of a frame; ``place`` counts the frame's entries.
+
+        Args:
+            number: the segment's.
+            offset: where the frame begins.
+            place: from 0 on.
+            first: how many entries must stand before the frame, if that is known.
 
         Raises:
             NotAuthentic: code ``log_corrupt``; the frame is not what was written.
         """
         try:
-            return entries_in(self.frame(number, offset))[place]
+            frame = self.frame(number, offset)
+            if first not in (None, frame.first):
+                raise damaged(number, offset)
+            return entries_in(frame)[place]
         except (Malformed, IndexError):
             raise damaged(number, offset) from None
 
@@ -185,8 +208,11 @@ class Segments:
         return self._heads[number]
 
     def _head(self, number: int) -> Segment:
-        with open(self.path(number), "rb") as file:
-            data = file.read(frames.SEGMENT_BYTES)
+        try:
+            with open(self.path(number), "rb") as file:
+                data = file.read(frames.SEGMENT_BYTES)
+        except OSError as error:
+            raise self._unread(number, error) from None
         try:
             segment = Segment.parse(data)
         except Malformed as error:
@@ -194,6 +220,18 @@ class Segments:
         if segment.number != number or segment.log != self._log:
             raise corrupt(f"segment {number} of the journal is of another log or place")
         return segment
+
+    def _unread(self, number: int, error: OSError) -> Error:
+        """Return the error for a segment that is not there, or is and cannot be read."""
+        if isinstance(error, FileNotFoundError):
+            return corrupt(f"segment {number} of the journal is missing")
+        return unreadable(
+            f"segment {number} of the journal",
+            self.path(number),
+            error,
+            advice="make it a file that may be read, or restore the log's directory; nothing else"
+            " has what it holds",
+        )
 
 
 def damaged(number: int, offset: int) -> NotAuthentic:

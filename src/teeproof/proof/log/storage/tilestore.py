@@ -11,7 +11,7 @@ from pathlib import Path
 from teeproof.core.errors import Usage
 from teeproof.proof.log.formats.rfc6962 import HASH_BYTES, Get
 from teeproof.proof.log.formats.tiles import TILE_WIDTH, tile_path
-from teeproof.proof.log.storage.faults import corrupt
+from teeproof.proof.log.storage.faults import corrupt, unreadable
 
 __all__ = ["TileStore", "fold", "read_file"]
 
@@ -95,8 +95,20 @@ class TileStore:
 
 
 def read_file(path: Path) -> bytes | None:
-    """Return a file's content; None if there is none."""
+    """Return a served file's content; None if there is none.
+
+    Raises:
+        Unavailable: code ``log_disk``; it is a directory, or may not be read.
+    """
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise unreadable(
+            f"what the log serves as {path.name}",
+            path,
+            error,
+            advice="make it readable, or remove it: it is made anew by whatever opens the log for"
+            " writing, such as: teeproof log publish",
+        ) from None

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from teeproof.core.errors import Unavailable
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.note import VerifierKey
 from teeproof.proof.log.storage.committer import Committer
@@ -64,6 +65,23 @@ class Writing:
         progress: Progress | None,
     ) -> None:
         self._places, self._indexing = places, threading.Lock()
+        try:
+            self._begin(key, tiles, random, segment_limit, progress)
+        except Unavailable:
+            if not getattr(getattr(self, "index", None), "broken", False):
+                raise
+            # Closing has removed it; a look at all of it each time would take as long as it is.
+            self._begin(key, tiles, random, segment_limit, progress)
+
+    def _begin(
+        self,
+        key: VerifierKey,
+        tiles: TileStore,
+        random: Callable[[int], bytes],
+        segment_limit: int,
+        progress: Progress | None,
+    ) -> None:
+        places = self._places
         with ExitStack() as stack:
             stack.callback(os.close, places.lock())
             places.mend()
