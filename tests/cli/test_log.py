@@ -21,6 +21,7 @@ from teeproof.core.errors import Error
 from teeproof.evidence.collect.simulated import opt_in_policy
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.file import ProofFile
+from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.formats.cosignature import Cosigner
 from teeproof.proof.log.formats.note import VerifierKey
 from teeproof.proof.log.formats.policy import TlogPolicy
@@ -33,7 +34,15 @@ from teeproof.proof.witness.app import App
 from teeproof.proof.witness.witness import Witness
 from teeproof.proof.workload import Identity
 from tests.cli.program import program
-from tests.proof.log.http.httplog import identity, receipt, running, statement, statement_id
+from tests.proof.attacks.tools import receipt as receipt_of
+from tests.proof.log.http.httplog import (
+    identity,
+    receipt,
+    running,
+    statement,
+    statement_id,
+    unsigned,
+)
 from tests.proof.people import attester, platform, step, workload_named
 from tests.proof.witness.scenes import COSIGNER
 
@@ -184,6 +193,17 @@ def test_a_token_holder_who_enters_words_first_does_not_get_their_proof(teeproof
     assert teeproof("log", "publish", made).code == 0
     proof = TlogProof.parse(teeproof("log", "prove", made, said.name).out.encode())
     assert (proof.index, proof.extra[32:]) == (2, honest.seal(1))
+
+
+def test_a_token_holder_who_took_a_keyset_first_makes_no_receipt_look_changed(teeproof, made):
+    author = workload_named("author", "receipt")
+    with Log.open(made) as log, contextlib.closing(Contents(log)) as contents:
+        contents.add_identity(unsigned(author.record).encode(), author.blobs)
+        contents.add_identity(author.record.encode(), author.blobs)
+        contents.add_statement(receipt_of(author, "hello"))
+        contents.publish()
+    checked = teeproof("log", "check", made)
+    assert (checked.code, "0 faults" in checked.out) == (0, True), checked.out
 
 
 def test_what_is_not_in_the_log_has_no_proof(teeproof, made):

@@ -8,6 +8,7 @@ import pytest
 
 from teeproof.core.clock import to_epoch
 from teeproof.core.errors import NotAllowed, NotAuthentic, Unavailable, Usage
+from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.file import ProofFile
 from teeproof.proof.log.formats.cosignature import Cosigner
 from teeproof.proof.log.formats.policy import TlogPolicy
@@ -15,7 +16,7 @@ from teeproof.proof.log.http.remote import RemoteStore
 from teeproof.proof.verify import Trust, verify_proof
 from teeproof.proof.workload import Identity
 from tests.proof.log.http.httplog import ORIGIN, TOKEN, served
-from tests.proof.people import NOW, attester, policy
+from tests.proof.people import NOW, attester, policy, step
 
 LATER = NOW + timedelta(minutes=5)
 WITNESS = Cosigner("witness.example/w", b"\x05" * 32)
@@ -119,3 +120,18 @@ def test_the_policy_says_which_log_is_at_an_address(log):
     with pytest.raises(Usage) as none:
         RemoteStore.connect(log.url, logs=b"quorum none\n", token=TOKEN)
     assert none.value.code == "log_ambiguous"
+
+
+def test_a_token_holder_whose_store_was_given_bad_signatures_still_proves_what_holds(log):
+    with store_of(log, quorum="none") as store:
+        author = boot(store)
+        made = step(author, "train", "model")
+        honest, forged = author.sign(made), Envelope(made.payload, (Signature("", bytes(64)),))
+        for envelope in (honest, forged):
+            assert store.add_statement(envelope.encode()) == made.id
+        log.publisher.publish()
+        store.publish()
+        assert store.statement(made.id) == honest.encode()
+        place = store.logged(made.id)
+        assert (place.index, place.seal) == (1, honest.seal(1))
+        assert store.logged(bytes(32)) is None
