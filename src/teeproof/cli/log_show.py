@@ -78,7 +78,7 @@ def _published(signed: SignedCheckpoint) -> dict[str, Any]:
 def _sizes(log: Log) -> dict[str, int]:
     """Return how many bytes lie in the parts of a log's directory."""
     return {
-        name: sum(path.stat().st_size for path in (log.directory / name).rglob("*"))
+        name: sum(path.lstat().st_size for path in (log.directory / name).rglob("*"))
         for name in ("journal", "blobs")
     }
 

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from teeproof.core.digests import named, sha256
-from teeproof.core.errors import Error
+from teeproof.core.errors import Error, Unavailable
 from teeproof.evidence.naming import name_evidence
-from teeproof.evidence.record import Evidence
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.source import read_record
 
 __all__ = ["HOLDS", "NEVER", "POSSESSED", "Chooser", "possessed"]
 
 NEVER, POSSESSED, HOLDS = 0, 1, 2
-"""Nothing holds; an identity's signatures do, and its quote is not the stated one; all holds."""
+"""Nothing holds; an identity's signatures do, and its evidence is not; all holds."""
 
 _MOST_RECORDS = 1024
 
@@ -56,16 +54,18 @@ class Chooser:
     def _judge_identity(self, record: IdentityRecord) -> int:
         if not record.is_possessed:
             return NEVER
-        digest = record.attachments.get("quote")
-        quote = None if digest is None else self._blob(digest)
-        if quote is None or named(sha256(quote)) != digest:
-            return POSSESSED
         stated = record.claim.evidence[0]
         try:
-            found = name_evidence(Evidence(quote=quote))
+            found = name_evidence(record.evidence(self._at_hand))
         except Error:
             return POSSESSED
         return HOLDS if found == (stated.kind, stated.id) else POSSESSED
+
+    def _at_hand(self, digest: str) -> bytes:
+        data = self._blob(digest)
+        if data is None:
+            raise Unavailable("a part of the evidence is not at hand", code="evidence_missing")
+        return data
 
     def _record_of(self, name: bytes | str) -> IdentityRecord | None:
         digest = self._owner(name) if isinstance(name, str) else name

@@ -149,13 +149,15 @@ class IdentityRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def seal(self) -> bytes:
-        """The digest by which a log entry commits to signatures and quote, 32 bytes.
+        """The digest by which a log entry commits to signatures and attachments, 32 bytes.
 
         The quote's very bytes are in it: a quote that is signed later, by a platform that was
-        broken since, cannot take the place of the one that was there.
+        broken since, cannot take the place of the one that was there. So are the others', or a
+        copy that names bytes which nobody has would pass for the record that is there already.
         """
         signatures = (signature.sig for signature in self.envelope.signatures)
-        return seal_of(*signatures, self.attachments.get("quote", "").encode())
+        attached = (f"{name}={digest}" for name, digest in sorted(self.attachments.items()))
+        return seal_of(*signatures, *(one.encode() for one in attached))
 
     @cached_property
     def name(self) -> str:

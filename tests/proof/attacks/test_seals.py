@@ -15,7 +15,7 @@ import pytest
 from teeproof.core.errors import Malformed
 from teeproof.evidence.naming import name_evidence
 from teeproof.proof.envelope import Envelope, Signature, pae
-from teeproof.proof.file import ProofFile, merge
+from teeproof.proof.file import ProofFile, export, merge
 from teeproof.proof.identity import (
     Claim,
     EvidenceName,
@@ -29,6 +29,7 @@ from teeproof.proof.log.formats.entry import STATEMENT
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.opening import verify
 from teeproof.proof.statement import Statement
+from teeproof.proof.verify import verify_proof
 from teeproof.proof.workload import Identity
 from tests.proof.attacks import tools
 from tests.proof.attacks.tools import booted, found, holds
@@ -66,13 +67,13 @@ def test_a_host_that_swaps_the_quote_for_a_twin_after_it_was_entered_is_caught()
     assert found(world.verify(tools.rewritten(file, changes))) == BROKEN
 
 
-def test_other_collateral_beside_the_same_quote_is_not_held_against_the_entry() -> None:
-    """Endorsements are the vendor's words: fresh ones may come along later."""
+def test_a_prover_who_leaves_out_parts_of_the_evidence_is_caught() -> None:
+    """The entry commits to all that lies beside an identity, and so does its record."""
     world, statement = scene()
     record = msgspec.structs.replace(
         ALICE.record, attachments={"quote": ALICE.record.attachments["quote"]}
     )
-    assert record.seal == ALICE.record.seal
+    assert record.seal != ALICE.record.seal
     file = world.export(statement)
     gone: dict[str, bytes | None] = {
         f"blobs/{digest.removeprefix('sha256:')}": None
@@ -80,7 +81,30 @@ def test_other_collateral_beside_the_same_quote_is_not_held_against_the_entry() 
         if name != "quote"
     }
     less = tools.rewritten(file, {tools.identity_member(ALICE): record.encode(), **gone})
-    assert not found(world.verify(less)) & BROKEN
+    assert found(world.verify(less)) & BROKEN
+
+
+@pytest.mark.parametrize("name", ["event_log", "collateral"])
+def test_a_client_who_enters_a_copy_with_parts_that_nobody_has_takes_no_place(
+    name: str, tmp_path: Path
+) -> None:
+    copied = ALICE.record.attachments | {name: "sha256:" + "0" * 64}
+    copy = msgspec.structs.replace(ALICE.record, attachments=copied)
+    with Log.create(tmp_path / "log", origin="log.example/a") as log:
+        contents = Contents(log)
+        contents.add_identity(copy.encode(), {})
+        contents.add_identity(ALICE.record.encode(), ALICE.blobs)
+        statement = step(ALICE, "train", "model")
+        contents.add_statement(ALICE.sign(statement).encode())
+        contents.publish()
+        assert log.size == 3
+        assert contents.identity(ALICE.digest) == ALICE.record.encode()
+        target = io.BytesIO()
+        assert export(contents, [statement.id], target).identities == 1
+        contents.close()
+    trust = World().trust(logs=None)
+    with ProofFile.from_bytes(target.getvalue()) as proof:
+        assert verify_proof(proof, now=NOW, trust=trust).ok
 
 
 def joint() -> tuple[World, Statement, Envelope, Envelope]:
