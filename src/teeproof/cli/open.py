@@ -10,7 +10,7 @@ from teeproof.cli.incoming import is_standard_input
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.outgoing import is_standard_output, outgoing, require_out
 from teeproof.cli.screen import ColorChoice, standard
-from teeproof.cli.seal import SUFFIX, progress_bar, source_of, write_header
+from teeproof.cli.seal import SUFFIX, progress_bar, source_of, write_outcome
 from teeproof.core.errors import Usage
 from teeproof.core.sealed import open_stream, read_key
 from teeproof.core.writing import PRIVATE
@@ -58,13 +58,7 @@ def command(
         header = open_stream(sealed, plain, key=key, progress=progress)
     if is_standard_output(target):
         return 0
-    screen = standard(color)
-    if as_json:
-        screen.json({"file": str(target), "bytes": target.stat().st_size} | header.to_json())
-        return 0
-    screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {target}", "bold"))
-    screen.row("bytes", f"{target.stat().st_size:,}")
-    write_header(screen, header)
+    write_outcome(standard(color), target, header, as_json=as_json)
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from teeproof.cli.screen import Screen, short
-from teeproof.cli.verdicts import STRENGTHS, write_check, write_opt_in
+from teeproof.cli.verdicts import STRENGTHS, good_style, worded, write_check, write_opt_in
 from teeproof.evidence.verdict import Check
 from teeproof.proof.verify import Fault, IdentityVerdict, ProofVerdict, StatementVerdict
 
@@ -48,19 +48,8 @@ def write_proof_verdict(screen: Screen, verdict: ProofVerdict, *, every: bool = 
 
 def answer(verdict: ProofVerdict) -> tuple[str, tuple[str, ...]]:
     """Return the answer in a few words, and its styles."""
-    code = verdict.exit_code
-    if code == 2:
-        return "NOT AUTHENTIC", ("red", "bold")
-    if code == 3:
-        missing = next(f.check for f in verdict.faults if f.check.concern == "availability")
-        return f"CANNOT TELL: {missing.detail}", ("yellow", "bold")
-    if code == 4 and verdict.level == "simulated":
-        return "SIMULATED, NOT ALLOWED", ("magenta", "bold")
-    if code == 4:
-        return "AUTHENTIC, NOT ALLOWED", ("red", "bold")
-    if verdict.level == "simulated":
-        return "SIMULATED, AND ALLOWED AS SUCH", ("magenta", "bold")
-    return "AUTHENTIC AND ALLOWED", _good(verdict)
+    missing = (f.check.detail for f in verdict.faults if f.check.concern == "availability")
+    return worded(verdict.exit_code, verdict.level, next(missing, ""))
 
 
 def counts(verdict: ProofVerdict) -> str:
@@ -109,7 +98,7 @@ def _write_strength(screen: Screen, verdict: ProofVerdict) -> None:
         style: tuple[str, ...] = ("red",)
         private = "no: simulated evidence keeps no secret"
     elif verdict.confidential:
-        private, style = "yes: no machine's host can read its memory", _good(verdict)
+        private, style = "yes: no machine's host can read its memory", good_style(verdict.level)
     elif verdict.level is None:
         private, style = "unknown: nothing is established", ("red",)
     else:
@@ -185,7 +174,7 @@ def _write_logs(screen: Screen, verdict: ProofVerdict, *, every: bool) -> None:
             if every or check.state == "failed" or check.name not in {c.name for c in kept}:
                 kept.append(check)
         for check in kept:
-            write_check(screen, check, good=_good(verdict))
+            write_check(screen, check, good=good_style(verdict.level))
 
 
 def _write_whole(screen: Screen, verdict: ProofVerdict) -> None:
@@ -197,7 +186,7 @@ def _write_whole(screen: Screen, verdict: ProofVerdict) -> None:
     )
     screen.title("the whole")
     for check in verdict.checks:
-        write_check(screen, check, good=_good(verdict))
+        write_check(screen, check, good=good_style(verdict.level))
     for detail, count in open_questions.most_common(6):
         times = f"{count} × " if count > 1 else ""
         screen.row(
@@ -240,11 +229,9 @@ def _holds(one: StatementVerdict) -> bool:
 
 
 def _mark(screen: Screen, verdict: ProofVerdict, good: bool) -> str:
-    return screen.paint("✓", *_good(verdict)) if good else screen.paint("✗", "red", "bold")
-
-
-def _good(verdict: ProofVerdict) -> tuple[str, ...]:
-    return STRENGTHS[verdict.level][1] if verdict.level else ("bold",)
+    return (
+        screen.paint("✓", *good_style(verdict.level)) if good else screen.paint("✗", "red", "bold")
+    )
 
 
 def _id(name: str) -> str:

@@ -22,7 +22,7 @@ from teeproof.core.sealed import Header, Recipient, read_recipient, seal
 from teeproof.core.sealed.files import open_regular
 from teeproof.core.sealed.streams import Progress
 
-__all__ = ["SUFFIX", "command", "progress_bar", "source_of", "write_header"]
+__all__ = ["SUFFIX", "command", "progress_bar", "source_of", "write_outcome"]
 
 SUFFIX = ".sealed"
 _LARGE = 64 << 20  # what is smaller is done before a bar could be read
@@ -80,18 +80,21 @@ def command(
     if is_standard_output(target):
         return 0
     screen = standard(color)
+    write_outcome(screen, target, header, as_json=as_json)
     if as_json:
-        screen.json({"file": str(target), "bytes": target.stat().st_size} | header.to_json())
         return 0
-    screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {target}", "bold"))
-    screen.row("bytes", f"{target.stat().st_size:,}")
-    write_header(screen, header)
     screen.copied("next", f"{shell('teeproof', 'open', target)} --key KEYFILE", "bold")
     return 0
 
 
-def write_header(screen: Screen, header: Header) -> None:
-    """Write what a header says."""
+def write_outcome(screen: Screen, target: Path, header: Header, *, as_json: bool) -> None:
+    """Write which file was made, how large it is, and what the sealed one's header says."""
+    size = target.stat().st_size
+    if as_json:
+        screen.json({"file": str(target), "bytes": size} | header.to_json())
+        return
+    screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {target}", "bold"))
+    screen.row("bytes", f"{size:,}")
     screen.row("file id", header.file_id.hex())
     if header.policy_digest is not None:
         screen.row("policy", f"sha256:{header.policy_digest.hex()}")

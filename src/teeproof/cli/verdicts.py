@@ -14,7 +14,9 @@ __all__ = [
     "STRENGTHS",
     "answer",
     "counts",
+    "good_style",
     "headline",
+    "worded",
     "write_answer",
     "write_failures",
     "write_opt_in",
@@ -73,7 +75,9 @@ def write_strength(screen: Screen, verdict: Verdict) -> None:
     word, styles, meaning = STRENGTHS[verdict.level]
     private = _secrecy(verdict)
     screen.row("level", f"{word} – {meaning}", *styles)
-    screen.row("confidential", private, *(_good(verdict) if private[:3] == "yes" else ("red",)))
+    screen.row(
+        "confidential", private, *(good_style(verdict.level) if private[:3] == "yes" else ("red",))
+    )
 
 
 def _secrecy(verdict: Verdict) -> str:
@@ -111,7 +115,7 @@ def write_checks(screen: Screen, verdict: Verdict, *, every: bool = False) -> No
         folded = [] if every else _folded(members)
         for check in members:
             if not any(check in group for _, group in folded):
-                write_check(screen, check, good=_good(verdict))
+                write_check(screen, check, good=good_style(verdict.level))
         for why, group in folded:
             _write_folded(screen, why, group)
 
@@ -165,22 +169,32 @@ def write_opt_in(screen: Screen, failures: Iterable[Check]) -> None:
 
 def answer(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     """Return the answer in a few words, and its styles."""
-    code = verdict.exit_code
+    missing = next((c for c in verdict.failures if c.concern == "availability"), None)
+    lacking = missing.detail if missing else ""
+    if missing and "endorsements" in str(missing.code):
+        lacking = "endorsements missing"
+    return worded(verdict.exit_code, verdict.level, lacking)
+
+
+def worded(code: int, level: str | None, lacking: str) -> tuple[str, tuple[str, ...]]:
+    """Return an exit code in a few words, and their styles, of one quote or of a whole proof.
+
+    Args:
+        code: the verdict's exit code.
+        level: what stands behind it, a key of ``STRENGTHS``.
+        lacking: what is missing, for exit code 3.
+    """
     if code == 2:
         return "NOT AUTHENTIC", ("red", "bold")
     if code == 3:
-        missing = [check for check in verdict.failures if check.concern == "availability"]
-        what = (
-            "endorsements missing" if "endorsements" in str(missing[0].code) else missing[0].detail
-        )
-        return f"CANNOT TELL: {what}", ("yellow", "bold")
-    if code == 4 and verdict.level == "simulated":
+        return f"CANNOT TELL: {lacking}", ("yellow", "bold")
+    if code == 4 and level == "simulated":
         return "SIMULATED, NOT ALLOWED", ("magenta", "bold")
     if code == 4:
         return "AUTHENTIC, NOT ALLOWED", ("red", "bold")
-    if verdict.level == "simulated":
+    if level == "simulated":
         return "SIMULATED, AND ALLOWED AS SUCH", ("magenta", "bold")
-    return "AUTHENTIC AND ALLOWED", _good(verdict)
+    return "AUTHENTIC AND ALLOWED", good_style(level)
 
 
 def counts(verdict: Verdict) -> str:
@@ -195,9 +209,9 @@ def headline(verdict: Verdict) -> str:
     return verdict.check("quote-format").detail
 
 
-def _good(verdict: Verdict) -> tuple[str, ...]:
+def good_style(level: str | None) -> tuple[str, ...]:
     """Return the styles of what is good: the level's own, and no colour where there is no level."""
-    return STRENGTHS[verdict.level][1] if verdict.level else ("bold",)
+    return STRENGTHS[level][1] if level else ("bold",)
 
 
 def _group(check: Check, policy: str) -> str:
