@@ -300,3 +300,16 @@ def test_operator_puts_keys_that_break_the_rules_into_an_identity() -> None:
         with pytest.raises(Malformed) as refused:
             IdentityRecord.parse(record.encode())
         assert refused.value.code.startswith(("key", "statement_key"))
+
+
+def test_a_key_that_outlives_its_boot_is_the_same_in_the_next_identity_and_the_one_after() -> None:
+    given = {"chain": b"\7" * 32}
+    first = Identity.boot(attester(), secrets=given, now=lambda: NOW)
+    second = Identity.boot(attester(), roles=["seal"], secrets=given, now=lambda: NOW)
+    third = second.rotate()
+    chains = {one.record.key("chain") for one in (first, second, third)}
+    assert len(chains) == 1
+    assert None not in chains
+    assert len({one.record.key("statement") for one in (first, second, third)}) == 3
+    assert third.record.key("seal") != second.record.key("seal")
+    assert all(one.record.is_possessed for one in (first, second, third))

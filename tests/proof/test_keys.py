@@ -403,3 +403,53 @@ def test_prover_pads_a_number_in_a_signature(role: str) -> None:
     assert verify_possession(key, b"x", made)
     for other in (made[:32] + b"\0" + made[32:], made + b"\0", made[:-1], b"\0" + made, b""):
         assert not verify_possession(key, b"x", other)
+
+
+def test_a_key_that_is_given_is_used_and_the_others_are_drawn() -> None:
+    ring = Keyring.new(["statement", "chain", "seal"], given={"chain": b"\5" * 32})
+    other = Keyring.new(["statement", "chain", "seal"], given={"chain": b"\5" * 32})
+    assert ring.secret("chain") == other.secret("chain") == b"\5" * 32
+    assert ring.secret("seal") != other.secret("seal")
+    assert ring.lasting == {"chain": b"\5" * 32}
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"chain": b"\5" * 31}, "key_size"),
+        ({"chain": "05" * 16}, "key_size"),
+        ({"tls": b"\5" * 32}, "key_unused"),
+    ],
+)
+def test_a_given_key_that_is_none_or_has_no_role_is_refused(given: Any, code: str) -> None:
+    with pytest.raises(Usage) as refused:
+        Keyring.new(["statement", "chain"], given=given)
+    assert refused.value.code == code
+
+
+def test_a_given_key_that_is_no_number_of_its_curve_is_refused() -> None:
+    with pytest.raises(Unavailable) as refused:
+        Keyring.new(["statement", "chain"], given={"chain": bytes(32)})
+    assert refused.value.code == "random_broken"
+
+
+def test_the_chain_key_signs_typed_data_as_ethereum_recovers_it() -> None:
+    from coincurve import PublicKey
+
+    from teeproof.core.digests import keccak256
+
+    ring = Keyring.new(["statement", "chain"])
+    domain, struct = keccak256(b"domain"), keccak256(b"struct")
+    signature = ring.sign_typed(domain, struct)
+    digest = keccak256(b"\x19\x01", domain, struct)
+    recoverable = signature[:64] + bytes([signature[64] - 27])
+    signer = PublicKey.from_signature_and_message(recoverable, digest, hasher=None)
+    assert signer.format() == next(key.raw for key in ring.public() if key.role == "chain")
+    assert signature[64] in (27, 28)
+
+
+def test_typed_data_is_two_hashes_and_nothing_else() -> None:
+    ring = Keyring.new(["statement", "chain"])
+    with pytest.raises(Usage) as refused:
+        ring.sign_typed(b"\x19", b"\1" * 32)
+    assert refused.value.code == "digest_size"

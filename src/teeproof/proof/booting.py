@@ -7,7 +7,7 @@ Does not trust: that the attester's evidence carries what it was asked to.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from teeproof.core.clock import wall_clock
@@ -76,8 +76,14 @@ def _no_attester(got: str) -> Usage:
     )
 
 
-def ring_of(roles: Iterable[Role], *, random: Callable[[int], bytes]) -> Keyring:
-    """Return fresh keys of ``statement`` and these roles; Usage if there is no such role."""
+def ring_of(
+    roles: Iterable[Role], *, secrets: Mapping[str, bytes], random: Callable[[int], bytes]
+) -> Keyring:
+    """Return keys of ``statement`` and these roles, fresh but for those given.
+
+    Raises:
+        Usage: there is no such role, or a given key is none; as ``Keyring.new``.
+    """
     if isinstance(roles, str | bytes) or not isinstance(roles, Iterable):
         raise Usage(
             "roles are several: put one into a list",
@@ -85,7 +91,10 @@ def ring_of(roles: Iterable[Role], *, random: Callable[[int], bytes]) -> Keyring
             expected='a list such as ["receipt"]',
             got=repr(roles)[:100],
         )
-    return Keyring.new(dict.fromkeys(("statement", *roles)), random=random)
+    asked = dict.fromkeys(("statement", *roles))
+    named_roles = {role if isinstance(role, str) else role[0] for role in asked}
+    asked |= dict.fromkeys(role for role in secrets if role not in named_roles)
+    return Keyring.new(asked, given=secrets, random=random)
 
 
 def store_of(given: Store | Log | None) -> Store:

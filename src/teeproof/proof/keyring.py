@@ -11,8 +11,9 @@ Trusts: this process's memory and random source.  Does not trust: whoever asks f
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from teeproof.core.digests import keccak256, sha256
@@ -28,10 +29,14 @@ class Keyring:
 
     Args:
         secrets: 32 bytes each; ``Keyring.new`` draws them.
+        given: roles whose keys were given and outlive this ring.
     """
 
-    def __init__(self, secrets: dict[tuple[str, Algorithm], bytes]) -> None:
+    def __init__(
+        self, secrets: Mapping[tuple[str, Algorithm], bytes], *, given: Iterable[str] = ()
+    ) -> None:
         self._secrets = dict(secrets)
+        self._given = frozenset(given)
         self._expanded: dict[str, bytes] = {}  # of Ed25519 keys; gone with the ring
 
     @classmethod
@@ -39,22 +44,36 @@ class Keyring:
         cls,
         roles: Iterable[str | tuple[str, Algorithm]],
         *,
+        given: Mapping[str, bytes] = MappingProxyType({}),
         random: Callable[[int], bytes] = os.urandom,
     ) -> Keyring:
-        """Return a ring with fresh keys.
+        """Return a ring with fresh keys, but for those that are given.
 
         Args:
             roles: roles, or pairs of role and algorithm; a role alone takes its first algorithm.
+            given: private keys by role, 32 bytes each, such as a machine derives for its code.
             random: the random source.
 
         Raises:
-            Usage: a role, or an algorithm of it, that key documents do not have.
+            Usage: a role, or an algorithm of it, that key documents do not have; a given key that
+                is none, or whose role is not asked for.
         """
         secrets: dict[tuple[str, Algorithm], bytes] = {}
-        for given in roles:
-            place = _place(given)
-            secrets[place] = signing.draw(place[1], random)
-        return cls(secrets)
+        for place in map(_place, roles):
+            secret = given.get(place[0])
+            secrets[place] = signing.draw(place[1], random if secret is None else _once(secret))
+        unused = given.keys() - {role for role, _ in secrets}
+        if unused:
+            raise Usage(
+                f"a key is given for a role that is not asked for: {', '.join(sorted(unused))}",
+                code="key_unused",
+            )
+        return cls(secrets, given=given)
+
+    @property
+    def lasting(self) -> dict[str, bytes]:
+        """The keys that were given, by role: an identity that follows has them too."""
+        return {role: self.secret(role) for role in sorted(self._given)}
 
     def __repr__(self) -> str:
         """Name the roles, and nothing else."""
@@ -92,6 +111,25 @@ class Keyring:
     def sign_receipt(self, message: bytes) -> bytes:
         """Return the ``receipt`` key's Ed25519 signature over ACI's signing input, 64 bytes."""
         return self._sign_ed25519("receipt", message)
+
+    def sign_typed(self, domain_separator: bytes, struct_hash: bytes) -> bytes:
+        """Return the ``chain`` key's signature over EIP-712 data: r, s and v (27 or 28), 65 bytes.
+
+        Args:
+            domain_separator: 32 bytes; it must name chain and contract, which the caller sees to.
+            struct_hash: 32 bytes, hashStruct of the message.
+
+        Raises:
+            Usage: a hash that has not 32 bytes, or no such key.
+        """
+        if len(domain_separator) != 32 or len(struct_hash) != 32:
+            raise Usage(
+                "EIP-712 joins two hashes of 32 bytes",
+                code="digest_size",
+                got=f"{len(domain_separator)} and {len(struct_hash)} bytes",
+            )
+        digest = keccak256(b"\x19\x01", domain_separator, struct_hash)
+        return signing.sign_recoverable(self.secret("chain", "secp256k1"), digest)
 
     def prove_possession(self, key: Key, message: bytes) -> bytes:
         """Return the signature by which a key of the document shows that the workload holds it.
@@ -143,6 +181,18 @@ def _eip712_hashes() -> tuple[bytes, bytes]:
 
 def _possession_digest(key: Key, message: bytes) -> bytes:
     return identity_digest_712(message) if key.algorithm == "secp256k1" else sha256(message)
+
+
+def _once(secret: bytes) -> Callable[[int], bytes]:
+    """Return a source that gives one secret; Usage if it could not be a key of any algorithm."""
+    if not isinstance(secret, bytes) or len(secret) != signing.SECRET_BYTES:
+        raise Usage(
+            "a private key that is given has 32 bytes",
+            code="key_size",
+            expected=f"{signing.SECRET_BYTES} bytes",
+            got=f"{len(secret)} bytes" if isinstance(secret, bytes) else type(secret).__name__,
+        )
+    return lambda _size: secret
 
 
 def _place(given: str | tuple[str, Algorithm]) -> tuple[str, Algorithm]:

@@ -27,6 +27,7 @@ __all__ = [
     "public_key",
     "sign_ecdsa",
     "sign_ed25519",
+    "sign_recoverable",
 ]
 
 SECRET_BYTES = 32
@@ -153,6 +154,14 @@ def sign_ecdsa(algorithm: str, secret: bytes, digest: bytes) -> bytes:
     r, s = utils.decode_dss_signature(der)
     s = min(s, _ORDERS["p256"] - s)
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def sign_recoverable(secret: bytes, digest: bytes) -> bytes:
+    """Return r, s and v (27 or 28, as Ethereum's ecrecover takes it) of a secp256k1 key."""
+    from coincurve import PrivateKey  # noqa: PLC0415
+
+    signature = PrivateKey(secret).sign_recoverable(digest, hasher=None)
+    return signature[:64] + bytes([27 + signature[64]])
 
 
 def holds_ecdsa(algorithm: str, public_key: bytes, digest: bytes, signature: bytes) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Self
 
 from teeproof.core.clock import format_time, to_epoch, wall_clock
@@ -81,6 +82,7 @@ class Identity:
         attester: Attester | str | None = None,
         *,
         roles: Iterable[Role] = (),
+        secrets: Mapping[str, bytes] = MappingProxyType({}),
         lifetime: int = DEFAULT_LIFETIME,
         nonce: str | None = None,
         domain: str | None = None,
@@ -96,6 +98,8 @@ class Identity:
                 a guest agent's socket. Without one, what ``TEEPROOF_ATTESTER`` names, or the
                 device of this machine.
             roles: roles for which to make keys beside ``statement``.
+            secrets: keys that outlive this boot, by role, 32 bytes each: what the machine derives
+                for this very code, and for no other. Their roles need not be named again.
             lifetime: for how many seconds the keys are valid, at most 30 days.
             nonce: what to bind beside the keys: a relying party's, or ``binding.job_nonce``; at
                 most 256 characters.
@@ -111,9 +115,8 @@ class Identity:
             Malformed: the attester's evidence does not carry what it was asked to bind.
         """
         check_nonce(nonce)
-        device, keyring, kept = (
-            attester_of(attester, now=now), ring_of(roles, random=random), store_of(store),
-        )  # fmt: skip
+        device, kept = attester_of(attester, now=now), store_of(store)
+        keyring = ring_of(roles, secrets=secrets, random=random)
         keys = document_of(keyring, to_epoch(now()), lifetime, domain=domain, previous=previous)
         evidence = evidence_of(device, keys, nonce)
         claim = Claim(keys=keys, evidence=(EvidenceName(*name_evidence(evidence)),), nonce=nonce)
@@ -223,8 +226,9 @@ class Identity:
     ) -> Self:
         """Return the identity that follows this one, with the same roles and fresh evidence.
 
-        The new key document names the old identity, and the old key signs the new identity's
-        digest: neither can claim the other alone. Options and errors as in ``boot``; without an
+        Keys are new, but for those that ``boot`` was given. The new key document names the old
+        identity, and the old key signs the new identity's digest: neither can claim the other
+        alone. Options and errors as in ``boot``; without an
         attester, the one that ``boot`` was given or found.
 
         Raises:
@@ -234,8 +238,8 @@ class Identity:
         roles = tuple((key.role, key.algorithm) for key in self.record.keys.keys)
         tls = self.record.keys.key("tls")
         defaults: dict[str, Any] = {
-            "roles": roles, "store": self.store, "now": self._now,
-            "domain": tls.domain if tls else None,
+            "roles": roles, "secrets": self.keyring.lasting, "store": self.store,
+            "now": self._now, "domain": tls.domain if tls else None,
         }  # fmt: skip
         device = self._attester if attester is None else attester
         following = type(self).boot(device, previous=self.digest, **(defaults | options))

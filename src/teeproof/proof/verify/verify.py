@@ -11,16 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from teeproof.core.clock import format_time, to_epoch
-from teeproof.core.digests import named
+from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Unavailable
 from teeproof.core.version import VERSION
 from teeproof.evidence.verdict import Check, Level
 from teeproof.proof.file import LogPart, ProofFile
+from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.formats.entry import Entry, commitment
 from teeproof.proof.log.formats.merkle import leaf_hash
-from teeproof.proof.verify.closure import Kept, Progress, read_closure
+from teeproof.proof.source import Read
+from teeproof.proof.verify.claims import judged, judged_types
+from teeproof.proof.verify.closure import Closure, Kept, Progress, read_closure
 from teeproof.proof.verify.faults import list_faults
 from teeproof.proof.verify.forks import with_consistency
 from teeproof.proof.verify.identities import Known, judge_identity
@@ -91,6 +95,8 @@ class _Verification:
         logs, places = self._logs()
         self.places = places
         identities = self._identities()
+        self.judged = frozenset(judged_types())
+        self.view = _View(self.proof, closure, identities)
         self.objections = {digest: found.objection for digest, found in identities.items()}
         outputs = {one: kept.outputs for one, kept in closure.statements.items()}
         statements = {
@@ -190,6 +196,7 @@ class _Verification:
             *signatures,
             expiry,
             *inputs_checks(kept.links, kept.outputs, outputs, made, kept.outside),
+            *self._claims(one, kept),
             *place.checks,
         )
         return StatementVerdict(
@@ -201,6 +208,11 @@ class _Verification:
             inputs=tuple(map(named, self.closure.inputs(one))) if kept.links else (),
             time=when,
         )
+
+    def _claims(self, one: bytes, kept: Kept) -> tuple[Check, ...]:
+        """Ask the judge of this type, if there is one; only then is the statement read again."""
+        read = self.proof.read(one) if kept.type in self.judged else None
+        return () if read is None else judged(read, self.view)
 
     def _speakers(
         self, author: bytes | None, cosigners: tuple[bytes, ...], time: int | None
@@ -231,6 +243,31 @@ class _Verification:
             logs_digest=trust.logs.digest if trust.logs else None,
             time=format_time(self.now),
         )
+
+
+class _View:
+    """The proof, as the judges of claims see it."""
+
+    def __init__(
+        self, proof: ProofFile, closure: Closure, identities: Mapping[bytes, IdentityVerdict]
+    ) -> None:
+        self._proof, self._closure, self._identities = proof, closure, identities
+
+    def statement(self, name: str) -> Read | None:
+        one = parse_named(name)
+        return self._proof.read(one) if one in self._closure.statements else None
+
+    def author(self, name: str) -> bytes | None:
+        kept = self._closure.statements.get(parse_named(name))
+        return None if kept is None else kept.author
+
+    def identity(self, digest: bytes) -> IdentityRecord | None:
+        return self._closure.identities.get(digest)
+
+    def facts(self, digest: bytes) -> Mapping[str, Any]:
+        found = self._identities.get(digest)
+        evidence = None if found is None else found.evidence
+        return {} if evidence is None or not evidence.authentic else evidence.facts
 
 
 def _lowest(levels: list[Level | None]) -> Level | None:
