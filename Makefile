@@ -15,7 +15,7 @@ FUZZ := $(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/with-base  ## the whole story in the terminal
+demo: .venv/with-demo  ## the whole story in the terminal
 	@$(DEMO)
 
 test: check .venv/with-fuzz  ## format, lint, types, layers and every test

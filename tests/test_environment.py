@@ -33,7 +33,7 @@ class Stage:
         (folder / "bin").mkdir()
         (folder / "repo" / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "environment", folder / "repo" / "scripts")
-        for name in ("python3", "apt-get", "id"):
+        for name in ("python3", "apt-get", "id", "bwrap", "unzip"):
             path = folder / "bin" / name
             path.write_text(ACTOR)
             path.chmod(0o755)
@@ -90,6 +90,25 @@ def test_root_gets_the_package_that_debian_leaves_out(stage):
     assert stage.run().returncode == 0
     assert "apt-get install -qq --no-install-recommends python3-venv" in stage.asked
     assert stage.stamped
+
+
+@pytest.mark.parametrize("extra", ["demo", "dev"])
+def test_root_gets_the_sandbox_that_workloads_run_in(stage, extra):
+    (stage.folder / "bin" / "bwrap").unlink()
+    path = f"{stage.folder / 'bin'}:{stage.folder / 'tools'}"
+    (stage.folder / "tools").mkdir()
+    for tool in ("bash", "dirname", "basename", "touch", "cp", "mkdir", "cat", "sh"):
+        (stage.folder / "tools" / tool).symlink_to(shutil.which(tool))
+    answer = stage.run(extra, PATH=path)
+    assert answer.returncode == 0, answer.stderr
+    assert "apt-get install -qq --no-install-recommends bubblewrap" in stage.asked
+
+
+def test_whoever_is_not_root_gets_no_sandbox_and_can_go_on(stage):
+    (stage.folder / "bin" / "bwrap").unlink()
+    (stage.folder / "user").write_text("1000\n")
+    assert stage.run("demo").returncode == 0
+    assert "apt-get" not in stage.asked
 
 
 def test_whoever_is_not_root_is_told_what_to_install(stage):

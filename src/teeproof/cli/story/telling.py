@@ -1,0 +1,127 @@
+"""How the demo tells its story: one line for each thing that happened, with the id to check it by.
+
+    1 Network  two nodes admitted, tee=sim                                     3f2a9c1b 77d0e4aa
+               a third claims 1 H100 -> REFUSED: it brings no GPU report       90aa12ce
+
+What is told is kept too, and is what ``--json`` prints.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from teeproof.cli.screen import Screen
+
+__all__ = ["Line", "Teller", "short_id"]
+
+_COLUMN = 11
+_DIGITS = 8
+_REFUSED = ("REFUSED", "RED")
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened.
+
+    Attributes:
+        step: which part of the story, such as ``network``.
+        text: in words.
+        ids: statements (``sha256:…``) by which it can be checked.
+        real: whether no part of it is simulated.
+        seconds: since the story began.
+        facts: the same for programs.
+    """
+
+    step: str
+    text: str
+    ids: tuple[str, ...]
+    real: bool
+    seconds: float
+    facts: dict[str, Any]
+
+
+class Teller:
+    """Writes lines as things happen.
+
+    Args:
+        screen: where people read; nothing is written with ``quiet``.
+        clock: seconds since the story began.
+        quiet: whether to keep only.
+    """
+
+    def __init__(self, screen: Screen, *, clock: Callable[[], float], quiet: bool = False) -> None:
+        self.screen, self.quiet, self.lines = screen, quiet, list[Line]()
+        self._clock = clock
+        self._step, self._label, self._fresh = "", "", False
+
+    def step(self, step: str, label: str) -> None:
+        """Begin a part of the story; its label stands beside its first line."""
+        self._step, self._label, self._fresh = step, label, True
+
+    def line(
+        self, text: str, *, ids: Sequence[str] = (), real: bool = False, **facts: Any
+    ) -> None:
+        """Tell one thing."""
+        self.lines.append(
+            Line(
+                step=self._step, text=text, ids=tuple(ids), real=real,
+                seconds=round(self._clock(), 3), facts=facts,
+            )
+        )  # fmt: skip
+        if self.quiet:
+            return
+        label = self._label if self._fresh else ""
+        self._fresh = False
+        end = "  ".join(filter(None, [" ".join(map(short_id, ids)), "REAL" if real else ""]))
+        self._write(label, text, end)
+
+    def words(self, text: str = "", *styles: str) -> None:
+        """Write words around the story, which are not kept."""
+        if not self.quiet:
+            if text:
+                self.screen.text(text, *styles)
+            else:
+                self.screen.write()
+            self._flush()
+
+    @contextmanager
+    def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
+        """Show a progress bar on a terminal while something long is done; elsewhere nothing."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda _done, _text: None
+            return
+        from rich.console import Console  # noqa: PLC0415  only where a bar is shown
+        from rich.progress import Progress  # noqa: PLC0415
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(f"{label:<{_COLUMN}}", total=total)
+            yield lambda done, text: bar.update(
+                task, completed=done, description=f"{label:<{_COLUMN}}{text}"
+            )
+
+    def _write(self, label: str, text: str, end: str) -> None:
+        screen = self.screen
+        styles = ("red",) if any(word in text for word in _REFUSED) else ()
+        room = screen.width - _COLUMN - len(text) - 2
+        if end and len(end) <= room:
+            gap = " " * (min(room, 84 - len(text)) - len(end) if room < 10_000 else 2)
+            shown = f"{screen.paint(text, *styles)}{gap or '  '}  {screen.paint(end, 'dim')}"
+            head = screen.paint(label.ljust(_COLUMN - 1), "bold", "cyan")
+            screen.write(f"{head} {shown}")
+        else:
+            screen.row(label, text, *styles, indent=0, column=_COLUMN)
+            if end:
+                screen.text(end, "dim", indent=_COLUMN)
+        self._flush()
+
+    def _flush(self) -> None:
+        self.screen.stream.flush()
+
+
+def short_id(name: str) -> str:
+    """Return the first digits of ``sha256:…``, enough to find it in the demo's log."""
+    return name.removeprefix("sha256:")[:_DIGITS]
