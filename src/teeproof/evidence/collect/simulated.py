@@ -9,9 +9,8 @@ Trusts: whoever holds the simulator's seed.  Does not trust: nothing comes from 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -46,6 +45,7 @@ __all__ = [
     "State",
     "Window",
     "app_compose",
+    "application_policy",
     "dstack_event",
     "measurement",
     "open_platform",
@@ -67,6 +67,7 @@ class SimulatedAttester:
         platform: the vendor.
         now: the clock, asked for the collateral of each piece of evidence.
         state: a state's name, if the evidence shall not be in order.
+        machine: which machine of that vendor it is; without one, the machine in order.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class SimulatedAttester:
         *,
         now: Callable[[], datetime],
         state: str | None = None,
+        machine: Machine | None = None,
     ) -> None:
         self.platform = platform
+        self.machine = machine or platform.machine()
         self._now = now
         self._state = None if state is None else _state(state)
 
@@ -90,11 +93,7 @@ class SimulatedAttester:
         now = self._now()
         if self._state is not None:
             return self._state.evidence(self.platform, report_data, now=now)
-        return self._machine.evidence(report_data, now=now)
-
-    @cached_property
-    def _machine(self) -> Machine:
-        return self.platform.machine()
+        return self.machine.evidence(report_data, now=now)
 
 
 def open_platform(data_directory: Path) -> SimulatedPlatform:
@@ -173,6 +172,31 @@ def reference_policy(platform: SimulatedPlatform, *, report_data: bytes | None =
     }
     if report_data is not None:
         expected["report_data"] = report_data.hex()
+    lines = (f"{key} = {_toml(value)}\n" for key, value in expected.items())
+    return opt_in_policy(platform) + "".join(lines)
+
+
+def application_policy(platform: SimulatedPlatform, *, compose_hash: Iterable[str]) -> str:
+    """Return a policy (TOML) for machines in order that run one of these applications.
+
+    It pins the guest's image, so that the guest's word for its application counts. Without any
+    compose hash it accepts every application: for who then looks at the verdict's facts.
+    """
+    machine = platform.machine()
+    expected: dict[str, object] = {
+        "mrtd": [machine.domain.mrtd.hex()],
+        "mrseam": [machine.domain.mrseam.hex()],
+        "rtmr0": [machine.rtmrs[0].hex()],
+        "rtmr1": [machine.rtmrs[1].hex()],
+        "rtmr2": [machine.rtmrs[2].hex()],
+        "event_log": True,
+        "os_image_hash": [machine.guest.os_image_hash.hex()],
+        "key_provider": [machine.guest.key_provider],
+        "key_provider_id": [machine.guest.key_provider_id],
+    }
+    listed = list(compose_hash)
+    if listed:
+        expected |= {"compose_hash": listed, "compose_images_pinned": True}
     lines = (f"{key} = {_toml(value)}\n" for key, value in expected.items())
     return opt_in_policy(platform) + "".join(lines)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from teeproof.core.digests import sha256
+from teeproof.core.digests import framed_sha256, sha256
 from teeproof.core.errors import Usage
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.record import Evidence
@@ -119,6 +119,14 @@ class Machine:
             collateral=collateral or publish(self.pki, Edition.at(now)),
             name=f"simulated {self.processor.name}",
         )
+
+    def derive(self, path: str) -> bytes:
+        """Return the 32 secret bytes that the key provider gives this application for a path.
+
+        The same code gets the same bytes on each machine of this vendor, other code gets others.
+        """
+        label = "teeproof.simulated.derived.v1"
+        return framed_sha256(label, self.pki.seed, self.guest.compose_hash, path.encode())
 
     @cached_property
     def _attestation_key(self) -> ec.EllipticCurvePrivateKey:
