@@ -1,0 +1,71 @@
+"""A log with a small lifecycle, and the explorer over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from teeproof.explorer.app import make_app
+from teeproof.explorer.content import Book
+from teeproof.proof.log.storage.log import Log
+from teeproof.proof.sealing import Sealed
+from teeproof.proof.verify import Trust
+from teeproof.proof.workload import Identity
+from tests.proof.people import NOW, attester, policy
+
+
+@dataclass
+class Shown:
+    """What is shown, and by which application."""
+
+    app: object
+    sealed: dict[str, Sealed]
+    book: Book
+    directory: Path
+
+
+@pytest.fixture(scope="session")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    directory = tmp_path_factory.mktemp("explorer") / "log"
+    with Log.create(directory, origin="log.example/explorer") as log:
+        boot = lambda: Identity.boot(attester(), store=log, now=lambda: NOW)  # noqa: E731
+        trainer, server = boot(), boot()
+        parts = {
+            f"part-{number}": trainer.seal("contribute", outputs={f"{number}": b"%d" % number})
+            for number in range(3)
+        }
+        model = trainer.seal("train", outputs={"model": b"m"}, inputs=parts)
+        hostile = server.seal(
+            "<script>alert(1)</script>", outputs={"x": b"x"}, inputs={'"><i>': b"raw"}
+        )
+        answer = server.seal(
+            "answer", outputs={"answer": b"42"}, inputs={"model": model, "part": parts["part-0"]}
+        )
+        log.publish()
+    sealed = parts | {"model": model, "answer": answer, "hostile": hostile}
+    lines = (
+        {"label": "4 Answer", "text": "it says <42>", "ids": [answer.name], "real": False},
+        {"label": "", "text": "a real quote", "ids": [], "real": True},
+    )
+    book = Book(directory, trust=Trust(policy=policy()), story=lambda: lines, now=lambda: NOW)
+    app = make_app(book, command=lambda name: f"teeproof verify log {name[7:15]}")
+    return Shown(app, sealed, book, directory)
+
+
+@pytest.fixture
+def get(shown: Shown) -> Iterator[object]:
+    import asyncio
+
+    def ask(path: str, host: str = "127.0.0.1") -> httpx.Response:
+        async def one() -> httpx.Response:
+            transport = httpx.ASGITransport(app=shown.app)  # type: ignore[arg-type]
+            async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
+                return await client.get(path)
+
+        return asyncio.run(one())
+
+    return ask
