@@ -191,7 +191,7 @@ def _encoded(parameters: Sequence[Entry], arguments: Sequence[Any], what: str) -
 
     try:
         types = [_type(one) for one in parameters]
-        return eth_abi.encode(types, [_plain(one) for one in arguments])
+        data: bytes = eth_abi.encode(types, [_plain(one) for one in arguments])
     except (eth_abi.exceptions.EncodingError, TypeError, ValueError) as error:
         raise Usage(
             f"{what} takes other arguments",
@@ -199,6 +199,7 @@ def _encoded(parameters: Sequence[Entry], arguments: Sequence[Any], what: str) -
             expected=", ".join(_type(one) for one in parameters) or "none",
             got=ascii(str(error))[1:-1][:200],
         ) from None
+    return data
 
 
 def _plain(value: Any) -> Any:

@@ -6,9 +6,8 @@
     mined = chain.send(account, fund, "deposit", 5)      raises where the contract says no
     chain.events(fund, "Deposited", depositor=account)
 
-What the node says is believed here: whoever needs a proof asks ``chain.anchors``, or the contract's
-own signatures. A transaction is sent once and waited for; who must send exactly once, across crashes,
-uses ``chain.outbox``.
+What the node says is believed here: whoever needs a proof asks ``chain.anchors``. A transaction is
+sent once and waited for; who must send exactly once, across crashes, uses ``chain.outbox``.
 
 Trusts: the node.  Does not trust: the form of its answers.
 """
@@ -17,11 +16,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from teeproof.chain.abi import Contract, Event, Interface
 from teeproof.chain.account import Account, Fields
+from teeproof.chain.answers import (
+    BlockHead,
+    Mined,
+    Receipt,
+    block_head,
+    events_in,
+    in_bytes,
+    in_list,
+    in_number,
+    mined,
+    receipt_of,
+)
 from teeproof.chain.endpoint import Endpoint
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailable
 
@@ -45,46 +55,6 @@ class Artifact(Protocol):
         """What deploys it."""
 
 
-@dataclass(frozen=True, slots=True)
-class BlockHead:
-    """What matters of a block: hashes are text, the time is seconds since 1970, fees are wei."""
-
-    number: int
-    hash: str
-    parent: str
-    timestamp: int
-    base_fee: int
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a transaction: ``status`` 1 stands, 0 failed; ``created`` is what it deployed."""
-
-    tx_hash: str
-    block: int
-    block_hash: str
-    status: int
-    gas_used: int
-    created: str | None
-    logs: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """A transaction that stands in a block, with the events of the contract that was called."""
-
-    tx_hash: str
-    block: int
-    status: int
-    gas_used: int
-    events: tuple[Event, ...]
-    receipt: Receipt
-
-    def of(self, contract: Contract) -> tuple[Event, ...]:
-        """Return the events that another contract left in the same transaction."""
-        return events_in(self.receipt.logs, contract)
-
-
 class Chain:
     """A chain behind a node; see ``connect``."""
 
@@ -100,7 +70,7 @@ class Chain:
             (``chain_other``). Usage: this is no URL.
         """
         endpoint = Endpoint(url)
-        chain_id = _number(endpoint.ask("eth_chainId"), "chain id")
+        chain_id = in_number(endpoint.ask("eth_chainId"), "chain id")
         if expected_chain_id not in (None, chain_id):
             raise NotAuthentic(
                 f"the node at {url} is of another chain: name one of the chain you mean",
@@ -133,25 +103,19 @@ class Chain:
         found = self.endpoint.ask(method, _at(at), False)
         if found is None:
             raise Unavailable(f"the node has no block {at}", code="block_unknown", got=str(at))
-        return BlockHead(
-            number=_number(_field(found, "number"), "number"),
-            hash=_text(_field(found, "hash")),
-            parent=_text(_field(found, "parentHash")),
-            timestamp=_number(_field(found, "timestamp"), "timestamp"),
-            base_fee=_number(found.get("baseFeePerGas", "0x0"), "base fee"),
-        )
+        return block_head(found)
 
     def balance(self, who: str | Account | Contract, at: str | int = "latest") -> int:
         """Return an account's balance in wei."""
-        return _number(self.endpoint.ask("eth_getBalance", _who(who), _at(at)), "balance")
+        return in_number(self.endpoint.ask("eth_getBalance", _who(who), _at(at)), "balance")
 
     def nonce(self, who: str | Account, at: str | int = "latest") -> int:
         """Return how many transactions an account has sent."""
-        return _number(self.endpoint.ask("eth_getTransactionCount", _who(who), _at(at)), "nonce")
+        return in_number(self.endpoint.ask("eth_getTransactionCount", _who(who), _at(at)), "nonce")
 
     def code(self, who: str | Contract, at: str | int = "latest") -> bytes:
         """Return a contract's code; empty where there is none."""
-        return _bytes(self.endpoint.ask("eth_getCode", _who(who), _at(at)), "code")
+        return in_bytes(self.endpoint.ask("eth_getCode", _who(who), _at(at)), "code")
 
     def call(
         self,
@@ -171,7 +135,7 @@ class Chain:
         asked = {"to": contract.address, "data": _hex(interface.call(function, arguments))}
         if sender is not None:
             asked["from"] = _who(sender)
-        data = _bytes(self.endpoint.ask("eth_call", asked, _at(at)), "result")
+        data = in_bytes(self.endpoint.ask("eth_call", asked, _at(at)), "result")
         return interface.result(function, arguments, data)
 
     def events(
@@ -187,7 +151,7 @@ class Chain:
         topics = contract.interface.topics(name, wanted)
         asked = {"address": contract.address, "topics": topics}
         asked |= {"fromBlock": hex(first), "toBlock": _at(last)}
-        return list(events_in(_list(self.endpoint.ask("eth_getLogs", asked)), contract))
+        return list(events_in(in_list(self.endpoint.ask("eth_getLogs", asked)), contract))
 
     def send(
         self,
@@ -261,7 +225,7 @@ class Chain:
         self, nonce: int, to: str | None, data: bytes, *, value: int = 0, gas: int
     ) -> Fields:
         """Return a transaction with fees that hold while the base fee doubles."""
-        tip = _number(self.endpoint.ask("eth_maxPriorityFeePerGas"), "tip")
+        tip = in_number(self.endpoint.ask("eth_maxPriorityFeePerGas"), "tip")
         most = 2 * self.block().base_fee + tip
         return Fields(self.chain_id, nonce, to, data, value, gas, most, tip)
 
@@ -269,13 +233,13 @@ class Chain:
         """Return what the node estimates, and a fifth on top."""
         asked = {"from": account.address, "data": _hex(data), "value": hex(value)}
         asked |= {} if to is None else {"to": to}
-        gas = _number(self.endpoint.ask("eth_estimateGas", asked), "gas")
+        gas = in_number(self.endpoint.ask("eth_estimateGas", asked), "gas")
         return min(gas + gas // 5, GAS_CAP)
 
     def receipt(self, tx_hash: str) -> Receipt | None:
         """Return what became of a transaction; None while no block holds it."""
         found = self.endpoint.ask("eth_getTransactionReceipt", tx_hash)
-        return None if found is None else _receipt(found)
+        return None if found is None else receipt_of(found)
 
     def wait(self, tx_hash: str, *, patience: float = _PATIENCE) -> Receipt:
         """Return the receipt as soon as a block holds the transaction.
@@ -298,7 +262,7 @@ class Chain:
     def failed(
         self, receipt: Receipt, account: Account, to: str | None, data: bytes, value: int
     ) -> NotAllowed:
-        """Return the error of a transaction that failed in its block, with the reason if it shows."""
+        """Return the error of a transaction that failed in its block, with its reason."""
         asked = {"from": account.address, "data": _hex(data), "value": hex(value)}
         asked |= {} if to is None else {"to": to}
         reason = "no reason"
@@ -313,31 +277,6 @@ class Chain:
         )
 
 
-def mined(receipt: Receipt, contract: Contract | None) -> Mined:
-    """Return a receipt with the events of a contract."""
-    events = () if contract is None else events_in(receipt.logs, contract)
-    return Mined(receipt.tx_hash, receipt.block, receipt.status, receipt.gas_used, events, receipt)
-
-
-def events_in(logs: Sequence[Mapping[str, Any]], contract: Contract) -> tuple[Event, ...]:
-    """Return those of a contract among logs of the JSON-RPC."""
-    own = (log for log in logs if _text(_field(log, "address")).lower() == contract.address)
-    return tuple(event for log in own if (event := contract.interface.event(log)) is not None)
-
-
-def _receipt(found: Any) -> Receipt:
-    created = _field(found, "contractAddress")
-    return Receipt(
-        tx_hash=_text(_field(found, "transactionHash")),
-        block=_number(_field(found, "blockNumber"), "block number"),
-        block_hash=_text(_field(found, "blockHash")),
-        status=_number(_field(found, "status"), "status"),
-        gas_used=_number(_field(found, "gasUsed"), "gas"),
-        created=None if created is None else _text(created).lower(),
-        logs=tuple(_list(_field(found, "logs"))),
-    )
-
-
 def _who(who: str | Account | Contract) -> str:
     return who if isinstance(who, str) else who.address
 
@@ -348,35 +287,3 @@ def _at(at: str | int) -> str:
 
 def _hex(data: bytes) -> str:
     return "0x" + data.hex()
-
-
-def _field(found: Any, name: str) -> Any:
-    if not isinstance(found, Mapping) or name not in found:
-        raise Malformed(f"the node's answer lacks {name}", code="node_malformed", expected=name)
-    return found[name]
-
-
-def _list(found: Any) -> list[Any]:
-    if not isinstance(found, list):
-        raise Malformed("the node's answer is no list", code="node_malformed")
-    return found
-
-
-def _text(found: Any) -> str:
-    if not isinstance(found, str):
-        raise Malformed("the node's answer is no text", code="node_malformed")
-    return found
-
-
-def _number(found: Any, what: str) -> int:
-    try:
-        return int(_text(found), 16)
-    except ValueError:
-        raise Malformed(f"the node's {what} is no number", code="node_malformed") from None
-
-
-def _bytes(found: Any, what: str) -> bytes:
-    try:
-        return bytes.fromhex(_text(found).removeprefix("0x"))
-    except ValueError:
-        raise Malformed(f"the node's {what} is not hexadecimal", code="node_malformed") from None

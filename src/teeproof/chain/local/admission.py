@@ -1,7 +1,7 @@
 """Which transactions a local chain takes: what Ethereum's rules and its nodes refuse, refused here.
 
     form        one of the types 0, 1, 2 and 4, in its only encoding; blobs are not taken
-    chain       signed for this chain (EIP-155); without a chain id it could be replayed from another
+    chain       signed for this chain (EIP-155): without an id it could be replayed from another
     gas         what it costs at least (EIP-7623's floor too), and at most 2^24 (EIP-7825)
     fee         at least the block's base fee
     sender      a plain account (EIP-3607) that can pay fee and value
@@ -83,8 +83,8 @@ def least_gas(transaction: Any) -> int:
     """Return the least gas that a transaction must have to be taken."""
     zeros = transaction.data.count(0)
     tokens = zeros + STANDARD_TOKEN_COST * (len(transaction.data) - zeros)
-    floor = _GAS + TOTAL_COST_FLOOR_PER_TOKEN * tokens  # EIP-7623
-    return max(transaction.intrinsic_gas, floor)
+    floor: int = _GAS + TOTAL_COST_FLOOR_PER_TOKEN * tokens  # EIP-7623
+    return max(int(transaction.intrinsic_gas), floor)
 
 
 def require_admissible(

@@ -1,8 +1,8 @@
 """Transactions -> block: run them over the parent's state, and keep what came of it.
 
-A block that is made here has the header of Osaka's blocks, 21 fields, so that what checks Ethereum's
-blocks checks these. Its time is the clock's, or one second after its parent where the clock has not
-moved on; its ``mixHash`` is random, as PREVRANDAO is to be.
+A block that is made here has the header of Osaka's blocks, 21 fields, so that what checks blocks of
+Ethereum checks these. Its time is the clock's, or one second after its parent where the clock has
+not moved on; its ``mixHash`` is random, as PREVRANDAO is to be.
 
 Importing this module loads py-evm, which takes a second.
 
@@ -38,7 +38,7 @@ _FIRST_BASE_FEE = 10**9  # EIP-1559
 _HASHES = 256  # Yellow Paper: how far BLOCKHASH sees
 
 
-class _Nodes(BaseDB):  # type: ignore[misc]  py-evm's base is untyped
+class _Nodes(BaseDB):  # type: ignore[misc]  # untyped
     """The store's nodes as py-evm wants them."""
 
     def __init__(self, store: Store) -> None:
@@ -114,8 +114,8 @@ def genesis(
 
 def charged(transaction: Any, computation: ComputationAPI) -> int:
     """Return the gas that a transaction pays for (EIP-3529's refund, EIP-7623's floor)."""
-    used = transaction.gas - computation.get_gas_remaining()
-    kept = used - min(computation.get_gas_refund(), used // 5)
+    used: int = transaction.gas - computation.get_gas_remaining()
+    kept: int = used - min(computation.get_gas_refund(), used // 5)
     return max(kept, least_gas(transaction) if transaction.data else kept)
 
 

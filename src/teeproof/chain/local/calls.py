@@ -98,8 +98,8 @@ def estimate(call: Call, pending: Callable[[], Any]) -> int:
     """Return enough gas for a call; ``pending`` gives a fresh state each time.
 
     Raises:
-        NotAllowed: it fails with all the gas that it may have (``reverted`` with the data in ``got``,
-            or ``call_failed``); see also ``run``.
+        NotAllowed: it fails with all the gas that it may have (``reverted`` with the data as
+            ``got``, or ``call_failed``); see also ``run``.
     """
     most = min(call.gas, TRANSACTION_GAS_CAP)
     first = run(call._replace(gas=most), pending())

@@ -25,19 +25,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teeproof.chain.account import Account, address_bytes
 from teeproof.chain.local.store import Block, Event, Store, Transaction
 from teeproof.core.errors import Error, NotAllowed, Usage
 
 if TYPE_CHECKING:
     from teeproof.chain.local.calls import Call, Outcome
 
-__all__ = ["CHAIN_ID", "FUNDED_KEY", "FUNDS", "LocalChain"]
-
-CHAIN_ID = 0x54454550  # "TEEP"; no chain of the public lists has it
-FUNDED_KEY = "funded.key"
-FUNDS = 10**24  # wei: a million units
-_MAX_CHAIN_ID = (1 << 53) - 1  # what a number in JSON holds exactly
+__all__ = ["LocalChain"]
 
 
 def _clock() -> int:
@@ -86,7 +80,16 @@ class LocalChain:
         store = Store(directory)
         try:
             if store.head() is None:
-                _create(store, directory, chain_id, finality, now(), randomness)
+                from teeproof.chain.local.creation import create  # noqa: PLC0415  loads py-evm
+
+                create(
+                    store,
+                    directory,
+                    chain_id=chain_id,
+                    finality=finality,
+                    now=now,
+                    randomness=randomness,
+                )
             kept = [store.meta(name) or 0 for name in ("chain_id", "finality")]
             for name, expected, got in zip(
                 ("id", "finality"), (chain_id, finality), kept, strict=True
@@ -288,31 +291,3 @@ class LocalChain:
 
         with self._turn:
             return estimate(call, self.pending)
-
-
-def _create(
-    store: Store,
-    directory: Path,
-    chain_id: int | None,
-    finality: int | None,
-    time: int,
-    randomness: Callable[[int], bytes],
-) -> None:
-    from teeproof.chain.local.blocks import genesis  # noqa: PLC0415  loads py-evm
-
-    chain_id = CHAIN_ID if chain_id is None else chain_id
-    finality = finality or 0
-    if not 1 <= chain_id <= _MAX_CHAIN_ID or finality < 0:
-        raise Usage(
-            "a chain's id is a number from 1 to 2^53 - 1, and its finality none below 0",
-            code="chain_malformed",
-            got=f"{chain_id}, {finality}",
-        )
-    key = directory / FUNDED_KEY
-    if not key.exists():  # it is there where a first start was cut short
-        Account.new(randomness=randomness).save(key)
-    address = address_bytes(Account.load(key).address)
-    with store.changing():
-        store.set_meta("chain_id", chain_id)
-        store.set_meta("finality", finality)
-        genesis(store, chain_id=chain_id, time=time, balances={address: FUNDS}, coinbase=address)

@@ -14,7 +14,7 @@ Importing this module loads py-evm, which takes a second.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -100,27 +100,27 @@ def _clz(computation: ComputationAPI) -> None:
     computation.stack_push_int(256 - computation.stack_pop1_int().bit_length())
 
 
-class OsakaComputation(PragueComputation):
+class OsakaComputation(PragueComputation):  # type: ignore[misc]  # untyped
     """Prague's, with the instruction and the precompiled contracts of Osaka."""
 
-    opcodes: Any = {
+    opcodes: ClassVar[dict[int, Any]] = {
         **PragueComputation.opcodes,
         _CLZ: as_opcode(logic_fn=_clz, mnemonic="CLZ", gas_cost=_CLZ_GAS),
     }
-    _precompiles: Any = {
+    _precompiles: ClassVar[dict[bytes, Any]] = {
         **PragueComputation.get_precompiles(),
         _MODEXP: _modexp,
         P256VERIFY: _p256verify,
     }
 
 
-class OsakaState(PragueState):
+class OsakaState(PragueState):  # type: ignore[misc]  # untyped
     """A state in which Osaka's computations run."""
 
     computation_class = OsakaComputation
 
 
-class OsakaVM(PragueVM):
+class OsakaVM(PragueVM):  # type: ignore[misc]  # untyped
     """Receipts and headers are Prague's."""
 
     fork = "osaka"

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from teeproof.chain.account import Account
-from teeproof.chain.local.chain import FUNDED_KEY
+from teeproof.chain.local.creation import FUNDED_KEY
 from teeproof.core import strictjson
 from teeproof.core.errors import Unavailable
 
@@ -58,7 +58,7 @@ class ChainProcess:
         """Return the process once it answers.
 
         Raises:
-            Unavailable: it ended, or did not answer in ``patience`` seconds (``chain_not_started``).
+            Unavailable: it ended, or did not answer in time (``chain_not_started``).
         """
         command = [sys.executable, "-m", "teeproof.chain.local.serve", str(directory)]
         command += ["--listen", listen]
@@ -66,7 +66,7 @@ class ChainProcess:
             command += [] if value is None else [name, str(value)]
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(directory / "stderr", "wb") as errors:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603  this package, the caller's paths
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
             )
         line = _first_line(process, patience)

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from teeproof.chain.account import Account
 from teeproof.chain.local.app import ChainApp
-from teeproof.chain.local.chain import FUNDED_KEY, LocalChain
+from teeproof.chain.local.chain import LocalChain
+from teeproof.chain.local.creation import FUNDED_KEY
 from teeproof.chain.local.rpc import Rpc
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, NotAllowed

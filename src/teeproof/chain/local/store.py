@@ -204,7 +204,7 @@ class Store:
     def _block(self, where: str, *values: Any) -> Block | None:
         query = f"SELECT hash, number, header, canonical FROM blocks {where}"  # noqa: S608  constants
         row = self._db.execute(query, values).fetchone()
-        return None if row is None else Block(*row[:3], bool(row[3]))
+        return None if row is None else Block._make((*row[:3], bool(row[3])))
 
     def transactions(self, digest: bytes) -> list[Transaction]:
         """Return the transactions of a block, in order."""
@@ -245,11 +245,11 @@ class Store:
         )
         for *front, topics, data in rows:
             words = tuple(topics[at : at + 32] for at in range(0, len(topics), 32))
-            yield Event(*front, words, data)
+            yield Event._make((*front, words, data))
 
 
 def _transaction(row: tuple[Any, ...]) -> Transaction:
-    return Transaction(*row[:7], int(row[7]), *row[8:])
+    return Transaction._make((*row[:7], int(row[7]), *row[8:]))
 
 
 def _locked(folder: Path) -> IO[bytes]:

@@ -110,6 +110,7 @@ def receipt_json(transaction: Transaction, block: Block) -> dict[str, Any]:
     assert isinstance(status, bytes)
     assert isinstance(used, bytes)
     assert isinstance(bloom, bytes)
+    assert isinstance(logs, list)
     to = fields[_FIELDS[kind].index("to")]
     return {
         "transactionHash": hexed(transaction.hash),
