@@ -10,10 +10,11 @@ from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from teeproof.core.digests import framed_sha256, sha256
+from teeproof.core.digests import sha256
 from teeproof.core.errors import Usage
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.record import Evidence
+from teeproof.evidence.simulated import provider
 from teeproof.evidence.simulated import quote as write
 from teeproof.evidence.simulated.collateral import Edition, publish
 from teeproof.evidence.simulated.eventlog import Event, encode, replay
@@ -125,8 +126,22 @@ class Machine:
 
         The same code gets the same bytes on each machine of this vendor, other code gets others.
         """
-        label = "teeproof.simulated.derived.v1"
-        return framed_sha256(label, self.pki.seed, self.guest.compose_hash, path.encode())
+        return provider.derive(self.pki.seed, self.guest.compose_hash, path)
+
+    def vouch(self, public_key: bytes, *, purpose: str) -> tuple[bytes, bytes]:
+        """Return dstack's signature chain of a derived key, up to ``provider_root``."""
+        return provider.vouch(
+            self.pki.seed,
+            compose_hash=self.guest.compose_hash,
+            app_id=self.guest.app_id,
+            public_key=public_key,
+            purpose=purpose,
+        )
+
+    @property
+    def provider_root(self) -> bytes:
+        """The key provider's own key, secp256k1, 33 bytes."""
+        return provider.root(self.pki.seed)
 
     @cached_property
     def _attestation_key(self) -> ec.EllipticCurvePrivateKey:
