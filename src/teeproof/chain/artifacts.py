@@ -1,6 +1,7 @@
 """The contracts as they are deployed: interface and bytecode, compiled beforehand and shipped.
 
     load("Fund").abi, .bytecode
+    at("Fund", "0x…")                  the contract of that name at an address
 
 No compiler is needed to use them. ``scripts/contracts check`` compiles the sources beside them and
 compares byte by byte; each artifact names its compiler, its settings and its sources' digests.
@@ -14,12 +15,14 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Final
 
+from teeproof.chain.abi import Contract
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Usage
 
-__all__ = ["NAMES", "Artifact", "load", "source"]
+__all__ = ["NAMES", "Artifact", "at", "load", "parse", "source"]
 
 NAMES: Final = ("Anchors", "Fund", "Payments", "Pool", "TestToken")
 
@@ -60,7 +63,17 @@ def load(name: str) -> Artifact:
             expected=", ".join(NAMES),
             got=name[:60],
         )
-    read = json.loads((_folder("artifacts") / f"{name}.json").read_bytes())
+    return parse((_folder("artifacts") / f"{name}.json").read_bytes())
+
+
+def at(name: str, address: str) -> Contract:
+    """Return one of these contracts as it stands on a chain."""
+    return Contract(address, load(name).abi)
+
+
+def parse(data: bytes) -> Artifact:
+    """Return the artifact in a file that ``scripts/contracts`` wrote."""
+    read = json.loads(data)
     return Artifact(
         name=read["name"],
         abi=tuple(read["abi"]),
@@ -76,5 +89,5 @@ def source(file: str) -> bytes:
     return (_folder("contracts") / file).read_bytes()
 
 
-def _folder(name: str) -> Any:
+def _folder(name: str) -> Traversable:
     return resources.files("teeproof.chain") / name

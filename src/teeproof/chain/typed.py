@@ -61,7 +61,7 @@ class Typed:
         """
         values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
         members = (_word(kind, value) for (_, kind), value in zip(self.types, values, strict=True))
-        return keccak256(_type_hash(type(self)), *members)
+        return keccak256(_type_hash(type(self).__name__, self.types), *members)
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -247,9 +247,9 @@ def _forged(why: str) -> NotAuthentic:
 
 
 @cache
-def _type_hash(kind: type[Typed]) -> bytes:
-    members = ",".join(f"{of} {name}" for name, of in kind.types)
-    return keccak256(f"{kind.__name__}({members})".encode())
+def _type_hash(name: str, types: tuple[tuple[str, str], ...]) -> bytes:
+    members = ",".join(f"{kind} {member}" for member, kind in types)
+    return keccak256(f"{name}({members})".encode())
 
 
 def _word(kind: str, value: Any) -> bytes:
