@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,12 @@ class Notary:
     children: tuple[Child, ...]
 
 
-def open_notary(folder: Path) -> Notary:
+def open_notary(folder: Path, *, started: Callable[[Child], object] = lambda _: None) -> Notary:
     """Start everything below a folder; ``folder/trusted-logs`` names whom to trust.
+
+    Args:
+        folder: where all of it lies.
+        started: told of each process as soon as it runs, so that none is left behind.
 
     Raises:
         Unavailable: a process did not start.
@@ -50,6 +55,8 @@ def open_notary(folder: Path) -> Notary:
         start(f"witness-{number}", _witness(folder / f"witness-{number}", name, key), folder=runs)
         for number, name in enumerate(WITNESSES, 1)
     ]
+    for witness in witnesses:
+        started(witness)
     lines = [f"log {key}"]
     for number, witness in enumerate(witnesses, 1):
         facts = witness.ready()
@@ -60,6 +67,7 @@ def open_notary(folder: Path) -> Notary:
     words = [_PROGRAM, "log", "serve", str(directory), "--logs", str(trusted)]
     words += ["--listen", "127.0.0.1:0", "--every", _EVERY, "--json"]
     server = start("log", words, folder=runs)
+    started(server)
     url = str(server.ready()["url"])
     token = first_token(directory / "tokens")
     return Notary(directory, url, token, policy, (*witnesses, server))

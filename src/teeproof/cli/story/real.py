@@ -38,5 +38,5 @@ def tell(say: Teller) -> None:
         level=verdict.level,
         ok=verdict.ok,
         as_of=verdict.provenance.time,
-        **done,
+        checks=done,
     )

@@ -62,9 +62,7 @@ class Teller:
         """Begin a part of the story; its label stands beside its first line."""
         self._step, self._label, self._fresh = step, label, True
 
-    def line(
-        self, text: str, *, ids: Sequence[str] = (), real: bool = False, **facts: Any
-    ) -> None:
+    def line(self, text: str, *, ids: Sequence[str] = (), real: bool = False, **facts: Any) -> None:
         """Tell one thing."""
         self.lines.append(
             Line(
