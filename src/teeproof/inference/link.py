@@ -1,0 +1,139 @@
+"""One connection to a service: bounded answers as they came, byte for byte, and its refusals.
+
+Trusts: nothing; what comes back is bytes.  Does not trust: service, network.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from teeproof.core import strictjson
+from teeproof.core.errors import (
+    Error,
+    Malformed,
+    NotAllowed,
+    NotAuthentic,
+    TooLarge,
+    Unavailable,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["MAX_ANSWER", "Link", "Reply", "refused"]
+
+MAX_ANSWER = 8 << 20
+_KINDS: dict[int, type[Error]] = {
+    401: NotAuthentic,
+    403: NotAllowed,
+    404: Unavailable,
+    412: NotAllowed,
+    413: TooLarge,
+}
+
+
+class Reply(NamedTuple):
+    """An answer.
+
+    Attributes:
+        body: every byte of it.
+        receipt_id: what the service calls its receipt; empty where it names none.
+    """
+
+    body: bytes
+    receipt_id: str
+
+
+class Link:
+    """A service's address.
+
+    Args:
+        url: without ``/v1``.
+        api_key: sent with every request.
+        timeout: seconds to wait at any one time.
+    """
+
+    def __init__(self, url: str, api_key: str | None = None, *, timeout: float = 60.0) -> None:
+        import httpx  # noqa: PLC0415  only who asks pays for it
+
+        if not re.match(r"https?://[^/]", url):
+            raise Usage("this is not a service's address", code="address_malformed", got=url[:100])
+        self.url = url.rstrip("/").removesuffix("/v1")
+        # Asked to compress nothing, as digests are over what crosses the wire.
+        headers = {"Accept-Encoding": "identity", "User-Agent": "teeproof"}
+        if api_key is not None:
+            headers["Authorization"] = f"Bearer {api_key}"
+        self._http = httpx.Client(
+            headers=headers, timeout=timeout, follow_redirects=False, verify=url.startswith("https")
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, *, limit: int = MAX_ANSWER) -> Reply:
+        """Return what lies at a path; errors as ``post``."""
+        return self._send("GET", path, None, limit)
+
+    def post(self, path: str, body: bytes, *, limit: int = MAX_ANSWER) -> Reply:
+        """Return the answer to a body.
+
+        Raises:
+            Unavailable: the service cannot be reached, or stops in the middle.
+            Error: it refuses; the kind by its status, the code as it says.
+        """
+        return self._send("POST", path, body, limit)
+
+    def _send(self, method: str, path: str, body: bytes | None, limit: int) -> Reply:
+        import httpx  # noqa: PLC0415  as above
+
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        url = f"{self.url}{path}"
+        try:
+            with self._http.stream(method, url, headers=headers, content=body) as response:
+                data = _read(response, limit)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unavailable(
+                f"the service at {self.url} does not answer: {str(error) or type(error).__name__}",
+                code="service_unreachable",
+                got=self.url,
+            ) from None
+        if response.status_code != 200:
+            raise refused(response.status_code, data)
+        return Reply(data, response.headers.get("X-Receipt-Id", "")[:100])
+
+
+def refused(status: int, body: bytes) -> Error:
+    """Return the error that a service answered with."""
+    kind = _KINDS.get(status, Malformed if status < 500 else Unavailable)
+    said = _said(body)
+    code = said.get("code", "")
+    return kind(
+        f"the service refuses: {said.get('message', f'HTTP {status}')}",
+        code=code if re.fullmatch("[a-z][a-z0-9_]{0,63}", code) else "service_refused",
+        expected=said.get("expected"),
+        got=said.get("got"),
+    )
+
+
+def _read(response: httpx.Response, limit: int) -> bytes:
+    data = bytearray()
+    for chunk in response.iter_raw():
+        data += chunk
+        if len(data) > limit:
+            raise TooLarge(
+                "the service answers with more than it should", expected=f"at most {limit} bytes"
+            )
+    return bytes(data)
+
+
+def _said(body: bytes) -> dict[str, str]:
+    try:
+        value: Any = strictjson.loads(body, limit=64 << 10)
+    except Malformed:
+        return {}
+    given = value.get("error") if isinstance(value, dict) else None
+    found = given if isinstance(given, dict) else {}
+    return {name: text[:500] for name, text in found.items() if isinstance(text, str)}
