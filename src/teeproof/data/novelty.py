@@ -1,0 +1,192 @@
+"""Which records are new: near-duplicates by MinHash under a secret seed, confirmed exactly.
+
+A text is normalised (case, spaces, punctuation, thousands separators fall away) and cut into
+overlapping pieces of three characters; two texts are near-duplicates if their pieces overlap by
+``NEAR`` or more. Pieces are numbered by a keyed hash, and MinHash permutations come from the same
+secret: without it, a sketch is no help in guessing a text.
+
+    rensa's MinHash, 128 permutations   ->  16 bands of 8: candidates
+    exact Jaccard of the pieces         ->  the answer
+
+A pair that is alike by 0.8 shares a band with probability 0.95, by 0.9 with 0.9999, equal texts
+always. Every answer is the same in a second run with the same seed.
+
+Source: Broder, "On the resemblance and containment of documents" (1997); Leskovec, Rajaraman and
+Ullman, "Mining of Massive Datasets", section 3.4, for the bands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+__all__ = ["NEAR", "Index", "Sketches", "Twin", "normalise", "pieces"]
+
+NEAR = 0.8
+_PIECE = 3
+_PERMUTATIONS, _BANDS = 128, 16
+_WIDTH = _PERMUTATIONS // _BANDS * 4  # bytes of a row of digests that make one band
+_BUCKET = 32  # the earliest so many records of a band; later ones are found by other bands
+_TRIED = 8  # candidates that share most bands, for each record
+
+_SEPARATOR = re.compile(r"(?<=\d),(?=\d)")
+_OTHER = re.compile(r"[^a-z0-9.%]+|\.(?!\d)|(?<!\d)\.")
+
+
+def normalise(text: str) -> str:
+    """Return a text without what a copy may change for free: case, spaces, punctuation."""
+    return _OTHER.sub(" ", _SEPARATOR.sub("", text.lower())).strip()
+
+
+def pieces(text: str) -> frozenset[str]:
+    """Return the pieces of three characters of a normalised text, its ends marked by spaces."""
+    padded = f" {text} "
+    return frozenset([padded[at : at + _PIECE] for at in range(max(1, len(padded) - _PIECE + 1))])
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """What a record is a near-duplicate of.
+
+    Attributes:
+        file: the number of the file, as the index was told; None for the same file.
+        record: the number of the record there.
+    """
+
+    file: int | None
+    record: int
+
+
+class Sketches:
+    """The pieces of each record of one file, as keyed numbers; what is kept of a file.
+
+    Args:
+        rows: for each record, its pieces' numbers in ascending order.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[int]]) -> None:
+        self.rows = tuple(array("I", row) for row in rows)
+
+    @classmethod
+    def of(cls, texts: Iterable[str], *, seed: bytes) -> Sketches:
+        """Return the sketches of texts under a seed of 32 bytes."""
+        known: dict[str, int] = {}
+
+        def number(piece: str) -> int:
+            found = known.get(piece)
+            if found is None:
+                raw = hashlib.blake2b(piece.encode(), key=seed, digest_size=4).digest()
+                found = known[piece] = int.from_bytes(raw, "big")
+            return found
+
+        return cls([sorted({number(p) for p in pieces(normalise(text))}) for text in texts])
+
+    def encode(self) -> bytes:
+        """Return bytes for ``decode``: each row behind its length."""
+        return b"".join(
+            len(row).to_bytes(2, "big") + b"".join(n.to_bytes(4, "big") for n in row)
+            for row in self.rows
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Sketches:
+        """Return what ``encode`` wrote; only for bytes that were authenticated."""
+        rows, at = [], 0
+        while at < len(data):
+            count = int.from_bytes(data[at : at + 2], "big")
+            row = array("I", data[at + 2 : at + 2 + 4 * count])
+            row.byteswap()
+            rows.append(row)
+            at += 2 + 4 * count
+        return cls(rows)
+
+
+class Index:
+    """All records that were accepted so far, to be asked for near-duplicates.
+
+    Args:
+        seed: 32 bytes, secret; the one that the sketches were made under.
+    """
+
+    def __init__(self, *, seed: bytes) -> None:
+        self._seed = int.from_bytes(hashlib.blake2b(b"minhash", key=seed).digest()[:8], "big")
+        self._buckets: dict[tuple[int, bytes], list[tuple[int | None, int]]] = {}
+        self._files: dict[int | None, Sketches] = {}
+
+    def add(self, file: int, sketches: Sketches) -> None:
+        """Take in an accepted file under a number of its own."""
+        self._files[file] = sketches
+        for record, bands in enumerate(self._bands(sketches)):
+            self._put(bands, (file, record))
+
+    def remove(self, file: int) -> None:
+        """Forget a file."""
+        if self._files.pop(file, None) is None:
+            return
+        for key, bucket in list(self._buckets.items()):
+            kept = [entry for entry in bucket if entry[0] != file]
+            if kept:
+                self._buckets[key] = kept
+            else:
+                del self._buckets[key]
+
+    def twins(self, sketches: Sketches) -> list[Twin | None]:
+        """Return for each record of a new file its near-duplicate, or None where it is new.
+
+        Records of earlier files come first, then earlier records of the file itself. The index is
+        as before when this returns.
+        """
+        own = Index.__new__(Index)
+        own._buckets, own._files = {}, {None: sketches}
+        found: list[Twin | None] = []
+        for record, bands in enumerate(self._bands(sketches)):
+            row = set(sketches.rows[record])
+            twin = self._nearest(row, bands) or own._nearest(row, bands)
+            if twin is None:
+                own._put(bands, (None, record))
+            found.append(twin)
+        return found
+
+    def _nearest(self, row: set[int], bands: list[tuple[int, bytes]]) -> Twin | None:
+        shared: Counter[tuple[int | None, int]] = Counter()
+        for key in bands:
+            shared.update(self._buckets.get(key, ()))
+        # Counter keeps the order of arrival among equals, so a second run tries the same ones.
+        for (file, record), _ in shared.most_common(_TRIED):
+            other = self._files[file].rows[record]
+            common = sum(map(row.__contains__, other))
+            if common >= NEAR * (len(row) + len(other) - common):
+                return Twin(file, record)
+        return None
+
+    def _put(self, bands: list[tuple[int, bytes]], entry: tuple[int | None, int]) -> None:
+        for key in bands:
+            bucket = self._buckets.setdefault(key, [])
+            if len(bucket) < _BUCKET:
+                bucket.append(entry)
+
+    def _bands(self, sketches: Sketches) -> Iterable[list[tuple[int, bytes]]]:
+        """Yield for each record its bands: their number and eight digests."""
+        if not sketches.rows:
+            return
+        for row in _digests(sketches, self._seed):
+            data = row.tobytes()
+            yield [(n, data[n * _WIDTH : (n + 1) * _WIDTH]) for n in range(_BANDS)]
+
+
+def _digests(sketches: Sketches, seed: int) -> Any:
+    import numpy as np  # noqa: PLC0415  an extra
+    from rensa import RMinHash  # noqa: PLC0415  an extra
+
+    flat = np.frombuffer(b"".join(row.tobytes() for row in sketches.rows), dtype=np.uint32)
+    offsets = array("Q", [0, *accumulate(map(len, sketches.rows))])
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+        flat.astype(np.uint64), offsets, _PERMUTATIONS, seed
+    )
+    return np.array(matrix.to_rows(), dtype=np.uint32)

@@ -1,0 +1,1 @@
+"""Tests of pools: contributors, a validator, hosts, operators."""
