@@ -52,6 +52,7 @@ class Decided:
     Attributes:
         order: the order that the answer is.
         way: how it is carried out.
+        facts: what the chain said, as far as a rule came to it.
         findings: of each rule.
         decision: trade, wait or refuse; None where the chain has to be asked first.
         trade: what to sign.
@@ -59,6 +60,7 @@ class Decided:
 
     order: Order | None
     way: Way | None
+    facts: Facts | None
     findings: tuple[Finding, ...]
     decision: Decision | None
     trade: Trade | None
@@ -98,12 +100,12 @@ def decide(
     findings = tuple(_find(rule, case) for rule in RULES)
     states = {one.state for one in findings}
     if "failed" in states:
-        return Decided(order, way, findings, "refuse", None)
+        return Decided(order, way, facts, findings, "refuse", None)
     if facts is None:  # there is a way, and the chain was not asked
-        return Decided(order, way, findings, None, None)
+        return Decided(order, way, facts, findings, None, None)
     if "waiting" in states:
-        return Decided(order, way, findings, "wait", None)
-    return Decided(order, way, findings, "trade", _trade(case))
+        return Decided(order, way, facts, findings, "wait", None)
+    return Decided(order, way, facts, findings, "trade", _trade(case))
 
 
 def order_of(answer: Answer) -> Order | None:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from teeproof.agents.mandate import Mandate
 from teeproof.agents.records import Effect, Ending, Intent, Outcome
-from teeproof.core.digests import framed_sha256, named, sha256
+from teeproof.core.digests import framed_sha256, named, parse_named, sha256
+from teeproof.proof import canonical
 from teeproof.proof.links import Material, Subject
 from teeproof.proof.statement import Predicate, predicate_type
 
@@ -25,6 +26,7 @@ __all__ = [
     "Recheck",
     "agent_digest",
     "materials_of",
+    "recheck_subject",
     "subjects_of",
     "turn_digest",
 ]
@@ -79,6 +81,13 @@ def subjects_of(mandate: Mandate, intent: Intent, ending: Ending) -> tuple[Subje
         "turn": turn_digest(agent, intent.number),
     }
     return tuple(Subject({"sha256": value.hex()}, name=name) for name, value in digests.items())
+
+
+def recheck_subject(recheck: Recheck) -> Subject:
+    """Return what a recheck's statement speaks of: the effect, and which action it is of."""
+    action, effect = parse_named(recheck.action), canonical.encode(recheck.effect)
+    digest = framed_sha256("teeproof.recheck.v1", action, effect)
+    return Subject({"sha256": digest.hex()}, name="effect")
 
 
 def materials_of(intent: Intent, *, previous: str | None) -> tuple[Material, ...]:
