@@ -24,6 +24,7 @@ from eth.vm.forks.prague.constants import (
 from eth.vm.forks.prague.transactions import PragueTransactionBuilder
 from eth_utils import ValidationError
 
+from teeproof.chain.account import ORDER
 from teeproof.chain.local.osaka import TRANSACTION_GAS_CAP
 from teeproof.core.errors import Malformed, NotAllowed, TooLarge
 
@@ -62,6 +63,8 @@ def decode(raw: bytes, *, chain_id: int) -> SignedTransactionAPI:
         if max(transaction.nonce, transaction.gas) >= (1 << 64) - 1:
             raise Malformed("a nonce and gas stay below 2^64 - 1")
         transaction.validate()
+        if transaction.s > ORDER // 2:
+            raise Malformed("s is in the upper half (EIP-2)")
         transaction.sender  # noqa: B018  recovers the key, or raises
     except (rlp.exceptions.RLPException, ValidationError, UnrecognizedTransactionType) as error:
         raise _malformed(str(error)) from None

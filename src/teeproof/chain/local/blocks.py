@@ -18,7 +18,6 @@ import rlp
 from eth.constants import BLANK_ROOT_HASH, EMPTY_UNCLE_HASH, ZERO_HASH32
 from eth.db.atomic import AtomicDB
 from eth.db.backends.base import BaseDB
-from eth.exceptions import VMError
 from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.london.headers import calculate_expected_base_fee_per_gas
 
@@ -168,10 +167,12 @@ class Builder:
         try:
             self.state.lock_changes()
             computation = self.state.apply_transaction(transaction)
-        except VMError as error:
+        except Exception as error:  # what the EVM did not foresee must not harm the others
             self.state.revert(before)
             raise NotAllowed(
-                f"the transaction cannot be run: {error}", code="transaction_refused"
+                f"the transaction cannot be run: {type(error).__name__}",
+                code="transaction_refused",
+                got=ascii(str(error))[1:-1][:200],
             ) from None
         self._used += charged(transaction, computation)
         status = b"" if computation.is_error else b"\1"
@@ -233,6 +234,7 @@ class Builder:
 def _block(header: Any) -> Block:
     full = header.copy(
         uncles_hash=EMPTY_UNCLE_HASH,
+        nonce=bytes(8),  # EIP-3675, like the difficulty of 0
         withdrawals_root=BLANK_ROOT_HASH,
         parent_beacon_block_root=ZERO_HASH32,
     )
