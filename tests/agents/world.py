@@ -130,7 +130,7 @@ class Model:
 
 
 @dataclass
-class Market1:
+class Contracts:
     """Contracts of one test: two tokens, a pool at 1,900, a fund of 8 ETH and 8,000 USD."""
 
     chain: Chain
@@ -153,7 +153,7 @@ class World:
     """
 
     process: ChainProcess
-    market: Market1
+    market: Contracts
     model: Model
     proofs: ProofWorld
     folder: Path
@@ -233,7 +233,7 @@ def ask(text: str, **more: Any) -> Instruction:
     return parse_instruction(json.dumps(body).encode(), time=to_epoch(wall_clock()))
 
 
-def market(process: ChainProcess, agent: str) -> Market1:
+def market(process: ChainProcess, agent: str) -> Contracts:
     """Deploy everything, with a fund that listens to an agent's key."""
     chain, owner = Chain.connect(process.url), process.funded
     ether = Token.deploy(chain, owner, name="Test Ether", symbol="tETH", decimals=18, cap=10**30)
@@ -242,19 +242,28 @@ def market(process: ChainProcess, agent: str) -> Market1:
     dollar.mint(owner, to=owner.address, amount=19_008_000 * DOLLAR)
     pool = Pool.deploy(chain, owner, ether, dollar)
     pool.add(owner, {ether: 10_000 * UNIT, dollar: 19_000_000 * DOLLAR})
-    assets = [
+    fund = funds.Fund.deploy(
+        chain, owner, agent=agent, identity=bytes(32), assets=_assets(ether, dollar),
+        venues=[pool.address],
+    )  # fmt: skip
+    most = {ether.address: 8 * UNIT, dollar.address: 8_000 * DOLLAR}
+    fund.deposit(owner, shares=1000, most=most)
+    return Contracts(chain, owner, ether, dollar, pool, fund)
+
+
+def assets_of(here: Contracts) -> list[funds.Asset]:
+    """The fund's own limits."""
+    return _assets(here.ether, here.dollar)
+
+
+def _assets(ether: Token, dollar: Token) -> list[funds.Asset]:
+    return [
         funds.Asset(ether.address, 5 * UNIT, 10 * UNIT),
         funds.Asset(dollar.address, 10_000 * DOLLAR, 20_000 * DOLLAR),
     ]
-    fund = funds.Fund.deploy(
-        chain, owner, agent=agent, identity=bytes(32), assets=assets, venues=[pool.address]
-    )
-    most = {ether.address: 8 * UNIT, dollar.address: 8_000 * DOLLAR}
-    fund.deposit(owner, shares=1000, most=most)
-    return Market1(chain, owner, ether, dollar, pool, fund)
 
 
-def mandate_of(here: Market1, model: Model, **changes: Any) -> Mandate:
+def mandate_of(here: Contracts, model: Model, **changes: Any) -> Mandate:
     """The mandate of an agent for this fund; its limits are the fund's own."""
     values: dict[str, Any] = {
         "chain_id": here.chain.chain_id,

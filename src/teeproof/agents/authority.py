@@ -8,14 +8,15 @@ from __future__ import annotations
 from teeproof.agents.mandate import Mandate
 from teeproof.agents.records import Intent
 from teeproof.chain import typed
-from teeproof.chain.account import address_of
+from teeproof.chain.account import address_bytes, address_of
+from teeproof.chain.fund import DOMAIN
+from teeproof.core.digests import keccak256
 from teeproof.core.errors import Error, Usage
+from teeproof.proof.anchor import rlp
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.keyring import Keyring
 
-__all__ = ["FUND_DOMAIN", "agent_address", "is_signed_by", "sign_trade", "typed_trade"]
-
-FUND_DOMAIN = "teeproof Fund"  # of Fund.vy
+__all__ = ["agent_address", "contract_address", "is_signed_by", "sign_trade", "typed_trade"]
 
 
 def agent_address(record: IdentityRecord) -> str | None:
@@ -26,6 +27,16 @@ def agent_address(record: IdentityRecord) -> str | None:
     from coincurve import PublicKey  # noqa: PLC0415  50 ms, and few need it
 
     return address_of(PublicKey(key.raw).format(compressed=False))
+
+
+def contract_address(deployer: str, nonce: int) -> str:
+    """Return the address of what an account deploys with its n-th transaction, from 0.
+
+    A mandate names its fund, and a fund its agent's key, which is derived for the mandate: so the
+    fund's address is reckoned first. Source: Ethereum yellow paper, section 7.
+    """
+    body = rlp.encode([address_bytes(deployer), rlp.from_uint(nonce)])
+    return "0x" + keccak256(body)[-20:].hex()
 
 
 def typed_trade(intent: Intent) -> typed.Trade:
@@ -60,4 +71,4 @@ def is_signed_by(address: str, signature: str, intent: Intent, *, mandate: Manda
 
 
 def _domain(mandate: Mandate) -> bytes:
-    return typed.domain_separator(FUND_DOMAIN, chain_id=mandate.chain_id, contract=mandate.fund)
+    return typed.domain_separator(DOMAIN, chain_id=mandate.chain_id, contract=mandate.fund)

@@ -24,7 +24,7 @@ from teeproof.chain.fund import Fund, Traded
 from teeproof.chain.outbox import Outbox
 from teeproof.chain.pool import Pool
 from teeproof.chain.token import Token
-from teeproof.core.errors import NotAllowed, NotAuthentic, Unavailable
+from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailable
 
 __all__ = ["Done", "Ground", "Standing"]
 
@@ -169,6 +169,12 @@ class Ground:
         def ask(contract: Any, function: str, *arguments: Any) -> str:
             return str(self._chain.call(contract, function, *arguments, at=head.number))
 
+        def ask_pool(function: str, *arguments: Any) -> str:
+            try:
+                return ask(pool, function, *arguments)
+            except (NotAllowed, Malformed):  # it says no, or is no pool: it holds and pays nothing
+                return "0"
+
         facts = Facts(
             venue=way.market.venue,
             block=head.number,
@@ -178,13 +184,12 @@ class Ground:
             nonce=ask(fund, "nonce"),
             balance=ask(token, "balanceOf", fund.address),
             spent=ask(fund, "sold_on", gives, day),
-            reserve_gives=ask(pool, "reserve_of", gives),
-            reserve_gets=ask(pool, "reserve_of", gets),
+            reserve_gives=ask_pool("reserve_of", gives),
+            reserve_gets=ask_pool("reserve_of", gets),
         )
         facts.check()
         amount = amount_of(order, facts)
-        pays = ask(pool, "quote", gives, amount) if amount and facts.reserve_gets != "0" else None
-        return _with(facts, pays)
+        return _with(facts, ask_pool("quote", gives, amount) if amount else None)
 
 
 def _with(facts: Facts, pays: str | None) -> Facts:

@@ -23,7 +23,7 @@ from teeproof.agents import answers
 from teeproof.agents.asking import Asker
 from teeproof.agents.authority import agent_address, sign_trade
 from teeproof.agents.ground import Ground
-from teeproof.agents.journal import Journal, no_fault
+from teeproof.agents.journal import Entry, Journal, no_fault
 from teeproof.agents.mandate import Mandate
 from teeproof.agents.provenance import provenance_of
 from teeproof.agents.records import Answer, Effect, Ending, Instruction, Intent, Outcome
@@ -107,9 +107,10 @@ class Kernel:
                     self._finish(known)
                 return known
             self._settle()
-            self._require_newest()
+            self._require_newest(len(self.story.turns) + 1)
             self._write("instruction", instruction)
             turn = self.story.turns[-1]
+            self._write("intent", self._intent(turn))
             self._finish(turn)
             return turn
 
@@ -122,6 +123,10 @@ class Kernel:
         with self._lock:
             self._settle()
 
+    def entries(self, first: int, most: int) -> list[Entry]:
+        """Return entries of the journal, from a place on."""
+        return self._journal.entries[first : first + most]
+
     def _settle(self) -> None:
         if self.story.open is not None:
             self._finish(self.story.open)
@@ -129,6 +134,7 @@ class Kernel:
 
     def _finish(self, turn: Turn) -> None:
         if turn.intent is None:
+            self._require_newest(turn.number)  # what was there may have been taken away
             self._write("intent", self._intent(turn))
         assert turn.intent is not None
         if turn.ending is None:
@@ -231,8 +237,8 @@ class Kernel:
             )
         self._write("boot", {"identity": self._identity.name})
 
-    def _require_newest(self) -> None:
-        """Raise unless neither the chain nor the log knows of anything that the journal lacks."""
+    def _require_newest(self, number: int) -> None:
+        """Raise if the chain or the log knows of what the journal lacks, this turn included."""
         standing = self._ground.standing()
         if standing.agent != self.address:
             raise NotAllowed(
@@ -248,9 +254,8 @@ class Kernel:
                 "the node does not know of a trade that it told of: ask again shortly",
                 code="chain_moving",
             )
-        following = turn_digest(self.digest, len(self.story.turns) + 1)
-        if tuple(self._identity.store.producers(named(following))):
-            raise _behind("the log has an action after the journal's last", "an older journal")
+        if tuple(self._identity.store.producers(named(turn_digest(self.digest, number)))):
+            raise _behind(f"the log has this agent's action {number}", f"{number - 1} actions")
 
 
 def _require_same(known: Instruction, given: Instruction) -> None:
