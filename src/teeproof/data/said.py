@@ -13,23 +13,32 @@ from functools import lru_cache
 
 __all__ = ["Said", "listen"]
 
-_TOKEN = re.compile(r"\$?\d[\d,]*(?:\.\d+)?(?:/\d+|[kK]\b)?\s?%?|[A-Za-z]+")
+_TOKEN = re.compile(r"\$?\d[\d,]*(?:\.\d+)?(?:/\d+|[kK]\b)?\s?%?|[A-Za-z]+|[<>]")
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_SIDES = dict.fromkeys(_words("sell selling dump offload liquidate unload"), "sell")
-_SIDES |= dict.fromkeys(_words("buy buying purchase acquire grab"), "buy")
-_CONDITIONS = dict.fromkeys(_words("below under beneath less drops falls dips sinks"), "below")
-_CONDITIONS |= dict.fromkeys(_words("above over exceeds more rises climbs tops past"), "above")
+_SIDES = dict.fromkeys(
+    _words("sell selling dump offload liquidate unload trim exit reduce"), "sell"
+)
+_SIDES |= dict.fromkeys(
+    _words("buy buying purchase acquire grab invest allocate spend long ape"), "buy"
+)
+_CONDITIONS = dict.fromkeys(
+    _words("< below under beneath less sub drop drops fall falls dip dips sinks"), "below"
+)
+_CONDITIONS |= dict.fromkeys(
+    _words("> above over exceeds more rise rises climb climbs tops past pump"), "above"
+)
+_BEHIND = {"less": "below", "lower": "below", "more": "above", "higher": "above"}  # "2,000 or less"
 _NEGATIONS = _words(
     "not don dont doesn won never no cancel unless except without instead stop undo"
 )
 _REACH = 3  # tokens between "below" and its price: "below a price of 2,000"
 
-_WHOLE = dict.fromkeys(_words("all everything entire whole"), Decimal(1))
+_WHOLE = dict.fromkeys(_words("all everything entire whole lot"), Decimal(1))
 _FRACTIONS = {
     "half": Decimal(1) / 2,
     "third": Decimal(1) / 3,
@@ -55,6 +64,7 @@ _COMMON = _words(
     " PART ONCE WHEN WITH"
 )
 _OF = _words("of my the")
+_MOVED = _OF | _words("into in from")  # what a percentage that says how much stands before
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,8 @@ def listen(text: str) -> Said:
     prices: list[tuple[Decimal, str | None]] = []
     vague = False
     for at, word in enumerate(lower):
+        if word in "<>":
+            continue
         if word[0].isalpha():
             part = _WHOLE.get(word) or _fraction(lower, at)
             if part is not None:
@@ -135,17 +147,20 @@ def _share(word: str, lower: Sequence[str], at: int) -> Decimal | None:
         return value if value <= 1 else None
     if following == "percent":
         following = _next(lower, at + 1)
-    is_asset = following in _NAMES or following.upper() in _TICKERS
-    return _digits(word) / 100 if following in _OF or is_asset else None
+    moved = following in _MOVED or following in _NAMES or following.upper() in _TICKERS
+    by = at and lower[at - 1] == "by" and _CONDITIONS.keys().isdisjoint(lower[max(0, at - 4) : at])
+    return _digits(word) / 100 if moved or by else None
 
 
 def _direction(lower: Sequence[str], at: int) -> str | None:
-    """Return the nearest word before a number that says below or above."""
+    """Return the nearest word before a number that says below or above, or ``or less`` behind."""
+    if _next(lower, at) == "or":
+        return _BEHIND.get(_next(lower, at + 1))
     for back in range(at - 1, max(-1, at - 2 - _REACH), -1):
-        if not lower[back][0].isalpha():
-            return None
         if lower[back] in _CONDITIONS:
             return _CONDITIONS[lower[back]]
+        if not lower[back][0].isalpha():
+            return None
     return None
 
 

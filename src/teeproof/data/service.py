@@ -1,0 +1,194 @@
+"""The pool over HTTP, as plain ASGI. There is no other door, and none for the operator.
+
+    POST /v1/contributions                    a submission; answers with the decision
+    GET  /v1/contributions                    all of them, in the order of arrival
+    GET  /v1/contributions/<id>               one
+    POST /v1/contributions/<id>/withdrawal    the owner's order and its signature
+    POST /v1/dataset                          a snapshot of what is accepted now
+    GET  /v1/dataset/<sha256:…>               one that was made
+    GET  /v1/proofs/<sha256:…>                the proof file of anything that the pool said
+    GET  /v1/files/<hex>                      a sealed file of an accepted contribution
+    GET  /v1/pool                             terms, and who speaks
+
+Bodies are bounded before they are read. An error has the one shape of every command and page.
+
+Trusts: nothing that arrives.  Does not trust: clients, the host that carries their requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from teeproof.cloud.kms.policy import Withdrawal
+from teeproof.core import strictjson
+from teeproof.core.errors import Error, Malformed, NotAllowed, NotAuthentic, TooLarge, Unavailable
+from teeproof.core.errors import Usage as WrongUse
+from teeproof.data.history import Entry, Spoken
+from teeproof.data.pool import Pool
+from teeproof.data.submission import MAX_SUBMISSION_BYTES, Submission
+from teeproof.proof.envelope import Envelope
+from teeproof.proof.log.http.asgi import (
+    Answer,
+    Disconnected,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    json_answer,
+)
+
+__all__ = ["PoolApp", "described"]
+
+_MAX_ORDER_BYTES = 8 << 10
+_BINARY = b"application/octet-stream"
+_UNKNOWN = frozenset(("route_unknown", "contribution_unknown", "statement_unknown", "file_missing"))
+
+
+class PoolApp:
+    """The application over one pool.
+
+    Args:
+        pool: the pool.
+        say: told of each request's outcome, in facts that an operator may see.
+    """
+
+    def __init__(self, pool: Pool, *, say: Callable[..., object] = lambda **_: None) -> None:
+        self._pool, self._say = pool, say
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        try:
+            answer = await self._answer(request)
+        except Disconnected:
+            return
+        except Error as error:
+            answer = json_answer(error.to_json(), status=_status(error))
+            self._say(event="refused", code=error.code, status=answer.status)
+        except Exception as error:
+            self._say(event="fault", kind=type(error).__name__)
+            answer = json_answer(_fault().to_json(), status=500)
+        await answer.send(send)
+
+    async def _answer(self, request: Request) -> Answer:
+        version, _, path = request.path.partition("/")
+        noun, _, rest = path.partition("/")
+        if version == "v1" and request.method == "POST":
+            if path == "contributions":
+                return await self._contribute(request)
+            if path == "dataset":
+                return _spoken(await asyncio.to_thread(self._pool.dataset))
+            if noun == "contributions" and rest.endswith("/withdrawal"):
+                return await self._withdraw(request, rest.removesuffix("/withdrawal"))
+        if version == "v1" and request.method == "GET":
+            return await self._read(path, noun, rest)
+        raise _no_route(request)
+
+    async def _read(self, path: str, noun: str, rest: str) -> Answer:
+        if path == "pool":
+            return json_answer({"terms": msgspec.to_builtins(self._pool.terms)})
+        if path == "contributions":
+            return json_answer([described(entry) for entry in self._pool.entries])
+        if noun == "contributions" and rest:
+            return json_answer(described(self._pool.entry(rest)))
+        if noun == "dataset" and rest:
+            return _spoken(self._pool.spoken(rest))
+        if noun == "proofs" and rest:
+            sealed = self._pool.sealed(self._pool.spoken(rest))
+            return Answer(200, _BINARY, await asyncio.to_thread(sealed.proof))
+        if noun == "files" and rest:
+            return Answer(200, _BINARY, self._pool.sealed_file(f"sha256:{rest}"))
+        raise Unavailable("there is nothing at this path", code="route_unknown")
+
+    async def _contribute(self, request: Request) -> Answer:
+        body = await request.body(MAX_SUBMISSION_BYTES, "contribution")
+        entry = await asyncio.to_thread(self._take, body)
+        said = entry.said
+        assert said is not None
+        self._say(event="contribution", sequence=entry.sequence, decision=said.decision)
+        return json_answer(described(entry))
+
+    def _take(self, body: bytes) -> Entry:
+        sent = Submission.parse(body)
+        entry = self._pool.arrive(
+            sent.consent, sent.signature, policy=sent.policy, blob=sent.sealed
+        )
+        self._pool.settle()
+        return entry
+
+    async def _withdraw(self, request: Request, contribution: str) -> Answer:
+        body = await request.body(_MAX_ORDER_BYTES, "withdrawal")
+        asked = _order(body)
+        spoken = await asyncio.to_thread(
+            self._pool.withdraw, contribution, asked.order, asked.signature
+        )
+        self._say(event="withdrawn", contribution=contribution)
+        return _spoken(spoken)
+
+
+def described(entry: Entry) -> dict[str, Any]:
+    """Return what anyone may know of a contribution: its place, its state, what was said."""
+    return {
+        "contribution": entry.consent.contribution,
+        "sequence": entry.sequence,
+        "state": entry.state,
+        "statement": None if entry.decided is None else _signed(entry.decided),
+        "withdrawal": None if entry.withdrawn is None else _signed(entry.withdrawn),
+    }
+
+
+class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    order: Withdrawal
+    signature: str
+
+
+def _order(body: bytes) -> _Order:
+    value = strictjson.loads(body, limit=_MAX_ORDER_BYTES, what="withdrawal")
+    try:
+        return msgspec.convert(value, _Order, strict=True)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise Malformed(
+            "this is not an owner's order to take a file back",
+            code="withdrawal_malformed",
+            expected="order, signature",
+            got=ascii(str(error))[:200],
+        ) from None
+
+
+def _spoken(spoken: Spoken) -> Answer:
+    return json_answer(_signed(spoken))
+
+
+def _signed(spoken: Spoken) -> dict[str, Any]:
+    envelope = msgspec.json.decode(Envelope.parse(spoken.envelope).encode())
+    return {"id": spoken.statement.name, "envelope": envelope}
+
+
+def _status(error: Error) -> int:
+    if error.code in _UNKNOWN:
+        return 404
+    if error.code == "method_wrong":
+        return 405
+    kinds: tuple[tuple[type[Error], int], ...] = (
+        (TooLarge, 413), (Malformed, 400), (WrongUse, 400), (NotAllowed, 403),
+        (NotAuthentic, 401), (Unavailable, 503),
+    )  # fmt: skip
+    return next((status for kind, status in kinds if isinstance(error, kind)), 500)
+
+
+def _no_route(request: Request) -> Error:
+    if request.method in ("GET", "POST"):
+        return Unavailable("there is nothing at this path", code="route_unknown")
+    return WrongUse(
+        "this path does not know that method", code="method_wrong", expected="GET, POST"
+    )
+
+
+def _fault() -> Error:
+    return Error("the pool made a mistake here: its operator finds it in the log", code="internal")
