@@ -1,4 +1,4 @@
-"""A chain in a directory: blocks, time, owners, reorganisations, and what other code makes of them."""
+"""A chain in a directory: blocks, time, owners, reorganisations, and what others make of it."""
 
 from __future__ import annotations
 
