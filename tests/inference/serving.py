@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from teeproof.cloud.local import LocalInside
+from teeproof.core.clock import wall_clock
 from teeproof.core.digests import sha256
 from teeproof.core.weights import digest_model
 from teeproof.evidence.collect.simulated import SimulatedAttester, SimulatedPlatform, opt_in_policy
 from teeproof.evidence.policy import Policy, parse_policy
-from teeproof.core.clock import wall_clock
 from teeproof.inference import workload
 from teeproof.inference.client import Service
 from teeproof.proof.envelope import Envelope

@@ -50,7 +50,7 @@ class Call(NamedTuple):
         sent = [value for name, value in scope["headers"] if name == b"authorization"]
         path = scope.get("raw_path") or scope["path"].encode()
         query = scope["query_string"][:2048].decode("latin-1")
-        pairs = dict(parse_qsl(query, max_num_fields=16)) if query.count("&") < 16 else {}
+        pairs = dict(parse_qsl(query, keep_blank_values=True)) if query.count("&") < 16 else {}
         credential = sha256(*sent) if sent else None
         return cls(scope["method"], path.decode("latin-1"), pairs, credential)
 
