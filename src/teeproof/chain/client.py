@@ -40,7 +40,8 @@ __all__ = ["Artifact", "BlockHead", "Chain", "Contract", "Event", "Mined", "Rece
 GAS_CAP = 1 << 24  # EIP-7825
 _PATIENCE = 180.0  # seconds: 15 blocks of Ethereum
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-_RETRIES = 8  # other senders of the same account may take the nonce in between
+_RETRIES = 20  # other senders of the same account may take the nonce in between
+_NONCE_TAKEN = ("nonce_low", "transaction_known", "underpriced")
 
 
 class Artifact(Protocol):
@@ -211,8 +212,9 @@ class Chain:
             try:
                 self.endpoint.ask("eth_sendRawTransaction", _hex(signed.raw))
             except NotAllowed as error:
-                # Another of the account's transactions has this nonce: this one can never stand.
-                if error.code != "nonce_low" or last or self.receipt(_hex(signed.hash)):
+                # Another of the account's transactions has this nonce, sent by somebody else with
+                # the same key; be it the same bytes, this one was not done.
+                if error.code not in _NONCE_TAKEN or last:
                     raise
                 continue
             receipt = self.wait(_hex(signed.hash))

@@ -35,6 +35,7 @@ __all__ = ["MAX_TRANSACTION_BYTES", "decode", "least_gas", "require_admissible"]
 
 MAX_TRANSACTION_BYTES = 128 * 1024  # what nodes of the public network take: geth, txMaxSize
 _MAX_INITCODE = 49_152  # EIP-3860
+_INITCODE_WORD = 2  # EIP-3860; py-evm takes it later
 _BLOB = 3  # EIP-4844
 _GAS = 21_000  # Yellow Paper, appendix G
 
@@ -45,7 +46,7 @@ def decode(raw: bytes, *, chain_id: int) -> SignedTransactionAPI:
     Raises:
         TooLarge: more than ``MAX_TRANSACTION_BYTES``.
         Malformed: not a transaction (``transaction_malformed``), or its signature is none.
-        NotAllowed: ``transaction_blob``, ``transaction_other_chain``.
+        NotAllowed: ``transaction_blob``, ``transaction_other_chain``, ``gas_low``.
     """
     if len(raw) > MAX_TRANSACTION_BYTES:
         raise TooLarge(
@@ -62,12 +63,16 @@ def decode(raw: bytes, *, chain_id: int) -> SignedTransactionAPI:
         # EIP-2681, and what the fields of a header can count
         if max(transaction.nonce, transaction.gas) >= (1 << 64) - 1:
             raise Malformed("a nonce and gas stay below 2^64 - 1")
+        if transaction.gas < (least := least_gas(transaction)):
+            raise _refused("gas_low", "intrinsic gas too low", least, transaction.gas)
         transaction.validate()
         if transaction.s > ORDER // 2:
             raise Malformed("s is in the upper half (EIP-2)")
         transaction.sender  # noqa: B018  recovers the key, or raises
     except (rlp.exceptions.RLPException, ValidationError, UnrecognizedTransactionType) as error:
         raise _malformed(str(error)) from None
+    except NotAllowed:
+        raise
     except Malformed as error:
         raise _malformed(error.detail) from None
     except Exception as error:  # the libraries below promise no particular ones
@@ -87,7 +92,8 @@ def least_gas(transaction: Any) -> int:
     zeros = transaction.data.count(0)
     tokens = zeros + STANDARD_TOKEN_COST * (len(transaction.data) - zeros)
     floor: int = _GAS + TOTAL_COST_FLOOR_PER_TOKEN * tokens  # EIP-7623
-    return max(int(transaction.intrinsic_gas), floor)
+    words = 0 if transaction.to else (len(transaction.data) + 31) // 32
+    return max(int(transaction.intrinsic_gas) + _INITCODE_WORD * words, floor)
 
 
 def require_admissible(
@@ -96,8 +102,8 @@ def require_admissible(
     """Raise if the next block cannot take the transaction.
 
     Raises:
-        NotAllowed: ``nonce_low``, ``nonce_high``, ``gas_low``, ``gas_high``, ``fee_low``,
-            ``fee_malformed``, ``sender_contract``, ``funds_short``, ``initcode_large``.
+        NotAllowed: ``nonce_low``, ``nonce_high``, ``gas_high``, ``fee_low``, ``fee_malformed``,
+            ``sender_contract``, ``funds_short``, ``initcode_large``.
     """
     sender = transaction.sender
     next_nonce = state.get_nonce(sender)
@@ -109,8 +115,6 @@ def require_admissible(
         raise _refused(
             "gas_high", "exceeds the cap of a transaction", TRANSACTION_GAS_CAP, transaction.gas
         )
-    if transaction.gas < (least := least_gas(transaction)):
-        raise _refused("gas_low", "intrinsic gas too low", least, transaction.gas)
     if transaction.max_priority_fee_per_gas > transaction.max_fee_per_gas:
         raise _refused(
             "fee_malformed",
