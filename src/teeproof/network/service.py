@@ -1,0 +1,190 @@
+"""The market over HTTP, as plain ASGI: bounded bodies, one shape for errors, no admin's route.
+
+    GET  /v1/market              terms, clock, how many nodes
+    GET  /v1/identity            the market's identity and its evidence, to be verified
+    GET  /v1/offers              the cheapest offers
+    POST /v1/challenges          a nonce for fresh evidence
+    POST /v1/nodes               a node's identity and claim      -> admitted or refused, and why
+    POST /v1/attestations        a node's fresh evidence          -> the same
+    POST /v1/heartbeats          a node's signed heartbeat        -> its lease, how it stands
+    POST /v1/orders              a renter's signed order          -> a lease, or why there is none
+    GET  /v1/leases/<digest>     a lease as it stands now
+    POST /v1/closings            a renter's or node's signed end  -> the lease
+    GET  /v1/accounts/<key>      a renter's balance
+
+A decision is an answer (200) also where it is no; an error means that nothing was decided.
+
+Trusts: the desks.  Does not trust: whoever asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from teeproof.core.errors import (
+    Error,
+    Malformed,
+    NotAllowed,
+    NotAuthentic,
+    TooLarge,
+    Unavailable,
+    Usage,
+)
+from teeproof.network.gate import MAX_BODY
+from teeproof.network.heartbeats import SIGNED_BY_NODE
+from teeproof.network.market import Market
+from teeproof.network.node_desk import NodeDesk
+from teeproof.network.renter_desk import RenterDesk
+from teeproof.proof.envelope import Envelope
+from teeproof.proof.log.http.asgi import (
+    Answer,
+    Disconnected,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    json_answer,
+)
+
+__all__ = ["App"]
+
+_BY_CODE = {
+    "route_unknown": HTTPStatus.NOT_FOUND,
+    "node_unknown": HTTPStatus.NOT_FOUND,
+    "lease_unknown": HTTPStatus.NOT_FOUND,
+    "method_wrong": HTTPStatus.METHOD_NOT_ALLOWED,
+    "ledger_tampered": HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+_BY_KIND: tuple[tuple[type[Error], HTTPStatus], ...] = (
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (Malformed, HTTPStatus.BAD_REQUEST),
+    (Usage, HTTPStatus.BAD_REQUEST),
+    (NotAuthentic, HTTPStatus.UNAUTHORIZED),
+    (NotAllowed, HTTPStatus.FORBIDDEN),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+_SWEEP = 1.0  # seconds between two looks at what is due
+
+
+class App:
+    """An ASGI application for one market.
+
+    Args:
+        market: the market.
+    """
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        nodes, renters = NodeDesk(market), RenterDesk(market)
+        self._renters = renters
+        self._posts: dict[str, Callable[[bytes], Any]] = {
+            "v1/challenges": lambda _: nodes.challenge(),
+            "v1/nodes": nodes.register,
+            "v1/attestations": nodes.attest,
+            "v1/heartbeats": nodes.heartbeat,
+            "v1/orders": renters.order,
+            "v1/closings": self._close,
+        }
+        self._gets: dict[str, Callable[[str], Any]] = {
+            "v1/market": lambda _: renters.view(),
+            "v1/identity": lambda _: self._identity(),
+            "v1/offers": lambda _: renters.offers(),
+        }
+        self._named: dict[str, Callable[[str], Any]] = {
+            "v1/leases": lambda name: renters.lease(f"sha256:{name}"),
+            "v1/accounts": renters.balance,
+        }
+        self._nodes = nodes
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; while the server lives, close what is due."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            try:
+                answer = await self._answer(Request(scope, receive))
+            except Disconnected:
+                return
+            except Error as error:
+                answer = _refusal(error)
+            await answer.send(send)
+
+    async def _answer(self, request: Request) -> Answer:
+        head, _, last = request.path.rpartition("/")
+        work: Callable[[], Any]
+        if request.path in self._posts:
+            _require_method(request, "POST")
+            body = await request.body(MAX_BODY, "request")
+            post = self._posts[request.path]
+            work = lambda: post(body)  # noqa: E731
+        else:
+            get = self._gets.get(request.path) or self._named.get(head)
+            if get is None:
+                raise _no_route(request.path)
+            _require_method(request, "GET")
+            work = lambda: get(last)  # noqa: E731
+        # In a thread: it waits for the disk, the log, and for whoever is before it.
+        return json_answer(msgspec.to_builtins(await asyncio.to_thread(work)))
+
+    def _close(self, data: bytes) -> Any:
+        if len(data) <= MAX_BODY and Envelope.parse(data).payload_type == SIGNED_BY_NODE:
+            return {"closed": self._nodes.close(data)}
+        return self._renters.close(data)
+
+    def _identity(self) -> Any:
+        me = self._market.identity
+        return {"identity": msgspec.json.decode(me.record.encode()), "blobs": me.blobs}
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._sweeping = asyncio.create_task(self._sweep())
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                if self._sweeping is not None:
+                    self._sweeping.cancel()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP)
+            await asyncio.to_thread(self._look)
+
+    def _look(self) -> None:
+        try:
+            with self._market.lock:
+                self._market.time()
+            self._market.send()
+        except Unavailable:
+            pass  # the log, or the disk; whoever asks next is told
+
+
+def _refusal(error: Error) -> Answer:
+    status = _BY_CODE.get(error.code)
+    if status is None:
+        status = next((s for kind, s in _BY_KIND if isinstance(error, kind)), None)
+    return json_answer(error.to_json(), status=int(status or HTTPStatus.INTERNAL_SERVER_ERROR))
+
+
+def _require_method(request: Request, method: str) -> None:
+    if request.method != method:
+        raise Usage(
+            "this route takes another method", code="method_wrong", expected=method,
+            got=request.method[:20],
+        )  # fmt: skip
+
+
+def _no_route(path: str) -> Unavailable:
+    return Unavailable(
+        "there is no such route: the docstring of teeproof.network.service lists them",
+        code="route_unknown",
+        got=ascii(path)[:120],
+    )
