@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ from teeproof.evidence.collect.simulated import SimulatedAttester, SimulatedPlat
 from teeproof.evidence.policy import Policy, parse_policy
 from teeproof.inference import workload
 from teeproof.inference.client import Service
+from teeproof.inference.engine.engine import Engine
+from teeproof.inference.service import InferenceService
+from teeproof.inference.serving import Serving
+from teeproof.inference.store import ReceiptStore
 from teeproof.proof.envelope import Envelope
 from teeproof.proof.links import Subject
 from teeproof.proof.memory import MemorySource
@@ -99,6 +104,41 @@ class Hosted:
         self._thread = threading.Thread(target=workload.main, args=(self.inside,), daemon=True)
         self._thread.start()
         return self.inside.wait_address()
+
+    def service(self) -> tuple[InferenceService, ReceiptStore]:
+        """The application without a server, and its store: who asks is the ASGI server."""
+        inside = self.prepare()
+        store = ReceiptStore(inside.state / "receipts.sqlite")
+        made = InferenceService(
+            Engine.open(self.model),
+            identity=inside.boot(roles=["receipt"]),
+            attester=inside.attester(),
+            serving=Serving.parse(json.dumps(self.document).encode()),
+            store=store,
+        )
+        return made, store
+
+    @staticmethod
+    def scope(path: str = "/v1/chat/completions", **more: Any) -> dict[str, Any]:
+        return {
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(),
+            "query_string": b"", "headers": [],
+        } | more  # fmt: skip
+
+    async def talk(self, service: InferenceService, data: bytes) -> tuple[int, bytes]:
+        """Ask an application, and return status and body."""
+        asked, sent = [{"type": "http.request", "body": data}], []
+
+        async def receive() -> dict[str, Any]:
+            if not asked:
+                await asyncio.Event().wait()
+            return asked.pop()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await service(self.scope(), receive, send)
+        return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
     @property
     def url(self) -> str:
