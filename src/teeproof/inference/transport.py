@@ -8,8 +8,7 @@
 An answer that is not streamed is handed on once it was checked. Of a stream, the pieces are handed
 on as they come and its end, ``[DONE]``, is held back until all of it was checked: a program that
 saw the end has seen a checked answer, and one whose stream raises has not. What fails is raised as
-our error; the ``openai`` package wraps it, of an answer that is not streamed, in its
-``APIConnectionError``.
+our error. Let the client not ask again (``max_retries=0``): an answer that failed is evidence.
 
 Trusts: the service object's policy.  Does not trust: the service, its host, the network.
 """
