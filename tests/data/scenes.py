@@ -120,7 +120,6 @@ class Place:
     def __init__(self, folder: Path, *, rules: PoolTerms | None = None) -> None:
         self.folder, self.rules = folder, rules or terms()
         self.keys, self.store = DirectKeys(), MemorySource()
-        self.store.add_identity(validator().record.encode(), validator().blobs)
         self.journal: Journal | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""Honest data earns; copies, noise and mislabelled records earn less, and every number is repeatable."""
+"""Honest data earns; copies, noise and wrong labels earn less; every number is repeatable."""
 
 from __future__ import annotations
 

@@ -41,6 +41,7 @@ class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         ciphertext: ``sha256:…`` of the sealed file.
         file: its id, hex.
         policy: ``sha256:…`` of its release policy.
+        recipient: digest of the KMS recipient that it is sealed for, hex: what a withdrawal names.
         purposes: what it may be used for, as the policy's grants say.
         payout: the account that earns, an EVM address in lower case.
         salt: 32 random bytes, hex.
@@ -53,6 +54,7 @@ class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ciphertext: str
     file: str
     policy: str
+    recipient: str
     purposes: tuple[str, ...]
     payout: str
     salt: str
@@ -75,8 +77,9 @@ class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise _malformed(f"the purposes {', '.join(PURPOSES)}", ", ".join(self.purposes))
         if not self.payout.startswith("0x") or not _is_hex(self.payout[2:], 40):
             raise _malformed("a payout address: 0x and 40 lower-case hex digits", self.payout)
-        if not _is_hex(self.salt, 64):
-            raise _malformed("a salt of 64 lower-case hex digits", self.salt)
+        for what, digits in (("salt", self.salt), ("recipient", self.recipient)):
+            if not _is_hex(digits, 64):
+                raise _malformed(f"a {what} of 64 lower-case hex digits", digits)
 
 
 def check_consent(
@@ -94,7 +97,8 @@ def check_consent(
     Raises:
         Malformed: a field of another form.
         NotAuthentic: code ``owner_signature``.
-        NotAllowed: codes ``consent_other_pool``, ``consent_other_file``, ``consent_other_policy``.
+        NotAllowed: codes ``consent_other_pool``, ``consent_other_file``, ``consent_other_policy``,
+            ``consent_other_recipient``.
     """
     consent.check()
     verify_text(consent, signature, consent.owner, what="consent")
@@ -103,6 +107,8 @@ def check_consent(
     _require("file", header.file_id.hex(), consent.file)
     policy = header.policy_digest
     _require("policy", named(policy) if policy else "none", consent.policy)
+    recipients = ", ".join(entry.recipient.hex() for entry in header.recipients)
+    _require("recipient", recipients, consent.recipient)
 
 
 def check_policy(policy: ReleasePolicy, *, consent: Consent, terms: PoolTerms) -> None:

@@ -6,7 +6,6 @@ memory is nothing but the journal, read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from teeproof.cloud.kms.policy import ReleasePolicy
@@ -17,14 +16,16 @@ from teeproof.data.journal import (
     Event,
     Journal,
     Opened,
-    Published,
     Received,
     Snapshot,
+    Speaker,
     Withdrew,
 )
 from teeproof.data.novelty import Index, Sketches
 from teeproof.data.statements import Contribution
 from teeproof.proof.envelope import Envelope
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.sealing import Store
 from teeproof.proof.statement import Statement
 
 __all__ = ["Entry", "History", "Spoken"]
@@ -96,7 +97,8 @@ class History:
     Attributes:
         entries: every contribution, by its place less one.
         datasets: every snapshot, oldest first.
-        unsaid: statements that the store may not have taken yet.
+        speakers: identities that have spoken.
+        unsaid: what the store may not have yet; after a start, everything.
         index: near-duplicates of what is accepted and not withdrawn.
 
     Raises:
@@ -106,7 +108,8 @@ class History:
     def __init__(self, journal: Journal, *, terms: str, seed: bytes) -> None:
         self.entries: list[Entry] = []
         self.datasets: list[Spoken] = []
-        self.unsaid: list[Spoken] = []
+        self.speakers: set[bytes] = set()
+        self.unsaid: list[Spoken | Speaker] = []
         self.index = Index(seed=seed)
         self._journal = journal
         self._by_id: dict[str, Entry] = {}
@@ -119,8 +122,8 @@ class History:
         first = events[0] if events else Opened(terms)
         if not isinstance(first, Opened) or first.terms != terms:
             raise _other_pool(first, terms)
-        for sequence, digest in self._sketches.items():
-            self.index.add(sequence, Sketches.decode(journal.sketch(sequence, digest=digest)))
+        for sequence, sketches in journal.sketches(self._sketches):
+            self.index.add(sequence, Sketches.decode(sketches))
 
     def record(self, event: Event) -> None:
         """Write down what happens, and remember it."""
@@ -164,12 +167,15 @@ class History:
         """Contributions that are accepted and not withdrawn."""
         return [entry for entry in self.entries if entry.state == "accepted"]
 
-    def say(self, store: Callable[[bytes], object]) -> None:
-        """Hand over what may not be said yet, and write down that it was."""
-        if self.unsaid:
-            for spoken in self.unsaid:
-                store(spoken.envelope)
-            self.record(Published())
+    def say(self, store: Store) -> None:
+        """Hand over what the store may not have yet; what it has already, it takes again."""
+        while self.unsaid:
+            first = self.unsaid[0]
+            if isinstance(first, Speaker):
+                store.add_identity(first.record, first.blobs)
+            else:
+                store.add_statement(first.envelope)
+            self.unsaid.pop(0)
 
     def _apply(self, event: Event) -> None:
         if isinstance(event, Received):
@@ -191,8 +197,9 @@ class History:
         elif isinstance(event, Snapshot):
             self.datasets.append(Spoken.of(event.envelope))
             self.unsaid.append(self.datasets[-1])
-        elif isinstance(event, Published):
-            self.unsaid.clear()
+        elif isinstance(event, Speaker):
+            self.speakers.add(IdentityRecord.parse(event.record).digest)
+            self.unsaid.append(event)
 
     def _decided(self, entry: Entry, said: Spoken) -> None:
         entry.decided = said

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,7 @@ from teeproof.core.digests import sha256
 from teeproof.core.errors import NotAuthentic, Unavailable
 from teeproof.data.consent import Consent
 
-__all__ = ["Decided", "Event", "Journal", "Opened", "Published", "Received", "Snapshot", "Withdrew"]
+__all__ = ["Decided", "Event", "Journal", "Opened", "Received", "Snapshot", "Speaker", "Withdrew"]
 
 _NONCE = 12
 _EVENT, _SKETCH = b"teeproof.data-event.v1", b"teeproof.data-sketch.v1"
@@ -79,11 +79,14 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     envelope: bytes
 
 
-class Published(msgspec.Struct, frozen=True, tag="published"):
-    """The statement's store has taken everything that was said so far."""
+class Speaker(msgspec.Struct, frozen=True, tag="speaker"):
+    """An identity of the pool is about to speak: its record and its evidence."""
+
+    record: bytes
+    blobs: dict[str, bytes]
 
 
-Event = Opened | Received | Decided | Withdrew | Snapshot | Published
+Event = Opened | Speaker | Received | Decided | Withdrew | Snapshot
 
 _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
@@ -169,17 +172,23 @@ class Journal:
             if isinstance(event, Withdrew):
                 self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # no copy in the WAL
 
-    def sketch(self, sequence: int, *, digest: bytes) -> bytes:
-        """Return the sketches of a contribution, whose digest its decision names.
+    def sketches(self, expected: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+        """Yield the sketches of contributions, whose digests their decisions name.
+
+        Args:
+            expected: by the place of a contribution, the digest of its sealed sketches.
 
         Raises:
-            NotAuthentic: code ``state_edited``.
+            NotAuthentic: code ``state_edited``; others are there than these.
         """
-        query = "SELECT sealed FROM sketches WHERE sequence = ?"
-        row = self._database.execute(query, (sequence,)).fetchone()
-        if row is None or sha256(row[0]) != digest:
-            raise _edited(f"no sketches of contribution {sequence}, or others")
-        return self._open(row[0], _sketch(sequence))
+        try:
+            found = dict(self._database.execute("SELECT sequence, sealed FROM sketches"))
+        except sqlite3.Error as error:
+            raise _edited(str(error)) from None
+        if {place: sha256(sealed) for place, sealed in found.items()} != expected:
+            raise _edited("sketches that no decision names, or not all of them")
+        for place in sorted(found):
+            yield place, self._open(found[place], _sketch(place))
 
     def _seal(self, plain: bytes, bound: bytes) -> bytes:
         nonce = self._random(_NONCE)

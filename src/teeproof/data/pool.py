@@ -26,7 +26,7 @@ from teeproof.core.errors import Malformed, NotAllowed, Unavailable
 from teeproof.core.sealed import DataKey, Header, read_header
 from teeproof.data.consent import Consent, check_consent, check_policy
 from teeproof.data.history import Entry, History, Spoken
-from teeproof.data.journal import Journal, Received, Snapshot, Withdrew
+from teeproof.data.journal import Journal, Received, Snapshot, Speaker, Withdrew
 from teeproof.data.saying import contribution_of, dataset_of, withdrawn_of
 from teeproof.data.validation import Outcome, Yardstick, judge_file, refused
 from teeproof.data.vault import Vault
@@ -39,6 +39,7 @@ __all__ = ["MAX_PARTS", "MAX_WAITING", "Keys", "Pool"]
 
 MAX_PARTS = 300  # a statement has at most 256 KiB, a part takes 700 bytes of it
 MAX_WAITING = 32
+MAX_ARRIVALS = 10_000
 
 
 class Keys(Protocol):
@@ -161,7 +162,7 @@ class Pool:
             self._say()
             past = self._past
             decided = [entry for entry in past.entries if entry.decided is not None]
-            identity = self._keys.identity()
+            identity = self._speaker()
             made = dataset_of(decided, terms=self.terms, author=identity.name)
             if past.datasets and _is_same(past.datasets[-1].statement, made):
                 return past.datasets[-1]
@@ -178,14 +179,15 @@ class Pool:
             Unavailable: code ``contribution_unknown``, and as ``settle``.
         """
         entry = self._past.entry(contribution)
-        if order.file != entry.consent.file:
+        consent = entry.consent
+        if (order.file, order.recipient) != (consent.file, consent.recipient):
             raise NotAllowed(
                 "this order takes back another file: sign one for this contribution's",
                 code="withdrawal_other_file",
-                expected=entry.consent.file,
-                got=order.file[:64],
+                expected=f"{consent.file} for {consent.recipient}",
+                got=f"{order.file[:32]} for {order.recipient[:64]}",
             )
-        verify_text(order, signature, entry.consent.owner, what="withdrawal")
+        verify_text(order, signature, consent.owner, what="withdrawal")
         with self._work:
             for waiting in self._past.waiting:
                 if waiting.sequence <= entry.sequence:
@@ -197,14 +199,14 @@ class Pool:
         return entry.withdrawn
 
     def _take_back(self, entry: Entry, order: Withdrawal, signature: str) -> None:
-        identity, datasets = self._keys.identity(), self._past.datasets
+        identity, datasets = self._speaker(), self._past.datasets
         made = withdrawn_of(entry, order, signature, datasets=datasets, author=identity.name)
         self._past.record(Withdrew(entry.sequence, identity.sign(made).encode()))
         self._vault.drop(entry.consent.ciphertext)
 
     def _decide(self, entry: Entry) -> None:
         outcome = self._judge(entry)
-        identity, entries = self._keys.identity(), self._past.entries
+        identity, entries = self._speaker(), self._past.entries
         made = contribution_of(
             entry,
             outcome,
@@ -227,15 +229,22 @@ class Pool:
         key = partial(self._keys.open, header, entry.policy)
         return judge_file(blob, key=key, index=self._past.index, yardstick=self._yardstick)
 
+    def _speaker(self) -> Identity:
+        identity = self._keys.identity()
+        if identity.digest not in self._past.speakers:
+            self._past.record(Speaker(identity.record.encode(), identity.blobs))
+        return identity
+
     def _say(self) -> None:
-        self._past.say(self._store.add_statement)
+        self._past.say(self._store)
 
     def _require_room(self) -> None:
-        if len(self._past.live) + len(self._past.waiting) >= MAX_PARTS:
+        room = len(self._past.live) + len(self._past.waiting) < MAX_PARTS
+        if not room or len(self._past.entries) >= MAX_ARRIVALS:
             raise NotAllowed(
                 "the pool is full: find another",
                 code="pool_full",
-                expected=f"at most {MAX_PARTS} contributions",
+                expected=f"at most {MAX_PARTS} accepted, {MAX_ARRIVALS} in all",
             )
         if len(self._past.waiting) >= MAX_WAITING:
             raise Unavailable("many contributions wait: send it again later", code="pool_busy")

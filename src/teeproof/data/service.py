@@ -8,7 +8,7 @@
     GET  /v1/dataset/<sha256:…>               one that was made
     GET  /v1/proofs/<sha256:…>                the proof file of anything that the pool said
     GET  /v1/files/<hex>                      a sealed file of an accepted contribution
-    GET  /v1/pool                             terms, and who speaks
+    GET  /v1/pool                             its terms
 
 Bodies are bounded before they are read. An error has the one shape of every command and page.
 
@@ -17,35 +17,24 @@ Trusts: nothing that arrives.  Does not trust: clients, the host that carries th
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from teeproof.cloud.kms.policy import Withdrawal
-from teeproof.core import strictjson
-from teeproof.core.errors import Error, Malformed, NotAllowed, NotAuthentic, TooLarge, Unavailable
-from teeproof.core.errors import Usage as WrongUse
+from teeproof.cloud.kms.requests import WithdrawRequest, read_request
+from teeproof.cloud.web import Answer, Request, error_answer, in_thread, json_answer
+from teeproof.core.errors import Error, Unavailable, Usage
 from teeproof.data.history import Entry, Spoken
 from teeproof.data.pool import Pool
 from teeproof.data.submission import MAX_SUBMISSION_BYTES, Submission
 from teeproof.proof.envelope import Envelope
-from teeproof.proof.log.http.asgi import (
-    Answer,
-    Disconnected,
-    Receive,
-    Request,
-    Scope,
-    Send,
-    json_answer,
-)
+from teeproof.proof.log.http.asgi import Disconnected, Receive, Scope, Send
 
 __all__ = ["PoolApp", "described"]
 
 _MAX_ORDER_BYTES = 8 << 10
 _BINARY = b"application/octet-stream"
-_UNKNOWN = frozenset(("route_unknown", "contribution_unknown", "statement_unknown", "file_missing"))
 
 
 class PoolApp:
@@ -69,11 +58,11 @@ class PoolApp:
         except Disconnected:
             return
         except Error as error:
-            answer = json_answer(error.to_json(), status=_status(error))
+            answer = error_answer(error)
             self._say(event="refused", code=error.code, status=answer.status)
         except Exception as error:
             self._say(event="fault", kind=type(error).__name__)
-            answer = json_answer(_fault().to_json(), status=500)
+            answer = error_answer(Error("the pool made a mistake here", code="internal"))
         await answer.send(send)
 
     async def _answer(self, request: Request) -> Answer:
@@ -83,7 +72,7 @@ class PoolApp:
             if path == "contributions":
                 return await self._contribute(request)
             if path == "dataset":
-                return _spoken(await asyncio.to_thread(self._pool.dataset))
+                return _spoken(await in_thread(self._pool.dataset))
             if noun == "contributions" and rest.endswith("/withdrawal"):
                 return await self._withdraw(request, rest.removesuffix("/withdrawal"))
         if version == "v1" and request.method == "GET":
@@ -94,21 +83,21 @@ class PoolApp:
         if path == "pool":
             return json_answer({"terms": msgspec.to_builtins(self._pool.terms)})
         if path == "contributions":
-            return json_answer([described(entry) for entry in self._pool.entries])
+            return json_answer([_brief(entry) for entry in self._pool.entries])
         if noun == "contributions" and rest:
             return json_answer(described(self._pool.entry(rest)))
         if noun == "dataset" and rest:
             return _spoken(self._pool.spoken(rest))
         if noun == "proofs" and rest:
             sealed = self._pool.sealed(self._pool.spoken(rest))
-            return Answer(200, _BINARY, await asyncio.to_thread(sealed.proof))
+            return Answer(200, _BINARY, await in_thread(sealed.proof))
         if noun == "files" and rest:
             return Answer(200, _BINARY, self._pool.sealed_file(f"sha256:{rest}"))
         raise Unavailable("there is nothing at this path", code="route_unknown")
 
     async def _contribute(self, request: Request) -> Answer:
         body = await request.body(MAX_SUBMISSION_BYTES, "contribution")
-        entry = await asyncio.to_thread(self._take, body)
+        entry = await in_thread(self._take, body)
         said = entry.said
         assert said is not None
         self._say(event="contribution", sequence=entry.sequence, decision=said.decision)
@@ -124,41 +113,26 @@ class PoolApp:
 
     async def _withdraw(self, request: Request, contribution: str) -> Answer:
         body = await request.body(_MAX_ORDER_BYTES, "withdrawal")
-        asked = _order(body)
-        spoken = await asyncio.to_thread(
-            self._pool.withdraw, contribution, asked.order, asked.signature
-        )
+        asked = read_request(body, WithdrawRequest)
+        spoken = await in_thread(self._pool.withdraw, contribution, asked.order, asked.signature)
         self._say(event="withdrawn", contribution=contribution)
         return _spoken(spoken)
 
 
 def described(entry: Entry) -> dict[str, Any]:
     """Return what anyone may know of a contribution: its place, its state, what was said."""
-    return {
-        "contribution": entry.consent.contribution,
-        "sequence": entry.sequence,
-        "state": entry.state,
+    return _brief(entry) | {
         "statement": None if entry.decided is None else _signed(entry.decided),
         "withdrawal": None if entry.withdrawn is None else _signed(entry.withdrawn),
     }
 
 
-class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    order: Withdrawal
-    signature: str
-
-
-def _order(body: bytes) -> _Order:
-    value = strictjson.loads(body, limit=_MAX_ORDER_BYTES, what="withdrawal")
-    try:
-        return msgspec.convert(value, _Order, strict=True)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise Malformed(
-            "this is not an owner's order to take a file back",
-            code="withdrawal_malformed",
-            expected="order, signature",
-            got=ascii(str(error))[:200],
-        ) from None
+def _brief(entry: Entry) -> dict[str, Any]:
+    return {
+        "contribution": entry.consent.contribution,
+        "sequence": entry.sequence,
+        "state": entry.state,
+    }
 
 
 def _spoken(spoken: Spoken) -> Answer:
@@ -170,25 +144,7 @@ def _signed(spoken: Spoken) -> dict[str, Any]:
     return {"id": spoken.statement.name, "envelope": envelope}
 
 
-def _status(error: Error) -> int:
-    if error.code in _UNKNOWN:
-        return 404
-    if error.code == "method_wrong":
-        return 405
-    kinds: tuple[tuple[type[Error], int], ...] = (
-        (TooLarge, 413), (Malformed, 400), (WrongUse, 400), (NotAllowed, 403),
-        (NotAuthentic, 401), (Unavailable, 503),
-    )  # fmt: skip
-    return next((status for kind, status in kinds if isinstance(error, kind)), 500)
-
-
 def _no_route(request: Request) -> Error:
     if request.method in ("GET", "POST"):
         return Unavailable("there is nothing at this path", code="route_unknown")
-    return WrongUse(
-        "this path does not know that method", code="method_wrong", expected="GET, POST"
-    )
-
-
-def _fault() -> Error:
-    return Error("the pool made a mistake here: its operator finds it in the log", code="internal")
+    return Usage("this path does not know that method", code="method_wrong", expected="GET, POST")

@@ -118,6 +118,7 @@ def submit(
         ciphertext=named(sha256(blob)),
         file=header.file_id.hex(),
         policy=policy.name,
+        recipient=recipient.digest.hex(),
         purposes=PURPOSES,
         payout=payout,
         salt=random(32).hex(),

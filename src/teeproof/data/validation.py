@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from teeproof.core.digests import named, sha256
-from teeproof.core.errors import Error, Malformed, NotAllowed, NotAuthentic
+from teeproof.core.errors import Error, Unavailable
 from teeproof.core.sealed import DataKey
 from teeproof.data.novelty import Index, Sketches
 from teeproof.data.records import Fault, read_records
@@ -93,7 +93,9 @@ def judge_file(
             plain, max_bytes=terms.max_bytes, max_records=terms.max_records,
             min_records=terms.min_records,
         )  # fmt: skip
-    except (Malformed, NotAllowed, NotAuthentic) as error:
+    except Unavailable:
+        raise
+    except Error as error:
         return refused(error)
     if contents.faults:
         return _refused(contents.faults)

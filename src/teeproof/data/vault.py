@@ -50,7 +50,7 @@ class Vault:
         """Return a sealed file by its ``sha256:…``.
 
         Raises:
-            Unavailable: code ``file_missing``; it is not there, or no longer what it was.
+            Unavailable: code ``file_unknown``; it is not there, or no longer what it was.
         """
         digest = parse_named(ciphertext)
         try:
@@ -60,7 +60,7 @@ class Vault:
         if sha256(blob) != digest:
             raise Unavailable(
                 "the host's disk does not have this sealed file, or changed it: send it again",
-                code="file_missing",
+                code="file_unknown",
                 got=ciphertext,
             )
         return blob

@@ -66,23 +66,30 @@ def _dataset(read: Read, view: View) -> Iterable[Check]:
 def _withdrawn(read: Read, view: View) -> Iterable[Check]:
     said = _predicate(read)
     assert isinstance(said, Withdrawn)
-    name = "withdrawal-order"
-    try:
-        verify_text(said.order, said.signature, said.owner, what="withdrawal")
-    except Error as error:
-        return (failed(name, error.code, error.detail, expected=error.expected, got=error.got),)
     parent = _material(read, view, 0)
+    order = _order(said, parent)
+    return (order,) if parent is None else (order, _validator(read, view, parent.predicate.terms))
+
+
+def _order(said: Withdrawn, parent: Statement | None) -> Check:
+    name, code, order = "withdrawal-order", "withdrawal_of_another", said.order
+    try:
+        verify_text(order, said.signature, said.owner, what="withdrawal")
+    except Error as error:
+        return failed(name, error.code, error.detail, expected=error.expected, got=error.got)
     if parent is None:
-        return (not_checked(name, "the contribution's own statement is not in this proof"),)
-    made = parent.predicate
-    if made.consent.owner != said.owner or made.consent.file != said.order.file:
-        return (
-            failed(
-                name, "withdrawal_of_another", "it was ordered by somebody whose file it is not",
-                expected=made.consent.owner, got=said.owner,
-            ),
-        )  # fmt: skip
-    return (passed(name, "the contribution's owner ordered it"),)
+        return not_checked(name, "the contribution's own statement is not in this proof")
+    made: Contribution = parent.predicate
+    pairs = (
+        ("owner", made.consent.owner, said.owner),
+        ("file", made.consent.file, order.file),
+        ("recipient", made.consent.recipient, order.recipient),
+        ("contribution", made.contribution, said.contribution),
+    )
+    for what, expected, got in pairs:
+        if expected != got:
+            return _unequal(name, code, whose="contribution", what=what, expected=expected, got=got)
+    return passed(name, "the contribution's owner ordered it")
 
 
 def _consent(said: Contribution, subjects: set[str]) -> Check:
