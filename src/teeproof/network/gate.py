@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from teeproof.core.digests import named, parse_named, sha256
-from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailable
+from teeproof.core.errors import Error, Malformed, NotAllowed, NotAuthentic, Unavailable
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import Check
 from teeproof.network.admission import Reason
@@ -199,10 +199,10 @@ def verified(
     return evidence.facts, tuple(_reason(check) for check in refused[:4])
 
 
-def _does_not_hold(check: Check | None) -> NotAuthentic | NotAllowed:
+def _does_not_hold(check: Check | None) -> Error:
     detail = check.detail if check else "there is no evidence that could be verified"
-    kind = NotAllowed if check and check.concern == "policy" else NotAuthentic
-    return kind(
+    kinds: dict[str, type[Error]] = {"policy": NotAllowed, "availability": Unavailable}
+    return kinds.get(check.concern if check else "", NotAuthentic)(
         f"the node's evidence does not hold: {detail}",
         code=check.code if check else "evidence_missing",
         expected=check.expected if check else None,

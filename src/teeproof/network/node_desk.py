@@ -135,10 +135,11 @@ class NodeDesk:
             now = market.time()
             node = self._node(beat.node)
             require_signed(envelope, key=bytes.fromhex(node.key), what="heartbeat")
-            check_beat(beat, node)
+            check_beat(beat, node, market.state.leases.get(beat.lease))
+            counts = beat.lease if beat.lease == node.lease else ""
             market.commit(
                 events.Beaten(
-                    at=now, node=node.name, lease=beat.lease, counter=beat.counter,
+                    at=now, node=node.name, lease=counts, counter=beat.counter,
                     digest=beat_digest(envelope),
                 )
             )  # fmt: skip

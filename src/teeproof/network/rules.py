@@ -12,7 +12,7 @@ from teeproof.core.errors import NotAllowed
 from teeproof.network.admission import Reason, machine_of
 from teeproof.network.claim import NodeClaim
 from teeproof.network.heartbeats import Heartbeat
-from teeproof.network.state import Node
+from teeproof.network.state import Node, Running
 from teeproof.network.terms import Terms
 
 __all__ = [
@@ -55,8 +55,13 @@ def _rivalry(node: Node, claim: NodeClaim, terms: Terms, now: int) -> Reason:
     )
 
 
-def check_beat(beat: Heartbeat, node: Node) -> None:
-    """Raise NotAllowed unless a heartbeat is the node's next one."""
+def check_beat(beat: Heartbeat, node: Node, running: Running | None) -> None:
+    """Raise NotAllowed unless a heartbeat is the node's next one, under a lease of its own if any.
+
+    A lease of its own may have ended: the node learns that from the answer.
+    """
+    if beat.lease and (running is None or running.lease.node != node.name):
+        raise other_lease(node.lease, beat.lease)
     if beat.identity != node.identity:
         raise superseded(node.identity, beat.identity)
     if beat.counter <= node.counter:
@@ -66,8 +71,6 @@ def check_beat(beat: Heartbeat, node: Node) -> None:
             expected=f"more than {node.counter}",
             got=str(beat.counter),
         )
-    if beat.lease not in ("", node.lease):
-        raise other_lease(node.lease, beat.lease)
 
 
 def check_renewal(node: Node, before: str, claim: NodeClaim) -> None:
