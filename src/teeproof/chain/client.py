@@ -38,6 +38,7 @@ from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailabl
 __all__ = ["Artifact", "BlockHead", "Chain", "Contract", "Event", "Mined", "Receipt"]
 
 GAS_CAP = 1 << 24  # EIP-7825
+MAX_TIP = 100 * 10**9  # wei per unit of gas, many times what Ethereum's blocks ask for
 _PATIENCE = 180.0  # seconds: 15 blocks of Ethereum
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _RETRIES = 20  # other senders of the same account may take the nonce in between
@@ -227,7 +228,8 @@ class Chain:
         self, nonce: int, to: str | None, data: bytes, *, value: int = 0, gas: int
     ) -> Fields:
         """Return a transaction with fees that hold while the base fee doubles."""
-        tip = in_number(self.endpoint.ask("eth_maxPriorityFeePerGas"), "tip")
+        # A tip is paid in full, unlike the base fee: a node that lies about it would cost dearly.
+        tip = min(in_number(self.endpoint.ask("eth_maxPriorityFeePerGas"), "tip"), MAX_TIP)
         most = 2 * self.block().base_fee + tip
         return Fields(self.chain_id, nonce, to, data, value, gas, most, tip)
 

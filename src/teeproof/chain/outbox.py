@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teeproof.chain.account import Account, Fields
+from teeproof.chain.account import Account
 from teeproof.chain.answers import Mined, Receipt, mined
 from teeproof.chain.client import Chain, Contract
 from teeproof.chain.outboxfile import Attempt, OutboxFile, Row
@@ -171,6 +171,9 @@ class Outbox:
                 row = self._required(key)
                 if (found := self._receipt(row)) is not None:
                     return found
+                for earlier in self._file.open_rows():  # a node takes nonces in their order only
+                    if earlier.nonce < row.nonce:
+                        self._pushed(earlier)
                 entry = self._pushed(row)
             if entry.lost:
                 raise NotAllowed(
@@ -182,8 +185,7 @@ class Outbox:
             if entry.block is None:
                 if time.monotonic() > until:
                     raise Unavailable(
-                        "no block holds the transaction yet: it is kept, and may still come to"
-                        " stand in one",
+                        "no block holds the transaction yet: it is kept, and sent again",
                         code="not_mined",
                         got=entry.tx_hash,
                     )
@@ -253,7 +255,7 @@ class Outbox:
             lost = row.ended is None and self._chain.nonce(self._account) > row.nonce
             # A block may have taken it since it was looked for.
             if not lost or self._receipt(row) is None:
-                return Entry(row.key, row.nonce, newest, lost=lost)
+                return Entry(row.key, row.nonce, newest, final=row.ended is not None, lost=lost)
             return self._seen(row)
         final = row.ended is not None or self._is_final(receipt)
         if final and row.ended is None:
@@ -273,20 +275,26 @@ class Outbox:
             return entry
         newest = self._file.attempts(row.nonce)[-1]
         try:
-            self._chain.endpoint.ask("eth_sendRawTransaction", "0x" + newest.raw.hex())
+            self._broadcast(newest)
         except NotAllowed as error:
-            if error.code == "fee_low":
-                self._offer_more(row, newest)
-                return self._pushed(row)
+            if error.code != "fee_low":
+                raise
+            self._broadcast(self._offer_more(row, newest))
+        return self._seen(row)
+
+    def _broadcast(self, attempt: Attempt) -> None:
+        try:
+            self._chain.endpoint.ask("eth_sendRawTransaction", "0x" + attempt.raw.hex())
+        except NotAllowed as error:
             # nonce_low: a block holds it, or it is lost; nonce_high: an earlier one comes first.
             if error.code not in ("transaction_known", "nonce_low", "nonce_high", "underpriced"):
                 raise
-        return self._seen(row)
 
-    def _offer_more(self, row: Row, last: Attempt) -> None:
+    def _offer_more(self, row: Row, last: Attempt) -> Attempt:
         now = self._chain.fields(row.nonce, row.to, row.data, value=row.value, gas=row.gas)
         # Nodes replace a transaction where both fees are a tenth higher (geth's PriceBump).
-        fees = (max(last.max_fee * 9 // 8 + 1, now.max_fee), max(last.max_tip * 9 // 8 + 1, 0))
-        tip = max(fees[1], now.max_tip)
-        fields: Fields = now._replace(max_fee=max(fees[0], tip), max_tip=tip)
+        tip = max(last.max_tip * 9 // 8 + 1, now.max_tip)
+        fee = max(last.max_fee * 9 // 8 + 1, now.max_fee, tip)
+        fields = now._replace(max_fee=fee, max_tip=tip)
         self._file.add_attempt(row.nonce, fields, self._account.sign(fields))
+        return self._file.attempts(row.nonce)[-1]
