@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import teeproof.agents.verify  # noqa: F401  its judges
 from teeproof.agents.asking import Asker
 from teeproof.agents.authority import agent_address
 from teeproof.agents.ground import Ground
@@ -168,16 +169,17 @@ class World:
     def kernel(
         self, name: str = "agent", *, chain: Chain | None = None, mandate: Mandate | None = None,
         url: str | None = None, fault: Callable[[str], None] = no_fault,
-        identity: Identity | None = None,
+        identity: Identity | None = None, relayer: Account | None = None,
     ) -> Kernel:  # fmt: skip
         """Start an agent on the journal of this name."""
         chain = chain or self.market.chain
         by = mandate or self.mandate
-        relayer = self.relayer
+        relayer = relayer or self.relayer
         outbox = Outbox.open(self.folder / f"{name}.outbox", chain=chain, account=relayer)
-        journal = Journal.open(self.folder / f"{name}.journal", key=JOURNAL_KEY, fault=fault)
         asker = Asker(url or self.model.url, policy=policy(), store=self.source)
-        self.opened += [asker, journal, outbox]
+        self.opened += [asker, outbox]
+        journal = Journal.open(self.folder / f"{name}.journal", key=JOURNAL_KEY, fault=fault)
+        self.opened.append(journal)
         return Kernel(
             by,
             identity=identity or agent_identity(self.source),

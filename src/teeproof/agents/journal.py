@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -111,16 +111,22 @@ class Journal:
             database = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, timeout=_PATIENCE
             )
+        except sqlite3.Error as error:
+            raise _unreadable(path, error) from None
+        journal = cls(database, key, fault)
+        try:
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
                 database.execute(f"PRAGMA {pragma}")
             database.execute("BEGIN IMMEDIATE")
             database.execute(_TABLE)
             database.execute("COMMIT")
-            journal = cls(database, key, fault)
-            rows = database.execute("SELECT seq, line, mac FROM entries ORDER BY seq")
+            rows = database.execute("SELECT seq, line, mac FROM entries ORDER BY seq").fetchall()
             journal.entries += journal._checked(rows)
-        except sqlite3.Error as error:
-            raise _unreadable(path, error) from None
+        except BaseException as error:
+            database.close()
+            if isinstance(error, sqlite3.Error):
+                raise _unreadable(path, error) from None
+            raise
         return journal
 
     def close(self) -> None:
@@ -155,7 +161,7 @@ class Journal:
     def _mac(self, line: bytes) -> bytes:
         return hmac.digest(self._key, _MAC_LABEL + line, "sha256")
 
-    def _checked(self, rows: Iterator[tuple[int, bytes, bytes]]) -> Iterator[Entry]:
+    def _checked(self, rows: Iterable[tuple[int, bytes, bytes]]) -> Iterator[Entry]:
         previous = GENESIS
         for place, (seq, line, mac) in enumerate(rows):
             if not hmac.compare_digest(self._mac(line), mac):
