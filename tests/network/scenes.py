@@ -19,6 +19,7 @@ from teeproof.evidence.collect.simulated import (
     Processor,
     SimulatedAttester,
     SimulatedPlatform,
+    app_compose,
     opt_in_policy,
 )
 from teeproof.evidence.policy import Policy, parse_policy
@@ -78,8 +79,9 @@ def processor(name: str) -> Processor:
     return Processor(name=name)
 
 
-def attester(machine: str, clock: Clock) -> SimulatedAttester:
-    built = platform().machine(processor=processor(machine), guest=Guest())
+def attester(machine: str, clock: Clock, *, code: str = "node") -> SimulatedAttester:
+    guest = Guest(compose=app_compose(code))
+    built = platform().machine(processor=processor(machine), guest=guest)
     return SimulatedAttester(platform(), now=clock, machine=built)
 
 
@@ -105,7 +107,7 @@ class Scene:
         self.clock = Clock()
         self.terms = terms(**changes)
         self.folder, self.store = folder, store or MemorySource()
-        self.attester = attester("market", self.clock)
+        self.attester = attester("market", self.clock, code="market")
         self.start()
 
     def start(self) -> None:
