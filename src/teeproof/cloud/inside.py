@@ -161,7 +161,8 @@ class Inside:
         """
         from teeproof.proof.workload import Identity  # noqa: PLC0415  needs 300 ms
 
-        options.setdefault("store", self.store())
+        if "store" not in options:
+            options["store"] = self.store()
         options.setdefault("now", self.now)
         return Identity.boot(
             self.attester(), roles=roles, nonce=nonce, secrets=secrets or {}, **options
@@ -182,14 +183,23 @@ class Inside:
             return MemorySource()
         from teeproof.proof.log.http.remote import RemoteStore  # noqa: PLC0415
 
-        policy = self.environment.get(LOG_POLICY) or peer.policy
-        if policy is None:
+        return RemoteStore.connect(self.url(LOG_PEER), logs=self.log_policy(), token=peer.token)
+
+    def log_policy(self) -> bytes:
+        """Return the tlog-policy with the keys of the peer ``log``: the measured one, if any.
+
+        Raises:
+            Usage: code ``setting_missing``; neither the manifest nor the wiring has one.
+        """
+        peer = self.peer(LOG_PEER)
+        policy = self.environment.get(LOG_POLICY) or (peer.policy if peer else None)
+        if not policy:
             raise Usage(
                 f"nothing says whose log it is: put its policy into {LOG_POLICY}",
                 code="setting_missing",
                 expected=LOG_POLICY,
             )
-        return RemoteStore.connect(self.url(LOG_PEER), logs=policy.encode(), token=peer.token)
+        return policy.encode()
 
     def derive(self, path: str) -> bytes:
         """Return 32 secret bytes that this code gets on this platform, and no other code.

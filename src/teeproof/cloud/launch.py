@@ -26,9 +26,10 @@ from teeproof.cloud.guest import GuestAgent
 from teeproof.cloud.image import Image
 from teeproof.cloud.inside import Peer, Wiring
 from teeproof.cloud.manifest import Manifest
-from teeproof.cloud.running import Running, start
+from teeproof.cloud.running import Running
 from teeproof.cloud.sandbox import DEFAULT_MEMORY, Places, Wall, Walls, choose, wall
 from teeproof.cloud.scratch import discard, scratch
+from teeproof.cloud.starting import start
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import NotAuthentic, Usage
 from teeproof.evidence.collect.simulated import Domain, Guest, Processor, SimulatedPlatform

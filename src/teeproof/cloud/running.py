@@ -1,8 +1,5 @@
 """A workload that runs: its address, its progress, its end.
 
-It ends with its launcher, however that ends: the kernel kills it when the thread that started it
-is gone (prctl: PDEATHSIG), so one thread of this process starts them all and stays.
-
 Trusts: this process, the kernel.  Does not trust: the workload.
 """
 
@@ -17,48 +14,24 @@ import subprocess
 import time
 import weakref
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from teeproof.cloud.bridge import Bridge, Lane
 from teeproof.cloud.guest import GuestAgent
 from teeproof.cloud.manifest import Manifest
 from teeproof.cloud.sandbox import Wall
 from teeproof.cloud.scratch import discard
+from teeproof.cloud.starting import Process, tail
 from teeproof.core.errors import Unavailable, Usage
 
-__all__ = ["Process", "Running", "start"]
+__all__ = ["Running"]
 
-_TAIL = 64 << 10  # bytes of a file's end that are read
 _SHOWN = 2000  # characters of a workload's last words that a message repeats
 _PAUSE = 0.02
 _GRACE = 10.0
-
-
-class Process(NamedTuple):
-    """What was started.
-
-    Attributes:
-        popen: the outermost process.
-        workload: the workload's own, as a descriptor (pidfd_open(2)); None if it ended at once.
-        pid: its process id on the host.
-    """
-
-    popen: subprocess.Popen[bytes]
-    workload: int | None
-    pid: int
-
-
-def start(built: Wall, *, folder: Path) -> Process:
-    """Start what a wall says; its standard output and error go to files in a folder.
-
-    Raises:
-        Unavailable: it does not start.
-    """
-    return _spawner().submit(_start, built, folder).result()
 
 
 class Running:
@@ -192,7 +165,7 @@ class Running:
 
     def progress(self) -> dict[str, Any] | None:
         """Return what it last said of how it goes (``Inside.say``); None before it did."""
-        for line in reversed(_tail(self._progress_path).splitlines()):
+        for line in reversed(tail(self._progress_path).splitlines()):
             with contextlib.suppress(ValueError):
                 value = json.loads(line)
                 if isinstance(value, dict):
@@ -201,7 +174,7 @@ class Running:
 
     def last_words(self) -> str:
         """Return the end of what it wrote to standard error, in printable characters."""
-        text = _tail(self.stderr_path).decode(errors="replace")[-_SHOWN:]
+        text = tail(self.stderr_path).decode(errors="replace")[-_SHOWN:]
         return "".join(c if c.isprintable() or c == "\n" else " " for c in text).strip()
 
     def _is_alive(self) -> bool:
@@ -239,60 +212,6 @@ def _all_running() -> weakref.WeakSet[Running]:
     return found
 
 
-@cache
-def _spawner() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
-
-
-def _start(built: Wall, folder: Path) -> Process:
-    told, tell = os.pipe()
-    command = [*built.command, "-P", "-m", "teeproof.cloud"]
-    if built.isolates:
-        command[1:1] = ["--info-fd", str(tell)]
-    try:
-        with (
-            open(folder / "stderr.log", "wb") as errors,
-            open(folder / "progress.jsonl", "wb") as out,
-        ):
-            popen = subprocess.Popen(  # noqa: S603  the command is the wall's
-                command,
-                env=built.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=errors,
-                cwd=folder,
-                pass_fds=(tell,),
-                start_new_session=True,
-            )
-    except OSError as error:
-        os.close(told)
-        raise Unavailable(
-            f"the workload cannot be started: {error.strerror}", code="workload_unstarted"
-        ) from None
-    finally:
-        os.close(tell)
-    pid = popen.pid
-    with open(told, "rb") as info:
-        if built.isolates:
-            pid = _child(info.read(4096), popen, folder)
-    try:
-        return Process(popen, os.pidfd_open(pid), pid)
-    except OSError:  # it ended already
-        return Process(popen, None, pid)
-
-
-def _child(said: bytes, popen: subprocess.Popen[bytes], folder: Path) -> int:
-    try:
-        return int(json.loads(said)["child-pid"])
-    except (ValueError, KeyError):
-        popen.kill()
-        popen.wait()
-        words = _tail(folder / "stderr.log").decode(errors="replace").strip()[:300]
-        raise Unavailable(
-            f"bubblewrap did not start the workload: {words}", code="workload_unstarted"
-        ) from None
-
-
 def _listens(path: Path) -> bool:
     import socket  # noqa: PLC0415  only while waiting
 
@@ -302,12 +221,3 @@ def _listens(path: Path) -> bool:
         except OSError:
             return False
     return True
-
-
-def _tail(path: Path) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            return file.read()
-    except OSError:
-        return b""

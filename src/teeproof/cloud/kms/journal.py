@@ -1,0 +1,234 @@
+"""What the KMS said, in the log; and whether its state is as new as the log says it must be.
+
+Whatever it says is first written into its state, signed, and then appended; after a crash it is
+appended again, which changes nothing. So the state knows each entry that the log has of this KMS.
+At a start the identity of the last session says which one follows it (a rotation), and the log has
+to prove that entry under a checkpoint with the quorum of the policy. If the log then holds an entry
+of the last identity that the state does not know, the state is an old copy: nothing is released.
+
+    session   the identity that speaks now, and the index of its last known entry
+    next      the identity that follows, until the log has it
+    outbox/…  signed, and perhaps not in the log yet
+
+Without a log there is nothing to hold the state against, and ``guarded`` says so.
+
+Trusts: the quorum of the log policy.  Does not trust: the disk, whoever runs the log.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from teeproof.cloud.kms.state import State
+from teeproof.core.clock import to_epoch
+from teeproof.core.errors import NotAuthentic
+from teeproof.proof.envelope import Envelope, Signature, pae
+from teeproof.proof.identity import IdentityRecord, Rotation
+from teeproof.proof.keyring import Keyring
+from teeproof.proof.links import Subject
+from teeproof.proof.log.formats.entry import Entry
+from teeproof.proof.log.formats.policy import TlogPolicy
+from teeproof.proof.log.formats.tiles import TILE_WIDTH
+from teeproof.proof.statement import Predicate, Statement
+
+if TYPE_CHECKING:
+    from teeproof.proof.log.http.client import LogClient, Promise
+    from teeproof.proof.sealing import Store
+    from teeproof.proof.workload import Identity
+
+__all__ = ["Journal"]
+
+_RENEW = 86_400  # seconds before its keys expire that an identity is followed by another
+
+Boot = Callable[[int, bytes | None], "Identity"]
+"""From a session's number, and the digest of the identity before, to a fresh identity."""
+
+
+class Journal:
+    """The statements of one KMS; ``begin`` must come first.
+
+    Args:
+        state: where everything is kept.
+        boot: makes the identity of a session.
+        secret: the derived secret of a session's ``statement`` key.
+        log: the log and whose quorum counts; None where there is no log.
+        store: where statements are kept in this process.
+        now: the clock.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        boot: Boot,
+        secret: Callable[[int], bytes],
+        log: tuple[LogClient, TlogPolicy] | None,
+        store: Store,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._state, self._boot, self._secret = state, boot, secret
+        self._log, self._store, self._now = log, store, now
+        self._lock = threading.RLock()
+        self._me: Identity | None = None
+
+    @property
+    def me(self) -> Identity:
+        """The identity that speaks."""
+        assert self._me is not None, "begin comes first"
+        return self._me
+
+    @property
+    def guarded(self) -> bool:
+        """Whether an old state would be noticed."""
+        return self._log is not None
+
+    def begin(self) -> None:
+        """Begin a session: a fresh identity that follows the one before.
+
+        Raises:
+            NotAuthentic: code ``state_rolled_back``: the log knows more of this KMS than its state.
+            Unavailable: the log does not take the identity, or proves nothing in time.
+        """
+        with self._lock:
+            if self._state.get("next") is not None:  # a start that was cut short
+                self._follow()
+            session = self._state.get("session")
+            number = 1 if session is None else session["number"] + 1
+            before = None if session is None else _record(session)
+            me = self._boot(number, before.digest if before else None)
+            rotation = "" if before is None else self._rotation(session, before, me)
+            blobs = {name: _text(data) for name, data in me.blobs.items()}
+            following = {
+                "number": number, "record": _text(me.record.encode()), "blobs": blobs,
+                "rotation": rotation,
+            }  # fmt: skip
+            self._state.change({"next": following})
+            self._follow()
+            self._me = me
+
+    def say(
+        self,
+        make: Callable[[str, int], Predicate],
+        *,
+        subjects: Sequence[Subject],
+        changes: Callable[[Envelope], Mapping[str, Any]],
+    ) -> Envelope:
+        """Change the state and say so, in this order; return what was said.
+
+        Args:
+            make: from the author and the number of the change to the predicate.
+            subjects: of the statement.
+            changes: from the signed statement to the rows that change together with it.
+
+        Raises:
+            Unavailable: the log did not take it. The state is changed, and the statement is
+                appended later, before any other.
+        """
+        with self._lock:
+            if to_epoch(self._now()) > self.me.record.keys.not_after - _RENEW:
+                self.begin()
+            version = self._state.version + 1
+            statement = Statement.of(make(self.me.name, version), subjects=tuple(subjects))
+            envelope = self.me.sign(statement)
+            row = {f"outbox/{version:016x}": _text(envelope.encode())}
+            self._state.change({**changes(envelope), **row})
+            self.flush()
+            return envelope
+
+    def flush(self) -> None:
+        """Append what is not in the log yet; Unavailable if the log does not take it."""
+        with self._lock:
+            for place, text in list(self._state.under("outbox/")):
+                data = _bytes(text)
+                promise = self._append(data)
+                session = self._state.get("session")
+                if promise is not None:
+                    session = session | {"index": max(session["index"], promise.index)}
+                self._state.change({"session": session, place: None})
+                self._store.add_statement(data)
+
+    def _follow(self) -> None:
+        """Put the next identity into the log, and see that the log knows no more than we do."""
+        following, session = self._state.get("next"), self._state.get("session")
+        record = IdentityRecord.parse(_bytes(following["record"]))
+        blobs = {name: _bytes(text) for name, text in following["blobs"].items()}
+        entered = self._enter(record, blobs)
+        outbox = list(self._state.under("outbox/"))
+        ours = [self._append(_bytes(text)) for _, text in outbox]
+        if following["rotation"]:
+            rotation = _bytes(following["rotation"])
+            ours.append(self._append(rotation))
+            self._store.add_statement(rotation)
+        if session is not None:
+            self._require_newest(session, [promise for promise in ours if promise])
+        new = {
+            "number": following["number"], "record": following["record"],
+            "index": -1 if entered is None else entered.index,
+        }  # fmt: skip
+        self._state.change({"session": new, "next": None} | {place: None for place, _ in outbox})
+        for _, text in outbox:
+            self._store.add_statement(_bytes(text))
+
+    def _require_newest(self, session: dict[str, Any], ours: Sequence[Promise]) -> None:
+        if self._log is None or not ours:
+            return
+        client, policy = self._log
+        newest = max(ours, key=lambda promise: promise.index)
+        now = to_epoch(self._now())
+        proof = client.wait_included(
+            newest, accept=lambda signed: policy.judge(signed, now=now).quorum
+        )
+        known = {promise.index for promise in ours}
+        identity = _record(session).digest
+        tree = client.tree(proof.checkpoint)
+        first = session["index"] + 1
+        for number in range(first // TILE_WIDTH, -(-tree.size // TILE_WIDTH)):
+            for index, raw in enumerate(tree.bundle(number), number * TILE_WIDTH):
+                if index >= first and index not in known and Entry.parse(raw).identity == identity:
+                    raise _rolled_back(index, session["index"])
+
+    def _rotation(self, session: dict[str, Any], before: IdentityRecord, me: Identity) -> str:
+        ring = Keyring({("statement", "ed25519"): self._secret(session["number"])})
+        subject = Subject({"sha256": me.digest.hex()}, name="identity")
+        predicate = Rotation(author=before.name, reason="restart")
+        payload = Statement.of(predicate, subjects=(subject,)).payload
+        signature = Signature(before.name, ring.sign(pae(payload)))
+        return _text(Envelope(payload, (signature,)).encode())
+
+    def _enter(self, record: IdentityRecord, blobs: Mapping[str, bytes]) -> Promise | None:
+        data = record.encode()
+        self._store.add_identity(data, blobs)
+        if self._log is None:
+            return None
+        for blob in blobs.values():
+            self._log[0].put_blob(blob)
+        return self._log[0].append(data)
+
+    def _append(self, data: bytes) -> Promise | None:
+        return None if self._log is None else self._log[0].append(data)
+
+
+def _record(session: dict[str, Any]) -> IdentityRecord:
+    return IdentityRecord.parse(_bytes(session["record"]))
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text)
+
+
+def _rolled_back(index: int, known: int) -> NotAuthentic:
+    return NotAuthentic(
+        "the log holds a statement of this KMS that its state does not know: the state is an old"
+        " copy, or a second KMS ran on it. Put the newest state back",
+        code="state_rolled_back",
+        expected=f"no entry of this KMS beyond {known} but its own",
+        got=f"entry {index}",
+    )
