@@ -82,8 +82,8 @@ def test_checkpoints_follow_each_other_and_each_has_its_proof(
     second = anchor(client, larger, contract=contract, by=account)
     assert second.number > first.number
     assert prove(client, checkpoint, contract=contract) == first
+    smaller = Checkpoint(checkpoint.origin, 4, b"\4" * 32)
     with pytest.raises(NotAllowed) as caught:
-        smaller = Checkpoint(checkpoint.origin, 4, b"\4" * 32)
         anchor(client, smaller, contract=contract, by=account)
     assert caught.value.got == "Anchors: size must rise"
 
@@ -92,8 +92,8 @@ def test_operator_of_a_forked_log_cannot_anchor_both_branches_at_one_size(
     client, account, contract, checkpoint
 ):
     anchor(client, checkpoint, contract=contract, by=account)
+    fork = Checkpoint(checkpoint.origin, 5, b"\6" * 32)
     with pytest.raises(NotAllowed) as caught:
-        fork = Checkpoint(checkpoint.origin, 5, b"\6" * 32)
         anchor(client, fork, contract=contract, by=account)
     assert caught.value.code == "reverted"
 
@@ -104,8 +104,8 @@ def test_trader_cannot_anchor_for_a_log_that_is_anothers(
     anchor(client, checkpoint, contract=contract, by=account)
     other = Account.new()
     client.transfer(node.funded, other, 10**18)
+    larger = Checkpoint(checkpoint.origin, 6, b"\6" * 32)
     with pytest.raises(NotAllowed) as caught:
-        larger = Checkpoint(checkpoint.origin, 6, b"\6" * 32)
         anchor(client, larger, contract=contract, by=other)
     assert caught.value.code == "origin_taken"
     with pytest.raises(NotAllowed) as caught:
