@@ -1,0 +1,143 @@
+"""What a stranger can check of a training statement, with nothing but the proof in hand.
+
+    training-job       the trainer's machine had committed to this very job, and to the KMS's
+                       challenge, before it got a key
+    training-data      the job is about the dataset that the statement was made of, and names the
+                       files of the parts that were trained on, and no other parts
+    training-keys      the KMS released keys for this job to this trainer, and for its challenge
+    training-code      the pool's terms list the code that trained
+
+Importing this registers the judge (``proof.verify.claims``).
+
+Trusts: the judge's rules.  Does not trust: the proof, the trainer's host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from teeproof.cloud.statements import Release
+from teeproof.core.digests import named
+from teeproof.data.statements import Dataset
+from teeproof.evidence.binding import job_nonce
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.proof.source import Read
+from teeproof.proof.statement import Predicate
+from teeproof.proof.verify.claims import View, judge
+from teeproof.training.statements import TRAINING, Training
+
+__all__: list[str] = []
+
+
+@judge(TRAINING)
+def _training(read: Read, view: View) -> Iterable[Check]:
+    said = _predicate(read, Training)
+    if not isinstance(said, Training):
+        return ()
+    dataset = _predicate(_made(read, view, "dataset"), Dataset)
+    return (
+        _job(said, read, view),
+        _data(said, read, dataset if isinstance(dataset, Dataset) else None),
+        _keys(said, read, view),
+        _code(read, view, dataset if isinstance(dataset, Dataset) else None),
+    )
+
+
+def _job(said: Training, read: Read, view: View) -> Check:
+    name = "training-job"
+    record = None if read.author is None else view.identity(read.author)
+    if record is None:
+        return not_checked(name, "the trainer's identity is not in this proof")
+    expected = job_nonce(said.job.digest, nonce=bytes.fromhex(said.challenge))
+    if record.claim.nonce == expected:
+        return passed(name, "its machine had committed to this job before it got a key")
+    return failed(
+        name,
+        "job_not_committed",
+        "its machine had committed to another job, or to none: this one was chosen afterwards",
+        expected=expected,
+        got=record.claim.nonce or "no nonce",
+    )
+
+
+def _data(said: Training, read: Read, dataset: Dataset | None) -> Check:
+    name = "training-data"
+    if dataset is None:
+        return not_checked(name, "the dataset's own statement is not in this proof")
+    link = next(one for one in read.links if one.role == "dataset")
+    meant = {one.role: one.digest for one in said.job.materials}
+    stated = None if link.statement is None else named(link.statement)
+    pairs = [("dataset", meant.get("dataset"), link.digest),
+             ("dataset-statement", meant.get("dataset-statement"), stated)]  # fmt: skip
+    held = next((one.digest for one in read.links if one.role == "held-out"), None)
+    pairs += [("held-out", meant.get("held-out"), held), ("held-out", dataset.terms.held_out, held)]
+    for what, expected, got in pairs:
+        if expected != got:
+            return failed(
+                name, "training_data_other", f"the job is about another {what}",
+                expected=str(expected), got=str(got),
+            )  # fmt: skip
+    wanted = [p.file for p in dataset.parts if p.file in said.job.files]
+    used = [source.file for source in said.sources]
+    parts = {part.file: part for part in dataset.parts}
+    too_many = any(s.records > parts[s.file].records for s in said.sources if s.file in parts)
+    if used != wanted or too_many:
+        return failed(
+            name, "training_sources_other",
+            "it was not trained on just the parts that its job names",
+            expected=", ".join(wanted)[:300], got=", ".join(used)[:300],
+        )  # fmt: skip
+    left = len(dataset.parts) - len(used)
+    rest = f"; {left} parts of the dataset were not used" if left else ""
+    return passed(name, f"trained on {len(used)} parts of its dataset{rest}")
+
+
+def _keys(said: Training, read: Read, view: View) -> Check:
+    name = "training-keys"
+    made = _made(read, view, "keys")
+    release = _predicate(made, Release)
+    if made is None or not isinstance(release, Release):
+        return not_checked(name, "the release of its keys is not in this proof")
+    author = None if read.author is None else named(read.author)
+    pairs = (
+        ("statement", said.release, named(made.id)),
+        ("decision", "released", release.decision),
+        ("job", said.job.name, release.job.name),
+        ("challenge", said.challenge, release.challenge),
+        ("workload", author, release.workload),
+    )
+    for what, expected, got in pairs:
+        if expected != got:
+            return failed(
+                name, "training_keys_other", f"the keys were released for another {what}",
+                expected=str(expected), got=str(got),
+            )  # fmt: skip
+    return passed(name, f"{len(release.files)} keys were released to it, for this job")
+
+
+def _code(read: Read, view: View, dataset: Dataset | None) -> Check:
+    name = "training-code"
+    if dataset is None or read.author is None:
+        return not_checked(name, "the dataset's own statement is not in this proof")
+    application = view.facts(read.author).get("application") or {}
+    code = str(application.get("compose_hash") or "")
+    if not code:
+        return not_checked(name, "the trainer's evidence does not establish which code ran")
+    if code in dataset.terms.trainers:
+        return passed(name, "the pool's terms list the code that trained")
+    return failed(
+        name, "trainer_not_listed", "the pool's terms do not list the code that trained",
+        expected=", ".join(dataset.terms.trainers), got=code,
+    )  # fmt: skip
+
+
+def _made(read: Read, view: View, role: str) -> Read | None:
+    link = next((one for one in read.links if one.role == role), None)
+    if link is None or link.statement is None:
+        return None
+    return view.statement(named(link.statement))
+
+
+def _predicate(read: Read | None, kind: type[Predicate]) -> Predicate | None:
+    found = None if read is None or read.statement is None else read.statement.predicate
+    return found if isinstance(found, kind) else None
