@@ -27,7 +27,7 @@ class Recipe:
     """
 
     seed: int = 0
-    epochs: int = 8
+    epochs: int = 10
     batch: int = 16
     hidden: int = 128
     layers: int = 3

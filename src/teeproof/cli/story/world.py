@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["World"]
 
 _CHAIN = "teeproof.chain.local.serve"
-_SERVED = 60.0  # seconds that a service may take to answer for the first time
+_TRIES, _MOMENT = 100, 0.05  # seconds that a statement may take until it is published
 
 
 class World:
@@ -221,15 +222,20 @@ class World:
         data = json.dumps(value, indent=2).encode() + b"\n"
         write_file(self.folder / "world.json", data, overwrite=True)
 
-    def read_statement(self, name: str) -> Any:
-        """Return a statement of the log as ``proof.source.Read``, by ``sha256:…``."""
+    def envelope(self, name: str) -> bytes:
+        """Return a statement of the log, in its envelope, or a receipt, by ``sha256:…``.
+
+        Raises:
+            Unavailable: the log does not hold it.
+        """
         from teeproof.core.digests import parse_named  # noqa: PLC0415
         from teeproof.proof.log.contents import Contents  # noqa: PLC0415
         from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
-        from teeproof.proof.source import read_record  # noqa: PLC0415
 
-        with Log.open(self.notary.directory, read_only=True) as log:
-            data = Contents(log).statement(parse_named(name))
-        if data is None:
-            raise Unavailable("the log holds no such statement", code="statement_unknown", got=name)
-        return read_record(data)
+        for _ in range(_TRIES):  # what was acknowledged is published a moment later
+            with Log.open(self.notary.directory, read_only=True) as log:
+                data = Contents(log).statement(parse_named(name))
+            if data is not None:
+                return data
+            time.sleep(_MOMENT)
+        raise Unavailable("the log holds no such statement", code="statement_unknown", got=name)

@@ -1,0 +1,151 @@
+"""Part 3 of the demo: two trainers get keys for their jobs, one of them without contributor 1."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from teeproof.cli.story.data import Pooled, trainer_manifest
+from teeproof.cli.story.telling import Teller
+from teeproof.cli.story.world import World
+from teeproof.core.writing import write_file
+from teeproof.data.contribute import LIFETIME
+from teeproof.data.submission import policy_for
+from teeproof.proof.envelope import Envelope
+from teeproof.proof.statement import Statement
+from teeproof.training.recipe import Recipe
+from teeproof.training.statements import Training
+from teeproof.training.workload import job_of
+
+__all__ = ["Model", "prepare", "start", "tell"]
+
+_PAUSE = 0.1
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was trained.
+
+    Attributes:
+        folder: where it lies.
+        statement: the trainer's.
+        envelope: the same with its signature.
+    """
+
+    folder: Path
+    statement: Statement
+    envelope: bytes
+
+    @property
+    def said(self) -> Training:
+        """What the trainer said."""
+        said: Training = self.statement.predicate
+        return said
+
+    @property
+    def root(self) -> str:
+        """The model's digest, ``sha256:…``."""
+        return self.statement.subjects[0].sha256
+
+
+def tell(world: World, say: Teller, pooled: Pooled, *, recipe: Recipe) -> Model:
+    """Train on everything, and beside it without contributor 1; tell how both do."""
+    say.step("train", "3 Train")
+    first = pooled.contributed[0].contribution
+    begun = time.monotonic()
+    start(world, pooled, "trainer", recipe=recipe)
+    start(world, pooled, "trainer-without-1", recipe=recipe, without=frozenset([first]))
+    _watch(world, say, "trainer")
+    world.finished("trainer")
+    took = time.monotonic() - begun
+    world.finished("trainer-without-1")
+    model, other = _model(world, "trainer"), _model(world, "trainer-without-1")
+    said = model.said
+    say.line(
+        f"keys of {len(said.job.files)} files released to the attested trainer only",
+        ids=[said.release],
+        files=len(said.job.files),
+    )
+    say.line(
+        f"{took:.0f} s; held-out {_share(said.after)} (before: {_share(said.before)};"
+        f" without contributor 1: {_share(other.said.after)})",
+        ids=[model.statement.name, other.statement.name],
+        seconds=round(took, 1),
+        held_out=said.after.right,
+        of=said.after.of,
+        before=said.before.right,
+        without_first=other.said.after.right,
+        summary=said.summary,
+        model=model.root,
+    )
+    return model
+
+
+def start(
+    world: World,
+    pooled: Pooled,
+    name: str,
+    *,
+    recipe: Recipe,
+    without: frozenset[str] = frozenset(),
+    **options: Any,
+) -> None:
+    """Start a trainer on the pool's dataset."""
+    inputs = prepare(world, pooled, name, recipe=recipe, without=without)
+    manifest = trainer_manifest(world)
+    world.run(manifest, name=name, peers=["kms"], inputs=inputs, **options)
+
+
+def prepare(
+    world: World,
+    pooled: Pooled,
+    name: str,
+    *,
+    recipe: Recipe,
+    without: frozenset[str] = frozenset(),
+) -> Path:
+    """Write a trainer's inputs: the job, the dataset's statement, the sealed files."""
+    inputs = world.folder / "runs" / name / "in"
+    (inputs / "files").mkdir(parents=True)
+    dataset, owner = pooled.dataset, world.account("model-owner")
+    job = job_of(
+        dataset.statement, held=pooled.held, payout=owner.address, recipe=recipe, without=without
+    )
+    envelope = world.envelope(dataset.statement.name)
+    files = {
+        "job.json": job.encode(),
+        "dataset.json": envelope,
+        "held-out.sealed": pooled.held.blob,
+        "held-out.json": pooled.held.policy.encode(),
+    }
+    for part, contributed in zip(dataset.said.parts, pooled.contributed, strict=True):
+        consent = contributed.said.consent
+        policy = policy_for(pooled.terms, owner=consent.owner, not_after=consent.time + LIFETIME)
+        files[f"files/{part.ciphertext}"] = pooled.pool.sealed_file(part.ciphertext)
+        files[f"files/{part.ciphertext}.json"] = policy.encode()
+    for place, data in files.items():
+        write_file(inputs / place, data, overwrite=False)
+    return inputs
+
+
+def _watch(world: World, say: Teller, name: str) -> None:
+    running = world.running[name]
+    with say.bar("3 Train", 100) as show:
+        while running.returncode is None:
+            said = running.progress() or {}
+            if said.get("event") == "step":
+                done = 100 * int(said["step"]) // int(said["steps"])
+                show(done, f"step {said['step']} of {said['steps']}, loss {said['loss']}")
+            time.sleep(_PAUSE)
+
+
+def _model(world: World, name: str) -> Model:
+    outputs = world.folder / "runs" / name / "out"
+    data = (outputs / "training.json").read_bytes()
+    return Model(outputs / "model", Statement.parse(Envelope.parse(data).payload), data)
+
+
+def _share(found: Any) -> str:
+    return f"{100 * found.right / found.of:.1f} %"
