@@ -57,7 +57,7 @@ def fuzz_chat_template(data: bytes) -> None:
     with suppress(Malformed, UnicodeDecodeError):
         text = data.decode()
         # A template that counts for ever is no finding: a model's maker may take its time.
-        if len(text) < 400 and not any(word in text for word in ("range", "for", "*", "%")):
+        if len(text) <= 400 and not any(word in text for word in ("range", "for", "*", "%")):
             Template(text).render([{"role": "user", "content": "hi"}])
 
 

@@ -48,7 +48,7 @@ class Template:
         self._names = dict(names or {})
         try:
             self._template = environment.from_string(source)
-        except TemplateSyntaxError as error:
+        except (TemplateSyntaxError, RecursionError) as error:
             raise _malformed("a Jinja template", str(error)) from None
 
     @classmethod
@@ -83,15 +83,13 @@ class Template:
         Raises:
             Malformed: the template refuses them, or makes too much of them.
         """
-        from jinja2 import TemplateError  # noqa: PLC0415  as above
-
         try:
             text = self._template.render(
                 messages=[dict(message) for message in messages],
                 add_generation_prompt=True,
                 **self._names,
             )
-        except (TemplateError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        except Exception as error:  # a template may raise anything
             raise _malformed(
                 "messages that the model's template takes", type(error).__name__
             ) from None

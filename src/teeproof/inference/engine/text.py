@@ -41,8 +41,15 @@ class Tokens:
             raise _malformed(f"tokens from 0 to {vocab - 1}", f"a token {greatest}")
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens of a text; nothing is put before or behind it."""
-        found: list[int] = self._inner.encode(text, add_special_tokens=False).ids
+        """Return the tokens of a text; nothing is put before or behind it.
+
+        Raises:
+            Malformed: the tokenizer cannot take this text apart.
+        """
+        try:
+            found: list[int] = self._inner.encode(text, add_special_tokens=False).ids
+        except Exception as error:  # as above
+            raise _malformed("a tokenizer that takes any text", str(error)[:200]) from None
         return found
 
     def decode(self, tokens: Sequence[int]) -> str:
