@@ -126,13 +126,18 @@ class OutboxFile:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise Unavailable(
+                    f"the outbox cannot be written: {error}", code="outbox_unavailable"
+                ) from None
             raise
-        self._db.execute("COMMIT")
 
     def add(
         self,

@@ -199,6 +199,22 @@ def test_host_that_gives_a_file_where_the_directory_should_be_is_told(tmp_path):
         LocalChain.open(tmp_path / "c")
 
 
+def test_host_with_a_full_disk_loses_nothing_and_goes_on_once_there_is_room(chain, sender):
+    counter = sender.deploy(COUNTER)
+    head = chain.head()
+    run = chain._store._db.execute
+    (pages,) = run("PRAGMA page_count").fetchone()
+    run(f"PRAGMA max_page_count={pages}").fetchall()
+    raw = [sender.sign(counter, b"\1" * 9_000, nonce=n, gas=10**6) for n in range(1, 9)]
+    with pytest.raises(Unavailable) as caught:
+        chain.send_all(raw)
+    assert caught.value.code == "chain_unavailable"
+    assert (chain.head(), count(chain, counter)) == (head, 0)
+    run("PRAGMA max_page_count=1000000").fetchall()
+    assert not any(isinstance(one, Error) for one in chain.send_all(raw))
+    assert count(chain, counter) == 8
+
+
 def test_a_reorganisation_replaces_blocks_and_undoes_what_they_did(chain, sender):
     counter = sender.deploy(COUNTER)
     kept = sender.send(counter)

@@ -6,10 +6,13 @@ import json
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import httpx
 import pytest
 
+from teeproof.chain.local.chain import LocalChain
 from teeproof.chain.local.process import ChainProcess
 from teeproof.chain.local.rpc import MAX_BODY
 from teeproof.chain.local.serve import main
@@ -105,6 +108,36 @@ def test_the_process_says_one_line_and_ends_when_told(tmp_path):
     assert process.wait(20) == 0
     assert process.stdout.read() == b""
     process.stdout.close()
+
+
+def test_the_process_ends_when_the_one_that_started_it_is_killed(tmp_path):
+    code = "import sys, time; from pathlib import Path\n"
+    code += "from teeproof.chain.local.process import ChainProcess\n"
+    code += "process = ChainProcess.start(Path(sys.argv[1])); print(process.pid, flush=True)\n"
+    code += "time.sleep(99)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "c")], stdout=subprocess.PIPE
+    ) as starter:
+        pid = int(starter.stdout.readline())
+        assert Path(f"/proc/{pid}").exists()
+        starter.kill()
+    until = time.monotonic() + 60
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+        if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
+            break  # it has ended, and nobody has asked how
+        time.sleep(0.02)
+    else:
+        assert not Path(f"/proc/{pid}").exists()
+    LocalChain.open(tmp_path / "c").close()
+
+
+def test_network_page_that_names_its_origin_twice_is_refused(node):
+    host, port = node.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as sock:
+        head = f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        origins = "Origin: http://a\r\nOrigin: http://b\r\n"
+        sock.sendall(f"{head}{origins}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
+        assert b"403" in sock.recv(64)
 
 
 def test_importing_the_chapter_loads_nothing_heavy():

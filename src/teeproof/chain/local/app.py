@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from teeproof.chain.local.rpc import MAX_BODY, Rpc, fault
@@ -45,7 +45,7 @@ class ChainApp:
             return
         request = Request(scope, receive)
         try:
-            _require_local(request)
+            _require_local(request, scope["headers"])
             body = await request.body(MAX_BODY, "request")
             loop = asyncio.get_running_loop()
             text = await loop.run_in_executor(self._worker, self._rpc.answer, body)
@@ -65,14 +65,13 @@ class ChainApp:
         self._worker.shutdown()
 
 
-def _require_local(request: Request) -> None:
+def _require_local(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> None:
     if not _is_here((request.header(b"host") or b"").decode("latin-1")):
         raise NotAllowed(
             "this chain is asked for as 127.0.0.1 or localhost, and by no other name",
             code="host_other",
         )
-    origin = request.header(b"origin")
-    if origin is not None or any(name == b"origin" for name, _ in request._headers):
+    if any(name == b"origin" for name, _ in headers):
         raise NotAllowed("pages in browsers are not served", code="origin_other")
     if request.method != "POST":
         raise Usage("requests are posted", code="method_wrong", expected="POST")

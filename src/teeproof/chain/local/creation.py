@@ -17,7 +17,7 @@ from teeproof.core.errors import Usage
 
 __all__ = ["CHAIN_ID", "FUNDED_KEY", "FUNDS", "create"]
 
-CHAIN_ID = 0x54454550  # "TEEP"; no chain of the public lists has it
+CHAIN_ID = 0x54454550  # "TEEP" in ASCII
 FUNDED_KEY = "funded.key"
 FUNDS = 10**24  # wei: a million units
 _MAX_CHAIN_ID = (1 << 53) - 1  # what a number in JSON holds exactly

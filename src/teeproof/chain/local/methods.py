@@ -207,7 +207,7 @@ class Methods:
             self._required(BlockRef(hash=found.block))
             events = self._chain.events(0, 0, found.addresses, block=found.block)
         else:
-            first, last = (_height(self, ref) for ref in (found.first, found.last))
+            first, last = self._height(found.first), self._height(found.last)
             events = self._chain.events(first, last, found.addresses)
         taken = [event for event in events if found.takes(event.topics)]
         if len(taken) > MAX_EVENTS:
@@ -217,18 +217,17 @@ class Methods:
             )
         return [views.event_json(event) for event in taken]
 
+    def _height(self, reference: BlockRef) -> int:
+        if reference.number is not None:
+            return reference.number  # a range may end above the last block
+        return self._required(reference).number
+
     def _mine(self, count: Any = "0x1") -> str:
         return hexed(self._chain.mine(inputs.quantity(count, "count", limit=_MAX_MINED + 1)).hash)
 
     def _reorganise(self, depth: Any, again: Any = False) -> str:
         blocks = inputs.quantity(depth, "depth", limit=_MAX_MINED + 1)
         return hexed(self._chain.reorganise(blocks, again=inputs.flag(again, "again")).hash)
-
-
-def _height(methods: Methods, reference: BlockRef) -> int:
-    if reference.number is not None:
-        return reference.number  # a range may end above the last block
-    return methods._required(reference).number
 
 
 def _tried(request: Any) -> Any:

@@ -61,13 +61,13 @@ class ChainProcess:
             Unavailable: it ended, or did not answer in time (``chain_not_started``).
         """
         command = [sys.executable, "-m", "teeproof.chain.local.serve", str(directory)]
-        command += ["--listen", listen]
+        command += ["--listen", listen, "--until-eof"]  # so that it never outlives this process
         for name, value in (("--chain-id", chain_id), ("--finality", finality)):
             command += [] if value is None else [name, str(value)]
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(directory / "stderr", "wb") as errors:
             process = subprocess.Popen(  # noqa: S603  this package, the caller's paths
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
             )
         line = _first_line(process, patience)
         if line is None:
@@ -120,5 +120,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()

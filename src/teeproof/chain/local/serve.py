@@ -5,7 +5,7 @@ When it can be asked it prints one line of JSON:
     {"url": "http://127.0.0.1:4711", "chain_id": 1413825872, "pid": 123, "funded": "0x…"}
 
 ``funded`` is the account whose key lies in the directory as ``funded.key``. It ends with SIGTERM or
-SIGINT; what was acknowledged is on the disk in any case.
+SIGINT, with --until-eof also when its input ends; what was acknowledged is on the disk in any case.
 
 Trusts: programs of this machine, as ``app`` says.  Does not trust: other machines; it listens to
 none.
@@ -14,9 +14,12 @@ none.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ipaddress
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--listen", default="127.0.0.1:0", help="HOST:PORT of this machine")
     parser.add_argument("--chain-id", type=int, help="of a new chain, or as expected")
     parser.add_argument("--finality", type=int, help="blocks that make the one below them final")
+    parser.add_argument("--until-eof", action="store_true", help="end when the input ends, too")
     options = parser.parse_args(arguments)
     try:
         _serve(options)
@@ -63,10 +67,20 @@ def _serve(options: argparse.Namespace) -> None:
                 "pid": os.getpid(),
                 "funded": Account.load(options.directory / FUNDED_KEY).address,
             }
+            if options.until_eof:
+                threading.Thread(target=_end_with_input, daemon=True).start()
             run_until_told(
                 server_for(app), sock, ready=lambda: print(strictjson.dumps(ready), flush=True)
             )
         app.close()
+
+
+def _end_with_input() -> None:
+    """End once whoever started this process has: its end of the pipe is closed then."""
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _require_loopback(address: str) -> None:

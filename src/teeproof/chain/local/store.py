@@ -145,14 +145,27 @@ class Store:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
-        """Keep all that is written inside, or nothing of it."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """Keep all that is written inside, or nothing of it.
+
+        Raises:
+            Unavailable: the disk does not take it (``chain_unavailable``).
+        """
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._undo()
+            raise Unavailable(
+                f"the chain's file cannot be written: {error}", code="chain_unavailable"
+            ) from None
         except BaseException:
-            self._db.execute("ROLLBACK")
+            self._undo()
             raise
-        self._db.execute("COMMIT")
+
+    def _undo(self) -> None:
+        if self._db.in_transaction:  # where the disk is full, SQLite may have done so itself
+            self._db.execute("ROLLBACK")
 
     def meta(self, name: str) -> int | None:
         """Return a setting; None if it was never kept."""
