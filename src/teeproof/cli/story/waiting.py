@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from teeproof.cloud.running import Running
 from teeproof.core.errors import Unavailable
 
 __all__ = ["until_said"]
+
+_MOST = 4 << 20  # bytes
 
 _PAUSE = 0.02
 
@@ -35,9 +39,9 @@ def until_said(
     limit = time.monotonic() + timeout
     while True:
         ended = running.returncode is not None
-        said = running.progress()
-        if said is not None and wanted(said):
-            return said
+        for said in _reports(running):
+            if wanted(said):
+                return said
         if ended:
             if not may_end:
                 running.finish()
@@ -54,3 +58,15 @@ def until_said(
                 code="workload_slow",
             )
         time.sleep(_PAUSE)
+
+
+def _reports(running: Running) -> Iterator[dict[str, Any]]:
+    """Yield all that a workload has said, in order; a half-written line is left for later."""
+    path = running.stderr_path.with_name("progress.jsonl")
+    with path.open("rb") as file:
+        lines = file.read(_MOST).splitlines()
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            value = json.loads(line)
+            if isinstance(value, dict):
+                yield value
