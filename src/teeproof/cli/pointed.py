@@ -60,6 +60,8 @@ def is_pointed_elsewhere(files: Sequence[Path]) -> bool:
 
 def answer_about(screen: Screen, asked: Asked) -> int:
     """Verify what was asked about, write the answer, return the exit code."""
+    import teeproof.cli.chapters  # noqa: F401, PLC0415  every kind of statement, and its judge
+
     first, *more = asked.files
     if os.path.isdir(first):
         if is_log(first):

@@ -41,7 +41,7 @@ _OTHER = re.compile(r"[^a-z0-9.%]+|\.(?!\d)|(?<!\d)\.")
 
 def normalise(text: str) -> str:
     """Return a text without what a copy may change for free: case, spaces, punctuation."""
-    return _OTHER.sub(" ", _SEPARATOR.sub("", text.lower())).strip()
+    return " ".join(_OTHER.sub(" ", _SEPARATOR.sub("", text.lower())).split())
 
 
 def pieces(text: str) -> frozenset[str]:

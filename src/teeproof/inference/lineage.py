@@ -92,12 +92,12 @@ class Lineage:
         for dataset in datasets:
             parts = _field(dataset, "parts")
             links = [link for link in dataset.links if link.role == "contribution"]
-            if not isinstance(parts, list) or len(parts) != len(links):
+            if not isinstance(parts, list | tuple) or len(parts) != len(links):
                 raise Malformed(
                     "the dataset does not name a contribution for each of its parts",
                     code="lineage_malformed",
                     expected=f"{len(links)} parts",
-                    got=f"{len(parts)} parts" if isinstance(parts, list) else "none",
+                    got=f"{len(parts)} parts" if isinstance(parts, list | tuple) else "none",
                 )
             for part, link in zip(parts, links, strict=True):
                 yield from self._contributor(part, link)

@@ -170,7 +170,7 @@ class Keeper:
     def _decide(
         self, asked: Asked, now: datetime, seen: list[Recognised]
     ) -> tuple[dict[str, bytes], dict[str, Any]]:
-        """Return the grants, and the rows that go with them; what was recognised goes to ``seen``."""
+        """Return the grants, and their rows; what was recognised goes to ``seen``."""
         found = recognise(asked.record, blob=_blobs(asked.blobs), policy=self._policy, now=now)
         seen.append(found)
         require_answer(asked.record, job=asked.job, challenge=asked.challenge)

@@ -119,7 +119,7 @@ class Vault:
         )
 
     def known(self, header: Header) -> str:
-        """Return which recipient of a file is of this KMS, now or before; else the first, in hex."""
+        """Return which recipient of a file is of this KMS; else the first, in hex."""
         digests = [entry.recipient.hex() for entry in header.recipients]
         for digest in digests:
             places = (f"recipient/{digest}", f"withdrawn/{digest}")

@@ -212,7 +212,9 @@ class _Verification:
     def _claims(self, one: bytes, kept: Kept) -> tuple[Check, ...]:
         """Ask the judge of this type, if there is one; only then is the statement read again."""
         read = self.proof.read(one) if kept.type in self.judged else None
-        return () if read is None else judged(read, self.view)
+        if read is None or (read.statement is not None and not read.statement.known):
+            return ()  # it was read before its kind was known here: ``form`` says so
+        return judged(read, self.view)
 
     def _speakers(
         self, author: bytes | None, cosigners: tuple[bytes, ...], time: int | None

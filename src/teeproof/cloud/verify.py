@@ -1,0 +1,96 @@
+"""What a stranger can check of a KMS's statements, with nothing but the proof in hand.
+
+    recipient   the file's owner signed the policy under which keys are released
+    release     the workload's machine had committed to this job and to this challenge, and is of
+                the code that the KMS says it is
+    erasure     the file's owner ordered it
+
+Importing this registers the judges (``proof.verify.claims``).
+
+Trusts: the judges' rules.  Does not trust: the proof, the KMS's host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from teeproof.cloud.owner import verify_text
+from teeproof.cloud.statements import ERASURE, RECIPIENT, RELEASE, Erasure, Recipients, Release
+from teeproof.core.digests import parse_named
+from teeproof.core.errors import Error
+from teeproof.evidence.binding import job_nonce
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.proof.source import Read
+from teeproof.proof.verify.claims import View, judge
+
+__all__: list[str] = []
+
+
+@judge(RECIPIENT)
+def _recipient(read: Read, _: View) -> Iterable[Check]:
+    said = _predicate(read)
+    assert isinstance(said, Recipients)
+    return (_signed("recipient-owner", said.policy, said.signature, said.policy.owner),)
+
+
+@judge(ERASURE)
+def _erasure(read: Read, _: View) -> Iterable[Check]:
+    said = _predicate(read)
+    assert isinstance(said, Erasure)
+    return (_signed("erasure-owner", said.order, said.signature, said.owner),)
+
+
+@judge(RELEASE)
+def _release(read: Read, view: View) -> Iterable[Check]:
+    said = _predicate(read)
+    assert isinstance(said, Release)
+    if said.decision != "released":
+        return (passed("release-decision", f"refused: {said.code}"),)
+    return (_committed(said, view), _code(said, view))
+
+
+def _committed(said: Release, view: View) -> Check:
+    name = "release-job"
+    record = view.identity(parse_named(said.workload))
+    if record is None:
+        return not_checked(name, "the workload's identity is not in this proof")
+    expected = job_nonce(said.job.digest, nonce=bytes.fromhex(said.challenge))
+    if record.claim.nonce == expected:
+        return passed(name, "the workload's machine had committed to this job and this challenge")
+    return failed(
+        name,
+        "release_job_other",
+        "keys were released to a machine that had committed to another job, or to none",
+        expected=expected,
+        got=record.claim.nonce or "no nonce",
+    )
+
+
+def _code(said: Release, view: View) -> Check:
+    name = "release-code"
+    application = view.facts(parse_named(said.workload)).get("application") or {}
+    code = str(application.get("compose_hash") or "")
+    if not code:
+        return not_checked(name, "no evidence in this proof establishes which code asked")
+    if code == said.compose_hash:
+        return passed(name, "the workload is of the code that the KMS says it is")
+    return failed(
+        name,
+        "release_code_other",
+        "keys were released to other code than the KMS says",
+        expected=said.compose_hash,
+        got=code,
+    )
+
+
+def _signed(name: str, what: Any, signature: str, owner: str) -> Check:
+    try:
+        verify_text(what, signature, owner, what="order")
+    except Error as error:
+        return failed(name, error.code, error.detail, expected=error.expected, got=error.got)
+    return passed(name, "the file's owner signed it")
+
+
+def _predicate(read: Read) -> Any:
+    return None if read.statement is None else read.statement.predicate
