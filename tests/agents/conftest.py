@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from teeproof.chain.local.process import ChainProcess
-from tests.agents.world import FINALITY, World, worlds
+from tests.agents.world import FINALITY, Contracts, World, market, worlds
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,13 @@ def chain_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainPro
         yield process
 
 
+@pytest.fixture(scope="session")
+def shared(chain_process: ChainProcess) -> Iterator[Contracts]:
+    here = market(chain_process)
+    yield here
+    here.chain.close()
+
+
 @pytest.fixture
-def world(chain_process: ChainProcess, tmp_path: Path) -> Iterator[World]:
-    yield from worlds(chain_process, tmp_path)
+def world(chain_process: ChainProcess, shared: Contracts, tmp_path: Path) -> Iterator[World]:
+    yield from worlds(chain_process, shared, tmp_path)

@@ -23,8 +23,8 @@ from teeproof.cloud.local import LocalInside
 from teeproof.cloud.manifest import Manifest
 from teeproof.core.errors import Malformed, NotAllowed
 from teeproof.evidence.collect.simulated import opt_in_policy
-from tests.agents.people import DOLLAR, TEXT, UNIT
-from tests.agents.world import World, assets_of, mandate_of
+from tests.agents.people import TEXT, UNIT
+from tests.agents.world import World, assets_of, fill, mandate_of
 from tests.proof.people import platform
 from tests.proof.world import failures
 
@@ -73,10 +73,7 @@ def launched(world: World) -> Iterator[tuple[World, AgentClient, LocalInside]]:
             assets=assets_of(here), venues=[here.pool.address],
         )  # fmt: skip
         assert here.fund.address == mandate.fund
-        here.ether.mint(here.owner, to=here.owner.address, amount=8 * UNIT)
-        here.dollar.mint(here.owner, to=here.owner.address, amount=8_000 * DOLLAR)
-        most = {here.ether.address: 8 * UNIT, here.dollar.address: 8_000 * DOLLAR}
-        here.fund.deposit(here.owner, shares=1000, most=most)
+        fill(here, here.fund)
         yield world, client, inside
 
 

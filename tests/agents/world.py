@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -235,33 +235,38 @@ def ask(text: str, **more: Any) -> Instruction:
     return parse_instruction(json.dumps(body).encode(), time=to_epoch(wall_clock()))
 
 
-def market(process: ChainProcess, agent: str) -> Contracts:
-    """Deploy everything, with a fund that listens to an agent's key."""
+def market(process: ChainProcess) -> Contracts:
+    """Deploy two tokens and a pool, for all tests; what a trade moves its price by is little."""
     chain, owner = Chain.connect(process.url), process.funded
     ether = Token.deploy(chain, owner, name="Test Ether", symbol="tETH", decimals=18, cap=10**30)
     dollar = Token.deploy(chain, owner, name="Test Dollar", symbol="tUSD", decimals=6, cap=10**30)
-    ether.mint(owner, to=owner.address, amount=10_008 * UNIT)
-    dollar.mint(owner, to=owner.address, amount=19_008_000 * DOLLAR)
+    ether.mint(owner, to=owner.address, amount=20_000 * UNIT)
+    dollar.mint(owner, to=owner.address, amount=30_000_000 * DOLLAR)
     pool = Pool.deploy(chain, owner, ether, dollar)
     pool.add(owner, {ether: 10_000 * UNIT, dollar: 19_000_000 * DOLLAR})
+    return Contracts(chain, owner, ether, dollar, pool, funds.Fund(chain, pool.address))
+
+
+def with_fund(here: Contracts, agent: str) -> Contracts:
+    """Deploy a fund that listens to an agent's key, and fill it."""
     fund = funds.Fund.deploy(
-        chain, owner, agent=agent, identity=bytes(32), assets=_assets(ether, dollar),
-        venues=[pool.address],
+        here.chain, here.owner, agent=agent, identity=bytes(32), assets=assets_of(here),
+        venues=[here.pool.address],
     )  # fmt: skip
-    most = {ether.address: 8 * UNIT, dollar.address: 8_000 * DOLLAR}
-    fund.deposit(owner, shares=1000, most=most)
-    return Contracts(chain, owner, ether, dollar, pool, fund)
+    fill(here, fund)
+    return replace(here, fund=fund)
+
+
+def fill(here: Contracts, fund: funds.Fund) -> None:
+    most = {here.ether.address: 8 * UNIT, here.dollar.address: 8_000 * DOLLAR}
+    fund.deposit(here.owner, shares=1000, most=most)
 
 
 def assets_of(here: Contracts) -> list[funds.Asset]:
     """The fund's own limits."""
-    return _assets(here.ether, here.dollar)
-
-
-def _assets(ether: Token, dollar: Token) -> list[funds.Asset]:
     return [
-        funds.Asset(ether.address, 5 * UNIT, 10 * UNIT),
-        funds.Asset(dollar.address, 10_000 * DOLLAR, 20_000 * DOLLAR),
+        funds.Asset(here.ether.address, 5 * UNIT, 10 * UNIT),
+        funds.Asset(here.dollar.address, 10_000 * DOLLAR, 20_000 * DOLLAR),
     ]
 
 
@@ -294,10 +299,10 @@ def agent_of(secret: bytes = CHAIN_SECRET) -> str:
     return address
 
 
-def worlds(process: ChainProcess, folder: Path) -> Iterator[World]:
+def worlds(process: ChainProcess, shared: Contracts, folder: Path) -> Iterator[World]:
     """Yield a world, and end it."""
     proofs = ProofWorld()
-    here = market(process, agent_of())
+    here = with_fund(shared, agent_of())
     model = Model(proofs.source)
     relayer = Account.new()
     here.chain.transfer(here.owner, relayer, 10**18)
@@ -307,4 +312,3 @@ def worlds(process: ChainProcess, folder: Path) -> Iterator[World]:
     finally:
         world.close()
         model.close()
-        here.chain.close()
