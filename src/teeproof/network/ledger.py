@@ -20,7 +20,7 @@ import hmac
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from teeproof.core.errors import NotAuthentic, Unavailable
 
@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS whole (one INTEGER PRIMARY KEY CHECK (one = 1), numbe
     head BLOB NOT NULL, code BLOB NOT NULL, body BLOB NOT NULL);
 """
 _START = bytes(32)
+_PATIENCE = 1.0  # seconds in which another process may let go of the file
 
 
 class Ledger:
@@ -61,7 +62,9 @@ class Ledger:
             Unavailable: the file cannot be opened, or another process has it.
         """
         try:
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+            )
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")  # durable once COMMIT returns
@@ -80,10 +83,10 @@ class Ledger:
         Raises:
             NotAuthentic: code ``ledger_tampered``; it is not what this workload wrote.
         """
-        row = self._sql.execute("SELECT number, head, code, body FROM whole").fetchone()
-        if row is None:
+        rows = self._read("SELECT number, head, code, body FROM whole")
+        if not rows:
             return None
-        number, head, code, body = row
+        number, head, code, body = rows[0]
         self._require(code, b"whole", number, head, body)
         self.number, self._head = number, head
         return bytes(body)
@@ -94,10 +97,10 @@ class Ledger:
         Raises:
             NotAuthentic: code ``ledger_tampered``; one was altered, removed or inserted.
         """
-        rows = self._sql.execute(
-            "SELECT number, code, body FROM change WHERE number > ? ORDER BY number", (self.number,)
+        rows = self._read(
+            "SELECT number, code, body FROM change WHERE number > ? ORDER BY number", self.number
         )
-        for number, code, body in rows.fetchall():
+        for number, code, body in rows:
             if number != self.number + 1:
                 raise _tampered(f"change {number} behind {self.number}")
             self._require(code, b"change", number, self._head, body)
@@ -154,26 +157,35 @@ class Ledger:
 
     def answer(self, name: bytes) -> bytes | None:
         """Return the answer that an order got; NotAuthentic if it was altered."""
-        row = self._sql.execute("SELECT code, body FROM answer WHERE name = ?", (name,)).fetchone()
-        if row is None:
+        rows = self._read("SELECT code, body FROM answer WHERE name = ?", name)
+        if not rows:
             return None
-        self._require(row[0], b"answer", 0, name, row[1])
-        return bytes(row[1])
+        code, body = rows[0]
+        self._require(code, b"answer", 0, name, body)
+        return bytes(body)
 
     def unsent(self) -> list[tuple[int, bytes]]:
         """Return the statements that the log may not have yet, in order, by number."""
-        return self._sql.execute("SELECT number, body FROM unsent ORDER BY number").fetchall()
+        return self._read("SELECT number, body FROM unsent ORDER BY number")
 
     def sent(self, number: int) -> None:
         """Forget a statement that the log has taken."""
         self._sql.execute("DELETE FROM unsent WHERE number = ?", (number,))
+
+    def _read(self, question: str, *values: object) -> list[Any]:
+        try:
+            return self._sql.execute(question, values).fetchall()
+        except sqlite3.Error as error:
+            raise _unavailable(None, error) from None
 
     def _code(self, kind: bytes, number: int, head: bytes, body: bytes) -> bytes:
         parts = kind + b"\0" + number.to_bytes(8, "big") + head + body
         return hmac.digest(self._key, parts, hashlib.sha256)
 
     def _require(self, code: bytes, kind: bytes, number: int, head: bytes, body: bytes) -> None:
-        if not hmac.compare_digest(code, self._code(kind, number, head, body)):
+        # SQLite gives a column's value in whatever type the host has put there.
+        typed = isinstance(number, int) and all(isinstance(p, bytes) for p in (code, head, body))
+        if not typed or not hmac.compare_digest(code, self._code(kind, number, head, body)):
             raise _tampered(f"{kind.decode()} {number}")
 
 
