@@ -1,4 +1,4 @@
-"""``teeproof demo``: see it all in a few seconds. What ``make demo`` runs."""
+"""``teeproof demo``: the whole lifecycle in one command. What ``make demo`` runs."""
 
 from __future__ import annotations
 
@@ -14,22 +14,32 @@ __all__ = ["command"]
 
 
 @click.command("demo")
-@click.option("--keep", metavar="DIR", type=PATH, help="Keep the proof and its log in a new DIR.")
+@click.option("--once", is_flag=True, help="End when the story is told; without it, stay up.")
+@click.option("--short", is_flag=True, help="A proof and evidence only: seconds, base install.")
+@click.option("--keep", metavar="DIR", type=PATH, help="Put everything into a new DIR.")
 @output_options
-def command(*, keep: Path | None, as_json: bool, color: ColorChoice) -> int:
-    """See it all in a few seconds: a proof, real evidence, refusals, simulated evidence.
+def command(
+    *, once: bool, short: bool, keep: Path | None, as_json: bool, color: ColorChoice
+) -> int:
+    """Run the whole lifecycle, for real: data, training, answers, an agent, money, proofs.
 
-    Real evidence is verified if some is on this machine (teeproof samples). Nothing is left behind
-    without --keep, and nothing is sent anywhere.
+    Machines are simulated, all else is real: processes in sandboxes, keys, a log with witnesses, a
+    chain. It takes some three minutes, most of them training. Nothing is sent anywhere. The files
+    stay in TEEPROOF_HOME/demo until the next demo.
 
     \b
     Examples
       teeproof demo
-      teeproof demo --keep demo
+      teeproof demo --once --json
+      teeproof demo --short --keep demo
     """  # noqa: D301  click reads the \b
-    from teeproof.cli.demo_run import run  # noqa: PLC0415  it needs nearly everything
+    if short:
+        from teeproof.cli.demo_run import run as run_short  # noqa: PLC0415  it needs much
 
-    return run(keep=keep, as_json=as_json, color=color)
+        return run_short(keep=keep, as_json=as_json, color=color)
+    from teeproof.cli.story.running import run  # noqa: PLC0415  as above
+
+    return run(keep=keep, once=once, as_json=as_json, color=color)
 
 
 if __name__ == "__main__":

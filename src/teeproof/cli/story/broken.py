@@ -32,12 +32,15 @@ from teeproof.cli.story.world import World
 from teeproof.cloud.image import Image
 from teeproof.cloud.inside import LOG_POLICY
 from teeproof.cloud.manifest import Manifest
+from teeproof.core.clock import wall_clock
 from teeproof.core.digests import sha256
 from teeproof.core.writing import write_file
+from teeproof.evidence.collect.simulated import SimulatedAttester
 from teeproof.proof.file.zipwrite import ZipWriter
 from teeproof.proof.log.formats.entry import STATEMENT
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.monitor.evidence import prove_fork
+from teeproof.proof.workload import Identity
 from teeproof.training.recipe import Recipe
 
 __all__ = ["edit_statement", "flip_a_weight", "fork", "swap_the_image", "tell"]
@@ -180,12 +183,14 @@ def fork(world: World) -> str:
             seal=os.urandom(32), record=b"{}",
         )  # fmt: skip
         forked = other.publish()
-        get_b = other.node
+        with world.store() as store:  # and the log that everyone sees grows by another entry
+            Identity.boot(SimulatedAttester(world.platform, now=wall_clock), store=store)
+            store.publish()
         with Log.open(honest, read_only=True) as log:
-            proof = prove_fork(log.checkpoint(), forked, get_a=log.node, get_b=get_b)
+            proof = prove_fork(log.checkpoint(), forked, get_a=log.node, get_b=other.node)
     path = world.folder / "broken" / "fork.proof"
     write_file(path, proof.encode(), overwrite=True)
     found = check_offline(world, path, trusted=False)
-    if found.code != 2:
-        raise AssertionError(f"a fork was not proven: exit code {found.code}")
-    return str(found.value.get("detail") or found.value.get("sentence") or "two trees, one key")
+    if found.value.get("error") != "log_forked":
+        raise AssertionError(f"a fork was not proven: {found.value}")
+    return str(found.value["detail"])

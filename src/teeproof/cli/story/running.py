@@ -1,0 +1,228 @@
+"""Tell the whole story: open a folder, let everything happen, and stay up for who wants to look."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from teeproof.cli.outgoing import require_place
+from teeproof.cli.quoting import shell
+from teeproof.cli.screen import ColorChoice, standard
+from teeproof.cli.story.telling import Teller, short_id
+from teeproof.core.errors import Unavailable, Usage
+from teeproof.core.home import data_directory
+
+__all__ = ["run"]
+
+_NEEDED = ("eth", "eth_abi", "openai", "rensa", "tokenizers", "torch", "transformers", "uvicorn")
+_WORLD = "world.json"
+_LABELS = {
+    "real": "0 Real", "network": "1 Network", "data": "2 Data", "train": "3 Train",
+    "answer": "4 Answer", "agent": "5 Agent", "paid": "6 Paid", "proof": "PROOF",
+    "broken": "BREAK IT", "withdraw": "WITHDRAW",
+}  # fmt: skip
+
+
+def run(*, keep: Path | None, once: bool, as_json: bool, color: ColorChoice) -> int:
+    """Tell the story; return the exit code.
+
+    Raises:
+        Usage: a demo runs in this folder already, or the folder is taken.
+        Unavailable: a library or a process is missing, or a process ended.
+    """
+    _require_libraries()
+    screen = standard(color)
+    begun = time.monotonic()
+    say = Teller(screen, clock=lambda: time.monotonic() - begun, quiet=as_json)
+    with _folder(keep) as folder, _until_told() as told:
+        code = _tell(folder, say, once=once or as_json, told=told)
+    if as_json:
+        screen.json(_as_json(say, folder, code))
+    return code
+
+
+def _tell(folder: Path, say: Teller, *, once: bool, told: threading.Event) -> int:
+    from teeproof.cli.story import (  # noqa: PLC0415  they need nearly everything
+        agent,
+        answer,
+        broken,
+        data,
+        money,
+        network,
+        paid,
+        proved,
+        real,
+        train,
+        withdrawn,
+    )
+    from teeproof.cli.story.world import World  # noqa: PLC0415
+    from teeproof.training.recipe import Recipe  # noqa: PLC0415
+
+    say.words("SIMULATED machines, except lines marked REAL", "magenta", "bold")
+    real.tell(say)
+    with World(folder) as world:
+        world.record()
+        rented = network.tell(world, say)
+        pooled = data.tell(world, say)
+        model = train.tell(world, say, pooled, recipe=Recipe())
+        coins = money.mint_all(world)
+        asked = answer.tell(world, say, model, money=coins, rented=rented)
+        managed = agent.tell(world, say, model, money=coins)
+        paid.tell(world, say, managed.traded.receipt or asked.receipt.name, money=coins)
+        action = managed.traded.statement
+        if action is None:
+            raise Unavailable("the agent said nothing of its action", code="statement_missing")
+        proof = proved.tell(world, say, action)
+        broken.tell(
+            world, say, pooled=pooled, model=model, money=coins, rented=rented, proof=proof,
+            action=action,
+        )  # fmt: skip
+        withdrawn.tell(world, say, pooled, models=[model.statement.name])
+        _write_story(folder, say)
+        if not once:
+            _stay(world, say, told=told, next_to=_yours(folder, action))
+        else:
+            for line in _yours(folder, action):
+                say.words(line)
+        world.require_alive()
+    return 0
+
+
+def _require_libraries() -> None:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise Unavailable(
+            "the whole story needs more than the base install: pip install 'teeproof[demo]';"
+            " teeproof demo --short needs nothing more",
+            code="library_missing",
+            expected=", ".join(_NEEDED),
+            got=f"without {', '.join(missing)}",
+        )
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Give the story's folder: a new one that a person named, or the demo's own, made empty.
+
+    The demo's own holds what the last story left, until the next begins.
+    """
+    if keep is not None:
+        require_place(keep, what="a directory")
+        if keep.exists():
+            raise Usage(
+                f"{keep} is there, and nothing is overwritten: name a new directory",
+                code="out_taken",
+            )
+        keep.mkdir(parents=True)
+        yield keep.resolve()
+        return
+    folder = data_directory(os.environ) / "demo"
+    running = _pid_of(folder)
+    if running is not None:
+        raise Usage(
+            f"a demo runs already, as process {running}: stop it with Ctrl-C, or use --keep DIR",
+            code="demo_running",
+            got=str(folder),
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder.resolve()
+    finally:
+        with contextlib.suppress(OSError):
+            _forget_pid(folder)
+
+
+def _pid_of(folder: Path) -> int | None:
+    """Return the process that keeps a story's world, if it lives."""
+    try:
+        pid = int(json.loads((folder / _WORLD).read_text())["pid"])
+        os.kill(pid, 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return pid if pid != os.getpid() else None
+
+
+def _forget_pid(folder: Path) -> None:
+    path = folder / _WORLD
+    value = json.loads(path.read_text())
+    value["pid"] = 0
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+@contextmanager
+def _until_told() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and Ctrl-C set, where the story waits for nothing else."""
+    told = threading.Event()
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _yours(folder: Path, action: str) -> list[str]:
+    """Return what a person can type now."""
+    at = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
+    trust = ("--policy", at / "policy.toml", "--logs", at / "trusted-logs")
+    return [
+        "YOURS",
+        f"  {shell('teeproof', 'verify', at / 'trade.proof', *trust)}",
+        f"  {shell('teeproof', 'verify', at / 'log', short_id(action), *trust)}",
+        f"  {shell('teeproof', 'graph', at / 'trade.proof')}",
+    ]
+
+
+def _stay(world: Any, say: Teller, *, told: threading.Event, next_to: list[str]) -> None:
+    from teeproof.cli.story.page import serve_page  # noqa: PLC0415
+
+    with serve_page(world, lambda: story_lines(say)) as url:
+        world.record(page=url)
+        for line in next_to:
+            say.words(line)
+        say.words("  teeproof data contribute FILE")
+        say.words(f"  {url}   every line with what shows it")
+        say.words(f"  {world.urls['model']}/v1   the model, for any OpenAI client")
+        say.words("Ctrl-C ends it; the files stay until the next demo.")
+        try:
+            while not told.wait(1.0):
+                world.require_alive()
+        except KeyboardInterrupt:
+            say.words()
+
+
+def story_lines(say: Teller) -> list[dict[str, Any]]:
+    """Return the story as pages show it: each part's label beside its first line."""
+    found, last = [], ""
+    for line in say.lines:
+        label = _LABELS.get(line.step, line.step) if line.step != last else ""
+        last = line.step
+        found.append({"label": label, "text": line.text, "ids": list(line.ids), "real": line.real})
+    return found
+
+
+def _write_story(folder: Path, say: Teller) -> None:
+    data = msgspec.json.format(msgspec.json.encode(say.lines), indent=2)
+    (folder / "story.json").write_bytes(data + b"\n")
+
+
+def _as_json(say: Teller, folder: Path, code: int) -> dict[str, Any]:
+    lines = msgspec.to_builtins(say.lines)
+    return {"ok": code == 0, "folder": str(folder), "lines": lines}
