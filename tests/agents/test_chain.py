@@ -28,6 +28,7 @@ from tests.agents.world import (
     agent_of,
     ask,
     mandate_of,
+    reorganise,
     with_fund,
 )
 from tests.proof.world import failures
@@ -275,10 +276,6 @@ def test_anybody_carries_a_trade_and_nobody_changes_it(world: World) -> None:
         assert error.value.got == "Fund: not the agent's signature"
     here.fund.trade(here.owner, order, signature)
     assert world.holdings()[0] == 4 * UNIT
-
-
-def reorganise(world: World, depth: int = 1, *, again: bool = False) -> None:
-    world.market.chain.endpoint.ask("teeproof_reorg", hex(depth), again)
 
 
 def rechecks(world: World) -> list[Recheck]:

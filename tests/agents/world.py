@@ -200,6 +200,12 @@ class World:
             self.model.answers[text] = answer
         return kernel.instruct(ask(text, **more))
 
+    def relayer_of(self, secret: bytes) -> Account:
+        """An account with something for gas."""
+        made = Account(secret)
+        self.market.chain.transfer(self.market.owner, made, 10**18)
+        return made
+
     def holdings(self) -> tuple[int, int]:
         """What the fund holds, in ETH and USD."""
         held = self.market.fund.holdings()
@@ -220,6 +226,11 @@ class World:
         found = read_record(data).statement
         assert found is not None
         return found
+
+
+def reorganise(world: World, depth: int = 1, *, again: bool = False) -> None:
+    """Let other blocks take the place of the last; ``again``: with what those held."""
+    world.market.chain.endpoint.ask("teeproof_reorg", hex(depth), again)
 
 
 def agent_identity(store: MemorySource, secret: bytes = CHAIN_SECRET) -> Identity:
