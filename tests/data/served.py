@@ -21,11 +21,11 @@ from teeproof.data.heldout import SealedHeldOut, seal_held_out
 from teeproof.data.records import Record
 from teeproof.data.samples import file_of, sample_orders
 from teeproof.data.terms import PoolTerms
-from teeproof.evidence.collect.simulated import opt_in_policy
-from teeproof.evidence.policy import Policy, parse_policy
+from teeproof.evidence.collect.simulated import application_policy
+from teeproof.evidence.policy import parse_policy
 from teeproof.proof.memory import MemorySource
 from teeproof.proof.verify import Trust
-from tests.data.scenes import NOW, TIME, honest, payout
+from tests.data.scenes import NOW, TIME, payout
 from tests.proof.people import platform
 
 OPERATOR = OwnerKey(b"o" * 32)
@@ -35,18 +35,7 @@ TRAINER = Manifest("trainer", "teeproof.training.workload")
 @cache
 def machines(compose_hash: str = "") -> str:
     """A policy (TOML) for the simulator's machines with its guest; one application if named."""
-    domain, rtmrs = platform().machine().domain, platform().machine().rtmrs
-    pinned = {"mrtd": domain.mrtd, "rtmr1": rtmrs[1], "rtmr2": rtmrs[2]}
-    lines = [f'{name} = ["{value.hex()}"]' for name, value in pinned.items()]
-    lines += ["event_log = true"] + [f'compose_hash = ["{compose_hash}"]'] * bool(compose_hash)
-    return opt_in_policy(platform()) + "\n".join(lines) + "\n"
-
-
-def policy(compose_hash: str = "") -> Policy:
-    return parse_policy(machines(compose_hash))
-
-
-KMS = Manifest("kms", "teeproof.cloud.kms.workload", environment={kms_workload.MACHINES: ""})
+    return application_policy(platform(), compose_hash=[compose_hash] * bool(compose_hash))
 
 
 class Town:
@@ -61,7 +50,7 @@ class Town:
         environment = {workload.KMS: kms_policy}
         self.pool_code = Manifest("pool", "teeproof.data.workload", environment=environment)
         self.kms_policy = parse_policy(kms_policy)
-        self.trust = Trust(policy=policy())
+        self.trust = Trust(policy=parse_policy(machines()))
         self.held: SealedHeldOut | None = None
         self.terms: PoolTerms | None = None
         self.kms_url = self.pool_url = ""
@@ -98,10 +87,9 @@ class Town:
     def kms(self) -> Iterator[KmsClient]:
         with self.running(self.inside("kms", self.kms_code), kms_workload.main) as url:
             self.kms_url = url
-            yield self.kms_client()
-
-    def kms_client(self) -> KmsClient:
-        return KmsClient(self.kms_url, policy=self.kms_policy, now=lambda: NOW)
+            client = KmsClient(url, policy=self.kms_policy, now=lambda: NOW)
+            with contextlib.closing(client):
+                yield client
 
     def prepare(self, kms: KmsClient) -> None:
         """The pool's operator seals the held-out file and writes the terms."""
@@ -128,7 +116,11 @@ class Town:
     def pool(self, inside: LocalInside | None = None) -> Iterator[PoolClient]:
         with self.running(inside or self.pool_inside(), workload.main) as url:
             self.pool_url = url
-            yield PoolClient(url, trust=self.trust, now=lambda: NOW)
+            with contextlib.closing(self.client_of()) as client:
+                yield client
+
+    def client_of(self, trust: Trust | None = None) -> PoolClient:
+        return PoolClient(self.pool_url, trust=trust or self.trust, now=lambda: NOW)
 
     def contribute(
         self, records: tuple[Record, ...], owner: OwnerKey, pool: PoolClient, kms: KmsClient
@@ -140,6 +132,3 @@ class Town:
             path, owner=owner, pool=pool, kms=kms, terms=self.terms, payout=payout(owner),
             now=lambda: NOW,
         )  # fmt: skip
-
-
-__all__ = ["OPERATOR", "Town", "honest", "machines", "policy"]

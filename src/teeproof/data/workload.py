@@ -16,6 +16,8 @@ Trusts: the machine, the measured setting.  Does not trust: the host, its disk, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 
 from teeproof.cloud.inside import Inside
@@ -42,15 +44,16 @@ TERMS, HELD_OUT, HELD_OUT_POLICY = "terms.json", "held-out.sealed", "held-out.js
 
 def main(inside: Inside) -> int:
     """Judge what still waits, then serve until told to end."""
-    pool = open_pool(inside)
-    pool.settle()
-    inside.say(step="serving", pool=pool.terms.digest_text, contributions=len(pool.entries))
-    inside.serve(PoolApp(pool, say=inside.say))
+    with open_pool(inside) as pool:
+        pool.settle()
+        inside.say(step="serving", pool=pool.terms.digest_text, contributions=len(pool.entries))
+        inside.serve(PoolApp(pool, say=inside.say))
     return 0
 
 
-def open_pool(inside: Inside) -> Pool:
-    """Return the pool that this machine keeps.
+@contextmanager
+def open_pool(inside: Inside) -> Iterator[Pool]:
+    """Give the pool that this machine keeps.
 
     Raises:
         Usage: the measured setting is missing.
@@ -60,22 +63,26 @@ def open_pool(inside: Inside) -> Pool:
     """
     read = partial(_read, inside)
     terms = PoolTerms.parse(read(TERMS, MAX_TERMS_BYTES))
-    kms = KmsClient(inside.url(KMS_PEER), policy=parse_policy(inside.require(KMS)), now=inside.now)
-    store = inside.store()
-    keys = KmsKeys(kms, terms=terms, boot=partial(inside.boot, store=store), now=inside.now)
+    policy = parse_policy(inside.require(KMS))
     held = SealedHeldOut(
         read(HELD_OUT, MAX_SEALED_BYTES),
         ReleasePolicy.parse(read(HELD_OUT_POLICY, MAX_RELEASE_POLICY_BYTES)),
     )
-    records = open_held_out(held, terms=terms, key=keys.open)
     seed = framed_sha256("teeproof.data-seed.v1", inside.derive("data/seed"), terms.digest)
-    return Pool(
-        yardstick=Yardstick(terms, HeldOut.of(records), seed),
-        journal=Journal(inside.state / "pool.sqlite", key=inside.derive("data/state")),
-        vault=Vault(inside.state / "files"),
-        keys=keys,
-        store=store,
-    )
+    store, key = inside.store(), inside.derive("data/state")
+    with (
+        closing(KmsClient(inside.url(KMS_PEER), policy=policy, now=inside.now)) as kms,
+        closing(Journal(inside.state / "pool.sqlite", key=key)) as journal,
+    ):
+        keys = KmsKeys(kms, terms=terms, boot=partial(inside.boot, store=store), now=inside.now)
+        records = open_held_out(held, terms=terms, key=keys.open)
+        yield Pool(
+            yardstick=Yardstick(terms, HeldOut.of(records), seed),
+            journal=journal,
+            vault=Vault(inside.state / "files"),
+            keys=keys,
+            store=store,
+        )
 
 
 def _read(inside: Inside, name: str, limit: int) -> bytes:
