@@ -1,4 +1,4 @@
-"""``teeproof demo``: the whole story, with and without real evidence on the machine."""
+"""``teeproof demo --short``: a proof and evidence, with and without real evidence here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def test_the_demo_tells_the_whole_story(teeproof, vectors):
-    answer = teeproof("demo")
+    answer = teeproof("demo", "--short")
     assert answer.code == 0
     words = (
         "1. A proof: from data to answer",
@@ -33,7 +33,7 @@ def test_the_demo_tells_the_whole_story(teeproof, vectors):
         "7. The same, with a policy",
         "SIMULATED, AND ALLOWED AS SUCH",
         "Type next",
-        "teeproof demo --keep demo",
+        "teeproof demo --short --keep demo",
     )
     place = 0
     for word in words:
@@ -43,15 +43,15 @@ def test_the_demo_tells_the_whole_story(teeproof, vectors):
 
 def test_what_it_says_to_type_next_works(teeproof, monkeypatch, tmp_path, vectors):
     monkeypatch.chdir(tmp_path)
-    keep, *following = _next_commands(teeproof("demo").out)
-    assert keep == ["teeproof", "demo", "--keep", "demo"]
+    keep, *following = _next_commands(teeproof("demo", "--short").out)
+    assert keep == ["teeproof", "demo", "--short", "--keep", "demo"]
     assert following == _next_commands(teeproof(*keep[1:]).out)
     proofs = [command for command in following if "demo/answer.proof" in command]
     assert [command[1] for command in proofs] == ["verify", "graph", "show"]
     for command in proofs:
         assert teeproof(*command[1:]).code == 0
     assert teeproof(*(word.replace("answer", "changed") for word in proofs[0][1:])).code == 2
-    again = teeproof("demo", "--keep", "demo", "--json")
+    again = teeproof("demo", "--short", "--keep", "demo", "--json")
     assert (again.code, again.json["error"]) == (1, "out_taken")
 
 
@@ -61,7 +61,7 @@ def _next_commands(out):
 
 
 def test_the_json_twin_has_every_step(teeproof, vectors):
-    twin = teeproof("demo", "--json").json
+    twin = teeproof("demo", "--short", "--json").json
     assert {name: step["exit_code"] for name, step in twin.items()} == {
         "real": 0,
         "real_today": 2,
@@ -83,7 +83,7 @@ def test_the_json_twin_has_every_step(teeproof, vectors):
 def test_without_real_evidence_it_says_how_to_get_it(teeproof, monkeypatch, tmp_path):
     monkeypatch.delenv("TEEPROOF_VECTORS", raising=False)
     monkeypatch.setattr("teeproof.cli.samples.project_root", lambda: None)
-    answer = teeproof("demo")
+    answer = teeproof("demo", "--short")
     assert answer.code == 0
     assert "teeproof samples fetch dstack" in answer.out
     assert "3. Simulated evidence" in answer.out
@@ -95,7 +95,7 @@ def test_the_demo_leaves_nothing_behind(teeproof, monkeypatch, tmp_path):
     here.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     monkeypatch.chdir(here)
-    assert teeproof("demo").code == 0
+    assert teeproof("demo", "--short").code == 0
     assert list(scratch.iterdir()) == []
     assert list(here.iterdir()) == []
 
@@ -116,6 +116,6 @@ def _printed(main, monkeypatch):
 
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     monkeypatch.setattr(sys, "stdout", stream)
-    assert main(["demo"]) == 0
+    assert main(["demo", "--short"]) == 0
     stream.flush()
     return stream.buffer.getvalue().decode().splitlines()

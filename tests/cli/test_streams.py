@@ -95,7 +95,8 @@ def test_host_changes_the_last_byte_and_no_plaintext_comes_out(teeproof, here):
         (("open", "data.sealed", "--key", "my.key", "-o", "-", "--json"), "stdout_taken"),
         (("keys", "new", "-", "--json"), "stdout_refused"),
         (("simulate", "--out", "-", "--json"), "stdout_refused"),
-        (("demo", "--keep", "-", "--json"), "stdout_refused"),
+        (("demo", "--short", "--keep", "-", "--json"), "stdout_refused"),
+        (("demo", "--once", "--keep", "-", "--json"), "stdout_refused"),
     ],
 )
 def test_nowhere_a_file_is_made_that_is_called_like_standard_output(teeproof, here, words, code):

@@ -220,7 +220,7 @@ def _write_next(screen: Screen, sample: Sample | None, keep: Path | None) -> Non
         lines.insert(
             0,
             (
-                shell("teeproof", "demo", "--keep", at),
+                shell("teeproof", "demo", "--short", "--keep", at),
                 "keep this proof, its log, and whom to trust, for what follows",
             ),
         )

@@ -21,6 +21,7 @@ import platform
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,10 +95,11 @@ def main(inside: Inside) -> int:
     """Do the job."""
     given = _Given.read(inside.inputs)
     kms = KmsClient(inside.url(KMS_PEER), policy=parse_policy(inside.require(KMS)), now=inside.now)
-    challenge = kms.challenge()
-    me = inside.boot(roles=["seal"], nonce=job_nonce(given.job.digest, nonce=challenge))
-    asked = [(read_header(io.BytesIO(blob)), policy) for blob, policy in given.sealed]
-    keys, release = kms.released(me, given.job, challenge=challenge, files=asked)
+    with closing(kms):
+        challenge = kms.challenge()
+        me = inside.boot(roles=["seal"], nonce=job_nonce(given.job.digest, nonce=challenge))
+        asked = [(read_header(io.BytesIO(blob)), policy) for blob, policy in given.sealed]
+        keys, release = kms.released(me, given.job, challenge=challenge, files=asked)
     inside.say(event="released", files=len(keys), statement=release.statement.name)
     parts, held_out, left_out = given.open(keys)
     records = [record for _, found in parts for record in found]
