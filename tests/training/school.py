@@ -21,7 +21,7 @@ from teeproof.proof.envelope import Envelope
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.statement import Statement
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
-from teeproof.training import workload
+from teeproof.training import given, workload
 from teeproof.training.recipe import Recipe
 from tests.data.scenes import ALICE, BOB, NOW, TIME, honest
 from tests.data.served import OPERATOR, Town, machines
@@ -71,7 +71,7 @@ class School(Town):
     def job(self, **options: Any) -> Job:
         assert self.held is not None
         settings = {"payout": OWNER, "recipe": SMALL} | options
-        return workload.job_of(self.dataset.statement, held=self.held, **settings)
+        return given.job_of(self.dataset.statement, held=self.held, **settings)
 
     def trainer(self, name: str, job: Job | bytes, code: Manifest | None = None) -> LocalInside:
         """A trainer's machine with its inputs."""

@@ -17,7 +17,7 @@ from teeproof.core.weights import differences, digest_model
 from teeproof.data.contribute import withdraw
 from teeproof.proof import canonical
 from teeproof.proof.statement import Statement
-from teeproof.training import run, workload
+from teeproof.training import given, run, workload
 from teeproof.training.recipe import Recipe
 from teeproof.training.statements import Training
 from tests.data.scenes import ALICE, honest
@@ -197,7 +197,7 @@ def test_host_kills_the_trainer_while_it_writes_and_no_half_model_has_the_name(s
 def test_what_is_held_out_is_left_out_of_training_and_counted(school, monkeypatch):
     leaked = honest(1, 60)[:5]
     inside = school.trainer("leaked", school.job())
-    monkeypatch.setattr(workload, "open_held_out", lambda *_a, **_k: leaked)
+    monkeypatch.setattr(given, "open_held_out", lambda *_a, **_k: leaked)
     assert workload.main(inside) == 0
     from teeproof.proof.envelope import Envelope
 

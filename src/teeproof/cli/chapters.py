@@ -6,16 +6,9 @@ nothing but the base install.
 
 from __future__ import annotations
 
-import teeproof.agents.statements
-import teeproof.agents.verify
-import teeproof.cloud.statements
-import teeproof.cloud.verify
-import teeproof.data.statements
-import teeproof.data.verify
-import teeproof.inference.verify
-import teeproof.network.statements
-import teeproof.network.verify
-import teeproof.training.statements
-import teeproof.training.verify  # noqa: F401
+from teeproof.proof.verify.claims import judged_types
 
-__all__: list[str] = []
+__all__ = ["JUDGED"]
+
+JUDGED = judged_types()
+"""The kinds of statement that have a judge here."""

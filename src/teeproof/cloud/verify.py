@@ -24,25 +24,28 @@ from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof.source import Read
 from teeproof.proof.verify.claims import View, judge
 
-__all__: list[str] = []
+__all__ = ["erasure_holds", "recipient_holds", "release_holds"]
 
 
 @judge(RECIPIENT)
-def _recipient(read: Read, _: View) -> Iterable[Check]:
+def recipient_holds(read: Read, _: View) -> Iterable[Check]:
+    """Return what the proof shows of such a statement."""
     said = _predicate(read)
     assert isinstance(said, Recipients)
     return (_signed("recipient-owner", said.policy, said.signature, said.policy.owner),)
 
 
 @judge(ERASURE)
-def _erasure(read: Read, _: View) -> Iterable[Check]:
+def erasure_holds(read: Read, _: View) -> Iterable[Check]:
+    """Return what the proof shows of such a statement."""
     said = _predicate(read)
     assert isinstance(said, Erasure)
     return (_signed("erasure-owner", said.order, said.signature, said.owner),)
 
 
 @judge(RELEASE)
-def _release(read: Read, view: View) -> Iterable[Check]:
+def release_holds(read: Read, view: View) -> Iterable[Check]:
+    """Return what the proof shows of such a statement."""
     said = _predicate(read)
     assert isinstance(said, Release)
     if said.decision != "released":

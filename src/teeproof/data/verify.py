@@ -35,11 +35,12 @@ from teeproof.proof.source import Read
 from teeproof.proof.statement import Statement
 from teeproof.proof.verify.claims import View, judge
 
-__all__: list[str] = []
+__all__ = ["contribution_holds", "dataset_holds", "withdrawal_holds"]
 
 
 @judge(CONTRIBUTION)
-def _contribution(read: Read, view: View) -> Iterable[Check]:
+def contribution_holds(read: Read, view: View) -> Iterable[Check]:
+    """Return what the proof shows of such a statement."""
     said = _predicate(read)
     assert isinstance(said, Contribution)
     return (
@@ -51,7 +52,8 @@ def _contribution(read: Read, view: View) -> Iterable[Check]:
 
 
 @judge(DATASET)
-def _dataset(read: Read, view: View) -> Iterable[Check]:
+def dataset_holds(read: Read, view: View) -> Iterable[Check]:
+    """Return what the proof shows of such a statement."""
     said = _predicate(read)
     assert isinstance(said, Dataset)
     return (
@@ -63,7 +65,8 @@ def _dataset(read: Read, view: View) -> Iterable[Check]:
 
 
 @judge(WITHDRAWN)
-def _withdrawn(read: Read, view: View) -> Iterable[Check]:
+def withdrawal_holds(read: Read, view: View) -> Iterable[Check]:
+    """Return what the proof shows of such a statement."""
     said = _predicate(read)
     assert isinstance(said, Withdrawn)
     parent = _material(read, view, 0)

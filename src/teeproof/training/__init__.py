@@ -8,6 +8,7 @@ model fingerprints upon completion of the training."
     lessons     records as tokens
     muon        the optimizer of the matrices
     statements  what a trainer says: urn:teeproof:training:v1
+    given       a trainer's inputs, and whether they fit the job
     workload    commit to the job, get the keys, decrypt in memory, train, seal
     verify      what a stranger can check of it
 

@@ -26,11 +26,12 @@ from teeproof.proof.statement import Predicate
 from teeproof.proof.verify.claims import View, judge
 from teeproof.training.statements import TRAINING, Training
 
-__all__: list[str] = []
+__all__ = ["training_holds"]
 
 
 @judge(TRAINING)
-def _training(read: Read, view: View) -> Iterable[Check]:
+def training_holds(read: Read, view: View) -> Iterable[Check]:
+    """Return what the proof shows of such a statement."""
     said = _predicate(read, Training)
     if not isinstance(said, Training):
         return ()

@@ -18,82 +18,38 @@ from __future__ import annotations
 
 import io
 import platform
-import re
 import shutil
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from teeproof.cloud.inside import Inside
-from teeproof.cloud.job import MAX_JOB_BYTES, Input, Job
 from teeproof.cloud.kms.client import KmsClient, Said
-from teeproof.cloud.kms.policy import MAX_RELEASE_POLICY_BYTES, ReleasePolicy
-from teeproof.core.digests import named, sha256
-from teeproof.core.errors import Malformed, NotAuthentic, Unavailable
-from teeproof.core.reading import read_bounded
-from teeproof.core.sealed import DataKey, read_header
+from teeproof.core.digests import sha256
+from teeproof.core.errors import Unavailable
+from teeproof.core.sealed import read_header
 from teeproof.core.weights import digest_model
 from teeproof.core.writing import write_file
-from teeproof.data.heldout import SealedHeldOut, open_held_out
 from teeproof.data.records import Record
-from teeproof.data.snapshot import dataset_root, open_part
-from teeproof.data.statements import Dataset, DatasetPart
-from teeproof.data.vault import MAX_SEALED_BYTES
+from teeproof.data.statements import DatasetPart
 from teeproof.evidence.binding import job_nonce
 from teeproof.evidence.policy import parse_policy
-from teeproof.proof.envelope import MAX_ENVELOPE_BYTES, Envelope
 from teeproof.proof.links import Material
 from teeproof.proof.statement import Statement
 from teeproof.proof.workload import Identity
-from teeproof.training.recipe import Recipe
+from teeproof.training.given import Given
 from teeproof.training.run import Trained, train
 from teeproof.training.statements import Accuracy, Source, Training, subjects_of
 
-__all__ = ["DATASET", "JOB", "KMS", "MODEL", "PAYOUT", "STATEMENT", "job_of", "main"]
+__all__ = ["KMS", "MODEL", "STATEMENT", "main"]
 
 KMS, KMS_PEER = "TEEPROOF_KMS", "kms"
-JOB, DATASET, MODEL, STATEMENT = "job.json", "dataset.json", "model", "training.json"
-PAYOUT = "payout"
+MODEL, STATEMENT = "model", "training.json"
 _SAY = 10  # steps between two reports
-_ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
-
-
-def job_of(
-    dataset: Statement,
-    *,
-    held: SealedHeldOut,
-    payout: str,
-    recipe: Recipe | None = None,
-    without: frozenset[str] = frozenset(),
-) -> Job:
-    """Return the job of training on a dataset.
-
-    Args:
-        dataset: the pool's statement.
-        held: the pool's held-out file.
-        payout: the account of the model's owner.
-        recipe: how to train; the defaults if none is given.
-        without: ids of contributions that are not trained on.
-    """
-    said = _said(dataset)
-    files = [part.file for part in said.parts if part.contribution not in without]
-    held_id = read_header(io.BytesIO(held.blob)).file_id.hex()
-    return Job(
-        purpose="train",
-        files=tuple(sorted([*files, held_id])),
-        parameters=(recipe or Recipe()).parameters | {PAYOUT: payout},
-        materials=(
-            Input(role="dataset", digest=named(dataset_root(said.parts))),
-            Input(role="dataset-statement", digest=dataset.name),
-            Input(role="held-out", digest=held.digest),
-        ),
-    )
 
 
 def main(inside: Inside) -> int:
     """Do the job."""
-    given = _Given.read(inside.inputs)
+    given = Given.read(inside.inputs)
     kms = KmsClient(inside.url(KMS_PEER), policy=parse_policy(inside.require(KMS)), now=inside.now)
     with closing(kms):
         challenge = kms.challenge()
@@ -120,108 +76,6 @@ def main(inside: Inside) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class _Given:
-    """What lies in the inputs, checked against the job as far as that goes without keys."""
-
-    job: Job
-    recipe: Recipe
-    payout: str
-    dataset: Statement
-    parts: tuple[DatasetPart, ...]
-    held: SealedHeldOut
-    blobs: Mapping[str, tuple[bytes, ReleasePolicy]]  # by ciphertext digest
-
-    @classmethod
-    def read(cls, folder: Path) -> _Given:
-        job = Job.parse(read_bounded(folder / JOB, limit=MAX_JOB_BYTES, what="job"))
-        if job.purpose != "train":
-            raise Malformed("this is no job of training", expected="train", got=job.purpose)
-        parameters = dict(job.parameters)
-        payout = parameters.pop(PAYOUT, "")
-        if not _ADDRESS.fullmatch(payout):
-            raise Malformed(
-                "the job names no account of the model's owner: add the parameter payout",
-                code="payout_malformed",
-                expected="0x and 40 lower-case hex digits",
-                got=payout[:80] or "nothing",
-            )
-        envelope = read_bounded(folder / DATASET, limit=MAX_ENVELOPE_BYTES, what="dataset")
-        dataset = Statement.parse(Envelope.parse(envelope).payload)
-        said = _said(dataset)
-        held = SealedHeldOut(
-            read_bounded(folder / "held-out.sealed", limit=MAX_SEALED_BYTES, what="held-out file"),
-            _policy(folder / "held-out.json"),
-        )
-        parts = tuple(part for part in said.parts if part.file in job.files)
-        blobs = {part.ciphertext: _blob(folder / "files", part.ciphertext) for part in parts}
-        given = cls(job, Recipe.of(parameters), payout, dataset, parts, held, blobs)
-        given.check()
-        return given
-
-    @property
-    def sealed(self) -> list[tuple[bytes, ReleasePolicy]]:
-        return [*self.blobs.values(), (self.held.blob, self.held.policy)]
-
-    def check(self) -> None:
-        """Raise NotAuthentic unless the job speaks of this dataset and these files."""
-        expected = job_of(
-            self.dataset, held=self.held, payout=self.payout, recipe=self.recipe,
-            without=frozenset(
-                part.contribution for part in _said(self.dataset).parts if part not in self.parts
-            ),
-        )  # fmt: skip
-        if expected != self.job:
-            raise NotAuthentic(
-                "the job does not fit the dataset and the files that came with it: it speaks of"
-                " others, or the host gave others",
-                code="job_other",
-                expected=expected.name,
-                got=self.job.name,
-            )
-
-    def open(
-        self, keys: Mapping[str, DataKey]
-    ) -> tuple[list[tuple[DatasetPart, list[Record]]], tuple[Record, ...], int]:
-        """Decrypt in memory; what is held out is left out of what is trained on, and counted."""
-        terms = _said(self.dataset).terms
-        held_out = open_held_out(
-            self.held, terms=terms, key=lambda header, _: keys[header.file_id.hex()]
-        )
-        secret = {record.text for record in held_out}
-        parts, left_out = [], 0
-        for part in self.parts:
-            found = open_part(part, self.blobs[part.ciphertext][0], key=keys[part.file])
-            kept = [record for record in found if record.text not in secret]
-            left_out += len(found) - len(kept)
-            parts.append((part, kept))
-        return parts, held_out, left_out
-
-
-def _said(dataset: Statement) -> Dataset:
-    said = dataset.predicate
-    if not isinstance(said, Dataset):
-        raise Malformed("this is no statement of a dataset", expected="dataset", got=dataset.type)
-    return said
-
-
-def _blob(folder: Path, digest: str) -> tuple[bytes, ReleasePolicy]:
-    blob = read_bounded(folder / digest, limit=MAX_SEALED_BYTES, what="sealed file")
-    if sha256(blob).hex() != digest:
-        raise NotAuthentic(
-            "a sealed file is not the one that the dataset names: get it again",
-            code="file_other",
-            expected=digest,
-            got=sha256(blob).hex(),
-        )
-    return blob, _policy(folder / f"{digest}.json")
-
-
-def _policy(path: Path) -> ReleasePolicy:
-    data = read_bounded(path, limit=MAX_RELEASE_POLICY_BYTES, what="release policy")
-    return ReleasePolicy.parse(data)
-
-
 def _report(inside: Inside, step: int, steps: int, loss: float) -> None:
     if step % _SAY == 0 or step == steps:
         inside.say(event="step", step=step, steps=steps, loss=f"{loss:.4f}")
@@ -230,7 +84,7 @@ def _report(inside: Inside, step: int, steps: int, loss: float) -> None:
 def _seal(
     me: Identity,
     outputs: Path,
-    given: _Given,
+    given: Given,
     *,
     trained: Trained,
     parts: list[tuple[DatasetPart, list[Record]]],
@@ -275,7 +129,7 @@ def _seal(
     return sealed.statement
 
 
-def _materials(given: _Given, release: Said) -> tuple[Material, ...]:
+def _materials(given: Given, release: Said) -> tuple[Material, ...]:
     dataset, granted = given.dataset, release.statement.subjects[0]
     held = given.held.digest.removeprefix("sha256:")
     return (

@@ -15,9 +15,9 @@ from teeproof.data.contribute import LIFETIME
 from teeproof.data.submission import policy_for
 from teeproof.proof.envelope import Envelope
 from teeproof.proof.statement import Statement
+from teeproof.training.given import job_of
 from teeproof.training.recipe import Recipe
 from teeproof.training.statements import Training
-from teeproof.training.workload import job_of
 
 __all__ = ["Model", "prepare", "start", "tell"]
 
