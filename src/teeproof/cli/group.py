@@ -20,9 +20,10 @@ COMMANDS = {
     "merge": "Put several proof files into one.",
     "graph": "Draw who made what of what.",
     "log": "Keep, serve, fill and check a log of what was said.",
+    "data": "Contribute data to a pool, and take it back.",
     "endorsements": "Keep Intel's collateral, to verify old evidence later.",
     "samples": "Get real evidence that others published.",
-    "demo": "See it all in a few seconds.",
+    "demo": "See the whole lifecycle happen, and be proved.",
 }
 
 

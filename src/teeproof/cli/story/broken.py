@@ -21,7 +21,7 @@ from typing import Any
 
 from teeproof.cli.story.answer import prepare as prepare_server
 from teeproof.cli.story.answer import server_manifest
-from teeproof.cli.story.data import TRAINER, Pooled, kms_policy
+from teeproof.cli.story.data import TRAINER, Pooled
 from teeproof.cli.story.money import Money
 from teeproof.cli.story.network import Rented
 from teeproof.cli.story.proved import check_offline
@@ -89,7 +89,7 @@ def swap_the_image(world: World, pooled: Pooled) -> str:
     program.write_text(program.read_text() + "\n# and send everything to the host\n")
     image = Image(copy)
     kept = world.running["kms"].manifest  # what a trainer is started with, but for the code
-    given = {LOG_POLICY: kept.environment[LOG_POLICY], "TEEPROOF_KMS": kms_policy(world)}
+    given = {LOG_POLICY: kept.environment[LOG_POLICY], "TEEPROOF_KMS": world.kms_policy}
     manifest = Manifest("trainer", TRAINER, (), given, image.digest)
     inputs = prepare_trainer(world, pooled, "trainer-swapped", recipe=Recipe())
     world.run(manifest, name="trainer-swapped", peers=["kms"], inputs=inputs, image=image)

@@ -24,7 +24,7 @@ from teeproof.evidence.policy import parse_policy
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.verify import Trust
 
-__all__ = ["SHARES", "TRAINER", "Pooled", "kms_policy", "tell", "trainer_manifest", "trust_of"]
+__all__ = ["SHARES", "TRAINER", "Pooled", "tell", "trainer_manifest", "trust_of"]
 
 TRAINER = "teeproof.training.workload"
 SHARES = {"node": 4000, "model": 3000, "data": 3000}
@@ -108,24 +108,20 @@ def trust_of(world: World) -> Trust:
 
 def trainer_manifest(world: World) -> Manifest:
     """Return what trains: the pool's terms list its code, so it is the same for every run."""
-    return world.manifest("trainer", TRAINER, TEEPROOF_KMS=kms_policy(world))
+    return world.manifest("trainer", TRAINER, TEEPROOF_KMS=world.kms_policy)
 
 
 def _open_kms(world: World) -> KmsClient:
     machines = application_policy(world.platform, compose_hash=[])
     manifest = world.manifest("kms", "teeproof.cloud.kms.workload", TEEPROOF_MACHINES=machines)
     world.run(manifest, serve=True).ready()
-    kms = KmsClient(world.urls["kms"], policy=parse_policy(kms_policy(world)))
+    kms = KmsClient(world.urls["kms"], policy=parse_policy(world.kms_policy))
     world.keep(kms.close)
     return kms
 
 
-def kms_policy(world: World) -> str:
-    return application_policy(world.platform, compose_hash=[world.codes["kms"]])
-
-
 def _open_pool(world: World, kms: KmsClient) -> tuple[PoolTerms, SealedHeldOut]:
-    manifest = world.manifest("pool", "teeproof.data.workload", TEEPROOF_KMS=kms_policy(world))
+    manifest = world.manifest("pool", "teeproof.data.workload", TEEPROOF_KMS=world.kms_policy)
     validators, trainers = [manifest.compose_hash], [trainer_manifest(world).compose_hash]
     held = seal_held_out(
         _lines(demo_orders.held_out()), owner=_owner(world, "pool-owner"), kms=kms,

@@ -91,6 +91,7 @@ def _tell(folder: Path, say: Teller, *, once: bool, told: threading.Event) -> in
         )  # fmt: skip
         withdrawn.tell(world, say, pooled, models=[model.statement.name])
         _write_story(folder, say)
+        world.record()
         if not once:
             _stay(world, say, told=told, next_to=_yours(folder, action))
         else:

@@ -154,6 +154,12 @@ class World:
         self.running.pop(name).finish(timeout)
 
     @property
+    def kms_policy(self) -> str:
+        """What the KMS must be, as TOML; before it runs, nothing is."""
+        code = self.codes.get("kms")
+        return application_policy(self.platform, compose_hash=[code]) if code else ""
+
+    @property
     def policy(self) -> Policy:
         """What the story's reader expects of every machine: this vendor, and one of these codes."""
         return parse_policy(self.policy_path.read_bytes())
@@ -218,7 +224,9 @@ class World:
 
     def record(self, **facts: Any) -> None:
         """Write down where everything is, for commands that join the story later."""
-        value: Mapping[str, Any] = {"pid": os.getpid(), "urls": self.urls, **facts}
+        value: Mapping[str, Any] = {
+            "pid": os.getpid(), "urls": self.urls, "kms_policy": self.kms_policy, **facts,
+        }  # fmt: skip
         data = json.dumps(value, indent=2).encode() + b"\n"
         write_file(self.folder / "world.json", data, overwrite=True)
 

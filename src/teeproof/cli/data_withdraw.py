@@ -1,0 +1,65 @@
+"""``teeproof data withdraw``: have a contribution's key erased, with two receipts."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from teeproof.cli.joining import join
+from teeproof.cli.options import PATH, output_options
+from teeproof.cli.screen import ColorChoice, standard
+from teeproof.core.errors import Malformed
+
+__all__ = ["command"]
+
+_DIGITS = 64
+
+
+@click.command("withdraw")
+@click.argument("contribution")
+@click.option("--owner", type=PATH, help="The key that it was contributed with.")
+@click.option("--demo", "folder", type=PATH, help="A running demo's folder, if not your own.")
+@output_options
+def command(
+    contribution: str,
+    *,
+    owner: Path | None,
+    folder: Path | None,
+    as_json: bool,
+    color: ColorChoice,
+) -> int:
+    """Take CONTRIBUTION back, named by the id that contribute printed.
+
+    Its key is erased, so nobody can open it again, and no later dataset has it. What was trained on
+    it before cannot be untrained.
+
+    \b
+    Examples
+      teeproof data withdraw 3f2a9c1b… --owner owner.key
+    """  # noqa: D301  click reads the \b
+    from teeproof.cloud.owner import OwnerKey  # noqa: PLC0415  only here
+    from teeproof.data.contribute import withdraw  # noqa: PLC0415
+
+    digits = contribution.strip().lower()
+    if len(digits) != _DIGITS or digits.strip("0123456789abcdef"):
+        raise Malformed(
+            "this is no contribution's id: copy it whole",
+            code="id_malformed",
+            expected=f"{_DIGITS} hex digits",
+            got=contribution[:80],
+        )
+    joined = join(folder)
+    key = OwnerKey.load(owner or joined.folder / "people" / "owner.key")
+    with closing(joined.pool()) as pool, closing(joined.kms()) as kms:
+        taken = withdraw(digits, owner=key, pool=pool, kms=kms)
+    screen = standard(color)
+    erasure, receipt = taken.erasure.statement.name, taken.receipt.statement.name
+    if as_json:
+        screen.json({"ok": True, "erasure": erasure, "receipt": receipt})
+        return 0
+    screen.text("✓ withdrawn: the key is erased", "green", "bold")
+    screen.copied("by the KMS", erasure)
+    screen.copied("by the pool", receipt)
+    return 0

@@ -1,0 +1,75 @@
+"""Join a demo that runs: where its services are, and whom to trust of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from teeproof.core.errors import Unavailable
+from teeproof.core.home import data_directory
+from teeproof.core.reading import read_bounded
+
+if TYPE_CHECKING:
+    from teeproof.cloud.kms.client import KmsClient
+    from teeproof.data.client import PoolClient
+
+__all__ = ["Joined", "join"]
+
+_WORLD = "world.json"
+_MOST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A demo's services, and its reader's trust.
+
+    Attributes:
+        folder: where it all lies.
+        urls: services by name.
+        kms_policy: what the KMS must be, TOML.
+    """
+
+    folder: Path
+    urls: dict[str, str]
+    kms_policy: str
+
+    def pool(self) -> PoolClient:
+        """Return a client of the pool, which believes this demo's machines and log alone."""
+        from teeproof.data.client import PoolClient  # noqa: PLC0415  only who joins pays for it
+        from teeproof.evidence.policy import parse_policy  # noqa: PLC0415
+        from teeproof.proof.log.formats.policy import TlogPolicy  # noqa: PLC0415
+        from teeproof.proof.verify import Trust  # noqa: PLC0415
+
+        policy = parse_policy((self.folder / "policy.toml").read_bytes())
+        logs = TlogPolicy.parse((self.folder / "trusted-logs").read_bytes())
+        return PoolClient(self.urls["pool"], trust=Trust(policy=policy, logs=logs))
+
+    def kms(self) -> KmsClient:
+        """Return a client of the KMS."""
+        from teeproof.cloud.kms.client import KmsClient  # noqa: PLC0415  as above
+        from teeproof.evidence.policy import parse_policy  # noqa: PLC0415
+
+        return KmsClient(self.urls["kms"], policy=parse_policy(self.kms_policy))
+
+
+def join(folder: Path | None = None) -> Joined:
+    """Return the demo that runs in a folder; without one, this user's.
+
+    Raises:
+        Unavailable: none runs there.
+    """
+    place = folder or data_directory(os.environ) / "demo"
+    try:
+        data = read_bounded(place / _WORLD, limit=_MOST, what="demo's record")
+        value = json.loads(data)
+        os.kill(int(value["pid"]) or -1, 0)
+        return Joined(place, dict(value["urls"]), str(value["kms_policy"]))
+    except (Unavailable, OSError, ValueError, KeyError, TypeError):
+        raise Unavailable(
+            "no demo runs here: start one in another terminal with teeproof demo",
+            code="demo_not_running",
+            expected=f"a running demo in {place}",
+        ) from None
