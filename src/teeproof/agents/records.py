@@ -40,6 +40,7 @@ __all__ = [
     "Trade",
 ]
 
+_ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 _AMOUNT = re.compile(r"0|[1-9][0-9]{0,77}")
 
 State = Literal["passed", "failed", "waiting", "not_reached"]
@@ -189,6 +190,16 @@ class Intent(_Record, frozen=True, kw_only=True):
     decision: Decision
     trade: Trade | None
     provenance: tuple[Provenance, ...]
+
+    def check(self) -> None:
+        """Raise Malformed (``intent_malformed``) unless the agent is an address."""
+        if not _ADDRESS.fullmatch(self.agent):
+            raise Malformed(
+                "this intent names no agent",
+                code="intent_malformed",
+                expected="0x and 40 lower-case hex digits",
+                got=self.agent[:100],
+            )
 
     @property
     def digest(self) -> bytes:

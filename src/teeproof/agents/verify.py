@@ -48,6 +48,7 @@ def judge_action(read: Read, view: View) -> Iterable[Check]:
         yield _unread("action-record")
         return
     action.mandate.check()
+    action.intent.check()
     yield _record(read, action)
     yield _answer(read, view, action)
     yield _rules(action)
@@ -215,7 +216,11 @@ def _compared(name: str, code: str, good: str, pairs: Iterable[_Pair]) -> Check:
 def _before(read: Read, view: View, role: str) -> Action | None:
     link = _role(read, role)
     there = None if link is None else _statement(view, link)
-    return None if there is None else _action(there)
+    action = None if there is None else _action(there)
+    if action is not None:
+        action.mandate.check()
+        action.intent.check()
+    return action
 
 
 def _digest(read: Read, role: str) -> str | None:
