@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from teeproof.proof.receipt import Receipt
 from tests.inference import models
 from tests.inference.serving import ASSET, Hosted, hosted, people, policy
 from tests.inference.talk import body, events, get, hang_up_after, named, post, raw, receipt_of
+from tests.inference.test_checks import SERVER, said, signed
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -296,6 +298,37 @@ def test_a_log_that_is_away_gets_every_receipt_later(tmp_path: Path, host: Hoste
         assert log.identity_of_keyset(keyset) is not None
     finally:
         identity.store = before
+        store.close()
+
+
+class Slow(MemorySource):
+    """A log that takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+
+    def add_statement(self, data: bytes) -> bytes:
+        self.go_on.wait(60)
+        return super().add_statement(data)
+
+
+def test_a_log_that_is_slow_holds_up_no_answer(tmp_path: Path) -> None:
+    receipt, log = signed(said()), Slow()
+    before, SERVER.store = SERVER.store, log
+    store = ReceiptStore(tmp_path / "r.sqlite")
+    try:
+        log.add_identity(SERVER.record.encode(), SERVER.blobs)
+        keeper = Keeper(store, SERVER, patience=0.01)
+        keeper.keep(receipt, credential=None)
+        assert store.counts == (1, 1)
+        log.go_on.set()
+        keeper.append()
+        assert store.counts == (1, 0)
+        assert log.statement(receipt.id) == receipt.encode()
+    finally:
+        SERVER.store = before
+        keeper.close()
         store.close()
 
 

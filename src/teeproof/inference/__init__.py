@@ -26,6 +26,7 @@ and an answer that was cut off. The unmodified ``openai`` package is a client.
     workload      what runs inside
     checks        what a receipt says of itself
     verify        what a stranger can check of an answer
+    replay        what whoever has the weights can check of it, without any hardware
     link          a client's connection
     reading       what a service sends
     client        ask, and believe only what was checked

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,7 +36,7 @@ from teeproof.proof.receipt import Receipt
 
 __all__ = ["Answering"]
 
-_AT_ONCE = 16  # steps of an answer that nobody reads before it is whole
+_SLICE = 0.004  # seconds that an answer runs before others have their turn
 _SEEDS = 1 << 53
 
 
@@ -179,7 +180,7 @@ class Answering:
         self._tell(attempt)
 
     async def _whole(self, attempt: _Attempt) -> None:
-        text = [step.text async for step in self._steps(attempt, _AT_ONCE)]
+        text = [step.text async for step in self._steps(attempt)]
         generation = attempt.generation
         body = attempt.shape.whole(
             "".join(text), finish=attempt.finish or "", prompt=len(generation.ask.prompt),
@@ -195,7 +196,7 @@ class Answering:
         await attempt.channel.open_stream((_receipt_id(attempt.exchange),))
         attempt.open = True
         await attempt.give(shape.first())
-        async for step in self._steps(attempt, 1):
+        async for step in self._steps(attempt):
             if step.text:
                 await attempt.give(shape.piece(step.text))
         ends = [shape.last(attempt.finish or "")]
@@ -209,12 +210,12 @@ class Answering:
             for event in ends:
                 await attempt.channel.event(event, last=event is DONE)
 
-    async def _steps(self, attempt: _Attempt, count: int) -> AsyncIterator[Step]:
-        """Run the model, up to ``count`` steps at once, while there is somebody to answer."""
+    async def _steps(self, attempt: _Attempt) -> AsyncIterator[Step]:
+        """Run the model while there is somebody to answer."""
         while attempt.finish is None:
             if attempt.channel.gone:
                 raise Hung
-            for step in await self._turns.step(partial(_several, attempt.generation, count)):
+            for step in await self._turns.step(partial(_some, attempt.generation)):
                 attempt.finish = step.finish
                 yield step
         if attempt.channel.gone:
@@ -265,13 +266,11 @@ class Answering:
         )
 
 
-def _several(generation: Generation, count: int) -> list[Step]:
-    """Return some steps; in the model's thread."""
-    found = []
-    for _ in range(count):
+def _some(generation: Generation) -> list[Step]:
+    """Return the steps of one slice of time, at least one; in the model's thread."""
+    end, found = time.monotonic() + _SLICE, [generation.step()]
+    while found[-1].finish is None and time.monotonic() < end:
         found.append(generation.step())
-        if found[-1].finish is not None:
-            break
     return found
 
 

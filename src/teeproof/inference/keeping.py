@@ -1,16 +1,18 @@
 """Keep each receipt before its answer ends: on the disk at once, in the log as soon as it takes it.
 
-A log that cannot be reached delays no answer for long: the receipt is durable here and waits, and
-is appended with a later one, or at the next start.
+A log that is away or slow delays no answer for long: the receipt is durable here and waits, and is
+appended with a later one, or at the next start.
 
 Trusts: the store, the clock.  Does not trust: the log to be there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from teeproof.core.errors import Error, Unavailable
 from teeproof.inference.store import ReceiptStore
@@ -21,6 +23,7 @@ from teeproof.proof.workload import Identity
 __all__ = ["Keeper"]
 
 _REST = 5.0  # seconds without asking a log that could not be reached
+_PATIENCE = 2.0  # seconds for which an answer waits for the log
 
 
 class Keeper:
@@ -31,6 +34,7 @@ class Keeper:
         identity: who signs; its store is the log.
         say: the operator's log.
         clock: goes forward, in seconds.
+        patience: for how many seconds an answer waits for the log.
     """
 
     def __init__(
@@ -40,22 +44,30 @@ class Keeper:
         *,
         say: Say = quiet,
         clock: Callable[[], float] = time.monotonic,
+        patience: float = _PATIENCE,
     ) -> None:
         self.store = store
-        self._identity, self._say, self._clock = identity, say, clock
+        self._identity, self._say, self._clock, self._patience = identity, say, clock, patience
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
         self._lock = threading.Lock()
         self._rest_until = 0.0
         record = identity.record
         store.put_identity(record.keyset_digest, record.encode(), identity.blobs)
 
     def keep(self, receipt: Receipt, *, credential: bytes | None) -> None:
-        """Keep a receipt: durable when this returns, and in the log if that can be reached.
+        """Keep a receipt: durable when this returns, and in the log if that is there and quick.
 
         Raises:
             Unavailable: the disk does not take it; then the answer must not end as if it had.
         """
         self.store.put(receipt, credential=credential)
-        self.append()
+        appended = self._thread.submit(self.append)
+        with contextlib.suppress(TimeoutError):  # then it goes on meanwhile
+            appended.result(self._patience)
+
+    def close(self) -> None:
+        """Ask the log for nothing more; what it lacks, it gets at the next start."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def append(self) -> int:
         """Append to the log what it does not have yet; return how many receipts it took."""

@@ -98,8 +98,9 @@ class InferenceService:
             await self._http(Call.of(scope), Channel(receive, send, self._headers))
 
     def close(self) -> None:
-        """End the model's thread."""
+        """End the threads of model and log."""
         self._turns.close()
+        self.keeper.close()
 
     async def _http(self, call: Call, channel: Channel) -> None:
         try:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from teeproof.core.errors import Malformed
 from teeproof.inference.engine.arrays import Array
 from teeproof.inference.engine.config import LlamaConfig
-from teeproof.inference.engine.rope import frequencies, rotate, table
+from teeproof.inference.engine.rope import frequencies, rotate, turns
 from teeproof.inference.engine.tensors import Layer, Matrices
 
 __all__ = ["Cache", "Llama"]
@@ -75,9 +75,13 @@ class Llama:
     """
 
     def __init__(self, config: LlamaConfig, weights: Matrices) -> None:
+        import numpy as np  # noqa: PLC0415  only who runs a model pays for it
+
         self.config = config
         self._weights = weights
+        self._epsilon = np.float32(config.epsilon)
         self._angles = frequencies(config.rope, config.head)
+        self._turns = turns(self._angles, 0)
 
     def scores(self, tokens: Sequence[int], cache: Cache) -> Array:
         """Return one number per token of the vocabulary for what follows ``tokens``.
@@ -94,65 +98,77 @@ class Llama:
         _require_tokens(tokens, self.config.vocab)
         cache.reserve(len(tokens))
         stream = self._weights.embedding[np.asarray(tokens, np.int64)]
-        turns = table(self._angles, cache.length, cache.length + len(tokens))
-        for number, layer in enumerate(self._weights.layers):
-            stream = stream + self._attend(number, layer, stream, turns, cache)
-            stream = stream + self._feed(layer, stream)
+        turned = self._positions(cache.length, cache.length + len(tokens))
+        with np.errstate(over="ignore"):  # exp of a large number is infinite, and a gate then 0
+            for number, layer in enumerate(self._weights.layers):
+                stream = stream + self._attend(number, layer, stream, turned, cache)
+                stream = stream + self._feed(layer, stream)
         cache.length += len(tokens)
-        last = self._norm(stream[-1], self._weights.norm)
+        last = self._norm(stream[-1:], self._weights.norm)[0]
         found: Array = self._weights.head @ last
         return found
 
+    def _positions(self, start: int, end: int) -> Array:
+        if end > len(self._turns):  # in one assignment: other threads see the old or the new
+            self._turns = turns(self._angles, min(max(2 * end, _FIRST_ROOM), self.config.context))
+        return self._turns[start:end]
+
     def _attend(
-        self, number: int, layer: Layer, stream: Array, turns: tuple[Array, Array], cache: Cache
+        self, number: int, layer: Layer, stream: Array, turned: Array, cache: Cache
     ) -> Array:
         config, count = self.config, len(stream)
-        mixed = _linear(self._norm(stream, layer.attention_norm), layer.qkv, layer.qkv_bias)
-        heads = mixed.reshape(count, -1, config.head).swapaxes(0, 1)
+        width, groups = config.head, config.heads // config.kv_heads
         at, to = config.heads, config.heads + config.kv_heads
-        turned = rotate(heads[:to], *turns)
-        keys, values = cache.put(number, turned[at:], heads[to:])
+        mixed = _linear(self._norm(stream, layer.attention_norm), layer.qkv, layer.qkv_bias)
+        heads = mixed.reshape(count, -1, width)
+        both = rotate(heads[:, :to], turned)
+        keys, values = cache.put(number, both[:, at:].swapaxes(0, 1), heads[:, to:].swapaxes(0, 1))
         # Each key head serves a group of query heads that stand beside each other.
-        groups = config.heads // config.kv_heads
-        queries = turned[:at].reshape(config.kv_heads, groups * count, config.head)
-        weights = queries @ keys.swapaxes(1, 2) * config.head**-0.5
-        weights = _softmax(weights.reshape(config.heads, count, -1), hide=count > 1)
-        weights = weights.reshape(config.kv_heads, groups * count, -1)
-        found = (weights @ values).reshape(config.heads, count, config.head)
-        return _linear(found.swapaxes(0, 1).reshape(count, -1), layer.out, layer.out_bias)
+        queries = both[:, :at].reshape(count, config.kv_heads, groups, width) * width**-0.5
+        queries = queries.transpose(1, 2, 0, 3).reshape(config.kv_heads, groups * count, width)
+        shares = queries @ keys.swapaxes(1, 2)
+        if count > 1:
+            shares = _hide_later(shares.reshape(config.heads, count, -1)).reshape(shares.shape)
+        found = _softmax(shares) @ values
+        found = found.reshape(config.heads, count, width).swapaxes(0, 1).reshape(count, -1)
+        return _linear(found, layer.out, layer.out_bias)
 
     def _feed(self, layer: Layer, stream: Array) -> Array:
         import numpy as np  # noqa: PLC0415  as above
 
         both = _linear(self._norm(stream, layer.mlp_norm), layer.gate_up, layer.gate_up_bias)
         gate, up = both[:, : self.config.inner], both[:, self.config.inner :]
-        with np.errstate(over="ignore"):  # exp of a large number is infinite, and the gate then 0
-            gate = gate / (1 + np.exp(-gate))
-        return _linear(gate * up, layer.down, layer.down_bias)
+        return _linear(gate / (1 + np.exp(-gate)) * up, layer.down, layer.down_bias)
 
     def _norm(self, stream: Array, weights: Array) -> Array:
         import numpy as np  # noqa: PLC0415  as above
 
-        mean = np.square(stream).mean(axis=-1, keepdims=True)
-        found: Array = stream / np.sqrt(mean + np.float32(self.config.epsilon)) * weights
+        squares = np.einsum("ij,ij->i", stream, stream)[:, None]
+        scale = 1 / np.sqrt(squares / np.float32(self.config.hidden) + self._epsilon)
+        found: Array = stream * scale * weights
         return found
 
 
 def _linear(stream: Array, matrix: Array, bias: Array | None) -> Array:
-    found: Array = stream @ matrix.T
+    found: Array = stream @ matrix
     return found if bias is None else found + bias
 
 
-def _softmax(weights: Array, *, hide: bool) -> Array:
-    """Return shares that sum to 1; ``hide`` what comes later than the position that asks."""
+def _hide_later(shares: Array) -> Array:
+    """Return scores in which no position sees what comes after it."""
     import numpy as np  # noqa: PLC0415  as above
 
-    if hide:
-        asking, there = weights.shape[-2:]
-        later = np.arange(there)[None, :] > np.arange(there - asking, there)[:, None]
-        weights = np.where(later, -np.inf, weights)
-    weights = np.exp(weights - weights.max(axis=-1, keepdims=True))
-    found: Array = weights / weights.sum(axis=-1, keepdims=True)
+    asking, there = shares.shape[-2:]
+    later = np.arange(there)[None, :] > np.arange(there - asking, there)[:, None]
+    return np.where(later, np.float32(-np.inf), shares)
+
+
+def _softmax(shares: Array) -> Array:
+    """Return shares that sum to 1."""
+    import numpy as np  # noqa: PLC0415  as above
+
+    exponents = np.exp(shares - np.maximum.reduce(shares, axis=-1, keepdims=True))
+    found: Array = exponents / np.add.reduce(exponents, axis=-1, keepdims=True)
     return found
 
 

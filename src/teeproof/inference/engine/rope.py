@@ -11,7 +11,7 @@ import math
 from teeproof.inference.engine.arrays import Array
 from teeproof.inference.engine.config import Rope
 
-__all__ = ["frequencies", "rotate", "table"]
+__all__ = ["frequencies", "interleave", "rotate", "turns"]
 
 
 def frequencies(rope: Rope, head: int) -> Array:
@@ -44,24 +44,35 @@ def _llama3(
     return ((1 - smooth) * found / factor + smooth * found).astype(np.float32)
 
 
-def table(angles: Array, start: int, end: int) -> tuple[Array, Array]:
-    """Return cosine and sine for positions ``start`` to ``end``: one row per position."""
+def turns(angles: Array, end: int) -> Array:
+    """Return each position's rotation from 0 to ``end``, as complex numbers: one row a position."""
     import numpy as np  # noqa: PLC0415  as above
 
-    turned = np.arange(start, end, dtype=np.float32)[:, None] * angles[None, :]
-    return np.cos(turned), np.sin(turned)
+    turned = np.arange(end, dtype=np.float32)[:, None] * angles[None, :]
+    return (np.cos(turned) + 1j * np.sin(turned)).astype(np.complex64)
 
 
-def rotate(vectors: Array, cosine: Array, sine: Array) -> Array:
-    """Return vectors turned by their positions.
+def interleave(rows: Array, head: int) -> Array:
+    """Return a projection whose heads' halves alternate: pairs that turn together lie together.
+
+    Checkpoints keep the first numbers of all pairs before the second ones. The product of a query
+    with a key does not depend on the order, if it is the same in both.
 
     Args:
-        vectors: heads, positions, width of a head.
-        cosine: positions, half the width.
-        sine: as ``cosine``.
+        rows: weights or biases, one row per number of a head.
+        head: the width of a head.
+    """
+    halves = rows.reshape(-1, 2, head // 2, *rows.shape[1:])
+    return halves.swapaxes(1, 2).reshape(rows.shape)
+
+
+def rotate(vectors: Array, turned: Array) -> Array:
+    """Return interleaved vectors, turned by their positions.
+
+    Args:
+        vectors: positions, heads, width of a head.
+        turned: positions, half the width: rows of ``turns``.
     """
     import numpy as np  # noqa: PLC0415  as above
 
-    half = vectors.shape[-1] // 2
-    first, second = vectors[..., :half], vectors[..., half:]
-    return np.concatenate((first * cosine - second * sine, second * cosine + first * sine), axis=-1)
+    return (vectors.view(np.complex64) * turned[:, None, :]).view(np.float32)

@@ -15,22 +15,25 @@ from teeproof.core.errors import Malformed
 from teeproof.core.weights import Tensor
 from teeproof.inference.engine.arrays import Array
 from teeproof.inference.engine.config import LlamaConfig
+from teeproof.inference.engine.rope import interleave
 
 __all__ = ["Layer", "Matrices", "matrices"]
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer; matrices are (out, in), what is used together stands in one.
+    """One layer; matrices are (in, out), what is used together stands in one, side by side.
+
+    Queries and keys are interleaved, see ``rope``.
 
     Attributes:
         attention_norm: weights of the norm before attention.
-        qkv: queries, keys and values, one below the other.
+        qkv: queries, keys and values.
         qkv_bias: of these; None without biases.
         out: of the attention.
         out_bias: None without.
         mlp_norm: weights of the norm before the feed-forward part.
-        gate_up: gate and up, one below the other.
+        gate_up: gate and up.
         gate_up_bias: None without.
         down: back to the residual stream.
         down_bias: None without.
@@ -56,7 +59,7 @@ class Matrices:
         embedding: one row per token.
         layers: in order.
         norm: weights of the last norm.
-        head: from the residual stream to one number per token.
+        head: from the residual stream to one number per token, one row per token.
     """
 
     embedding: Array
@@ -87,28 +90,63 @@ def matrices(config: LlamaConfig, tensors: Mapping[str, Tensor]) -> Matrices:
 
 
 def _layer(reader: _Reader, config: LlamaConfig, number: int) -> Layer:
-    queries, keys = config.heads * config.head, config.kv_heads * config.head
-    attention, mlp = f"model.layers.{number}.self_attn", f"model.layers.{number}.mlp"
-    qkv = [(f"{attention}.{name}_proj", size) for name, size in _qkv(queries, keys)]
-    gate_up = [(f"{mlp}.{name}_proj", config.inner) for name in ("gate", "up")]
-    biased, wide = config.attention_bias, config.mlp_bias
     hidden, prefix = config.hidden, f"model.layers.{number}"
+    qkv, qkv_bias = _qkv(reader, config, f"{prefix}.self_attn")
+    gate_up, gate_up_bias = _gate_up(reader, config, f"{prefix}.mlp")
+    out, out_bias = reader.linear(
+        f"{prefix}.self_attn.o_proj", hidden, config.heads * config.head, config.attention_bias
+    )
+    down, down_bias = reader.linear(
+        f"{prefix}.mlp.down_proj", hidden, config.inner, config.mlp_bias
+    )
     return Layer(
         attention_norm=reader.take(f"{prefix}.input_layernorm.weight", (hidden,)),
-        qkv=reader.stack(qkv, hidden),
-        qkv_bias=reader.biases(qkv) if biased else None,
-        out=reader.take(f"{attention}.o_proj.weight", (hidden, queries)),
-        out_bias=reader.take(f"{attention}.o_proj.bias", (hidden,)) if biased else None,
+        qkv=qkv,
+        qkv_bias=qkv_bias,
+        out=_turned(out),
+        out_bias=out_bias,
         mlp_norm=reader.take(f"{prefix}.post_attention_layernorm.weight", (hidden,)),
-        gate_up=reader.stack(gate_up, hidden),
-        gate_up_bias=reader.biases(gate_up) if wide else None,
-        down=reader.take(f"{mlp}.down_proj.weight", (hidden, config.inner)),
-        down_bias=reader.take(f"{mlp}.down_proj.bias", (hidden,)) if wide else None,
+        gate_up=gate_up,
+        gate_up_bias=gate_up_bias,
+        down=_turned(down),
+        down_bias=down_bias,
     )
 
 
-def _qkv(queries: int, keys: int) -> tuple[tuple[str, int], ...]:
-    return ("q", queries), ("k", keys), ("v", keys)
+def _qkv(reader: _Reader, config: LlamaConfig, prefix: str) -> tuple[Array, Array | None]:
+    sizes = {"q": config.heads, "k": config.kv_heads, "v": config.kv_heads}
+    weights, biases = [], []
+    for name, heads in sizes.items():
+        weight, bias = reader.linear(
+            f"{prefix}.{name}_proj", heads * config.head, config.hidden, config.attention_bias
+        )
+        turns = name != "v"
+        weights.append(interleave(weight, config.head) if turns else weight)
+        if bias is not None:
+            biases.append(interleave(bias, config.head) if turns else bias)
+    return _joined(weights), _joined(biases) if biases else None
+
+
+def _gate_up(reader: _Reader, config: LlamaConfig, prefix: str) -> tuple[Array, Array | None]:
+    given = [
+        reader.linear(f"{prefix}.{name}_proj", config.inner, config.hidden, config.mlp_bias)
+        for name in ("gate", "up")
+    ]
+    biases = [bias for _, bias in given if bias is not None]
+    return _joined([weight for weight, _ in given]), _joined(biases) if biases else None
+
+
+def _joined(parts: list[Array]) -> Array:
+    import numpy as np  # noqa: PLC0415  only who runs a model pays for it
+
+    return _turned(np.concatenate(parts))
+
+
+def _turned(weights: Array) -> Array:
+    """Return weights as (in, out), each row in one piece: the faster way to multiply with them."""
+    import numpy as np  # noqa: PLC0415  as above
+
+    return np.ascontiguousarray(weights.T)
 
 
 class _Reader:
@@ -127,15 +165,10 @@ class _Reader:
         self._left.discard(name)
         return _floats(name, tensor)
 
-    def stack(self, parts: list[tuple[str, int]], width: int) -> Array:
-        import numpy as np  # noqa: PLC0415  only who runs a model pays for it
-
-        return np.concatenate([self.take(f"{name}.weight", (size, width)) for name, size in parts])
-
-    def biases(self, parts: list[tuple[str, int]]) -> Array:
-        import numpy as np  # noqa: PLC0415  as above
-
-        return np.concatenate([self.take(f"{name}.bias", (size,)) for name, size in parts])
+    def linear(self, name: str, size: int, width: int, biased: bool) -> tuple[Array, Array | None]:
+        """Return weights as (out, in), and the biases if there are any."""
+        weight = self.take(f"{name}.weight", (size, width))
+        return weight, self.take(f"{name}.bias", (size,)) if biased else None
 
     def require_all_taken(self) -> None:
         if self._left:
