@@ -19,6 +19,8 @@ from teeproof.data.pool import Pool
 from teeproof.data.snapshot import dataset_root, open_part, part_root, prove_record, verify_record
 from teeproof.data.vault import MAX_SEALED_BYTES
 from teeproof.proof import canonical
+from teeproof.proof.log.formats.policy import TlogPolicy
+from teeproof.proof.log.http.remote import RemoteStore
 from tests.data.scenes import (
     ALICE,
     BOB,
@@ -35,6 +37,7 @@ from tests.data.scenes import (
     validator,
 )
 from tests.data.victim import POINTS
+from tests.proof.log.http.httplog import TOKEN, served
 from tests.vectors import ROOT
 
 OWNERS = (ALICE, BOB, CAROL)
@@ -292,3 +295,22 @@ def test_headers_of_sealed_files_are_parsed_strictly(place):
     sent = submission(honest(1))
     header = read_header(io.BytesIO(sent.sealed))
     assert parse_header(header.encode()) == header
+
+
+def test_a_pool_that_starts_again_adds_nothing_to_its_log_that_is_there(place):
+    """What was said before can be proved again, and has no second entry."""
+    with served(place.folder / "log", every=0.2) as log:
+        policy = TlogPolicy.parse(f"log {log.log.verifier.text()} {log.url}\nquorum none\n")
+        sizes = []
+        for number in (1, 2):
+            with RemoteStore.connect(log.url, logs=policy, token=TOKEN) as store:
+                place.store = store
+                pool = place.open()
+                pool.settle()
+                send(pool, submission(honest(number), OWNERS[number]))
+                spoken = pool.dataset()
+                assert len(pool.proof(spoken)) > 10_000
+                sizes.append(log.log.size)
+    first, second = sizes
+    assert first == 3  # an identity, a contribution, a dataset
+    assert second == 5

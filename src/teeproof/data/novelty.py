@@ -8,8 +8,8 @@ secret: without it, a sketch is no help in guessing a text.
     rensa's MinHash, 128 permutations   ->  16 bands of 8: candidates
     exact Jaccard of the pieces         ->  the answer
 
-A pair that is alike by 0.8 shares a band with probability 0.95, by 0.9 with 0.9999, equal texts
-always. Every answer is the same in a second run with the same seed.
+A pair that is alike by 0.8 shares a band with probability 0.95, by 0.9 with 0.9999; equal ones are
+looked up. Every answer is the same in a second run with the same seed.
 
 Source: Broder, "On the resemblance and containment of documents" (1997); Leskovec, Rajaraman and
 Ullman, "Mining of Massive Datasets", section 3.4, for the bands.
@@ -23,7 +23,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 __all__ = ["NEAR", "Index", "Sketches", "Twin", "normalise", "pieces"]
@@ -31,8 +31,12 @@ __all__ = ["NEAR", "Index", "Sketches", "Twin", "normalise", "pieces"]
 NEAR = 0.8
 _PIECE = 3
 _PERMUTATIONS, _BANDS = 128, 16
-_WIDTH = _PERMUTATIONS // _BANDS * 4  # bytes of a row of digests that make one band
-_BUCKET = 32  # the earliest so many records of a band; later ones are found by other bands
+_WIDTH = _PERMUTATIONS // _BANDS
+_GOLDEN = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio (Knuth, TAOCP 3, 6.4)
+_SHIFT = 20  # a record's number takes so many bits, its file's number the ones above
+_RECORD = (1 << _SHIFT) - 1
+_OWN = 0  # the number of the file that is being looked at
+_BUCKET = 16  # the earliest so many records of a band; later ones are found by other bands
 _TRIED = 8  # candidates that share most bands, for each record
 
 _SEPARATOR = re.compile(r"(?<=\d),(?=\d)")
@@ -116,25 +120,21 @@ class Index:
 
     def __init__(self, *, seed: bytes) -> None:
         self._seed = int.from_bytes(hashlib.blake2b(b"minhash", key=seed).digest()[:8], "big")
-        self._buckets: dict[tuple[int, bytes], list[tuple[int | None, int]]] = {}
-        self._files: dict[int | None, Sketches] = {}
+        self._table = _Table()
 
     def add(self, file: int, sketches: Sketches) -> None:
-        """Take in an accepted file under a number of its own."""
-        self._files[file] = sketches
-        for record, bands in enumerate(self._bands(sketches)):
-            self._put(bands, (file, record))
+        """Take in an accepted file under a number of its own, from 1."""
+        self._table.files[file] = sketches
+        for record, bands in enumerate(_bands(sketches, self._seed)):
+            self._table.put(sketches.rows[record], bands, file << _SHIFT | record)
 
     def remove(self, file: int) -> None:
         """Forget a file."""
-        if self._files.pop(file, None) is None:
-            return
-        for key, bucket in list(self._buckets.items()):
-            kept = [entry for entry in bucket if entry[0] != file]
-            if kept:
-                self._buckets[key] = kept
-            else:
-                del self._buckets[key]
+        files = {n: kept for n, kept in self._table.files.items() if n != file}
+        if len(files) < len(self._table.files):
+            self._table = _Table()  # what a full bucket had no room for may have some now
+            for number, sketches in files.items():
+                self.add(number, sketches)
 
     def twins(self, sketches: Sketches) -> list[Twin | None]:
         """Return for each record of a new file its near-duplicate, or None where it is new.
@@ -142,51 +142,69 @@ class Index:
         Records of earlier files come first, then earlier records of the file itself. The index is
         as before when this returns.
         """
-        own = Index.__new__(Index)
-        own._buckets, own._files = {}, {None: sketches}
+        own = _Table()
+        own.files[_OWN] = sketches
         found: list[Twin | None] = []
-        for record, bands in enumerate(self._bands(sketches)):
-            row = set(sketches.rows[record])
-            twin = self._nearest(row, bands) or own._nearest(row, bands)
-            if twin is None:
-                own._put(bands, (None, record))
-            found.append(twin)
+        for record, bands in enumerate(_bands(sketches, self._seed)):
+            row = sketches.rows[record]
+            entry = self._table.nearest(row, bands)
+            if entry is None:
+                entry = own.nearest(row, bands)
+            if entry is None:
+                own.put(row, bands, _OWN << _SHIFT | record)
+                found.append(None)
+            else:
+                found.append(Twin(entry >> _SHIFT or None, entry & _RECORD))
         return found
 
-    def _nearest(self, row: set[int], bands: list[tuple[int, bytes]]) -> Twin | None:
-        shared: Counter[tuple[int | None, int]] = Counter()
-        for key in bands:
-            shared.update(self._buckets.get(key, ()))
-        # Counter keeps the order of arrival among equals, so a second run tries the same ones.
-        for (file, record), _ in shared.most_common(_TRIED):
-            other = self._files[file].rows[record]
-            common = sum(map(row.__contains__, other))
-            if common >= NEAR * (len(row) + len(other) - common):
-                return Twin(file, record)
-        return None
 
-    def _put(self, bands: list[tuple[int, bytes]], entry: tuple[int | None, int]) -> None:
+class _Table:
+    """Records by what they have in common; a record is its file's number and its own in one."""
+
+    def __init__(self) -> None:
+        self.files: dict[int, Sketches] = {}
+        self._equal: dict[bytes, int] = {}
+        self._buckets: dict[int, list[int]] = {}  # by band
+
+    def put(self, row: array[int], bands: list[int], entry: int) -> None:
+        self._equal.setdefault(row.tobytes(), entry)
         for key in bands:
             bucket = self._buckets.setdefault(key, [])
             if len(bucket) < _BUCKET:
                 bucket.append(entry)
 
-    def _bands(self, sketches: Sketches) -> Iterable[list[tuple[int, bytes]]]:
-        """Yield for each record its bands: their number and eight digests."""
-        if not sketches.rows:
-            return
-        for row in _digests(sketches, self._seed):
-            data = row.tobytes()
-            yield [(n, data[n * _WIDTH : (n + 1) * _WIDTH]) for n in range(_BANDS)]
+    def nearest(self, row: array[int], bands: list[int]) -> int | None:
+        """Return a record with the same pieces, or one of those that share most bands."""
+        equal = self._equal.get(row.tobytes())
+        if equal is not None:
+            return equal
+        held = [bucket for bucket in map(self._buckets.get, bands) if bucket is not None]
+        if not held:
+            return None
+        shared, pieces_of_it = Counter(chain.from_iterable(held)), set(row)
+        # Sorting keeps the order of arrival among equals, so a second run tries the same ones.
+        for entry in sorted(shared, key=shared.__getitem__, reverse=True)[:_TRIED]:
+            other = self.files[entry >> _SHIFT].rows[entry & _RECORD]
+            common = len(pieces_of_it.intersection(other))
+            if common >= NEAR * (len(row) + len(other) - common):
+                return entry
+        return None
 
 
-def _digests(sketches: Sketches, seed: int) -> Any:
+def _bands(sketches: Sketches, seed: int) -> list[list[int]]:
+    """Return for each record its bands, each as one number."""
     import numpy as np  # noqa: PLC0415  an extra
     from rensa import RMinHash  # noqa: PLC0415  an extra
 
+    if not sketches.rows:
+        return []
     flat = np.frombuffer(b"".join(row.tobytes() for row in sketches.rows), dtype=np.uint32)
     offsets = array("Q", [0, *accumulate(map(len, sketches.rows))])
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(
         flat.astype(np.uint64), offsets, _PERMUTATIONS, seed
     )
-    return np.array(matrix.to_rows(), dtype=np.uint32)
+    digests: Any = np.array(matrix.to_rows(), dtype=np.uint64).reshape(-1, _BANDS, _WIDTH)
+    # A sum with odd factors, another for each place: what it runs together is only tried in vain.
+    factors = np.arange(1, 2 * _PERMUTATIONS, 2, dtype=np.uint64) * np.uint64(_GOLDEN)
+    bands: list[list[int]] = (digests * factors.reshape(_BANDS, _WIDTH)).sum(axis=2).tolist()
+    return bands

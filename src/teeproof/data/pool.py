@@ -79,6 +79,7 @@ class Pool:
         self.terms, self._yardstick = yardstick.terms, yardstick
         self._vault, self._keys, self._store = vault, keys, store
         self._arrivals, self._work = threading.Lock(), threading.Lock()
+        self._saying = threading.Lock()
         self._past = History(journal, terms=self.terms.digest_text, seed=yardstick.seed)
 
     def arrive(
@@ -147,9 +148,15 @@ class Pool:
             )
         return found
 
-    def sealed(self, spoken: Spoken) -> Sealed:
-        """Return what the pool said with where it is kept, so that its proof can be saved."""
-        return Sealed(spoken.statement, Envelope.parse(spoken.envelope), self._store)
+    def proof(self, spoken: Spoken) -> bytes:
+        """Return the proof file of what the pool said.
+
+        Raises:
+            Unavailable: the log has not proved yet that it holds it.
+        """
+        with self._saying:  # a store is used by one thread at a time
+            envelope = Envelope.parse(spoken.envelope)
+            return Sealed(spoken.statement, envelope, self._store).proof()
 
     def dataset(self) -> Spoken:
         """State what is accepted now; the last snapshot again where nothing has changed since.
@@ -236,7 +243,8 @@ class Pool:
         return identity
 
     def _say(self) -> None:
-        self._past.say(self._store)
+        with self._saying:
+            self._past.say(self._store)
 
     def _require_room(self) -> None:
         room = len(self._past.live) + len(self._past.waiting) < MAX_PARTS

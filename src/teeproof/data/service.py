@@ -89,8 +89,8 @@ class PoolApp:
         if noun == "dataset" and rest:
             return _spoken(self._pool.spoken(rest))
         if noun == "proofs" and rest:
-            sealed = self._pool.sealed(self._pool.spoken(rest))
-            return Answer(200, _BINARY, await in_thread(sealed.proof))
+            spoken = self._pool.spoken(rest)
+            return Answer(200, _BINARY, await in_thread(self._pool.proof, spoken))
         if noun == "files" and rest:
             return Answer(200, _BINARY, self._pool.sealed_file(f"sha256:{rest}"))
         raise Unavailable("there is nothing at this path", code="route_unknown")
