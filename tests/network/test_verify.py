@@ -131,6 +131,19 @@ def test_a_lease_over_a_renewed_admission_and_a_restart_holds_too(scene, owner):
     assert checks(scene, closed)["market"].state == "passed"
 
 
+def test_a_markets_keys_are_followed_by_fresh_ones_before_they_expire(scene, owner):
+    first = scene.identity
+    scene.clock.wait(4 * 86_400)
+    scene.renters.view()
+    assert scene.market.identity.name == first.name
+    scene.clock.wait(86_400)
+    scene.renters.view()
+    assert scene.market.identity.record.keys.previous == first.name
+    node = scene.node()
+    closed = scene.close(owner, scene.leased(node, owner)).closed
+    assert verdict(scene, closed).ok
+
+
 def test_a_refusal_is_proved_like_an_admission(scene):
     admission = Node(scene, hardware=gpus()).register()
     found = checks(scene, admission.statement)

@@ -13,6 +13,7 @@ Does not trust: nodes, renters, the host's clock and disk.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import threading
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ from datetime import datetime
 import msgspec
 
 from teeproof.core.clock import to_epoch, wall_clock
+from teeproof.core.errors import Unavailable
 from teeproof.evidence.policy import Policy
 from teeproof.network import events
 from teeproof.network.escrow import CLOSING_REASONS, ClosingReason, Meter
@@ -85,6 +87,7 @@ class Market:
     def time(self) -> int:
         """Return the market's time, after closing every lease that is due and marking offers."""
         now = max(self.state.time, to_epoch(self._now()))
+        self._keep_keys(now)
         self._sweep(now)
         return now
 
@@ -161,6 +164,14 @@ class Market:
     def watch(self, running: Running) -> None:
         """Have a lease closed when it is due."""
         heapq.heappush(self._due, (running.meter.deadline(self.terms), running.name))
+
+    def _keep_keys(self, now: int) -> None:
+        """Follow the market's own identity with a fresh one in the last third of its life."""
+        keys = self.identity.record.keys
+        if keys.not_after - now < (keys.not_after - keys.not_before) // 3:
+            # The log may be down: the next call tries again, and the old keys are good for days.
+            with contextlib.suppress(Unavailable):
+                self.identity = self.identity.rotate()
 
     def _sweep(self, now: int) -> None:
         while self._due and self._due[0][0] <= now:

@@ -103,17 +103,18 @@ class App:
         self._sweeping: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; while the server lives, close what is due."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif scope["type"] == "http":
-            try:
-                answer = await self._answer(Request(scope, receive))
-            except Disconnected:
-                return
-            except Error as error:
-                answer = _refusal(error)
-            await answer.send(send)
+        """Answer one request; from the first one on, close by itself what is due."""
+        if scope["type"] != "http":
+            return
+        if self._sweeping is None:
+            self._sweeping = asyncio.create_task(self._sweep())
+        try:
+            answer = await self._answer(Request(scope, receive))
+        except Disconnected:
+            return
+        except Error as error:
+            answer = _refusal(error)
+        await answer.send(send)
 
     async def _answer(self, request: Request) -> Answer:
         head, _, last = request.path.rpartition("/")
@@ -140,18 +141,6 @@ class App:
     def _identity(self) -> Any:
         me = self._market.identity
         return {"identity": msgspec.json.decode(me.record.encode()), "blobs": me.blobs}
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                self._sweeping = asyncio.create_task(self._sweep())
-                await send({"type": "lifespan.startup.complete"})
-            elif message["type"] == "lifespan.shutdown":
-                if self._sweeping is not None:
-                    self._sweeping.cancel()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
 
     async def _sweep(self) -> None:
         while True:
