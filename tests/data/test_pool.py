@@ -15,8 +15,9 @@ from teeproof.core.errors import NotAllowed, NotAuthentic, TooLarge, Unavailable
 from teeproof.core.sealed import parse_header, unwrap_key
 from teeproof.core.sealed.header import read_header
 from teeproof.data import pool as pools
+from teeproof.data.parts import dataset_root
 from teeproof.data.pool import Pool
-from teeproof.data.snapshot import dataset_root, open_part, part_root, prove_record, verify_record
+from teeproof.data.snapshot import open_part, part_root, prove_record, verify_record
 from teeproof.data.vault import MAX_SEALED_BYTES
 from teeproof.proof import canonical
 from teeproof.proof.log.formats.policy import TlogPolicy

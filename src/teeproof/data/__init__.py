@@ -13,24 +13,27 @@ compute the weight again from what was measured; a copy earns nothing; one bad l
 as a whole, with its line; the owner can take it back, and is told what already used it. In reading
 order:
 
-    terms          what a pool takes, who may open it, how what it earns is shared
-    orders         the record type: a typed order
-    said, meaning  does a text say what its order says
-    records        a file of records, every fault with its line
-    consent        an owner lets one pool use one file, for one account
-    submission     what a contributor sends
-    novelty        which records are new
-    value          what they are worth
-    weights        novelty, value and evidence in one number
-    snapshot       Merkle trees over salted records
-    statements     what a pool says in the log
-    validation     from a sealed file to a decision
-    journal, vault, history    what a pool remembers, sealed at rest
-    saying, pool   the order of arrival, decisions, datasets, withdrawals
-    heldout, keys, service, workload    the pool in its TEE
-    client, contribute, usage           the contributor's side
-    verify         what a stranger can check; ``continuity``: what two statements show
-    samples        orders for demonstrations
+    terms               what a pool takes, who may open it, how what it earns is shared
+    orders              the record type: a typed order
+    said, meaning       does a text say what its order says
+    records             a file of records, every fault with its line
+    consent             an owner lets one pool use one file, for one account
+    submission          what a contributor sends
+    novelty             which records are new
+    value               what they are worth
+    factors, weights    novelty, value and evidence in one number
+    statements          what a pool says in the log
+    parts, snapshot     Merkle trees over salted records
+    validation          from a sealed file to a decision
+    journal, history    what a pool remembers, sealed at rest
+    vault               sealed files on the host's disk
+    saying, pool        the order of arrival, decisions, datasets, withdrawals
+    heldout, keys       what the KMS releases to a pool
+    service, workload   the pool in its TEE, and its only door
+    client, contribute  the contributor's side
+    usage               what already used a contribution
+    verify, continuity  what a stranger can check; what two statements show
+    samples             orders for demonstrations, tests and benchmarks
 
 What it does not promise: a pool's near-duplicate counts tell a contributor who sends guesses
 whether somebody sent them before; and whoever knows the held-out set can write to it.

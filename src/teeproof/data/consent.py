@@ -11,7 +11,7 @@ because the policy that the ciphertext is bound to names its owner.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -20,9 +20,11 @@ from teeproof.cloud.kms.policy import ReleasePolicy
 from teeproof.cloud.owner import check_owner, verify_text
 from teeproof.core.digests import framed_sha256, named, parse_named
 from teeproof.core.errors import Malformed, NotAllowed
-from teeproof.core.sealed import Header
 from teeproof.data.terms import PoolTerms
 from teeproof.proof.links import Integer
+
+if TYPE_CHECKING:
+    from teeproof.core.sealed import Header
 
 __all__ = ["CONSENT_TYPE", "PURPOSES", "Consent", "check_consent", "check_policy"]
 

@@ -8,17 +8,23 @@ from teeproof.cloud.kms.policy import Withdrawal
 from teeproof.core.digests import parse_named, sha256
 from teeproof.core.errors import NotAllowed
 from teeproof.data.history import Entry, Spoken
-from teeproof.data.snapshot import dataset_root
-from teeproof.data.statements import Contribution, Dataset, DatasetPart, Withdrawn
+from teeproof.data.parts import dataset_root
+from teeproof.data.statements import (
+    CIPHERTEXT,
+    DATASET_NAME,
+    RECORDS,
+    Contribution,
+    Dataset,
+    DatasetPart,
+    Withdrawn,
+)
 from teeproof.data.terms import PoolTerms
 from teeproof.data.validation import Outcome
 from teeproof.proof import canonical
 from teeproof.proof.links import Material, Subject
 from teeproof.proof.statement import Statement
 
-__all__ = ["CIPHERTEXT", "DATASET_NAME", "RECORDS", "contribution_of", "dataset_of", "withdrawn_of"]
-
-CIPHERTEXT, RECORDS, DATASET_NAME = "sealed file", "records", "dataset"
+__all__ = ["contribution_of", "dataset_of", "withdrawn_of"]
 
 
 def contribution_of(

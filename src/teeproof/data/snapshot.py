@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from teeproof.core.errors import Malformed, NotAuthentic
 from teeproof.core.sealed import DataKey, open_sealed
+from teeproof.data.parts import dataset_root, part_leaf
 from teeproof.data.records import Record, read_records
 from teeproof.data.statements import DatasetPart
 from teeproof.data.terms import MAX_FILE_BYTES
@@ -36,14 +37,12 @@ __all__ = [
     "leaves_of",
     "open_file",
     "open_part",
-    "part_leaf",
     "part_root",
     "prove_record",
     "verify_record",
 ]
 
 _SALT = b"teeproof.record-salt.v1"
-_COUNT = 4
 
 
 def leaves_of(records: Iterable[Record], *, key: DataKey) -> list[bytes]:
@@ -55,17 +54,6 @@ def leaves_of(records: Iterable[Record], *, key: DataKey) -> list[bytes]:
 def part_root(records: Iterable[Record], *, key: DataKey) -> bytes:
     """Return what a contribution commits to, 32 bytes."""
     return Tree(leaves_of(records, key=key)).root()
-
-
-def part_leaf(part: DatasetPart) -> bytes:
-    """Return the leaf hash that stands for a part in its dataset."""
-    identity, root = bytes.fromhex(part.contribution), bytes.fromhex(part.root)
-    return leaf_hash(identity + root + part.records.to_bytes(_COUNT, "big"))
-
-
-def dataset_root(parts: Iterable[DatasetPart]) -> bytes:
-    """Return the root of a dataset, 32 bytes; a stranger can, from its statement."""
-    return Tree(map(part_leaf, parts)).root()
 
 
 def open_file(blob: bytes, *, key: DataKey, max_bytes: int = MAX_FILE_BYTES) -> bytes:

@@ -15,8 +15,11 @@ from teeproof.proof.links import Integer
 from teeproof.proof.statement import Predicate, predicate_type
 
 __all__ = [
+    "CIPHERTEXT",
     "CONTRIBUTION",
     "DATASET",
+    "DATASET_NAME",
+    "RECORDS",
     "WITHDRAWN",
     "Contribution",
     "Dataset",
@@ -29,6 +32,7 @@ __all__ = [
 CONTRIBUTION = "urn:teeproof:contribution:v1"
 DATASET = "urn:teeproof:dataset:v1"
 WITHDRAWN = "urn:teeproof:withdrawn:v1"
+CIPHERTEXT, RECORDS, DATASET_NAME = "sealed file", "records", "dataset"  # subjects
 
 
 class LineFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

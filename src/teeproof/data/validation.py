@@ -13,13 +13,14 @@ from typing import Literal
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.sealed import DataKey
+from teeproof.data.factors import novelty_of
 from teeproof.data.novelty import Index, Sketches
 from teeproof.data.records import Fault, read_records
 from teeproof.data.snapshot import open_file, part_root
 from teeproof.data.statements import LineFault, Scores
 from teeproof.data.terms import PoolTerms
 from teeproof.data.value import HeldOut
-from teeproof.data.weights import Measured, measure, novelty_of
+from teeproof.data.weights import Measured, measure
 
 __all__ = ["Outcome", "Yardstick", "judge_file", "refused"]
 

@@ -17,11 +17,12 @@ from collections.abc import Iterable, Iterator
 from teeproof.cloud.owner import verify_text
 from teeproof.core.digests import named
 from teeproof.core.errors import Error
-from teeproof.data.saying import RECORDS
-from teeproof.data.snapshot import dataset_root
+from teeproof.data.factors import MILLION, evidence_of, novelty_of, weight_of
+from teeproof.data.parts import dataset_root
 from teeproof.data.statements import (
     CONTRIBUTION,
     DATASET,
+    RECORDS,
     WITHDRAWN,
     Contribution,
     Dataset,
@@ -29,7 +30,6 @@ from teeproof.data.statements import (
     Withdrawn,
 )
 from teeproof.data.terms import PoolTerms
-from teeproof.data.weights import evidence_of, novelty_of, weight_of
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof.source import Read
 from teeproof.proof.statement import Statement
@@ -40,7 +40,7 @@ __all__ = ["contribution_holds", "dataset_holds", "withdrawal_holds"]
 
 @judge(CONTRIBUTION)
 def contribution_holds(read: Read, view: View) -> Iterable[Check]:
-    """Return what the proof shows of such a statement."""
+    """Return whether owner, weight and code of a pool's word on a contribution hold."""
     said = _predicate(read)
     assert isinstance(said, Contribution)
     return (
@@ -53,7 +53,7 @@ def contribution_holds(read: Read, view: View) -> Iterable[Check]:
 
 @judge(DATASET)
 def dataset_holds(read: Read, view: View) -> Iterable[Check]:
-    """Return what the proof shows of such a statement."""
+    """Return whether a dataset follows from its parts, and each from its contribution."""
     said = _predicate(read)
     assert isinstance(said, Dataset)
     return (
@@ -66,7 +66,7 @@ def dataset_holds(read: Read, view: View) -> Iterable[Check]:
 
 @judge(WITHDRAWN)
 def withdrawal_holds(read: Read, view: View) -> Iterable[Check]:
-    """Return what the proof shows of such a statement."""
+    """Return whether the contribution's own owner ordered a withdrawal."""
     said = _predicate(read)
     assert isinstance(said, Withdrawn)
     parent = _material(read, view, 0)
@@ -149,7 +149,7 @@ def _weight(said: Contribution) -> Check:
         factors = {
             "novelty": novelty_of(records=scores.records, new=scores.new),
             "evidence": evidence_of(records=scores.records, confirmed=scores.confirmed),
-            "value": min(1_000_000, max(0, scores.value)),
+            "value": min(MILLION, max(0, scores.value)),
         }
         for what, value in factors.items():
             if getattr(scores, what) != value:

@@ -19,13 +19,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from teeproof.data.factors import evidence_of, weight_of
 from teeproof.data.novelty import Twin
 from teeproof.data.records import Record
 from teeproof.data.value import HeldOut, value_of
 
-__all__ = ["MILLION", "Measured", "evidence_of", "measure", "novelty_of", "weight_of"]
+__all__ = ["Measured", "measure"]
 
-MILLION = 1_000_000
 COPY = 2  # half of the records, or more
 MOST_ORIGINALS = 8
 
@@ -94,21 +94,6 @@ def measure(
     originals = _ranked(copied) if COPY * known >= len(records) else ()
     value = 0 if originals else value_of(new, held_out)
     return Measured(len(records), len(new), known, confirmed, value, originals)
-
-
-def weight_of(*, new: int, value: int, evidence: int) -> int:
-    """Return the weight that follows from the three factors; what a verifier computes again."""
-    return new * value * evidence // MILLION
-
-
-def evidence_of(*, records: int, confirmed: int) -> int:
-    """Return the evidence factor, parts per million: half for each record, whole if confirmed."""
-    return MILLION * (records + confirmed) // (2 * records)
-
-
-def novelty_of(*, records: int, new: int) -> int:
-    """Return the share of new records, parts per million."""
-    return MILLION * new // records
 
 
 def _ranked(copied: Mapping[int, int]) -> tuple[int, ...]:
