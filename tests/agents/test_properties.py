@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from teeproof.agents import words
@@ -12,16 +12,15 @@ from teeproof.agents.records import Facts, Trade
 from tests.agents.people import DOLLAR, POOL, UNIT, decided, facts, mandate
 
 ANY = st.integers(0, 2**256 - 1).map(str)
-NUMBERS = st.builds("{}.{}".format, st.integers(0, 9_999), st.integers(0, 9_999))
-BOUNDS = st.builds(',"{}":{}'.format, st.sampled_from(["below", "above"]), NUMBERS)
+PRICES = st.builds("{}.{}".format, st.integers(0, 9_999), st.integers(0, 9_999))
+BOUNDS = st.builds(',"{}":{}'.format, st.sampled_from(["below", "above"]), PRICES)
 ORDERS = st.builds(
     '{{"{}":"{}","part":{}{}}}'.format,
-    st.sampled_from(["sell", "sell", "buy", "send"]),
-    st.sampled_from(["ETH", "ETH", "ETH", "USD", "BTC"]),
-    st.one_of(st.sampled_from(["1", "0.5", "0.001", "0.9999"]), NUMBERS),
+    st.sampled_from(["sell"] * 6 + ["buy", "send"]),
+    st.sampled_from(["ETH"] * 6 + ["USD", "BTC"]),
+    st.sampled_from(["1", "0.5", "0.25", "0.001", "0.3333"] * 2 + ["0", "1.1"]),
     st.one_of(st.just(""), st.just(""), BOUNDS),
 )
-ANSWERS = st.one_of(ORDERS, ORDERS, st.text(max_size=300))
 NAMES = ("balance", "spent", "reserve_gives", "reserve_gets", "pays")
 
 
@@ -34,29 +33,41 @@ def likely(balance: int, spent: int, price: int, paid: int) -> Facts:
     )  # fmt: skip
 
 
+ETHER = st.builds(
+    lambda thousandths, more: max(0, thousandths * UNIT // 1000 + more),
+    st.sampled_from([1, 2_000, 5_000, 8_000, 9_000, 10_000, 12_000]), st.integers(-2, 2),
+)  # fmt: skip
 FOUND = st.one_of(
     st.builds(
-        likely, st.integers(0, 12 * UNIT), st.integers(0, 12 * UNIT), st.integers(400, 11_000),
-        st.integers(900, 1000),
+        likely, ETHER, st.one_of(st.just(0), ETHER),
+        st.sampled_from([499, 500, 10_000, 10_001] + [1_900, 5_000] * 4),
+        st.sampled_from([1000, 995, 981, 980, 979, 900]),
     ),
     st.builds(facts, **dict.fromkeys(NAMES, ANY)),
 )  # fmt: skip
 
 
 def test_a_trade_is_within_the_mandate_or_there_is_none() -> None:
-    decisions: set[str | None] = set()
+    decisions: list[str | None] = []
 
     @settings(max_examples=400)
-    @given(ANSWERS, FOUND)
+    @given(ORDERS, FOUND)
+    @example('{"sell":"ETH","part":0.5}', likely(8 * UNIT, 0, 1_900, 1000))
+    @example('{"sell":"ETH","part":0.5,"below":1900}', likely(8 * UNIT, 0, 1_900, 1000))
     def holds(content: str, found: Facts) -> None:
         result = decided(content=content, found=found)
-        decisions.add(result.decision)
+        decisions.append(result.decision)
         assert (result.trade is not None) is (result.decision == "trade")
         if result.trade is not None:
             require_within(result.trade, found)
 
     holds()
-    assert decisions == {"trade", "wait", "refuse"}
+    assert set(decisions) == {"trade", "wait", "refuse"}
+
+
+@given(st.text(max_size=120), st.builds(facts, **dict.fromkeys(NAMES, ANY)))
+def test_what_is_no_order_is_refused_whatever_the_chain_says(content: str, found: Facts) -> None:
+    assert decided(content=content, found=found).decision == "refuse"
 
 
 def require_within(trade: Trade, found: Facts) -> None:
