@@ -119,11 +119,13 @@ def test_the_end_of_a_lease_proves_everything_that_it_rests_on(scene, owner):
     assert found.level == "simulated"
 
 
-def test_a_lease_over_a_renewed_admission_and_a_restart_holds_too(scene, owner):
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_lease_over_a_renewed_admission_and_a_restart_holds_too(scene, owner, restarted):
     node = scene.node()
     scene.clock.wait(20)
     node.attest()
-    scene.restart()
+    if restarted:
+        scene.restart()
     lease = scene.leased(node, owner)
     scene.restart()
     closed = scene.close(owner, lease).closed

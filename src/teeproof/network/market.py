@@ -154,7 +154,8 @@ class Market:
 
     def show(self, node: Node, now: int) -> None:
         """Have the book show whether a node can be had."""
-        if self.book.get(node.name) is None:
+        shown = self.book.get(node.name)
+        if shown is None or shown.admission != node.admission:
             self.book.put(node.offer())
         free = node.can_be_had(now, self.terms)
         self.book.mark(node.name, "leased" if node.lease else "" if free else "stale")
