@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from teeproof.core.errors import Malformed
+from teeproof.core.errors import Malformed, Unavailable
 from teeproof.core.weights import load_model
 from teeproof.inference.engine.config import LlamaConfig, Rope
 from teeproof.inference.engine.engine import Engine
@@ -166,3 +167,15 @@ def test_host_flips_one_bit_of_one_weight(tmp_path: Path, model: Path) -> None:
     data[-3] ^= 1
     file.write_bytes(data)
     assert Engine.open(folder).digest.root != Engine.open(model).digest.root
+
+
+@pytest.mark.parametrize("library", ["numpy", "tokenizers", "jinja2"])
+def test_a_library_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, model: Path, library: str
+) -> None:
+    loaded = load_model(model)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(Unavailable) as refused:
+        Engine(loaded)
+    assert refused.value.code == "extra_missing"
+    assert library in str(refused.value.got)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from teeproof.core import strictjson
-from teeproof.core.errors import Malformed
+from teeproof.core.errors import Malformed, Unavailable
 from teeproof.core.weights import LoadedModel, ModelDigest, load_model
 from teeproof.inference.engine.config import MAX_CONFIG_BYTES, LlamaConfig
 from teeproof.inference.engine.llama import Cache, Llama
@@ -71,9 +71,11 @@ class Engine:
 
     Raises:
         Malformed: a file is missing or does not fit the others.
+        Unavailable: code ``extra_missing``; NumPy, tokenizers or Jinja is not installed.
     """
 
     def __init__(self, loaded: LoadedModel) -> None:
+        _require_libraries()
         files = dict(loaded.files)
         for name in ("config.json", "tokenizer.json"):
             if name not in files:
@@ -166,6 +168,20 @@ class Generation:
                 return
             yield Step(text)
             scores = llama.scores([token], cache)
+
+
+def _require_libraries() -> None:
+    try:
+        import jinja2  # noqa: F401, PLC0415  extras
+        import numpy as np  # noqa: F401, PLC0415
+        import tokenizers  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise Unavailable(
+            "the engine needs numpy, tokenizers and jinja2: pip install 'teeproof[demo]', or, in a"
+            " checkout, pip install -e '.[demo]'",
+            code="extra_missing",
+            got=str(error),
+        ) from None
 
 
 def _ends(files: dict[str, bytes]) -> frozenset[int]:
