@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from teeproof.agents.orders import Decimal, Order, parse_order
 from teeproof.core.errors import Malformed
+from teeproof.data.orders import Order as Taught
 
 
 @pytest.mark.parametrize(
@@ -106,3 +107,15 @@ def test_prices_are_compared_exactly(above: int, below: int, limit: object) -> N
     difference = Fraction(above, below) - Fraction(str(limit))
     sign = (difference > 0) - (difference < 0)
     assert Decimal.parse(f"{limit:f}").compare(above, below) == sign
+
+
+@pytest.mark.parametrize("side", ["sell", "buy"])
+@pytest.mark.parametrize("part", [0.0001, 0.12345678, 0.5, 1, 1.0])
+@pytest.mark.parametrize("bound", [{}, {"below": 2000}, {"above": 1e9}, {"below": 0.0001}])
+def test_each_order_that_data_may_teach_is_understood(
+    side: str, part: float, bound: dict[str, float]
+) -> None:
+    taught = Taught.of({side: "ETH", "part": part} | bound)
+    order = parse_order(taught.text)
+    assert (order.side, order.bound) == (taught.side, taught.condition)
+    assert Fraction(order.part) == Fraction(taught.part)
