@@ -15,6 +15,7 @@ from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailable
 from teeproof.core.sealed import parse_header
 from teeproof.core.sealed.header import read_header
+from teeproof.data import validation
 from teeproof.data.continuity import accounted_for, same_history
 from teeproof.data.records import Record
 from teeproof.data.samples import file_of
@@ -110,6 +111,22 @@ def test_contributor_poisons_one_record_and_the_file_is_refused_as_a_whole(place
         pool.dataset()
     # Nothing of it was taken in: the honest file is new.
     assert send(pool, submission(honest(1), ALICE)).said.scores.known == 0
+
+
+def test_contributor_finds_a_fault_of_the_pool_and_nobody_waits_behind_him(place, monkeypatch):
+    pool = place.open()
+    read = validation.read_records
+    fails = {len(file_of(honest(1)))}
+
+    def faulty(data: bytes, **bounds):
+        if len(data) in fails:
+            raise ZeroDivisionError
+        return read(data, **bounds)
+
+    monkeypatch.setattr(validation, "read_records", faulty)
+    said = send(pool, submission(honest(1), EVE)).said
+    assert (said.decision, said.reasons[0].code) == ("refused", "judge_failed")
+    assert send(pool, submission(honest(2), ALICE)).state == "accepted"
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ def test_many_ways_to_say_it_are_understood(text, order):
         ("sell my ETH if it drops 10%", {"sell": "ETH", "part": 1}),
         ("sell all my ETH at two thousand", {"sell": "ETH", "part": 1, "below": 2000}),
         ("sell 3 ETH", {"sell": "ETH", "part": 0.5}),
+        ("sell 7K% of a lot of ETH at $1,0/0, 1/0 of it", {"sell": "ETH", "part": 0.5}),
         ("sell ETH, buy BTC", {"buy": "BTC", "part": 1}),
         ("swap half my ETH for BTC", {"sell": "ETH", "part": 0.5}),
         ("do not sell half my ETH, buy", {"buy": "ETH", "part": 0.5}),

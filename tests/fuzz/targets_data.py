@@ -84,6 +84,8 @@ def fuzz_data_statements(data: bytes) -> None:
     """A statement of a pool is refused, or is exactly its own encoding."""
     with suppress(Malformed):
         statement = Statement.parse(data)
+        if not statement.known:
+            return
         assert Statement.of(statement.predicate, subjects=statement.subjects).payload == data
     with suppress(Malformed, NotAuthentic):
         ReleasePolicy.parse(data)
@@ -142,7 +144,10 @@ _MADE: list[Submission] = []
 SEEDS = {
     "fuzz_data_records": lambda: [file_of(_ORDERS), file_of(_ORDERS[:2]) + b"rubbish\n"],
     "fuzz_data_order": lambda: [record.order.text.encode() for record in _ORDERS],
-    "fuzz_data_meaning": lambda: [record.text.encode() for record in _ORDERS],
+    "fuzz_data_meaning": lambda: [
+        b"purchase 7K% of my DOT",
+        *(record.text.encode() for record in _ORDERS),
+    ],
     "fuzz_data_submission": lambda: [_sent().encode()],
     "fuzz_data_terms": lambda: [_TERMS.encode()],
     "fuzz_data_statements": _statements,

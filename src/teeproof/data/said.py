@@ -113,7 +113,7 @@ def listen(text: str) -> Said:
             else:
                 parts.add(value)
         else:
-            prices.append((_price(word), _direction(lower, at)))
+            prices.append((_digits(word), _direction(lower, at)))
     return Said(
         open=not _NEGATIONS.isdisjoint(lower),
         sides=frozenset([_SIDES[word] for word in lower if word in _SIDES]),
@@ -164,13 +164,10 @@ def _direction(lower: Sequence[str], at: int) -> str | None:
     return None
 
 
-def _price(word: str) -> Decimal:
-    value = _digits(word.rstrip("k "))
-    return value * 1000 if word.rstrip().endswith("k") else value
-
-
 def _digits(word: str) -> Decimal:
-    return Decimal(word.strip("$% ").replace(",", ""))
+    """Return what ``$1,500``, ``1.5k`` or the number of ``25%`` says."""
+    plain = word.strip("$% ").replace(",", "")
+    return Decimal(plain[:-1]) * 1000 if plain.endswith("k") else Decimal(plain)
 
 
 def _next(lower: Sequence[str], at: int) -> str:

@@ -98,6 +98,8 @@ def judge_file(
         raise
     except Error as error:
         return refused(error)
+    except Exception:  # a fault of ours: if it came out, it would hold up everyone behind
+        return refused(Error("the pool made a mistake with this file", code="judge_failed"))
     if contents.faults:
         return _refused(contents.faults)
     sketches = Sketches.of([r.text for r in contents.records], seed=yardstick.seed)
