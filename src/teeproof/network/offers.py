@@ -89,7 +89,7 @@ class Book:
         self._offers[offer.node] = offer
         insort(self._all, offer, key=_rank)
         if not offer.taken:
-            insort(self._shelves.setdefault(_shelf(offer), []), offer, key=_rank)
+            self._shelve(offer)
 
     def remove(self, node: str) -> None:
         """Remove a node's offer, if it has one."""
@@ -98,16 +98,19 @@ class Book:
             return
         _drop(self._all, offer)
         if not offer.taken:
-            shelf = self._shelves[_shelf(offer)]
-            _drop(shelf, offer)
-            if not shelf:
-                del self._shelves[_shelf(offer)]
+            self._unshelve(offer)
 
     def mark(self, node: str, taken: str) -> None:
         """Say why a node cannot be had, or with an empty text that it can."""
         offer = self._offers.get(node)
-        if offer is not None and offer.taken != taken:
-            self.put(msgspec.structs.replace(offer, taken=taken))
+        if offer is None or offer.taken == taken:
+            return
+        if not offer.taken:
+            self._unshelve(offer)
+        marked = msgspec.structs.replace(offer, taken=taken)
+        self._offers[node] = self._all[bisect_left(self._all, offer.rank, key=_rank)] = marked
+        if not taken:
+            self._shelve(marked)
 
     def candidates(self, need: Need) -> Iterator[Offer]:
         """Yield what could meet a need by label, region and GPUs, cheapest first."""
@@ -119,6 +122,15 @@ class Book:
             and (not need.gpus or _have(gpus, need.gpus))
         ]
         return iter(shelves[0]) if len(shelves) == 1 else heapq.merge(*shelves, key=_rank)
+
+    def _shelve(self, offer: Offer) -> None:
+        insort(self._shelves.setdefault(_shelf(offer), []), offer, key=_rank)
+
+    def _unshelve(self, offer: Offer) -> None:
+        shelf = self._shelves[_shelf(offer)]
+        _drop(shelf, offer)
+        if not shelf:
+            del self._shelves[_shelf(offer)]
 
 
 def _shelf(offer: Offer) -> Shelf:
