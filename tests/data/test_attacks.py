@@ -115,15 +115,14 @@ def test_contributor_poisons_one_record_and_the_file_is_refused_as_a_whole(place
 
 def test_contributor_finds_a_fault_of_the_pool_and_nobody_waits_behind_him(place, monkeypatch):
     pool = place.open()
-    read = validation.read_records
-    fails = {len(file_of(honest(1)))}
+    measure = validation.measure
 
-    def faulty(data: bytes, **bounds):
-        if len(data) in fails:
+    def faulty(records, **given):
+        if records == honest(1):
             raise ZeroDivisionError
-        return read(data, **bounds)
+        return measure(records, **given)
 
-    monkeypatch.setattr(validation, "read_records", faulty)
+    monkeypatch.setattr(validation, "measure", faulty)
     said = send(pool, submission(honest(1), EVE)).said
     assert (said.decision, said.reasons[0].code) == ("refused", "judge_failed")
     assert send(pool, submission(honest(2), ALICE)).state == "accepted"

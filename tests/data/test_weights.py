@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from teeproof.core.errors import Usage
+from teeproof.core.errors import Unavailable, Usage
+from teeproof.data import novelty
 from teeproof.data.novelty import Index, Sketches, normalise
 from teeproof.data.records import Record
 from teeproof.data.value import HeldOut, value_of
@@ -207,3 +208,10 @@ def test_value_lies_between_nothing_and_one():
         assert 0 <= value_of(records, held_out()) <= 1_000_000
     same = [Record("sell half my ETH", honest(1)[0].order)] * 40
     assert value_of(same, HeldOut.of(same)) == 0  # with one kind of answer, chance is certainty
+
+
+def test_a_pool_without_its_libraries_says_so_before_the_first_file(monkeypatch):
+    monkeypatch.setattr(novelty, "find_spec", lambda name: None if name == "rensa" else name)
+    with pytest.raises(Unavailable, match="pip install") as caught:
+        Index(seed=SEED)
+    assert caught.value.code == "extra_missing"

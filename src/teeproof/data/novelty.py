@@ -23,8 +23,11 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import accumulate, chain
 from typing import Any
+
+from teeproof.core.errors import Unavailable
 
 __all__ = ["NEAR", "Index", "Sketches", "Twin", "normalise", "pieces"]
 
@@ -116,9 +119,13 @@ class Index:
 
     Args:
         seed: 32 bytes, secret; the one that the sketches were made under.
+
+    Raises:
+        Unavailable: code ``extra_missing``.
     """
 
     def __init__(self, *, seed: bytes) -> None:
+        _require_extra()
         self._seed = int.from_bytes(hashlib.blake2b(b"minhash", key=seed).digest()[:8], "big")
         self._table = _Table()
 
@@ -189,6 +196,14 @@ class _Table:
             if common >= NEAR * (len(row) + len(other) - common):
                 return entry
         return None
+
+
+def _require_extra() -> None:
+    """Say at the start what would fail with the first file."""
+    if find_spec("rensa") is None or find_spec("numpy") is None:
+        raise Unavailable(
+            "a pool needs rensa and numpy: pip install 'teeproof[data]'", code="extra_missing"
+        )
 
 
 def _bands(sketches: Sketches, seed: int) -> list[list[int]]:

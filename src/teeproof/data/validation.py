@@ -86,20 +86,28 @@ def judge_file(
     Raises:
         Unavailable: the key could not be had now; ask again later.
     """
-    terms = yardstick.terms
     try:
-        data_key = key()
-        plain = open_file(blob, key=data_key, max_bytes=terms.max_bytes)
-        contents = read_records(
-            plain, max_bytes=terms.max_bytes, max_records=terms.max_records,
-            min_records=terms.min_records,
-        )  # fmt: skip
+        return _judge(blob, key, index, yardstick)
     except Unavailable:
         raise
     except Error as error:
         return refused(error)
     except Exception:  # a fault of ours: if it came out, it would hold up everyone behind
         return refused(Error("the pool made a mistake with this file", code="judge_failed"))
+
+
+def refused(error: Error) -> Outcome:
+    """Return the decision on a file that could not be opened or read."""
+    return _refused([Fault(0, error.code, error.detail)])
+
+
+def _judge(blob: bytes, key: Callable[[], DataKey], index: Index, yardstick: Yardstick) -> Outcome:
+    terms, data_key = yardstick.terms, key()
+    plain = open_file(blob, key=data_key, max_bytes=terms.max_bytes)
+    contents = read_records(
+        plain, max_bytes=terms.max_bytes, max_records=terms.max_records,
+        min_records=terms.min_records,
+    )  # fmt: skip
     if contents.faults:
         return _refused(contents.faults)
     sketches = Sketches.of([r.text for r in contents.records], seed=yardstick.seed)
@@ -115,11 +123,6 @@ def judge_file(
         root=part_root(contents.records, key=data_key).hex(),
         sketches=None if measured.is_copy else sketches,
     )
-
-
-def refused(error: Error) -> Outcome:
-    """Return the decision on a file that could not be opened or read."""
-    return _refused([Fault(0, error.code, error.detail)])
 
 
 def _refused(faults: Sequence[Fault]) -> Outcome:
