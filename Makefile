@@ -19,7 +19,7 @@ demo: .venv/with-demo  ## the whole story in the terminal
 	@$(DEMO)
 
 test: check .venv/with-fuzz  ## format, lint, types, layers and every test
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 check: .venv/with-dev  ## format, lint, types and layers
 	@$(BIN)/ruff format --check --quiet . || { echo "to mend the format: make format" >&2; exit 1; }

@@ -120,11 +120,6 @@ def test_output_that_nobody_could_check_may_not_be_shown(tmp_path):
         check("```console\n$ make test\nall is well\n```", tmp_path)
 
 
-def test_output_shown_for_the_demo_is_that_of_the_demo(tmp_path):
-    with pytest.raises(Wrong, match="the page says\nno such thing"):
-        check("```console\n$ make demo\nno such thing\n```", tmp_path)
-
-
 def test_a_block_that_needs_real_evidence_waits_for_it(tmp_path):
     page = "```console vectors\n$ echo ran\nnot this\n```"
     assert check(page, tmp_path, vectors=False) == 0
