@@ -63,11 +63,14 @@ def serving(handle: Handle) -> Iterator[str]:
 
 
 @contextmanager
-def lying_node(url: str, change: Change) -> Iterator[str]:
+def lying_node(
+    url: str, change: Change, *, before: Callable[[str], object] = lambda method: None
+) -> Iterator[str]:
     """A node that answers ``change(method, params, result)`` in place of each result."""
     with httpx.Client(timeout=60, trust_env=False) as client:
 
         def answer(asked: dict[str, Any]) -> dict[str, Any]:
+            before(asked["method"])
             found = client.post(url, json=asked).json()
             if "result" in found:
                 found["result"] = change(asked["method"], asked["params"], found["result"])

@@ -22,6 +22,7 @@ from teeproof.proof.source import read_record
 from tests.agents.people import DOLLAR, TEXT, UNIT
 from tests.agents.proxies import Change, lying_node, selector, word
 from tests.agents.world import (
+    FINALITY,
     Contracts,
     World,
     agent_identity,
@@ -365,6 +366,35 @@ def test_node_goes_away_in_the_middle_of_a_turn(world: World) -> None:
     turn: Turn = kernel.instruct(instruction)
     assert turn.outcome == "traded"
     assert turn.intent == intent
+    assert (world.holdings()[0], world.market.fund.nonce()) == (4 * UNIT, 1)
+
+
+def test_host_uses_the_relayers_account_itself(world: World) -> None:
+    """The trade waits until that is for good, and is then submitted anew."""
+    spent: list[str] = []
+
+    def before(method: str) -> None:
+        if method == "eth_sendRawTransaction" and not spent:
+            spent.append(method)
+            world.market.chain.transfer(world.relayer, world.market.owner, 1)
+
+    def change(method: str, params: list[Any], result: Any) -> Any:
+        return result
+
+    instruction = ask(TEXT)
+    world.model.answers[TEXT] = ORDER
+    url = world.process.url
+    with lying_node(url, change, before=before) as here, Chain.connect(here) as chain:
+        kernel = world.kernel(chain=chain)
+        with pytest.raises(Unavailable) as refused:
+            kernel.instruct(instruction)
+        assert refused.value.code == "nonce_taken"
+        assert world.holdings() == FULL
+        world.market.chain.endpoint.ask("teeproof_mine", hex(FINALITY))
+        with pytest.raises(Unavailable):
+            kernel.instruct(instruction)
+        assert kernel.instruct(instruction).outcome == "traded"
+        world.close()
     assert (world.holdings()[0], world.market.fund.nonce()) == (4 * UNIT, 1)
 
 

@@ -12,13 +12,23 @@ included, has words for sending the fund's money to anybody.
 
     orders         the model's answer as one order, or nothing
     mandate        what an agent may do
-    records        what an action is written down in
+    records        what an action is written down in; provenance: who vouches for each input
     statements     what is signed: urn:teeproof:action:v1
-    instructions   what people ask
+    instructions   what people ask; words: what of it no mandate lists
     answers        what the model is asked, and where its answer stands
-    words, case    what an instruction asks for beside trades; the arithmetic of a trade
-    rules          every rule, with its id and its sentence
-    journal        entries chained by hashes, each durable before the next act
+    case, rules    the arithmetic of a trade; every rule, with its id and its sentence
+    journal        entries chained by hashes, each durable before the next act; story: what it tells
+    asking         the model's service, of which only answers with a receipt that holds are taken
+    authority      what the agent's key signs
+    ground         the chain: facts of one block, and how a signed trade gets there
+    kernel         all of it, one step after the other, wherever it is killed
+    settling       trades that the chain dropped
+    service        HTTP, without an admin channel; workload, client
+    verify         what a stranger can check; forks: two endings of one turn
+
+Not kept: the node of the chain is believed for the price within the mandate's band, and for whether
+a trade stands; a host can keep an agent from acting. An old journal is found by the chain where a
+trade is missing from it; where only refusals are, it is seen in the log by whoever looks (forks).
 
 Trusts: the mandate, this code.  Does not trust: the model, the host, the node of the chain, whoever
 instructs.

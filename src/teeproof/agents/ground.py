@@ -10,6 +10,7 @@ Trusts: nothing.  Does not trust: the node; each of its answers is one block's, 
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
 import msgspec
@@ -138,27 +139,31 @@ class Ground:
         if done is None and self.is_over(intent):
             return _not_done(text, "its time was over before a block held it")
         if done is None:
-            order = typed_trade(intent)
-            try:
-                self._outbox.send(
-                    f"trade:{intent.digest.hex()}", self._fund.contract, "trade", order.values,
-                    signature,
-                )  # fmt: skip
-            except NotAllowed as error:
-                done = self.found(intent, text)  # somebody else may have carried it
-                if done is None and error.code == "reverted":
-                    return _not_done(text, f"the fund refused it: {error.got}"[:_LONGEST_REASON])
-                if done is None:
-                    raise Unavailable(
-                        f"the relayer cannot submit: {error.detail}", code=error.code, got=error.got
-                    ) from None
-            else:
-                done = self.found(intent, text)
+            refused = self._submit(intent, signature)
+            done = self.found(intent, text)  # somebody else may have carried it
+            if done is None and refused is not None:
+                return _not_done(text, f"the fund refused it: {refused}"[:_LONGEST_REASON])
         if done is None:
             raise Unavailable(
                 "the block that held the trade was replaced: ask again shortly", code="chain_moving"
             )
         return done
+
+    def _submit(self, intent: Intent, signature: bytes) -> str | None:
+        """Have a block take a trade; return the fund's reason if it refuses."""
+        key, values = f"trade:{intent.digest.hex()}", typed_trade(intent).values
+        try:
+            self._outbox.send(key, self._fund.contract, "trade", values, signature)
+        except NotAllowed as error:
+            if error.code == "reverted":
+                return error.got or "no reason"
+            if error.code == "nonce_taken":  # a second one can do no harm: an action is done once
+                with contextlib.suppress(NotAllowed):
+                    self._outbox.renew(key)
+            raise Unavailable(
+                f"the relayer cannot submit: {error.detail}", code=error.code, got=error.got
+            ) from None
+        return None
 
     def _facts(self, order: Order, way: Way, head: BlockHead, clock: int) -> Facts:
         fund, pool = self._fund.contract, Pool(self._chain, way.market.venue).contract
