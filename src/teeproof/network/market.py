@@ -4,8 +4,9 @@ A change is decided, signed and on disk before anyone is told; the log gets what
 and again after a crash. Changes come one after the other, under one lock.
 
 The clock only goes forward: it is the later of the host's and of the last change. A host that turns
-it back stops it, and nothing is earned while it stands; one that turns it ahead makes heartbeats
-look late, which pays nodes less and never more.
+it back stops it, and nothing is earned while it stands; a jump ahead looks like silence, which is
+not paid. A host that runs it fast makes seconds shorter: ``workload.steady`` counts by the
+machine's own counter, and every answer shows the market's time for a renter to compare.
 
 Trusts: the policy and the terms, which are measured; its own machine.
 Does not trust: nodes, renters, the host's clock and disk.
