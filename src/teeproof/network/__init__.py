@@ -26,5 +26,6 @@ refund. All of that is said in statements that a stranger can check. In reading 
     gate, rules  who may come in
     node_desk, renter_desk, answers, service, workload   the market, as it is asked
     client, node                                         who asks
-    verify       what a stranger can check of it
+    verify, checking   what a stranger can check of one decision, from its proof
+    audit        and of all of them, from the log: that no offer was left out
 """

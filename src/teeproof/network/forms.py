@@ -18,7 +18,6 @@ __all__ = [
     "MAX_COUNT",
     "MAX_LABELS",
     "check_count",
-    "check_hex",
     "check_labels",
     "check_name",
     "check_payout",
@@ -103,17 +102,6 @@ def check_payout(text: str) -> None:
         "payout_malformed",
         "this is no address to be paid at",
         expected="0x and 40 lower-case hex digits",
-        got=text,
-    )
-
-
-def check_hex(text: str, digits: int, what: str) -> None:
-    """Raise Malformed (``hex_malformed``) unless text is so many lower-case hex digits."""
-    require(
-        len(text) == digits and not text.strip("0123456789abcdef"),
-        "hex_malformed",
-        f"this is not the {what}",
-        expected=f"{digits} lower-case hex digits",
         got=text,
     )
 
