@@ -32,6 +32,7 @@ __all__ = ["Done", "Ground", "Standing"]
 _DAY = 86_400  # of Fund.vy
 _ATTEMPTS = 3  # to read all of one block before it is replaced
 _LONGEST_REASON = 120
+_GAS = 600_000  # a trade in a pool of ours takes 180,000; an estimate would double its time
 
 
 class Standing(NamedTuple):
@@ -151,9 +152,12 @@ class Ground:
 
     def _submit(self, intent: Intent, signature: bytes) -> str | None:
         """Have a block take a trade; return the fund's reason if it refuses."""
-        key, values = f"trade:{intent.digest.hex()}", typed_trade(intent).values
+        fund, values = self._fund.contract, typed_trade(intent).values
+        key = f"trade:{intent.digest.hex()}"
         try:
-            self._outbox.send(key, self._fund.contract, "trade", values, signature)
+            # Asked first, so that what the fund refuses costs nobody gas.
+            self._chain.call(fund, "trade", values, signature, sender=self._outbox.address)
+            self._outbox.send(key, fund, "trade", values, signature, gas=_GAS)
         except NotAllowed as error:
             if error.code == "reverted":
                 return error.got or "no reason"
