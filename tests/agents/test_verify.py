@@ -162,6 +162,12 @@ def another_instruction(told: Told) -> Statement:
     return told.with_intent(0, instruction=instruction)
 
 
+def a_better_source(told: Told) -> Statement:
+    provenance = told.action(1).intent.provenance
+    price = change(provenance[3], source="a receipt of an admitted machine")
+    return told.with_intent(1, provenance=(*provenance[:3], price, *provenance[4:]))
+
+
 def a_larger_mandate(told: Told) -> Statement:
     action = told.action(1)
     return told.say(change(action, mandate=change(action.mandate, slippage_bps=9_999)))
@@ -277,6 +283,7 @@ LIES: list[tuple[Lie, set[str]]] = [
     (facts_that_are_none, {"claim"}),
     (no_facts, {"action-rules"}),
     (another_instruction, {"action-rules"}),
+    (a_better_source, {"action-rules"}),
     (a_larger_mandate, {"action-record", "action-rules"}),
     (a_larger_mandate_throughout, {"action-rules", "action-effect"}),
     (a_mandate_that_means_nothing, {"claim"}),

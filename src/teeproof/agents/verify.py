@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from teeproof.agents.authority import agent_address, is_signed_by
+from teeproof.agents.provenance import provenance_of
 from teeproof.agents.rules import decide
 from teeproof.agents.statements import (
     ACTION,
@@ -143,6 +144,8 @@ def _rules(action: Action) -> Check:
         for one, other in zip(again.findings, intent.findings, strict=False)
     ]
     pairs.append(("the number of rules", len(again.findings), len(intent.findings)))
+    sources = provenance_of(intent.instruction, intent.answer, again.facts)
+    pairs.append(("who vouches for its inputs", sources, intent.provenance))
     pairs.append(("the order", again.order, intent.order))
     pairs.append(("the decision", again.decision, intent.decision))
     pairs.append(("the trade", again.trade, intent.trade))
