@@ -118,6 +118,7 @@ def _load(name: str) -> Any:  # noqa: PLR0911  one return per module
 
         return getattr(policy, name)
     if name in ("load", "verify"):
+        _know_every_chapter()
         from teeproof.proof import opening  # noqa: PLC0415
 
         return getattr(opening, name)
@@ -134,6 +135,14 @@ def _load(name: str) -> Any:  # noqa: PLR0911  one return per module
     from teeproof.core import errors  # noqa: PLC0415
 
     return getattr(errors, name)
+
+
+def _know_every_chapter() -> None:
+    """Load every kind of statement and its judge, or they would go unjudged.
+
+    Hence nothing below imports this package itself.
+    """
+    import teeproof.cli.chapters  # noqa: F401, PLC0415
 
 
 _PROOFS = frozenset(
@@ -160,6 +169,7 @@ def _load_of_proofs(name: str) -> Any:  # noqa: PLR0911  as above
 
         return verify.ProofVerdict
     if name == "Graph":
+        _know_every_chapter()
         from teeproof.proof import graph  # noqa: PLC0415
 
         return graph.Graph

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,27 @@ def test_deep_nesting_in_a_later_sibling_is_refused():
 def test_a_tower_of_brackets_is_refused_and_not_a_crash(open_, close):
     refused(nested(MAX_CONTAINERS, open_, close, ""), "json_too_deep")
     refused(nested(MAX_CONTAINERS + 1, open_, close, ""), "json_too_many")
+
+
+@pytest.fixture
+def raised_limit():
+    """What importing an EVM does to the whole process."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("raised_limit")
+@pytest.mark.parametrize(("open_", "close"), [("[", "]"), ("[", ""), ('{"a":', "}")])
+def test_a_tower_is_no_crash_where_a_library_raised_the_recursion_limit(open_, close):
+    refused(nested(MAX_CONTAINERS, open_, close, ""), "json_too_deep")
+    for text in (["[" * 1000, {"{" * 1000: "\\" * 9}], ['"[' * 1000] * 30, [[[1]]] * 999):
+        assert loads(dumps(text), limit=LIMIT) == text
+    deepest = nested(MAX_DEPTH, "[", "]", "")
+    assert loads(deepest, limit=LIMIT) == json.loads(deepest)
+    refused(f"[{deepest}]", "json_too_deep")
+    refused("[" * 65 + '"' + '\\"' * 9999, "json_too_deep")
 
 
 def test_brackets_inside_text_are_no_nesting():

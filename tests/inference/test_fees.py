@@ -96,10 +96,10 @@ def test_the_order_of_parts_does_not_matter(story):
     assert first.payees == second.payees
 
 
-def test_a_thousand_contributors_share_to_the_unit(story):
-    parts = [(address(n), 1 + n * n % 97) for n in range(1000)]
+def test_three_hundred_contributors_share_to_the_unit(story):
+    parts = [(address(n), 1 + n * n % 97) for n in range(300)]
     found = split(usual(story, *parts, amount=10**18 + 7), story.source)
-    assert len(found.leaves) == 1002
+    assert len(found.leaves) == 302
     assert sum(found.parts.values()) == 10**18 + 7
     assert found.kept == 0
     total = sum(weight for _, weight in parts)
@@ -345,7 +345,7 @@ def test_a_free_answer_is_not_divided(story):
         {"shares": {"node": -1, "model": 10_001}},
         {"shares": {"node": True, "model": 9999}},
         {"shares": {}},
-        {"amount": "-1"}, {"amount": "0x10"}, {"amount": "1e3"}, {"amount": 5},
+        {"amount": "-1"}, {"amount": "0x10"}, {"amount": "1e3"},
         {"amount": "9" * 78}, {"amount": "01"},
         {"asset": "eip155:1"}, {"asset": "eip155:1/erc20:0xZZ"},
         {"prompt_tokens": -1},
@@ -407,14 +407,14 @@ def test_whatever_the_weights_no_unit_is_lost_and_nobody_is_off_by_one(amount, n
         story.lease(), story.training(story.dataset(*parts)), amount=amount, shares=shares
     )
     total = sum(weight for _, weight in weights)
-    if node == 0 and not total:
+    if not total and amount * node < 10_000:  # not even the node's part is a unit
         with pytest.raises(NotAllowed):
             split(receipt, story.source)
         return
     found = split(receipt, story.source)
     assert sum(found.parts.values()) + found.kept == amount
     by_address = amounts(found)
-    for who in {address for address, _ in parts}:
+    for who in {one for one, _ in parts}:
         mine = sum(weight for other, weight in parts if other == who)
         numerator = amount * (10_000 - node) * mine
         denominator = 10_000 * max(total, 1)

@@ -31,7 +31,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import teeproof
+from teeproof import core
 from teeproof.cloud.scratch import scratch
 from teeproof.core.digests import framed_sha256, named, sha256
 from teeproof.core.errors import Malformed, NotAuthentic, TooLarge, Unavailable
@@ -158,7 +158,7 @@ def _load(folder: Path) -> Loaded:
 
 
 def _copy(place: Path, extra: Mapping[str, Path]) -> None:
-    package = Path(teeproof.__file__).parent
+    package = Path(core.__file__).parent.parent
     shutil.copytree(package, place / "teeproof", ignore=_IGNORED, copy_function=shutil.copyfile)
     for name, path in extra.items():
         target = place / name

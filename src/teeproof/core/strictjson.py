@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -17,6 +19,15 @@ __all__ = ["MAX_CONTAINERS", "MAX_DEPTH", "dumps", "loads"]
 
 MAX_DEPTH = 64  # what we read stays below 10
 MAX_CONTAINERS = 1 << 16  # lists and objects, each of which costs 50 times its text; ours: 1000
+
+_SAFE_RECURSION = 3000
+"""Levels for which every thread has the stack.
+
+Importing an EVM raises the interpreter's own limit to 100,000; then the parser no longer stops at a
+tower of brackets but overruns its stack, so depth is counted in the text before it starts.
+"""
+_TEXT = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # to the end where it is not closed: linear
+_BRACKETS = re.compile(r"[\[{]+|[\]}]+")
 
 
 def loads(data: bytes | str, *, limit: int, what: str = "JSON document") -> Any:
@@ -36,6 +47,8 @@ def loads(data: bytes | str, *, limit: int, what: str = "JSON document") -> Any:
     opened = text.count("[") + text.count("{")
     if opened > MAX_CONTAINERS:
         raise _too_many(what, opened)
+    if opened > MAX_DEPTH and sys.getrecursionlimit() > _SAFE_RECURSION:
+        _check_text(text, what)
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite
@@ -111,6 +124,14 @@ def _finite(digits: str) -> float:
     if math.isinf(number):
         raise Malformed("a number is too large", code="json_malformed", got=digits[:100])
     return number
+
+
+def _check_text(text: str, what: str) -> None:
+    depth = 0
+    for run in _BRACKETS.findall(_TEXT.sub("", text)):
+        depth += len(run) if run[0] in "[{" else -len(run)
+        if depth > MAX_DEPTH:
+            raise _too_deep(what)
 
 
 def _has_lone_surrogate(value: Any) -> bool:
