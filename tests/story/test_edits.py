@@ -39,7 +39,7 @@ def statements(told, kind):
     ],
 )  # fmt: skip
 def test_operator_edits_a_statement_of_the_lineage(told, tmp_path, kind, change):
-    (target,) = statements(told, kind)
+    target = statements(told, kind)[0]
     proof = tmp_path / "edited.proof"
 
     def bend(text):
