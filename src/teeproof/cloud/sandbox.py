@@ -26,6 +26,7 @@ from typing import Literal, NamedTuple
 
 from teeproof.cloud import supervise
 from teeproof.cloud.inside import WIRING
+from teeproof.core.digests import sha256
 from teeproof.core.errors import Unavailable, Usage
 
 __all__ = ["DEFAULT_MEMORY", "MAX_PROCESSES", "Kind", "Places", "Wall", "Walls", "choose", "wall"]
@@ -252,7 +253,7 @@ def _user(state: Path) -> int | None:
     """Return the user that a workload becomes where the launcher is root: one per state folder."""
     if os.geteuid() != 0:
         return None
-    return _GROUP + 1 + int.from_bytes(os.fsencode(state.resolve())[-64:], "big") % _USERS
+    return _GROUP + 1 + int.from_bytes(sha256(os.fsencode(state.resolve()))[:8], "big") % _USERS
 
 
 def _hand_over(folder: Path, user: int) -> None:

@@ -1,14 +1,17 @@
 """What the KMS said, in the log; and whether its state is as new as the log says it must be.
 
 Whatever it says is first written into its state, signed, and then appended; after a crash it is
-appended again, which changes nothing. So the state knows each entry that the log has of this KMS.
+appended again, which changes nothing. So the state knows each entry that the log has of this KMS,
+by its bytes; the log's word for where one stands is worth nothing.
+
 At a start the identity of the last session says which one follows it (a rotation), and the log has
 to prove that entry under a checkpoint with the quorum of the policy. If the log then holds an entry
 of the last identity that the state does not know, the state is an old copy: nothing is released.
 
-    session   the identity that speaks now, and the index of its last known entry
+    session   the identity that speaks now, and how long the log was, proven, before it spoke
     next      the identity that follows, until the log has it
     outbox/…  signed, and perhaps not in the log yet
+    said/…    entries of this session that the log has taken
 
 Without a log there is nothing to hold the state against, and ``guarded`` says so.
 
@@ -145,10 +148,8 @@ class Journal:
             for place, text in list(self._state.under("outbox/")):
                 data = _bytes(text)
                 promise = self._append(data)
-                session = self._state.get("session")
-                if promise is not None:
-                    session = session | {"index": max(session["index"], promise.index)}
-                self._state.change({"session": session, place: None})
+                said = {} if promise is None else {place.replace("outbox", "said"): _hex(promise)}
+                self._state.change({place: None, **said})
                 self._store.add_statement(data)
 
     def _follow(self) -> None:
@@ -163,33 +164,35 @@ class Journal:
             rotation = _bytes(following["rotation"])
             ours.append(self._append(rotation))
             self._store.add_statement(rotation)
+        start = 0
         if session is not None:
-            self._require_newest(session, [promise for promise in ours if promise])
-        new = {
-            "number": following["number"], "record": following["record"],
-            "index": -1 if entered is None else entered.index,
-        }  # fmt: skip
-        self._state.change({"session": new, "next": None} | {place: None for place, _ in outbox})
+            start = self._require_newest(session, [promise for promise in ours if promise])
+        old = [place for place, _ in (*outbox, *self._state.under("said/"))]
+        entered_row = {} if entered is None else {"said/identity": _hex(entered)}
+        new = {"number": following["number"], "record": following["record"], "start": start}
+        self._state.change(dict.fromkeys(old) | {"session": new, "next": None} | entered_row)
         for _, text in outbox:
             self._store.add_statement(_bytes(text))
 
-    def _require_newest(self, session: dict[str, Any], ours: Sequence[Promise]) -> None:
+    def _require_newest(self, session: dict[str, Any], ours: Sequence[Promise]) -> int:
+        """Return how long the log is; raise unless we know all that it has of a session."""
         if self._log is None or not ours:
-            return
+            return 0
         client, policy = self._log
         newest = max(ours, key=lambda promise: promise.index)
         now = to_epoch(self._now())
         proof = client.wait_included(
             newest, accept=lambda signed: policy.judge(signed, now=now).quorum
         )
-        known = {promise.index for promise in ours}
-        identity = _record(session).digest
+        known = {promise.entry for promise in ours}
+        known |= {bytes.fromhex(entry) for _, entry in self._state.under("said/")}
+        identity, first = _record(session).digest, session["start"]
         tree = client.tree(proof.checkpoint)
-        first = session["index"] + 1
         for number in range(first // TILE_WIDTH, -(-tree.size // TILE_WIDTH)):
             for index, raw in enumerate(tree.bundle(number), number * TILE_WIDTH):
-                if index >= first and index not in known and Entry.parse(raw).identity == identity:
-                    raise _rolled_back(index, session["index"])
+                if index >= first and raw not in known and Entry.parse(raw).identity == identity:
+                    raise _rolled_back(index)
+        return tree.size
 
     def _rotation(self, session: dict[str, Any], before: IdentityRecord, me: Identity) -> str:
         ring = Keyring({("statement", "ed25519"): self._secret(session["number"])})
@@ -224,11 +227,15 @@ def _bytes(text: str) -> bytes:
     return base64.b64decode(text)
 
 
-def _rolled_back(index: int, known: int) -> NotAuthentic:
+def _hex(promise: Promise) -> str:
+    return promise.entry.hex()
+
+
+def _rolled_back(index: int) -> NotAuthentic:
     return NotAuthentic(
         "the log holds a statement of this KMS that its state does not know: the state is an old"
         " copy, or a second KMS ran on it. Put the newest state back",
         code="state_rolled_back",
-        expected=f"no entry of this KMS beyond {known} but its own",
-        got=f"entry {index}",
+        expected="no entry of this KMS but those that its state knows",
+        got=f"another one, at index {index}",
     )
