@@ -18,7 +18,7 @@ from teeproof.core.errors import Error
 
 def main() -> int:
     """Call the module's ``main``; what goes wrong is one line for whoever runs it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # it is process 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # finally blocks run
     try:
         module, inside = Inside.load(Path(os.environ[WIRING]))
         return int(import_module(module).main(inside) or 0)

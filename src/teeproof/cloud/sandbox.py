@@ -141,9 +141,7 @@ def _bubblewrap(places: Places, memory: int) -> Wall:
         for folder in (places.outputs, places.state, places.serve):
             _hand_over(folder, user)
         _let_read(places.inputs)
-    command = [
-        "bwrap", *_namespaces(user), *mounts, "--as-pid-1", "--die-with-parent",
-    ]  # fmt: skip
+    command = ["bwrap", *_namespaces(user), *mounts, "--die-with-parent"]
     return Wall(
         "bubblewrap",
         (*command, "--", *_dropped(user), *_limited(memory), sys.executable),
@@ -172,7 +170,7 @@ def _problem() -> str | None:
             return f"{tool} is not installed"
     if not sys.platform.startswith("linux"):
         return "this is not Linux"
-    trial = ["bwrap", *_namespaces(_user(Path("/"))), *_system(), "--proc", "/proc", "--as-pid-1"]
+    trial = ["bwrap", *_namespaces(_user(Path("/"))), *_system(), "--proc", "/proc"]
     try:
         done = subprocess.run(  # noqa: S603  what is run is written here
             [*trial, "--size", "4096", "--tmpfs", "/tmp", "--", "true"],  # noqa: S108

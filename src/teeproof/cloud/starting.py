@@ -8,9 +8,11 @@ Trusts: the kernel.  Does not trust: what was started.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -22,6 +24,7 @@ from teeproof.core.errors import Unavailable
 __all__ = ["Process", "start", "tail"]
 
 _TAIL = 64 << 10  # bytes of a file's end that are read
+_MOMENT = 0.001
 
 
 class Process(NamedTuple):
@@ -82,14 +85,15 @@ def _start(built: Wall, folder: Path) -> Process:
     pid = popen.pid
     with open(told, "rb") as info:
         if built.isolates:
-            pid = _child(info.read(4096), popen, folder)
+            pid = _workload(_first(info.read(4096), popen, folder), popen)
     try:
         return Process(popen, os.pidfd_open(pid), pid)
     except OSError:  # it ended already
         return Process(popen, None, pid)
 
 
-def _child(said: bytes, popen: subprocess.Popen[bytes], folder: Path) -> int:
+def _first(said: bytes, popen: subprocess.Popen[bytes], folder: Path) -> int:
+    """Return the process id of what is process 1 behind the wall."""
     try:
         return int(json.loads(said)["child-pid"])
     except (ValueError, KeyError):
@@ -99,6 +103,22 @@ def _child(said: bytes, popen: subprocess.Popen[bytes], folder: Path) -> int:
         raise Unavailable(
             f"bubblewrap did not start the workload: {words}", code="workload_unstarted"
         ) from None
+
+
+def _workload(first: int, popen: subprocess.Popen[bytes]) -> int:
+    """Return the process id of the workload, which bubblewrap's process 1 is about to start.
+
+    Process 1 is bubblewrap's own, for it must die with its parent: the kernel forgets that wish
+    when a process becomes another user (prctl(2)), as the workload does.
+    """
+    children = Path(f"/proc/{first}/task/{first}/children")
+    while popen.poll() is None:
+        with contextlib.suppress(OSError):
+            found = children.read_text().split()
+            if found:
+                return int(found[0])
+        time.sleep(_MOMENT)
+    return first  # it ended at once
 
 
 def tail(path: Path) -> bytes:

@@ -42,7 +42,8 @@ class Challenges:
         Raises:
             Unavailable: code ``kms_busy``; too many wait for an answer.
         """
-        self._open = {challenge: end for challenge, end in self._open.items() if end >= now}
+        while self._open and next(iter(self._open.values())) < now:  # the oldest stands first
+            self._open.pop(next(iter(self._open)))
         if len(self._open) >= _MOST:
             raise Unavailable(
                 "too many challenges wait for an answer: ask again later", code="kms_busy"

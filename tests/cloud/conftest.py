@@ -1,0 +1,12 @@
+"""A KMS per test."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cloud.keeping import Kms
+
+
+@pytest.fixture
+def kms(tmp_path):
+    return Kms(tmp_path / "kms")
