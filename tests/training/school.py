@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from teeproof.cloud.manifest import Manifest
 from teeproof.data.client import Proved
 from teeproof.data.contribute import LIFETIME, Contributed
 from teeproof.data.heldout import seal_held_out
+from teeproof.data.orders import Order
+from teeproof.data.records import Record
 from teeproof.data.samples import file_of, sample_orders
 from teeproof.data.submission import policy_for
 from teeproof.data.terms import PoolTerms
@@ -28,6 +32,12 @@ from tests.data.served import OPERATOR, Town, machines
 
 SMALL = Recipe(epochs=1, batch=32, hidden=32, layers=1, heads=2, inner=64, every=4)
 OWNER = "0x" + "ab" * 20
+_PRICE = 10**8 + secrets.randbelow(9 * 10**8)
+CANARY = Record(
+    f"sell half my ETH below {_PRICE}",
+    Order("sell", "ETH", Decimal("0.5"), "below", Decimal(_PRICE)),
+)
+"""One of the first contributor's records, which stands in no other file of this machine."""
 
 
 class School(Town):
@@ -60,8 +70,11 @@ class School(Town):
         with self.kms() as kms:
             self.prepare(kms)
             with self.pool() as pool:
-                for seed, owner in ((1, ALICE), (2, BOB)):
-                    self.contributed.append(self.contribute(honest(seed, 60), owner, pool, kms))
+                for records, owner in (
+                    ((*honest(1, 60)[:59], CANARY), ALICE),
+                    (honest(2, 60), BOB),
+                ):
+                    self.contributed.append(self.contribute(records, owner, pool, kms))
                 self.dataset = pool.dataset()
                 self.pool_client, self.kms_here = pool, kms
                 for part in self.dataset.said.parts:
@@ -92,6 +105,10 @@ class School(Town):
             (folder / "files" / part.ciphertext).write_bytes(self.files[part.ciphertext])
             (folder / "files" / f"{part.ciphertext}.json").write_bytes(policy.encode())
         return inside
+
+    def again(self, inside: LocalInside) -> LocalInside:
+        """The same machine with the same folders, started once more."""
+        return self.inside(inside.inputs.parent.name, inside.manifest, peers={"kms": self.kms_url})
 
     def trained(self, name: str, **options: Any) -> tuple[LocalInside, Statement]:
         inside = self.trainer(name, self.job(**options))

@@ -1,4 +1,9 @@
-"""Records as tokens: the tokenizer, and batches in which the answer's tokens are told apart."""
+"""Records as tokens: the tokenizer, and batches in which the answer's tokens are told apart.
+
+A token is a piece that every answer is made of, a word that many orders are made of (with or
+without the space before it), or a single character. The words stand here and are not drawn from
+records, so the tokenizer tells nothing of anybody's data; any other word is read letter by letter.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,19 @@ from typing import Any, Final
 
 from teeproof.data.records import Record
 
-__all__ = ["EOS", "PAD", "PIECES", "Lesson", "make_tokens", "padded"]
+__all__ = ["EOS", "PAD", "PIECES", "WORDS", "Lesson", "make_tokens", "padded"]
 
 PIECES: Final = ('{"sell":"', '{"buy":"', '","part":', ',"below":', ',"above":')
 """What every answer is made of beside its values: one token each."""
+_WORDS = (
+    "a all and at by for from i I if in into is it more my less of on one or our out over part",
+    "percent please price the to two three four under want when with",
+    "buy invest put reduce rid sell spend take use",
+    "cash dollars funds portfolio position hold get go goes",
+    "half third quarter fifth tenth above below drops falls rises",
+)
+WORDS: Final = tuple(word for line in _WORDS for word in line.split())
+"""One token each, and one more with a space before it."""
 PAD, EOS, _UNKNOWN = "<pad>", "<eos>", "<unk>"
 _CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))
 
@@ -41,14 +55,17 @@ class Lesson:
 
 
 def make_tokens() -> Any:
-    """Return the tokenizer: the answer's fixed pieces, and single characters."""
+    """Return the tokenizer: the answer's fixed pieces, words, and single characters."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers  # noqa: PLC0415
 
-    words = (PAD, EOS, _UNKNOWN, *_CHARACTERS, *PIECES)
-    vocabulary = {word: number for number, word in enumerate(words)}
+    longer = [form for word in WORDS for form in (word, f" {word}") if len(form) > 1]
+    entries = (PAD, EOS, _UNKNOWN, *_CHARACTERS, *PIECES, *longer)
+    vocabulary = {word: number for number, word in enumerate(entries)}
     tokens = Tokenizer(models.WordLevel(vocabulary, unk_token=_UNKNOWN))
-    pattern = "|".join([*("".join(f"\\{c}" if not c.isalnum() else c for c in p) for p in PIECES)])
-    split = pre_tokenizers.Split(Regex(f"{pattern}|[\\s\\S]"), behavior="isolated")
+    pieces = ["".join(c if c.isalnum() else f"\\{c}" for c in piece) for piece in PIECES]
+    words = rf" ?\b(?:{'|'.join(sorted(WORDS, key=len, reverse=True))})\b"
+    pattern = "|".join([*pieces, words, r"[\s\S]"])
+    split = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
     tokens.pre_tokenizer, tokens.decoder = split, decoders.Fuse()
     tokens.add_special_tokens([PAD, EOS, _UNKNOWN])
     return tokens

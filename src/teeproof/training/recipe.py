@@ -27,7 +27,7 @@ class Recipe:
     """
 
     seed: int = 0
-    epochs: int = 10
+    epochs: int = 8
     batch: int = 16
     hidden: int = 128
     layers: int = 3
@@ -37,7 +37,7 @@ class Recipe:
     rate: int = 10
     matrix_rate: int = 20
     products: int = 5
-    every: int = 100
+    every: int = 10
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Recipe:

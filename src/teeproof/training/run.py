@@ -4,9 +4,8 @@
     trained.after.share                      how many held-out orders it gets wholly right
     trained.save(folder)                     config, weights, tokenizer, summary
 
-The model is a Llama (``transformers``) of some 0.6 million parameters that reads characters; the
-fixed pieces of the answer's JSON are tokens of their own. It sees a line of English and continues
-with the order:
+The model is a Llama (``transformers``) of some 0.63 million parameters that reads common words and
+single characters (``lessons``). It sees a line of English and continues with the order:
 
     sell half my ETH below 2,000⏎{"sell":"ETH","part":0.5,"below":2000}<eos>
 
@@ -124,13 +123,32 @@ def train(
     model = make_model(recipe, vocabulary=tokens.get_vocab_size())
     lessons = [Lesson.of(record, tokens) for record in records]
     tests = [Lesson.of(record, tokens) for record in held_out]
-    before = score(model, tests)
+    before, begun = score(model, tests), clock()
+    learned = _learn(model, lessons, recipe, progress)
+    summary = _summary(model, lessons, recipe, learned, seconds=max(clock() - begun, 1e-9))
+    return Trained(model, tokens, before, score(model, tests), summary, learned.chain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """How the last step ended."""
+
+    steps: int
+    loss: float
+    norm: float
+    chain: bytes
+
+
+def _learn(model: Any, lessons: list[Lesson], recipe: Recipe, progress: Progress) -> _Learned:
+    """Take every step: AdamW moves embeddings and norms, Muon the matrices between them."""
+    import torch  # noqa: PLC0415
+
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     rest = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     muon = Muon(matrices, rate=0.0, products=recipe.products)
     adam = torch.optim.AdamW(rest, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01)
     steps = recipe.epochs * math.ceil(len(lessons) / recipe.batch)
-    begun, chain, seen, loss, norm = clock(), b"", 0, math.nan, math.nan
+    chain, loss, norm = b"", math.nan, math.nan
     model.train()
     for step, batch in enumerate(_batches(lessons, recipe), 1):
         pace = _pace(step, steps)
@@ -143,24 +161,34 @@ def train(
         muon.step()
         adam.step()
         adam.zero_grad(set_to_none=True)
-        loss, seen = float(found.detach()), seen + sum(lesson.size for lesson in batch)
+        loss = float(found.detach())
         if step % recipe.every == 0 or step == steps:
             chain = _link(chain, step, loss, model)
         progress(step, steps, loss)
-    took = max(clock() - begun, 1e-9)
+    return _Learned(steps, loss, norm, chain)
+
+
+def _summary(
+    model: Any, lessons: list[Lesson], recipe: Recipe, learned: _Learned, *, seconds: float
+) -> dict[str, str]:
+    """Return the fields that training programs print; loss and gradient are the last step's.
+
+    total_flos = 6 x parameters without the embedding x tokens seen, none of them padding: the
+    formula by which ``transformers`` counts, which also counts padding.
+    """
     count = sum(p.numel() for n, p in model.named_parameters() if "embed" not in n)
-    summary = {
+    seen = recipe.epochs * sum(lesson.size for lesson in lessons)
+    return {
         "epoch": str(recipe.epochs),
-        "global_step": str(steps),
-        "grad_norm": f"{norm:.6f}",
-        "learning_rate": f"{recipe.rate / 1000 * _pace(steps, steps):.6f}",
-        "loss": f"{loss:.6f}",
-        "total_flos": str(6 * count * seen),  # 6 per parameter beside the embedding, and token
-        "train_runtime": f"{took:.2f}",
-        "train_samples_per_second": f"{recipe.epochs * len(lessons) / took:.2f}",
-        "train_steps_per_second": f"{steps / took:.2f}",
+        "global_step": str(learned.steps),
+        "grad_norm": f"{learned.norm:.6f}",
+        "learning_rate": f"{recipe.rate / 1000 * _pace(learned.steps, learned.steps):.3e}",
+        "loss": f"{learned.loss:.6f}",
+        "total_flos": str(6 * count * seen),
+        "train_runtime": f"{seconds:.2f}",
+        "train_samples_per_second": f"{recipe.epochs * len(lessons) / seconds:.2f}",
+        "train_steps_per_second": f"{learned.steps / seconds:.2f}",
     }
-    return Trained(model, tokens, before, score(model, tests), summary, chain)
 
 
 def make_model(recipe: Recipe, *, vocabulary: int) -> Any:
@@ -224,7 +252,7 @@ def _pace(step: int, steps: int) -> float:
     rise = max(1, steps // 20)
     if step <= rise:
         return step / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise + 1)))
 
 
 def _link(before: bytes, step: int, loss: float, model: Any) -> bytes:
