@@ -9,4 +9,6 @@ from tests.cloud.keeping import Kms
 
 @pytest.fixture
 def kms(tmp_path):
-    return Kms(tmp_path / "kms")
+    made = Kms(tmp_path / "kms")
+    yield made
+    made.close()

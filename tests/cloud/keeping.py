@@ -94,6 +94,18 @@ class Vaulted:
         return plain.getvalue()
 
 
+class Kept(MemorySource):
+    """Memory that remembers what it was told, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[bytes] = []
+
+    def add_statement(self, data: bytes) -> bytes:
+        self.said.append(data)
+        return super().add_statement(data)
+
+
 @dataclass
 class Kms:
     """A KMS in this process; ``restart`` makes another one over the same folder."""
@@ -102,14 +114,20 @@ class Kms:
     clock: Clock = field(default_factory=Clock)
     peers: dict[str, str | Peer] = field(default_factory=dict)
     manifest: Manifest = KMS
-    store: Kept = field(default_factory=lambda: Kept())
+    store: Kept = field(default_factory=Kept)
     keeper: Keeper = None  # type: ignore[assignment]
     journal: Journal = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         self.restart()
 
+    def close(self) -> None:
+        if self.journal is not None:
+            self.journal.close()
+
     def restart(self) -> None:
+        self.close()
+        self.journal = None  # type: ignore[assignment]
         self.inside = LocalInside(
             self.folder, manifest=self.manifest, platform=platform(), now=self.clock,
             peers=self.peers, store=self.store,
@@ -157,18 +175,6 @@ class Kms:
         found = [Statement.parse(Envelope.parse(data).payload) for data in self.store.said]
         mine = [one.predicate for one in found if hasattr(one.predicate, "state")]
         return sorted(mine, key=lambda predicate: predicate.state)
-
-
-class Kept(MemorySource):
-    """Memory that remembers what it was told, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[bytes] = []
-
-    def add_statement(self, data: bytes) -> bytes:
-        self.said.append(data)
-        return super().add_statement(data)
 
 
 def release_policy(*, owner: OwnerKey = OWNER, not_after: int = YEAR) -> ReleasePolicy:

@@ -38,8 +38,8 @@ def do_look(inside: Inside) -> None:
     write(inside, {
         "network": [tried(socket.create_connection, address, 2)
                     for address in (OUTSIDE, ("127.0.0.1", int(port)))],
-        "interfaces": sorted(os.listdir("/sys/class/net")) if Path("/sys/class/net").exists()
-        else [line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]],
+        "interfaces": [line.split(":")[0].strip()
+                       for line in Path("/proc/net/dev").read_text().splitlines()[2:]],
         "read": {path: tried(Path(path).read_bytes) for path in paths},
         "processes": [name for name in os.listdir("/proc") if name.isdigit()],
         "status": Path("/proc/self/status").read_text(),

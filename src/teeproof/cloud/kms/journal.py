@@ -21,6 +21,7 @@ Trusts: the quorum of the log policy.  Does not trust: the disk, whoever runs th
 from __future__ import annotations
 
 import base64
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -47,8 +48,8 @@ __all__ = ["Journal"]
 
 _RENEW = 86_400  # seconds before its keys expire that an identity is followed by another
 
-Boot = Callable[[int, bytes | None], "Identity"]
-"""From a session's number, and the digest of the identity before, to a fresh identity."""
+Boot = Callable[[bytes, bytes | None], "Identity"]
+"""From the secret of a ``statement`` key, and the digest of the identity before, to an identity."""
 
 
 class Journal:
@@ -57,10 +58,10 @@ class Journal:
     Args:
         state: where everything is kept.
         boot: makes the identity of a session.
-        secret: the derived secret of a session's ``statement`` key.
         log: the log and whose quorum counts; None where there is no log.
         store: where statements are kept in this process.
         now: the clock.
+        random: the random source.
     """
 
     def __init__(
@@ -68,12 +69,12 @@ class Journal:
         state: State,
         *,
         boot: Boot,
-        secret: Callable[[int], bytes],
         log: tuple[LogClient, TlogPolicy] | None,
         store: Store,
         now: Callable[[], datetime],
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        self._state, self._boot, self._secret = state, boot, secret
+        self._state, self._boot, self._random = state, boot, random
         self._log, self._store, self._now = log, store, now
         self._lock = threading.RLock()
         self._me: Identity | None = None
@@ -89,6 +90,12 @@ class Journal:
         """Whether an old state would be noticed."""
         return self._log is not None
 
+    def close(self) -> None:
+        """Close the state, and the connections to the log."""
+        self._state.close()
+        if self._log is not None:
+            self._log[0].__exit__(None, None, None)
+
     def begin(self) -> None:
         """Begin a session: a fresh identity that follows the one before.
 
@@ -100,15 +107,16 @@ class Journal:
             if self._state.get("next") is not None:  # a start that was cut short
                 self._follow()
             session = self._state.get("session")
-            number = 1 if session is None else session["number"] + 1
             before = None if session is None else _record(session)
-            me = self._boot(number, before.digest if before else None)
-            rotation = "" if before is None else self._rotation(session, before, me)
-            blobs = {name: _text(data) for name, data in me.blobs.items()}
+            # Drawn, not derived: from an old state the same identity must not begin once more.
+            secret = self._random(32)
+            me = self._boot(secret, before.digest if before else None)
             following = {
-                "number": number, "record": _text(me.record.encode()), "blobs": blobs,
-                "rotation": rotation,
-            }  # fmt: skip
+                "secret": secret.hex(),
+                "record": _text(me.record.encode()),
+                "blobs": {name: _text(data) for name, data in me.blobs.items()},
+                "rotation": "" if before is None else _rotation(session, before, me),
+            }
             self._state.change({"next": following})
             self._follow()
             self._me = me
@@ -169,7 +177,7 @@ class Journal:
             start = self._require_newest(session, [promise for promise in ours if promise])
         old = [place for place, _ in (*outbox, *self._state.under("said/"))]
         entered_row = {} if entered is None else {"said/identity": _hex(entered)}
-        new = {"number": following["number"], "record": following["record"], "start": start}
+        new = {"secret": following["secret"], "record": following["record"], "start": start}
         self._state.change(dict.fromkeys(old) | {"session": new, "next": None} | entered_row)
         for _, text in outbox:
             self._store.add_statement(_bytes(text))
@@ -194,14 +202,6 @@ class Journal:
                     raise _rolled_back(index)
         return tree.size
 
-    def _rotation(self, session: dict[str, Any], before: IdentityRecord, me: Identity) -> str:
-        ring = Keyring({("statement", "ed25519"): self._secret(session["number"])})
-        subject = Subject({"sha256": me.digest.hex()}, name="identity")
-        predicate = Rotation(author=before.name, reason="restart")
-        payload = Statement.of(predicate, subjects=(subject,)).payload
-        signature = Signature(before.name, ring.sign(pae(payload)))
-        return _text(Envelope(payload, (signature,)).encode())
-
     def _enter(self, record: IdentityRecord, blobs: Mapping[str, bytes]) -> Promise | None:
         data = record.encode()
         self._store.add_identity(data, blobs)
@@ -213,6 +213,16 @@ class Journal:
 
     def _append(self, data: bytes) -> Promise | None:
         return None if self._log is None else self._log[0].append(data)
+
+
+def _rotation(session: Mapping[str, Any], before: IdentityRecord, me: Identity) -> str:
+    """Return, as text, how the identity before says that this one follows it."""
+    ring = Keyring({("statement", "ed25519"): bytes.fromhex(session["secret"])})
+    subject = Subject({"sha256": me.digest.hex()}, name="identity")
+    predicate = Rotation(author=before.name, reason="restart")
+    payload = Statement.of(predicate, subjects=(subject,)).payload
+    signature = Signature(before.name, ring.sign(pae(payload)))
+    return _text(Envelope(payload, (signature,)).encode())
 
 
 def _record(session: dict[str, Any]) -> IdentityRecord:

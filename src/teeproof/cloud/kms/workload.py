@@ -36,6 +36,7 @@ def main(inside: Inside) -> int:
     keeper, journal = open_kms(inside)
     inside.say(step="serving", identity=journal.me.name, guarded=journal.guarded)
     inside.serve(service(keeper, journal))
+    journal.close()
     return 0
 
 
@@ -50,19 +51,20 @@ def open_kms(inside: Inside) -> tuple[Keeper, Journal]:
     state = State.open(inside.state / FILE, key=inside.derive("kms/state"))
     log = _log(inside)
 
-    def secret(number: int) -> bytes:
-        return inside.derive(f"kms/statement/{number}")
-
-    def boot(number: int, previous: bytes | None) -> Identity:
+    def boot(secret: bytes, previous: bytes | None) -> Identity:
         # Kept here: the journal writes down what it is going to append before it does.
-        return inside.boot(
-            store=MemorySource(), secrets={"statement": secret(number)}, previous=previous
-        )
+        secrets = {"statement": secret}
+        return inside.boot(store=MemorySource(), secrets=secrets, previous=previous)
 
     store = MemorySource() if log else inside.store()
-    journal = Journal(state, boot=boot, secret=secret, log=log, store=store, now=inside.now)
-    journal.begin()
-    return Keeper(state, journal, policy=machines, now=inside.now), journal
+    journal = Journal(state, boot=boot, log=log, store=store, now=inside.now)
+    try:
+        keeper = Keeper(state, journal, policy=machines, now=inside.now)
+        journal.begin()
+    except BaseException:
+        journal.close()
+        raise
+    return keeper, journal
 
 
 def _log(inside: Inside) -> tuple[LogClient, TlogPolicy] | None:
