@@ -25,7 +25,7 @@ import msgspec
 
 from teeproof.cloud.manifest import MAX_MANIFEST_BYTES, Manifest
 from teeproof.core.clock import wall_clock
-from teeproof.core.errors import Unavailable, Usage
+from teeproof.core.errors import Malformed, Unavailable, Usage
 from teeproof.core.reading import read_bounded
 
 if TYPE_CHECKING:
@@ -115,9 +115,19 @@ class Inside:
 
     @classmethod
     def load(cls, path: Path) -> tuple[str, Inside]:
-        """Return the module to run and its world, from a file with the wiring."""
+        """Return the module to run and its world, from a file with the wiring.
+
+        Raises:
+            Malformed: it is no wiring, or leads to no manifest.
+            Unavailable, TooLarge: as ``read_bounded``.
+        """
         raw = read_bounded(path, limit=_MAX_WIRING_BYTES, what="wiring")
-        wiring = msgspec.json.decode(raw, type=Wiring)
+        try:
+            wiring = msgspec.json.decode(raw, type=Wiring)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise Malformed(
+                "this is not a workload's wiring", code="wiring_malformed", got=str(error)[:200]
+            ) from None
         compose = Path(wiring.compose)
         manifest = Manifest.parse(read_bounded(compose, limit=MAX_MANIFEST_BYTES))
         return manifest.module, cls(manifest, wiring)
