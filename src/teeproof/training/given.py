@@ -25,11 +25,11 @@ from teeproof.data.vault import MAX_SEALED_BYTES
 from teeproof.proof.envelope import MAX_ENVELOPE_BYTES, Envelope
 from teeproof.proof.statement import Statement
 from teeproof.training.recipe import Recipe
+from teeproof.training.statements import PAYOUT
 
-__all__ = ["DATASET", "JOB", "PAYOUT", "Given", "job_of", "said_of"]
+__all__ = ["DATASET", "JOB", "Given", "job_of", "said_of"]
 
 JOB, DATASET = "job.json", "dataset.json"
-PAYOUT = "payout"
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
 
 
@@ -67,7 +67,17 @@ def job_of(
 
 @dataclass(frozen=True)
 class Given:
-    """What lies in the inputs, checked against the job as far as that goes without keys."""
+    """What lies in the inputs, checked against the job as far as that goes without keys.
+
+    Attributes:
+        job: what to do.
+        recipe: how.
+        payout: the account of the model's owner.
+        dataset: the pool's statement.
+        parts: those of the dataset that the job names.
+        held: the held-out file.
+        blobs: each part's sealed file and its release policy, by ciphertext digest.
+    """
 
     job: Job
     recipe: Recipe
@@ -75,10 +85,17 @@ class Given:
     dataset: Statement
     parts: tuple[DatasetPart, ...]
     held: SealedHeldOut
-    blobs: Mapping[str, tuple[bytes, ReleasePolicy]]  # by ciphertext digest
+    blobs: Mapping[str, tuple[bytes, ReleasePolicy]]
 
     @classmethod
     def read(cls, folder: Path) -> Given:
+        """Return what lies in a folder (``workload`` says what).
+
+        Raises:
+            Malformed: a file has another form, or the job names no account.
+            NotAuthentic: codes ``file_other``, ``job_other``: files that the job does not mean.
+            Unavailable: a file is missing.
+        """
         job = Job.parse(read_bounded(folder / JOB, limit=MAX_JOB_BYTES, what="job"))
         if job.purpose != "train":
             raise Malformed("this is no job of training", expected="train", got=job.purpose)
@@ -106,6 +123,7 @@ class Given:
 
     @property
     def sealed(self) -> list[tuple[bytes, ReleasePolicy]]:
+        """Every sealed file whose key is needed, with its release policy."""
         return [*self.blobs.values(), (self.held.blob, self.held.policy)]
 
     def check(self) -> None:
@@ -128,7 +146,14 @@ class Given:
     def open(
         self, keys: Mapping[str, DataKey]
     ) -> tuple[list[tuple[DatasetPart, list[Record]]], tuple[Record, ...], int]:
-        """Decrypt in memory; what is held out is left out of what is trained on, and counted."""
+        """Decrypt in memory; what is held out is left out of what is trained on, and counted.
+
+        Returns:
+            Each part with its records, the held-out records, and how many were left out.
+
+        Raises:
+            NotAuthentic: code ``part_mismatch``: not the records that the dataset names.
+        """
         terms = said_of(self.dataset).terms
         held_out = open_held_out(
             self.held, terms=terms, key=lambda header, _: keys[header.file_id.hex()]
@@ -144,6 +169,7 @@ class Given:
 
 
 def said_of(dataset: Statement) -> Dataset:
+    """Return what a pool says of a dataset; Malformed if this is another statement."""
     said = dataset.predicate
     if not isinstance(said, Dataset):
         raise Malformed("this is no statement of a dataset", expected="dataset", got=dataset.type)

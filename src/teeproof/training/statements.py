@@ -15,11 +15,13 @@ from teeproof.core.weights import ModelDigest
 from teeproof.proof.links import Integer, Subject
 from teeproof.proof.statement import Predicate, predicate_type
 
-__all__ = ["MODEL", "TRAINING", "Accuracy", "Source", "Training", "subjects_of"]
+__all__ = ["MODEL", "PAYOUT", "TRAINING", "Accuracy", "Source", "Training", "subjects_of"]
 
 TRAINING: Final = "urn:teeproof:training:v1"
 MODEL: Final = "model"
 """The name of the subject that is the model's root."""
+PAYOUT: Final = "payout"
+"""The parameter of a job that names the account of the model's owner."""
 
 
 class Accuracy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,8 +2,10 @@
 
     training-job       the trainer's machine had committed to this very job, and to the KMS's
                        challenge, before it got a key
+    training-recipe    recipe and account are those of the job, and the measurements can be true
     training-data      the job is about the dataset that the statement was made of, and names the
-                       files of the parts that were trained on, and no other parts
+                       files of the parts that were trained on, and no other parts; each of their
+                       records was trained on, or is counted as held out
     training-keys      the KMS released keys for this job to this trainer, and for its challenge
     training-code      the pool's terms list the code that trained
 
@@ -24,9 +26,11 @@ from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof.source import Read
 from teeproof.proof.statement import Predicate
 from teeproof.proof.verify.claims import View, judge
-from teeproof.training.statements import TRAINING, Training
+from teeproof.training.statements import PAYOUT, TRAINING, Training
 
 __all__ = ["training_holds"]
+
+_CHALLENGE = 64
 
 
 @judge(TRAINING)
@@ -38,6 +42,7 @@ def training_holds(read: Read, view: View) -> Iterable[Check]:
     dataset = _predicate(_made(read, view, "dataset"), Dataset)
     return (
         _job(said, read, view),
+        _recipe(said),
         _data(said, read, dataset if isinstance(dataset, Dataset) else None),
         _keys(said, read, view),
         _code(read, view, dataset if isinstance(dataset, Dataset) else None),
@@ -49,6 +54,11 @@ def _job(said: Training, read: Read, view: View) -> Check:
     record = None if read.author is None else view.identity(read.author)
     if record is None:
         return not_checked(name, "the trainer's identity is not in this proof")
+    if len(said.challenge) != _CHALLENGE or said.challenge.strip("0123456789abcdef"):
+        return failed(
+            name, "challenge_malformed", "the challenge is none of a KMS",
+            expected=f"{_CHALLENGE} lower-case hex digits", got=said.challenge[:80],
+        )  # fmt: skip
     expected = job_nonce(said.job.digest, nonce=bytes.fromhex(said.challenge))
     if record.claim.nonce == expected:
         return passed(name, "its machine had committed to this job before it got a key")
@@ -59,6 +69,27 @@ def _job(said: Training, read: Read, view: View) -> Check:
         expected=expected,
         got=record.claim.nonce or "no nonce",
     )
+
+
+def _recipe(said: Training) -> Check:
+    name, job = "training-recipe", said.job.parameters
+    pairs = [
+        ("recipe", job, said.parameters | {PAYOUT: said.payout}),
+        ("purpose", "train", said.job.purpose),
+    ]
+    for what, expected, got in pairs:
+        if expected != got:
+            return failed(
+                name, "training_recipe_other", f"the {what} is not the job's",
+                expected=str(expected)[:300], got=str(got)[:300],
+            )  # fmt: skip
+    for score in (said.before, said.after):
+        if not 0 <= score.right <= score.of:
+            return failed(
+                name, "training_score_wrong", "more orders were right than were asked",
+                expected=f"0 to {score.of}", got=str(score.right),
+            )  # fmt: skip
+    return passed(name, "recipe and account are those of the job")
 
 
 def _data(said: Training, read: Read, dataset: Dataset | None) -> Check:
@@ -87,6 +118,14 @@ def _data(said: Training, read: Read, dataset: Dataset | None) -> Check:
             name, "training_sources_other",
             "it was not trained on just the parts that its job names",
             expected=", ".join(wanted)[:300], got=", ".join(used)[:300],
+        )  # fmt: skip
+    there = sum(parts[file].records for file in used)
+    told = sum(source.records for source in said.sources) + said.left_out
+    if told != there or min(said.left_out, *(source.records for source in said.sources)) < 0:
+        return failed(
+            name, "training_records_missing",
+            "some records of these parts were neither trained on nor counted as held out",
+            expected=f"{there} records", got=f"{told} records",
         )  # fmt: skip
     left = len(dataset.parts) - len(used)
     rest = f"; {left} parts of the dataset were not used" if left else ""
