@@ -80,6 +80,8 @@ class Release(Predicate, frozen=True, kw_only=True):
 class Erasure(Predicate, frozen=True, kw_only=True):
     """A recipient's secret was erased, by its owner's order; the subject is the recipient's digest.
 
+    Its one material is the recipient, by the statement with which it was made.
+
     Attributes:
         order: the withdrawal.
         owner: who ordered it.

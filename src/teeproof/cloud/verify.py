@@ -1,9 +1,11 @@
 """What a stranger can check of a KMS's statements, with nothing but the proof in hand.
 
-    recipient   the file's owner signed the policy under which keys are released
+    recipient   the subject is the key that is named, and the owner signed the policy under which
+                keys are released
     release     the workload's machine had committed to this job and to this challenge, and is of
                 the code that the KMS says it is
-    erasure     the file's owner ordered it
+    erasure     the subject is what was ordered, and who ordered it is the owner for whom the
+                recipient was made
 
 Importing this registers the judges (``proof.verify.claims``).
 
@@ -19,6 +21,7 @@ from teeproof.cloud.owner import verify_text
 from teeproof.cloud.statements import ERASURE, RECIPIENT, RELEASE, Erasure, Recipients, Release
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error
+from teeproof.core.sealed import Recipient
 from teeproof.evidence.binding import job_nonce
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof.source import Read
@@ -32,15 +35,23 @@ def recipient_holds(read: Read, _: View) -> Iterable[Check]:
     """Return what the proof shows of such a statement."""
     said = _predicate(read)
     assert isinstance(said, Recipients)
-    return (_signed("recipient-owner", said.policy, said.signature, said.policy.owner),)
+    digest = Recipient.parse(said.recipient).digest.hex()
+    return (
+        _subject("recipient-key", read, digest),
+        _signed("recipient-owner", said.policy, said.signature, said.policy.owner),
+    )
 
 
 @judge(ERASURE)
-def erasure_holds(read: Read, _: View) -> Iterable[Check]:
+def erasure_holds(read: Read, view: View) -> Iterable[Check]:
     """Return what the proof shows of such a statement."""
     said = _predicate(read)
     assert isinstance(said, Erasure)
-    return (_signed("erasure-owner", said.order, said.signature, said.owner),)
+    return (
+        _subject("erasure-key", read, said.order.recipient),
+        _signed("erasure-owner", said.order, said.signature, said.owner),
+        _made_for(said, view),
+    )
 
 
 @judge(RELEASE)
@@ -51,6 +62,39 @@ def release_holds(read: Read, view: View) -> Iterable[Check]:
     if said.decision != "released":
         return (passed("release-decision", f"refused: {said.code}"),)
     return (_committed(said, view), _code(said, view))
+
+
+def _subject(name: str, read: Read, expected: str) -> Check:
+    """Check that a statement is about the key that it speaks of, and about no other."""
+    subjects = () if read.statement is None else read.statement.subjects
+    found = [subject.digest.get("sha256", "") for subject in subjects]
+    if found == [expected]:
+        return passed(name, "the subject is the key that it speaks of")
+    return failed(
+        name,
+        "recipient_other",
+        "the subject is another key than the one that it speaks of",
+        expected=expected,
+        got=", ".join(found)[:200],
+    )
+
+
+def _made_for(said: Erasure, view: View) -> Check:
+    name = "erasure-recipient"
+    made = view.statement(said.materials[0].statement or "") if said.materials else None
+    if made is None:
+        return not_checked(name, "the statement with which the key was made is not in this proof")
+    recipient = _predicate(made)
+    owner = recipient.policy.owner if isinstance(recipient, Recipients) else "none"
+    if owner == said.owner:
+        return passed(name, "who ordered it is the owner for whom the key was made")
+    return failed(
+        name,
+        "erasure_owner_other",
+        "who ordered it is not the owner for whom the key was made",
+        expected=owner,
+        got=said.owner,
+    )
 
 
 def _committed(said: Release, view: View) -> Check:

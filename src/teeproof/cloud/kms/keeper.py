@@ -30,7 +30,7 @@ from teeproof.core.errors import Error, Malformed, NotAllowed, Unavailable
 from teeproof.core.sealed import Header, PrivateRecipient, unwrap_key, wrap_key
 from teeproof.evidence.policy import Policy
 from teeproof.proof.envelope import Envelope
-from teeproof.proof.links import Subject
+from teeproof.proof.links import Material, Subject
 
 __all__ = ["Granted", "Keeper", "Refused"]
 
@@ -109,14 +109,13 @@ class Keeper:
                     got=format_time(policy.not_after),
                 )
             private = PrivateRecipient.new(random=self._random)
-            rows = self._vault.rows_to_add(private, policy, signature)
             text = private.public.text
             said = self._journal.say(
                 lambda author, state: Recipients(
                     author=author, recipient=text, policy=policy, signature=signature, state=state
                 ),
                 subjects=[Subject({"sha256": private.public.digest.hex()}, name="recipient")],
-                changes=lambda _: rows,
+                changes=lambda said: self._vault.rows_to_add(private, policy, said),
             )
             return text, said
 
@@ -159,13 +158,15 @@ class Keeper:
             if held.erased is not None:
                 self._journal.flush()
                 return held.erased
+            made = Material({"sha256": order.recipient}, role="recipient", statement=held.made)
             return self._journal.say(
                 lambda author, state: Erasure(
-                    author=author, order=order, owner=held.owner, signature=signature, state=state
+                    author=author, materials=(made,), order=order, owner=held.owner,
+                    signature=signature, state=state,
                 ),
                 subjects=[Subject({"sha256": order.recipient}, name="recipient")],
-                changes=lambda said: self._vault.rows_to_erase(order.recipient, held.owner, said),
-            )
+                changes=lambda said: self._vault.rows_to_erase(order.recipient, held, said),
+            )  # fmt: skip
 
     def _decide(
         self, asked: Asked, now: datetime, seen: list[Recognised]

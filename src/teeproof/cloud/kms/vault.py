@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from teeproof.cloud.kms.policy import ReleasePolicy
 from teeproof.cloud.kms.state import State
+from teeproof.core.digests import named
 from teeproof.core.errors import NotAllowed, TooLarge, Unavailable
 from teeproof.core.sealed import Header, PrivateRecipient
 from teeproof.proof.envelope import Envelope
@@ -29,10 +30,12 @@ class Held(NamedTuple):
     Attributes:
         owner: who may withdraw it.
         erased: the statement of its erasure; None while its secret is here.
+        made: ``sha256:…`` of the statement that it was made with.
     """
 
     owner: str
     erased: Envelope | None
+    made: str
 
 
 class Vault:
@@ -42,9 +45,9 @@ class Vault:
         self._state = state
 
     def rows_to_add(
-        self, private: PrivateRecipient, policy: ReleasePolicy, signature: str
+        self, private: PrivateRecipient, policy: ReleasePolicy, said: Envelope
     ) -> dict[str, Any]:
-        """Return the rows with which a recipient is there.
+        """Return the rows with which a recipient is there; ``said`` is the statement about it.
 
         Raises:
             TooLarge: code ``recipients_too_many``; of this policy.
@@ -60,16 +63,14 @@ class Vault:
         row = {
             "secret": private.secret_text,
             "policy": policy.encode().decode(),
-            "signature": signature,
+            "made": named(said.id),
         }
         return {f"recipient/{private.public.digest.hex()}": row, counted: made}
 
-    def rows_to_erase(self, recipient: str, owner: str, said: Envelope) -> dict[str, Any]:
+    def rows_to_erase(self, recipient: str, held: Held, said: Envelope) -> dict[str, Any]:
         """Return the rows with which a recipient is erased, and a tombstone is there."""
-        return {
-            f"recipient/{recipient}": None,
-            f"withdrawn/{recipient}": {"owner": owner, "statement": said.encode().decode()},
-        }
+        stone = {"owner": held.owner, "made": held.made, "statement": said.encode().decode()}
+        return {f"recipient/{recipient}": None, f"withdrawn/{recipient}": stone}
 
     def held(self, recipient: str) -> Held:
         """Return what is known of a recipient; Unavailable (``recipient_unknown``) if nothing is.
@@ -79,13 +80,13 @@ class Vault:
         """
         row = self._state.get(f"recipient/{recipient}")
         if row is not None:
-            return Held(_policy(row).owner, None)
+            return Held(_policy(row).owner, None, row["made"])
         stone = self._state.get(f"withdrawn/{recipient}")
         if stone is None:
             raise Unavailable(
                 "this KMS has no such recipient", code="recipient_unknown", got=recipient
             )
-        return Held(stone["owner"], Envelope.parse(stone["statement"].encode()))
+        return Held(stone["owner"], Envelope.parse(stone["statement"].encode()), stone["made"])
 
     def secret_of(self, header: Header) -> PrivateRecipient:
         """Return the key pair that opens a file.
