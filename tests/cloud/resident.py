@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -85,6 +86,61 @@ def do_fail(_inside: Inside) -> None:
 def do_hoard(inside: Inside) -> None:
     """Ask for 8 GiB of address space, and touch none of it."""
     write(inside, {"memory": tried(mmap.mmap, -1, 8 << 30)})
+
+
+def do_multiply(inside: Inside) -> None:
+    """Fork as often as it goes; nobody ends by himself."""
+    born: list[int] = []
+    outcome = "no bound"
+    while len(born) < 2000:
+        try:
+            child = os.fork()
+        except OSError as error:
+            outcome = type(error).__name__
+            break
+        if child == 0:
+            signal.pause()
+        born.append(child)
+    for child in born:
+        os.kill(child, signal.SIGKILL)
+    write(inside, {"born": len(born), "outcome": outcome})
+
+
+def do_break_out(inside: Inside) -> None:
+    """Try what a workload must not succeed in; argument: a process of the host."""
+    host = int(inside.arguments[1])
+    attempts = {
+        "become root": lambda: os.setuid(0),
+        "become another user": lambda: os.setuid(1000),
+        "signal a process of the host": lambda: os.kill(host, 0),
+        "read its memory": lambda: Path(f"/proc/{host}/mem").read_bytes(),
+        "set the clock": lambda: time.clock_settime(time.CLOCK_REALTIME, 0),
+        "change the root": lambda: os.chroot("/tmp"),
+        "make a device": lambda: os.mknod("/tmp/mem", 0o20666, os.makedev(1, 1)),
+        "open a disk": lambda: os.open("/dev/sda", os.O_RDONLY),
+        "reach an abstract socket": lambda: reach(inside.arguments[2]),
+        "bind beyond the wall": lambda: socket.create_server(("10.0.0.1", 80)),
+        "write to the kernel": lambda: Path("/proc/sys/kernel/hostname").write_text("x"),
+        "change the code": lambda: Path("/code/teeproof/__init__.py").unlink(),
+        "list its host's scratch": lambda: os.listdir(inside.arguments[3]),
+    }
+    found = {name: tried(attempt) for name, attempt in attempts.items()}
+    for name, command in {
+        "mount over the code": "mount -t tmpfs none /code",
+        "make the code writable": "mount -o remount,rw,bind /code && touch /code/mark",
+        "the same in a namespace": "unshare -Urm sh -c "
+        "'mount -o remount,rw,bind /code && touch /code/mark'",
+        "enter the host's namespace": "nsenter -t 1 -n ip link",
+        "leave by a link": "ln -s / /out/root && touch /out/root/mark",
+    }.items():
+        done = subprocess.run(command, shell=True, capture_output=True, check=False)
+        found[name] = "done" if done.returncode == 0 else "refused"
+    write(inside, {"found": found, "see": sorted(os.listdir("/in"))})
+
+
+def reach(name: str) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect("\0" + name)
 
 
 def do_remember(inside: Inside) -> None:

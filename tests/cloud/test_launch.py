@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.server
 import json
 import os
@@ -71,12 +70,13 @@ def told(running: Running, step: str) -> dict:
 
 def gone(pid: int) -> bool:
     """Whether a process ends; it is waited for, a minute at most."""
-    for _ in range(3000):
-        with contextlib.suppress(FileNotFoundError):
-            if "State:\tZ" not in Path(f"/proc/{pid}/status").read_text():
-                time.sleep(0.02)
-                continue
-        return True
+    for _ in range(600):
+        try:
+            if "State:\tZ" in Path(f"/proc/{pid}/status").read_text():
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.1)
     return False
 
 
