@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import sqlite3
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from teeproof.cloud.job import Job
 from teeproof.cloud.kms.keeper import Refused
 from teeproof.cloud.kms.policy import Permission
 from teeproof.cloud.kms.requests import Asked, write_request
+from teeproof.cloud.statements import Erasure
 from teeproof.core.errors import (
     Malformed,
     NotAllowed,
@@ -498,3 +500,28 @@ def test_headers_and_challenges_that_are_none_are_refused(kms):
 def test_processors_name_other_machines_of_the_same_vendor_and_may_train_too(kms):
     file = kms.file()
     assert file.read(kms.train(file, processor=Processor(name="machine 2"))[file.id]) == b"orders"
+
+
+def test_host_puts_the_old_state_back_under_a_running_kms(kms):
+    file = kms.file()
+    old = kms.state.read_bytes()
+    kms.withdraw(file)
+    kms.state.write_bytes(old)
+    with pytest.raises((Refused, NotAuthentic)) as caught:
+        kms.train(file)
+    assert caught.value.code == "state_not_authentic"
+
+
+def test_host_plants_a_trigger_so_that_a_withdrawn_secret_stays(kms):
+    file = kms.file()
+    assert file.read(kms.train(file)[file.id]) == b"orders"
+    with sqlite3.connect(kms.state) as connection:
+        connection.execute(
+            "CREATE TRIGGER t BEFORE DELETE ON sealed WHEN OLD.place LIKE 'recipient/%'"
+            " BEGIN SELECT RAISE(IGNORE); END"
+        )
+    connection.close()
+    with pytest.raises(NotAuthentic) as caught:
+        kms.withdraw(file)  # no statement says that it was erased
+    assert caught.value.code == "state_not_authentic"
+    assert not [one for one in kms.said() if isinstance(one, Erasure)]

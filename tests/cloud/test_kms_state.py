@@ -114,3 +114,70 @@ def test_a_file_that_is_no_database_is_said_to_be_none(path):
     with pytest.raises(Unavailable) as caught:
         State.open(path, key=KEY)
     assert caught.value.code == "state_unavailable"
+
+
+def test_host_changes_a_row_under_a_running_kms(path):
+    state = State.open(path, key=KEY)
+    state.change({"a": 1, "b": 2})
+    old = rows(path)["a"]
+    state.change({"a": 3})
+    assert state.get("a") == 3
+    write(path, {"a": old, "b": None})
+    for look in (lambda: state.get("a"), lambda: state.get("b"), lambda: list(state.under("a"))):
+        with pytest.raises(NotAuthentic) as caught:
+            look()
+        assert caught.value.code == "state_not_authentic"
+    with pytest.raises(NotAuthentic):
+        state.change({"a": None})
+    state.change({"c": 4})  # the sum is over what was written, not over what lies there
+    state.close()
+    assert refused(path) == "state_not_authentic"
+
+
+def test_host_adds_a_row_under_a_running_kms(path):
+    state = State.open(path, key=KEY)
+    state.change({"a": 1})
+    gone = rows(path)["a"]
+    state.change({"a": None})
+    assert state.get("a") is None
+    write(path, {"a": gone})
+    with pytest.raises(NotAuthentic):
+        state.get("a")
+
+
+@pytest.mark.parametrize("what", ["DELETE", "INSERT"])
+def test_host_plants_a_trigger_so_that_nothing_is_deleted_or_written(path, what):
+    state = State.open(path, key=KEY)
+    state.change({"kept/1": "secret", "b": 1})
+    row = "OLD" if what == "DELETE" else "NEW"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            f"CREATE TRIGGER t BEFORE {what} ON sealed WHEN {row}.place LIKE 'kept/%'"
+            " BEGIN SELECT RAISE(IGNORE); END"
+        )
+    connection.close()
+    if what == "DELETE":
+        with pytest.raises(NotAuthentic):
+            state.change({"kept/1": None, "b": 2})
+        assert (state.get("kept/1"), state.get("b")) == ("secret", 1)  # all or nothing
+    else:
+        state.change({"kept/2": "secret"})
+        with pytest.raises(NotAuthentic):
+            state.get("kept/2")
+        state.close()
+        assert refused(path) == "state_not_authentic"
+
+
+def test_host_puts_another_table_in_the_place_of_ours(path):
+    state = State.open(path, key=KEY)
+    state.change({"a": 1})
+    kept = rows(path)
+    state.close()
+    for place, box in ((7, kept["a"]), ("a", 7), ("a", "text"), ("a", None)):
+        with sqlite3.connect(path) as connection:
+            connection.execute("DROP TABLE sealed")
+            connection.execute("CREATE TABLE sealed (place, box)")
+            connection.execute("INSERT INTO sealed VALUES ('head', ?)", (kept["head"],))
+            connection.execute("INSERT INTO sealed VALUES (?, ?)", (place, box))
+        connection.close()
+        assert refused(path) == "state_not_authentic"

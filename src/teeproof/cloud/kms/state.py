@@ -2,7 +2,9 @@
 
 Rows are AES-256-GCM under a key that the machine derives for this code only; a row's place is bound
 into it. The head row holds a keyed sum over all others, so rows of different days cannot be put
-together. What it cannot show by itself is that the whole file is an old one: see ``journal``.
+together. A running process remembers what it wrote, row by row: a file that is changed or put back
+under it is noticed at the next look. What a start cannot show by itself is that the whole file is
+an old one: see ``journal``.
 
 What was deleted is overwritten (SQLite's ``secure_delete``). A host that copied the file before
 keeps what it copied, and only this code on this platform can open it, which refuses an old file.
@@ -56,7 +58,7 @@ class State:
         self._sum_key = framed_sha256("teeproof.kms-sum.v1", key)
         self._lock = threading.RLock()
         self.version = 0
-        self._sum = 0
+        self._terms: dict[str, int] = {}  # of each row but the head: what the disk must hold
 
     @classmethod
     def open(cls, path: Path, *, key: bytes, random: Callable[[int], bytes] = os.urandom) -> Self:
@@ -86,33 +88,38 @@ class State:
             self._connection.close()
 
     def get(self, place: str) -> Any:
-        """Return a row's value; None where there is none."""
+        """Return a row's value; None where there is none.
+
+        Raises:
+            NotAuthentic: code ``state_not_authentic``: the disk does not hold what was written.
+            Unavailable: code ``state_unavailable``.
+        """
         with self._lock:
-            row = self._connection.execute(
-                "SELECT box FROM sealed WHERE place = ?", (place,)
-            ).fetchone()
+            query = "SELECT box FROM sealed WHERE place = ?"
+            try:
+                row = self._connection.execute(query, (place,)).fetchone()
+            except sqlite3.Error as error:
+                raise _unavailable("read", error) from None
+            self._require_written(place, row)
         return None if row is None else self._open(place, row[0])
 
     def under(self, prefix: str) -> Iterator[tuple[str, Any]]:
-        """Return the rows whose place begins with a prefix, in order of place."""
+        """Return the rows whose place begins with a prefix, by place; errors as ``get``."""
         with self._lock:
-            rows = self._connection.execute(
-                "SELECT place, box FROM sealed WHERE substr(place, 1, ?) = ? ORDER BY place",
-                (len(prefix), prefix),
-            ).fetchall()
-        return ((place, self._open(place, box)) for place, box in rows)
+            places = sorted(place for place in self._terms if place.startswith(prefix))
+        return ((place, self.get(place)) for place in places)
 
     def change(self, rows: Mapping[str, Any]) -> int:
         """Write rows, delete those whose value is None, all or nothing; return the new version."""
-        with self._lock, self._transaction():
-            total = self._sum
-            for place, value in rows.items():
-                total = (total - self._delete(place) + self._insert(place, value)) % _MODULUS
-            head = {"version": self.version + 1, "sum": f"{total:064x}"}
-            self._delete(HEAD)
-            self._insert(HEAD, head)
         with self._lock:
-            self.version, self._sum = self.version + 1, total
+            with self._transaction():
+                terms = {place: self._replace(place, value) for place, value in rows.items()}
+                after = {
+                    place: term for place, term in (self._terms | terms).items() if term is not None
+                }
+                self._connection.execute("DELETE FROM sealed WHERE place = ?", (HEAD,))
+                self._insert(HEAD, {"version": self.version + 1, "sum": _sum(after)})
+            self.version, self._terms = self.version + 1, after
             return self.version
 
     @contextmanager
@@ -126,18 +133,20 @@ class State:
                 raise
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise Unavailable(
-                f"the state cannot be written: {error}", code="state_unavailable"
-            ) from None
+            raise _unavailable("written", error) from None
 
-    def _delete(self, place: str) -> int:
+    def _replace(self, place: str, value: Any) -> int | None:
         query = "DELETE FROM sealed WHERE place = ? RETURNING box"
-        row = self._connection.execute(query, (place,)).fetchone()
-        return 0 if row is None else self._term(place, row[0])
+        self._require_written(place, self._connection.execute(query, (place,)).fetchone())
+        return None if value is None else self._insert(place, value)
+
+    def _require_written(self, place: str, row: tuple[Any] | None) -> None:
+        """Raise unless this is the row that was written there, or none where none was."""
+        found = None if row is None else self._term(place, row[0])
+        if found != self._terms.get(place):
+            raise _changed()
 
     def _insert(self, place: str, value: Any) -> int:
-        if value is None:
-            return 0
         nonce = self._random(_NONCE)
         box = nonce + self._cipher.encrypt(nonce, canonical.encode(value), place.encode())
         self._connection.execute("INSERT INTO sealed VALUES (?, ?)", (place, box))
@@ -145,15 +154,18 @@ class State:
 
     def _load(self) -> None:
         rows = self._connection.execute("SELECT place, box FROM sealed").fetchall()
+        terms = {place: self._term(place, box) for place, box in rows}
         head = next((self._open(place, box) for place, box in rows if place == HEAD), None)
-        total = sum(self._term(*row) for row in rows if row[0] != HEAD) % _MODULUS
         if head is None and not rows:
             return
-        if head is None or head["sum"] != f"{total:064x}":
+        terms.pop(HEAD, None)
+        if head is None or len(terms) + 1 != len(rows) or head["sum"] != _sum(terms):
             raise _changed()
-        self.version, self._sum = head["version"], total
+        self.version, self._terms = head["version"], terms
 
-    def _term(self, place: str, box: bytes) -> int:
+    def _term(self, place: Any, box: Any) -> int:
+        if not isinstance(place, str) or not isinstance(box, bytes):
+            raise _changed()  # the file has another table than ours
         data = len(place).to_bytes(8, "big") + place.encode() + box
         return int.from_bytes(hmac.digest(self._sum_key, data, "sha256"), "big")
 
@@ -163,6 +175,14 @@ class State:
         except (InvalidTag, ValueError):
             raise _changed() from None
         return canonical.decode(data, limit=_MAX_ROW, what="row of the state")
+
+
+def _sum(terms: Mapping[str, int]) -> str:
+    return f"{sum(terms.values()) % _MODULUS:064x}"
+
+
+def _unavailable(what: str, error: sqlite3.Error) -> Unavailable:
+    return Unavailable(f"the state cannot be {what}: {error}", code="state_unavailable")
 
 
 def _changed() -> NotAuthentic:
