@@ -1,4 +1,4 @@
-"""Fuzz targets for models: the header of a safetensors file, and what the library says of it."""
+"""Fuzz targets for training: headers of safetensors files, recipes, what trainers say."""
 
 from __future__ import annotations
 

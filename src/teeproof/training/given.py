@@ -18,6 +18,7 @@ from teeproof.core.errors import Malformed, NotAuthentic
 from teeproof.core.reading import read_bounded
 from teeproof.core.sealed import DataKey, read_header
 from teeproof.data.heldout import SealedHeldOut, open_held_out
+from teeproof.data.novelty import normalise
 from teeproof.data.records import Record
 from teeproof.data.snapshot import dataset_root, open_part
 from teeproof.data.statements import Dataset, DatasetPart
@@ -148,6 +149,8 @@ class Given:
     ) -> tuple[list[tuple[DatasetPart, list[Record]]], tuple[Record, ...], int]:
         """Decrypt in memory; what is held out is left out of what is trained on, and counted.
 
+        Case, spaces and punctuation make no other text of one.
+
         Returns:
             Each part with its records, the held-out records, and how many were left out.
 
@@ -158,11 +161,11 @@ class Given:
         held_out = open_held_out(
             self.held, terms=terms, key=lambda header, _: keys[header.file_id.hex()]
         )
-        secret = {record.text for record in held_out}
+        secret = {normalise(record.text) for record in held_out}
         parts, left_out = [], 0
         for part in self.parts:
             found = open_part(part, self.blobs[part.ciphertext][0], key=keys[part.file])
-            kept = [record for record in found if record.text not in secret]
+            kept = [record for record in found if normalise(record.text) not in secret]
             left_out += len(found) - len(kept)
             parts.append((part, kept))
         return parts, held_out, left_out

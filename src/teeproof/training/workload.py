@@ -9,6 +9,9 @@ The order is the point: the machine's evidence carries the job's digest before a
 so nobody can choose the job afterwards. Plaintext is in this process's memory and nowhere else. The
 model appears under /out/model once it is whole; training.json beside it is the statement.
 
+Who said what dataset.json says is not judged here: the job, and so the evidence, names that very
+statement, and whoever verifies the proof finds whether a pool of the right code signed it.
+
 Measured: TEEPROOF_KMS, the policy (TOML) that the KMS must meet.
 
 Trusts: the machine, the measured setting.  Does not trust: the host, its files, the pool's host.
@@ -17,6 +20,7 @@ Trusts: the machine, the measured setting.  Does not trust: the host, its files,
 from __future__ import annotations
 
 import io
+import os
 import platform
 import shutil
 from contextlib import closing
@@ -24,8 +28,8 @@ from pathlib import Path
 
 from teeproof.cloud.inside import Inside
 from teeproof.cloud.kms.client import KmsClient, Said
-from teeproof.core.digests import sha256
 from teeproof.core.errors import Unavailable
+from teeproof.core.reading import digest_file
 from teeproof.core.sealed import read_header
 from teeproof.core.weights import digest_model
 from teeproof.core.writing import write_file
@@ -97,7 +101,7 @@ def _seal(
     shutil.rmtree(draft, ignore_errors=True)
     trained.save(draft)
     model = digest_model(draft)
-    files = {path.name: sha256(path.read_bytes()) for path in sorted(draft.iterdir())}
+    files = {path.name: digest_file(path) for path in sorted(draft.iterdir())}
     predicate = Training(
         author=me.name,
         materials=_materials(given, release),
@@ -120,6 +124,7 @@ def _seal(
     sealed = me.keep(Statement.of(predicate, subjects=subjects_of(model, files)))
     shutil.rmtree(final, ignore_errors=True)
     try:
+        _sync(draft)
         draft.rename(final)
     except OSError as error:
         raise Unavailable(
@@ -127,6 +132,16 @@ def _seal(
         ) from None
     write_file(outputs / STATEMENT, sealed.envelope.encode(), overwrite=True)
     return sealed.statement
+
+
+def _sync(folder: Path) -> None:
+    """Have a folder and its files on the disk, so that no power cut leaves a name without them."""
+    for path in (*folder.iterdir(), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _materials(given: Given, release: Said) -> tuple[Material, ...]:
