@@ -34,7 +34,11 @@ class Target:
 
 def discover(folder: Path = HERE) -> dict[str, Target]:
     """Return the targets of every ``targets_*.py`` in a folder, by name."""
-    targets = dict(_targets(folder))
+    targets: dict[str, Target] = {}
+    for name, target in _targets(folder):
+        if name in targets:
+            raise LookupError(f"{name} is defined in two files, and one would not run")
+        targets[name] = target
     if not targets:
         raise LookupError(f"no fuzz targets in {folder}")
     return targets

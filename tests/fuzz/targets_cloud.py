@@ -31,6 +31,7 @@ from teeproof.cloud.kms.requests import (
 from teeproof.cloud.kms.state import State
 from teeproof.cloud.manifest import Manifest
 from teeproof.cloud.owner import OwnerKey, verify_owned
+from teeproof.cloud.statements import Erasure, Recipients, Release, Released
 from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable
 from teeproof.evidence.collect.simulated import (
     Guest,
@@ -105,6 +106,8 @@ def fuzz_cloud_statements(data: bytes) -> None:
     """A statement of a KMS is refused, or is exactly its own encoding."""
     with suppress(Malformed):
         statement = Statement.parse(data)
+        if not isinstance(statement.predicate, Recipients | Release | Erasure):
+            return  # of a type that nobody here writes
         assert Statement.of(statement.predicate, subjects=statement.subjects).payload == data
 
 
@@ -219,8 +222,6 @@ def _requests() -> list[bytes]:
 
 
 def _statements() -> list[bytes]:
-    from teeproof.cloud.statements import Erasure, Recipients, Release, Released
-
     author, signature = f"sha256:{_HASH}", "ef" * 64
     made = (
         Recipients(

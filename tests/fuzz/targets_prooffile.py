@@ -32,7 +32,7 @@ def fuzz_manifest(data: bytes) -> None:
         assert names.manifest(names.read_manifest(data)) == data
 
 
-def fuzz_entries(data: bytes) -> None:
+def fuzz_proof_file_entries(data: bytes) -> None:
     """A list of entries has one form."""
     with suppress(Malformed, TooLarge):
         assert encode_entries(read_entries(data)) == data
@@ -50,7 +50,7 @@ def fuzz_member_name(data: bytes) -> None:
             assert names.escape(names.unescape(name.split("/")[1])) == name.split("/")[1]
 
 
-def fuzz_proof(data: bytes) -> None:
+def fuzz_proof_file(data: bytes) -> None:
     """A file that opens answers all, is the same to Python, and merges with itself."""
     with suppress(Error), ProofFile.from_bytes(data) as file:
         for key in file.statement_ids:
@@ -71,11 +71,11 @@ def fuzz_proof(data: bytes) -> None:
         ProofFile.from_bytes(stream.getvalue()).close()
 
 
-def fuzz_members(data: bytes) -> None:
+def fuzz_proof_file_members(data: bytes) -> None:
     """Members of a well-formed file: the first byte says which one the rest replaces."""
     content = scenes.members(scenes.answer())
     name = list(content)[data[0] % len(content)] if data else "manifest.json"
-    fuzz_proof(scenes.pack(content | {name: data[1:]}))
+    fuzz_proof_file(scenes.pack(content | {name: data[1:]}))
 
 
 def _members() -> list[bytes]:
@@ -90,8 +90,8 @@ def _member(ending: str) -> list[bytes]:
 SEEDS = {
     "fuzz_zip": lambda: [scenes.answer(), scenes.pack({}), scenes.pack({"a": b"b"})],
     "fuzz_manifest": lambda: _member("manifest.json"),
-    "fuzz_entries": lambda: [*_member("entries.json"), b"[]"],
+    "fuzz_proof_file_entries": lambda: [*_member("entries.json"), b"[]"],
     "fuzz_member_name": lambda: [name.encode() for name in scenes.members(scenes.answer())],
-    "fuzz_proof": lambda: [scenes.answer()],
-    "fuzz_members": _members,
+    "fuzz_proof_file": lambda: [scenes.answer()],
+    "fuzz_proof_file_members": _members,
 }

@@ -34,14 +34,14 @@ def judged(file: bytes) -> ProofVerdict | None:
     return None
 
 
-def fuzz_proof(data: bytes) -> None:
+def fuzz_verified_proof(data: bytes) -> None:
     """A file that is not the genuine one is refused, or holds what the genuine one holds."""
     verdict = judged(data)
     if verdict is not None:
         consistent(verdict)
 
 
-def fuzz_members(data: bytes) -> None:
+def fuzz_verify_members(data: bytes) -> None:
     """As above, with an archive that is in order, so that what lies in it is reached."""
     content: dict[str, bytes] = {}
     for part in data.split(CUT):
@@ -133,7 +133,7 @@ def _without_blobs() -> bytes:
 
 
 SEEDS = {
-    "fuzz_proof": lambda: [scene()[1], other(), _without_blobs()],
-    "fuzz_members": lambda: [_flat(scene()[1]), _flat(other()), _flat(_without_blobs())],
+    "fuzz_verified_proof": lambda: [scene()[1], other(), _without_blobs()],
+    "fuzz_verify_members": lambda: [_flat(scene()[1]), _flat(other()), _flat(_without_blobs())],
     "fuzz_structure": lambda: [bytes([2, 0, 1, 1, 1, 1, 2, 1, 1]), bytes(range(48)), bytes(9)],
 }

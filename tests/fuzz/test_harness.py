@@ -112,6 +112,15 @@ def test_a_file_of_targets_that_would_test_nothing_is_refused(tmp_path, text, co
         discover(tmp_path)
 
 
+def test_two_targets_of_one_name_are_refused_and_not_one_of_them_run(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"targets_{name}.py").write_text(
+            "SEEDS = {'fuzz_x': lambda: [b'x']}\ndef fuzz_x(data): pass"
+        )
+    with pytest.raises(LookupError, match="fuzz_x is defined in two files"):
+        discover(tmp_path)
+
+
 def test_what_was_found_before_is_a_seed_for_ever(planted):
     folder = planted / "found" / "fuzz_careful"
     folder.mkdir(parents=True)
