@@ -34,6 +34,7 @@ __all__ = ["State"]
 
 HEAD: Final = "head"
 _NONCE = 12
+_FAULTS = (sqlite3.Error, UnicodeDecodeError)  # the words of an error come from the file too
 _MAX_ROW = 1 << 20
 _MODULUS = 1 << 256
 _SCHEMA = "CREATE TABLE IF NOT EXISTS sealed (place TEXT PRIMARY KEY, box BLOB NOT NULL) STRICT"
@@ -76,7 +77,7 @@ class State:
             connection.execute(_SCHEMA)
             state = cls(connection, key, random=random)
             state._load()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise Unavailable(
                 f"the state in {path.name} cannot be read: {error}", code="state_unavailable"
             ) from None
@@ -98,7 +99,7 @@ class State:
             query = "SELECT box FROM sealed WHERE place = ?"
             try:
                 row = self._connection.execute(query, (place,)).fetchone()
-            except sqlite3.Error as error:
+            except _FAULTS as error:
                 raise _unavailable("read", error) from None
             self._require_written(place, row)
         return None if row is None else self._open(place, row[0])
@@ -132,7 +133,7 @@ class State:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise _unavailable("written", error) from None
 
     def _replace(self, place: str, value: Any) -> int | None:
@@ -181,7 +182,7 @@ def _sum(terms: Mapping[str, int]) -> str:
     return f"{sum(terms.values()) % _MODULUS:064x}"
 
 
-def _unavailable(what: str, error: sqlite3.Error) -> Unavailable:
+def _unavailable(what: str, error: Exception) -> Unavailable:
     return Unavailable(f"the state cannot be {what}: {error}", code="state_unavailable")
 
 
