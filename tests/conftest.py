@@ -8,8 +8,10 @@ import itertools
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,11 @@ import hypothesis.configuration
 import pytest
 
 from tests import vectors as real
+
+_LEVELS = sys.getrecursionlimit()
+with suppress(ImportError):
+    import py_ecc  # noqa: F401  web3 brings it; it would let parsers in C overrun their stack
+sys.setrecursionlimit(_LEVELS)
 
 _SCRATCH = Path(tempfile.mkdtemp(prefix="teeproof-tests-"))
 _INHERITED = ("TEEPROOF_", "XDG_", "DSTACK_", "TAPPD_")

@@ -23,8 +23,8 @@ MAX_CONTAINERS = 1 << 16  # lists and objects, each of which costs 50 times its 
 _SAFE_RECURSION = 3000
 """Levels for which every thread has the stack.
 
-Importing an EVM raises the interpreter's own limit to 100,000; then the parser no longer stops at a
-tower of brackets but overruns its stack, so depth is counted in the text before it starts.
+Where a library has raised the interpreter's own limit, as py_ecc does to 100,000, the parser no
+longer stops at a tower of brackets but overruns its stack: depth is counted in the text before.
 """
 _TEXT = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # to the end where it is not closed: linear
 _BRACKETS = re.compile(r"[\[{]+|[\]}]+")

@@ -14,8 +14,11 @@ Importing this module loads py-evm, which takes a second.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import eth
+import py_ecc  # noqa: F401  here, so that it raises the limit now and not later
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -39,6 +42,10 @@ __all__ = [
     "PragueBlockHeader",
     "PragueTransactionBuilder",
 ]
+
+# py_ecc lets Python recurse 100,000 levels, at which a parser in C that is given a tower of
+# brackets overruns its thread's stack. What py-evm asks for, for 1,024 calls, does not.
+sys.setrecursionlimit(min(sys.getrecursionlimit(), eth.EVM_RECURSION_LIMIT))
 
 TRANSACTION_GAS_CAP = 1 << 24  # EIP-7825
 P256VERIFY = (0x100).to_bytes(20, "big")  # EIP-7951
