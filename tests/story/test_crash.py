@@ -74,7 +74,7 @@ def test_host_kills_the_chain_between_payment_and_claims_and_no_unit_is_lost(tmp
         assert dollar.balance_of(payments.contract) == fee
         for who, part in payees.items():
             payments.claim(
-                dev, payer=payer, answer=answer, payee=who, amount=part,
+                dev, payer=payer, answer=answer, token=dollar, payee=who, amount=part,
                 proof=tree.proof(merkle.leaf_of(answer, who, part)),
             )  # fmt: skip
         assert {who: dollar.balance_of(who) for who in payees} == payees

@@ -1,7 +1,9 @@
 """Fees of answers on a chain: paid once, taken by those whom a Merkle root names.
 
     payments.pay(payer, answer=receipt_id, token=dollar, amount=300_000, root=tree.root)
-    payments.claim(anybody, payer=…, answer=receipt_id, payee="0x…", amount=60_000, proof=…)
+    payments.claim(
+        anybody, payer=…, answer=receipt_id, token=dollar, payee="0x…", amount=60_000, proof=…
+    )
 
 ``merkle`` makes root and proofs, and ``inference.fees`` says who gets what of an answer's fee. What
 is not claimed waits for ever; what a root promises to nobody stays in the contract.
@@ -62,15 +64,18 @@ class Payments:
         """Where it is."""
         return self.contract.address
 
-    def payment_of(self, payer: str | Account, answer: bytes) -> Payment | None:
-        """Return what a payer paid for an answer; None if nothing."""
-        (found,) = [self.chain.call(self.contract, "payment_of", payer, answer)]
-        payment = Payment(*found)
+    def payment_of(self, payer: str | Account, answer: bytes, token: Token) -> Payment | None:
+        """Return what a payer paid for an answer in a token; None if nothing."""
+        found = self.chain.call(self.contract, "payment_of", payer, answer, token.address)
+        payment = Payment(token.address, *found)
         return payment if payment.amount else None
 
-    def is_claimed(self, *, payer: str | Account, answer: bytes, payee: str, amount: int) -> bool:
+    def is_claimed(
+        self, *, payer: str | Account, answer: bytes, token: Token, payee: str, amount: int
+    ) -> bool:
         """Return whether a payee took its part."""
-        return bool(self.chain.call(self.contract, "is_claimed", payer, answer, payee, amount))
+        leaf = payer, answer, token.address, payee, amount
+        return bool(self.chain.call(self.contract, "is_claimed", *leaf))
 
     def pay(
         self, account: Account, *, answer: bytes, token: Token, amount: int, root: bytes
@@ -118,11 +123,20 @@ class Payments:
         *,
         payer: str | Account,
         answer: bytes,
+        token: Token,
         payee: str,
         amount: int,
         proof: Sequence[bytes],
     ) -> Mined:
         """Carry a payee's claim; the money goes to the payee, whoever ``account`` is."""
         return self.chain.send(
-            account, self.contract, "claim", payer, answer, payee, amount, list(proof)
+            account,
+            self.contract,
+            "claim",
+            payer,
+            answer,
+            token.address,
+            payee,
+            amount,
+            list(proof),
         )

@@ -117,16 +117,18 @@ def test_a_fee_is_paid_and_each_payee_gets_its_part(node):
     parts = list(zip(PAYEES, (120_000, 90_000, 60_000, 30_000), strict=True))
     leaves = {payee: merkle.leaf_of(answer, payee, amount) for payee, amount in parts}
     tree = merkle.Tree(tuple(leaves.values()))
-    assert payments.payment_of(node.funder, answer) is None
+    assert payments.payment_of(node.funder, answer, usd) is None
     payments.pay(node.funder, answer=answer, token=usd, amount=300_000, root=tree.root)
     for payee, amount in parts:
         before = usd.balance_of(payee)
-        claim = {"payer": node.funder, "answer": answer, "payee": payee, "amount": amount}
+        claim = {
+            "payer": node.funder, "answer": answer, "token": usd, "payee": payee, "amount": amount,
+        }  # fmt: skip
         assert not payments.is_claimed(**claim)
         payments.claim(node.funder, **claim, proof=tree.proof(leaves[payee]))
         assert payments.is_claimed(**claim)
         assert usd.balance_of(payee) == before + amount
-    paid = payments.payment_of(node.funder, answer)
+    paid = payments.payment_of(node.funder, answer, usd)
     assert (paid.token, paid.amount, paid.root, paid.left) == (usd.address, 300_000, tree.root, 0)
 
 
@@ -140,7 +142,7 @@ def test_a_payer_without_gas_signs_and_somebody_carries(node):
     )
     signature = sign(PAYER, usd.domain, order)
     payments.pay_signed(node.funder, order, signature, answer=answer, token=usd, root=root)
-    assert payments.payment_of(PAYER, answer).left == 300_000
+    assert payments.payment_of(PAYER, answer, usd).left == 300_000
     assert usd.balance_of(PAYER) == 0
     assert order.nonce == node.chain.call(payments.contract, "nonce_of", answer, root)
     assert nonce_of(answer, root) == order.nonce

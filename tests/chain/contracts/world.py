@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from teeproof.chain import artifacts, typed
 from teeproof.chain.abi import Contract
 from teeproof.chain.account import Account
 from teeproof.chain.answers import Mined
+from teeproof.chain.revert import reason_of
+from teeproof.core.errors import NotAllowed
 from tests.chain.contracts.evm import Evm
 
 HOSTILE = Path(__file__).parent / "hostile"
@@ -80,9 +86,9 @@ class World:
         return self.evm.deploy(DEPLOYER, "Fund", agent, IDENTITY, assets, venues)
 
     def hostile(self, name: str = "HostileToken") -> Contract:
-        """A new hostile token, of which everyone has 10**24 and has allowed everything."""
+        """A new contract that means harm; of a token everyone has 10**24, and has allowed all."""
         token = self.evm.deploy(DEPLOYER, hostile_artifact(name))
-        if name == "HostileToken":
+        if name.endswith("Token"):
             for person in PEOPLE:
                 self.send(DEPLOYER, token, "mint", person.address, 10**24)
                 self.allow(person, token)
@@ -91,6 +97,47 @@ class World:
     def allow(self, person: Account, token: Contract, *others: Contract) -> None:
         for spender in (self.fund, self.pool, self.payments, *others):
             self.send(person, token, "approve", spender.address, MOST)
+
+    def arm(self, attacker: Contract, target: Contract, name: str, *arguments: Any) -> None:
+        """Have a hostile contract call a function whenever it is called itself."""
+        data = target.interface.call(name, arguments)
+        self.send(MALLORY, attacker, "arm", target.address, data)
+
+    def came_back(self, attacker: Contract) -> tuple[int, int, bytes]:
+        """How often it called, how often that came through, and what it was last answered."""
+        calls, came_through = (self.call(attacker, name) for name in ("calls", "came_through"))
+        return calls, came_through, self.call(attacker, "answer")
+
+    def require_open(self, token: Contract) -> None:
+        """Check that an armed token's call does something while nobody else is at work."""
+        there = self.fork()
+        there.send(BOB, token, "transfer", CAROL.address, 1)
+        calls, came_through, answer = there.came_back(token)
+        assert calls == 1
+        assert came_through or reason_of(answer), "it would have been refused in any case"
+
+    def require_closed(self, attacker: Contract) -> None:
+        """Check that an attacker called back, and was refused by the lock: it gives no reason."""
+        calls, came_through, answer = self.came_back(attacker)
+        assert calls > 0
+        assert (came_through, answer) == (0, b"")
+
+
+@contextmanager
+def refused(reason: str) -> Iterator[None]:
+    """A contract says no, for exactly this reason; empty where it gives none."""
+    with pytest.raises(NotAllowed) as caught:
+        yield
+    assert (caught.value.code, caught.value.got) == ("reverted", reason)
+
+
+def functions_of(name: str) -> list[str]:
+    """The functions of a contract that read or write its state, by its own interface."""
+    return [
+        entry["name"]
+        for entry in artifacts.load(name).abi
+        if entry["type"] == "function" and entry["stateMutability"] != "pure"
+    ]
 
 
 @cache

@@ -9,20 +9,21 @@
 @author teeproof
 @notice The fee of an answer, divided among those who made it possible.
 
-        A payer pays for an answer once, and says by a Merkle root who gets what of it. Each payee
-        then takes its part, or has somebody carry its claim; the money goes to the payee and to
-        nobody else, and waits for ever. Each payment is an account of its own: a root that promises
-        more than was paid runs dry by itself and touches no other payment.
+        A payer pays for an answer once in a token, and says by a Merkle root who gets what of it.
+        Each payee then takes its part, or has somebody carry its claim; the money goes to the payee
+        and to nobody else, and waits for ever. Each payment is an account of its own: a root that
+        promises more than was paid runs dry by itself and touches no other payment.
 
         A leaf is keccak256(keccak256(abi.encode(answer, payee, amount))); an inner node is the hash
         of its two children, the smaller first. A leaf has been hashed twice, so no inner node can
         pass for one. Each leaf is paid once: a payee's parts have to be one leaf.
 
         What a root does not promise to anybody stays here for ever: the payer named the root.
-@custom:security Nobody owns this contract. An account is found by payer and answer, so nobody can
-                 take another payer's place by paying a trifle for an answer first. A token that
-                 takes a fee from transfers is refused; one that lies harms only those who were paid
-                 in it. All functions, views included, are closed while one runs.
+@custom:security Nobody owns this contract. An account is found by payer, answer and token, so nobody
+                 can take another payer's place: not by paying a trifle for an answer first, and not
+                 with a token of its own that asks for no signature. A token that takes a fee from
+                 transfers is refused; one that lies harms only those who were paid in it. All
+                 functions that read or write are closed while one runs.
 """
 
 from ethereum.ercs import IERC20
@@ -42,9 +43,8 @@ interface Authorizing:
     ): nonpayable
 
 
-# @dev A payment: in which token, how much, by which root it is divided, and what is not claimed yet.
+# @dev A payment: how much, by which root it is divided, and what is not claimed yet.
 struct Payment:
-    token: address
     amount: uint256
     root: bytes32
     left: uint256
@@ -62,17 +62,18 @@ event Claimed:
     answer: indexed(bytes32)
     payee: indexed(address)
     payer: indexed(address)
+    token: address
     amount: uint256
 
 
 # @dev Hashes in a proof; enough for 2**32 payees.
 _DEEPEST: constant(uint256) = 32
 
-# @dev Payments by payer and answer.
-payment_of: public(HashMap[address, HashMap[bytes32, Payment]])
+# @dev Payments by payer, answer and token.
+payment_of: public(HashMap[address, HashMap[bytes32, HashMap[address, Payment]]])
 
-# @dev Whether a leaf was paid, by payer and answer.
-_is_claimed: HashMap[address, HashMap[bytes32, HashMap[bytes32, bool]]]
+# @dev Whether a leaf was paid, by payer, answer and token.
+_is_claimed: HashMap[address, HashMap[bytes32, HashMap[address, HashMap[bytes32, bool]]]]
 
 
 @external
@@ -131,6 +132,7 @@ def pay_signed(
 def claim(
     payer: address,
     answer: bytes32,
+    token: address,
     payee: address,
     amount: uint256,
     proof: DynArray[bytes32, _DEEPEST],
@@ -139,36 +141,40 @@ def claim(
     @notice Give a payee its part of a payment; anybody may carry the claim.
     @param payer Who paid.
     @param answer Id of the answer's receipt.
+    @param token In which token.
     @param payee Whose part, and who gets it.
     @param amount How much the leaf says.
     @param proof The hashes beside the way from the leaf to the root.
     """
-    payment: Payment = self.payment_of[payer][answer]
+    payment: Payment = self.payment_of[payer][answer][token]
     assert payment.amount > 0, "Payments: not paid"
     leaf: bytes32 = self._leaf_of(answer, payee, amount)
     assert self._root_of(leaf, proof) == payment.root, "Payments: not in the root"
-    assert not self._is_claimed[payer][answer][leaf], "Payments: claimed before"
+    assert not self._is_claimed[payer][answer][token][leaf], "Payments: claimed before"
     assert amount <= payment.left, "Payments: nothing left"
-    self._is_claimed[payer][answer][leaf] = True
-    self.payment_of[payer][answer].left = payment.left - amount
-    log Claimed(answer=answer, payee=payee, payer=payer, amount=amount)
-    assert extcall IERC20(payment.token).transfer(
+    self._is_claimed[payer][answer][token][leaf] = True
+    self.payment_of[payer][answer][token].left = payment.left - amount
+    log Claimed(answer=answer, payee=payee, payer=payer, token=token, amount=amount)
+    assert extcall IERC20(token).transfer(
         payee, amount, default_return_value=True
     ), "Payments: transfer refused"
 
 
 @external
 @view
-def is_claimed(payer: address, answer: bytes32, payee: address, amount: uint256) -> bool:
+def is_claimed(
+    payer: address, answer: bytes32, token: address, payee: address, amount: uint256
+) -> bool:
     """
     @notice Return whether a part was paid out.
     @param payer Who paid.
     @param answer Id of the answer's receipt.
+    @param token In which token.
     @param payee Whose part.
     @param amount How much.
     @return Whether it was.
     """
-    return self._is_claimed[payer][answer][self._leaf_of(answer, payee, amount)]
+    return self._is_claimed[payer][answer][token][self._leaf_of(answer, payee, amount)]
 
 
 @external
@@ -199,8 +205,8 @@ def nonce_of(answer: bytes32, root: bytes32) -> bytes32:
 @internal
 def _open(payer: address, answer: bytes32, token: address, amount: uint256, root: bytes32):
     assert amount > 0, "Payments: nothing paid"
-    assert self.payment_of[payer][answer].amount == 0, "Payments: paid before"
-    self.payment_of[payer][answer] = Payment(token=token, amount=amount, root=root, left=amount)
+    assert self.payment_of[payer][answer][token].amount == 0, "Payments: paid before"
+    self.payment_of[payer][answer][token] = Payment(amount=amount, root=root, left=amount)
     log Paid(answer=answer, payer=payer, token=token, amount=amount, root=root)
 
 

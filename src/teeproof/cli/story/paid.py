@@ -46,10 +46,10 @@ def tell(world: World, say: Teller, receipt: str, *, money: Money) -> Paid:
     supply, held = money.supply(), dollar.balance_of(payer)
     before = {payee: dollar.balance_of(payee) for payee in divided.parts}
     payments.pay(payer, answer=divided.answer, token=dollar, amount=divided.paid, root=divided.root)
-    divided.require_paid(payments.payment_of(payer, divided.answer))
+    divided.require_paid(payments.payment_of(payer, divided.answer, dollar))
     for payee, amount in divided.parts.items():
         payments.claim(
-            dev, payer=payer, answer=divided.answer, payee=payee, amount=amount,
+            dev, payer=payer, answer=divided.answer, token=dollar, payee=payee, amount=amount,
             proof=divided.proof(payee),
         )  # fmt: skip
     after = {payee: dollar.balance_of(payee) for payee in divided.parts}

@@ -9,7 +9,7 @@
         back. For tests.
 """
 
-balanceOf: public(HashMap[address, uint256])
+_balance_of: HashMap[address, uint256]
 allowance: public(HashMap[address, HashMap[address, uint256]])
 
 # @dev Parts of 10,000 that are lost on the way.
@@ -21,21 +21,23 @@ refuses: public(bool)
 # @dev Transfers and balances revert.
 is_broken: public(bool)
 
-# @dev Calls that are made in the middle of a transfer or approval, and how many came through.
+# @dev Calls that are made in the middle of a transfer or approval, how many came through, and what
+#      the last was answered.
 target: address
 data: Bytes[1024]
 calls: public(uint256)
 came_through: public(uint256)
+answer: public(Bytes[256])
 
 
 @external
 def mint(to: address, amount: uint256):
-    self.balanceOf[to] += amount
+    self._balance_of[to] += amount
 
 
 @external
 def burn(owner: address, amount: uint256):
-    self.balanceOf[owner] -= amount
+    self._balance_of[owner] -= amount
 
 
 @external
@@ -49,6 +51,13 @@ def behave(fee: uint256, refuses: bool, is_broken: bool):
 def arm(target: address, data: Bytes[1024]):
     self.target = target
     self.data = data
+
+
+@external
+@view
+def balanceOf(owner: address) -> uint256:
+    assert not self.is_broken, "HostileToken: broken"
+    return self._balance_of[owner]
 
 
 @external
@@ -90,8 +99,8 @@ def _move(owner: address, to: address, amount: uint256) -> bool:
     if self.refuses:
         return False
     self._call_back()
-    self.balanceOf[owner] -= amount
-    self.balanceOf[to] += amount - amount * self.fee // 10_000
+    self._balance_of[owner] -= amount
+    self._balance_of[to] += amount - amount * self.fee // 10_000
     return True
 
 
@@ -100,5 +109,9 @@ def _call_back():
     if self.target == empty(address):
         return
     self.calls += 1
-    if raw_call(self.target, self.data, revert_on_failure=False):
+    came_through: bool = False
+    came_through, self.answer = raw_call(
+        self.target, self.data, max_outsize=256, revert_on_failure=False
+    )
+    if came_through:
         self.came_through += 1

@@ -15,11 +15,12 @@ takes: public(uint256)
 buys: public(address)
 gives: public(uint256)
 
-# @dev A call in the middle of a swap, and whether it came through.
+# @dev A call in the middle of a swap, whether it came through, and what it was answered.
 target: address
 data: Bytes[1024]
 calls: public(uint256)
 came_through: public(uint256)
+answer: public(Bytes[256])
 
 
 @external
@@ -39,7 +40,11 @@ def arm(target: address, data: Bytes[1024]):
 def swap(sell: address, amount: uint256, min_out: uint256, deadline: uint256) -> uint256:
     if self.target != empty(address):
         self.calls += 1
-        if raw_call(self.target, self.data, revert_on_failure=False):
+        came_through: bool = False
+        came_through, self.answer = raw_call(
+            self.target, self.data, max_outsize=256, revert_on_failure=False
+        )
+        if came_through:
             self.came_through += 1
     extcall IERC20(sell).transferFrom(msg.sender, self, self.takes)
     extcall IERC20(self.buys).transfer(msg.sender, self.gives)
