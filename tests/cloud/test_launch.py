@@ -10,8 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import venv
 from pathlib import Path
 
 import httpx
@@ -280,3 +282,22 @@ def test_a_workload_that_does_not_serve_has_no_address(tmp_path):
         with pytest.raises(Usage):
             running.url  # noqa: B018
         running.wait(120)
+
+
+@walled
+def test_python_that_is_installed_below_tmp_runs_behind_the_wall(monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        venv.create(folder / "env", symlinks=True)
+        monkeypatch.setattr(sys, "prefix", str(folder / "env"))
+        monkeypatch.setattr(sys, "executable", str(folder / "env" / "bin" / "python"))
+        places = sandbox.Places(*(folder / field for field in sandbox.Places._fields))
+        for place in places:
+            place.mkdir()
+        (places.tee / "etc").mkdir()
+        wall = sandbox.wall("bubblewrap", places)
+        done = subprocess.run(
+            [*wall.command, "-c", "import os, sys; print(sys.prefix, os.listdir('/tmp'))"],
+            env=wall.environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.split(maxsplit=1) == [sys.prefix, f"['{folder.name}']\n"]

@@ -41,6 +41,7 @@ __all__ = ["GuestAgent"]
 
 _MAX_QUESTION = 64 << 10
 _MAX_CALLS = 16  # at once; who comes next waits
+_BACKLOG = 1024  # of those who wait; the kernel takes its own bound if that is less
 _TIMEOUT = 30.0  # seconds in which a question must be there
 _MAX_PATH = 256  # of a key
 _REPORT_DATA = 64
@@ -69,7 +70,7 @@ class GuestAgent:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(path))
         path.chmod(0o666)  # its folder is private; who has it mounted may ask
-        self._listening.listen(_MAX_CALLS)
+        self._listening.listen(_BACKLOG)
         threading.Thread(target=self._accept, name=f"guest agent {path}", daemon=True).start()
 
     def __enter__(self) -> Self:

@@ -132,6 +132,7 @@ def _bubblewrap(places: Places, memory: int) -> Wall:
         *("--proc", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108  the sandbox's own
         *("--tmpfs", "/run", "--dir", "/var", "--symlink", "../run", "/var/run"),
+        *_python(),  # after those that would hide it, where it lies in /tmp
         *("--ro-bind", str(places.tee / "etc"), "/etc"),
         *_bound("--ro-bind", places, inside, ("code", "tee", "inputs")),
         *_bound("--bind", places, inside, ("agent", "serve", "outputs", "state")),
@@ -211,7 +212,7 @@ def _limited(memory: int, *, processes: int | None = MAX_PROCESSES) -> list[str]
 
 
 def _system() -> list[str]:
-    """Return the mounts of what is there to run Python: the system, the virtual environment."""
+    """Return the mounts of the system's programs and libraries."""
     mounts = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib64"):
         path = Path("/", name)
@@ -219,6 +220,12 @@ def _system() -> list[str]:
             mounts += ["--symlink", os.readlink(path), str(path)]
         elif path.exists():
             mounts += ["--ro-bind", str(path), str(path)]
+    return mounts
+
+
+def _python() -> list[str]:
+    """Return the mounts of this interpreter and its packages, where they are not the system's."""
+    mounts: list[str] = []
     for prefix in sorted({sys.prefix, sys.base_prefix}):
         if not Path(prefix).is_relative_to("/usr"):
             for parent in reversed(Path(prefix).parents[:-1]):  # left to itself, bwrap closes them

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from teeproof.core.errors import Malformed, TooLarge
 
-__all__ = ["MAX_CONTAINERS", "MAX_DEPTH", "dumps", "loads"]
+__all__ = ["MAX_CONTAINERS", "MAX_DEPTH", "check_depth", "dumps", "loads"]
 
 MAX_DEPTH = 64  # what we read stays below 10
 MAX_CONTAINERS = 1 << 16  # lists and objects, each of which costs 50 times its text; ours: 1000
@@ -47,8 +47,8 @@ def loads(data: bytes | str, *, limit: int, what: str = "JSON document") -> Any:
     opened = text.count("[") + text.count("{")
     if opened > MAX_CONTAINERS:
         raise _too_many(what, opened)
-    if opened > MAX_DEPTH and sys.getrecursionlimit() > _SAFE_RECURSION:
-        _check_text(text, what)
+    if sys.getrecursionlimit() > _SAFE_RECURSION:
+        check_depth(text, what=what)
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite
@@ -77,6 +77,25 @@ def dumps(value: Any, *, pretty: bool = False) -> str:
     return json.dumps(
         value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
+
+
+def check_depth(text: str, *, what: str = "JSON document") -> None:
+    """Count brackets, for a parser that stops only where the interpreter's stack does.
+
+    Args:
+        text: of a document, not yet parsed.
+        what: what the document is, for the error message.
+
+    Raises:
+        Malformed: nested deeper than ``MAX_DEPTH``.
+    """
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for run in _BRACKETS.findall(_TEXT.sub("", text)):
+        depth += len(run) if run[0] in "[{" else -len(run)
+        if depth > MAX_DEPTH:
+            raise _too_deep(what)
 
 
 def _text(data: bytes | str, limit: int, what: str) -> str:
@@ -124,14 +143,6 @@ def _finite(digits: str) -> float:
     if math.isinf(number):
         raise Malformed("a number is too large", code="json_malformed", got=digits[:100])
     return number
-
-
-def _check_text(text: str, what: str) -> None:
-    depth = 0
-    for run in _BRACKETS.findall(_TEXT.sub("", text)):
-        depth += len(run) if run[0] in "[{" else -len(run)
-        if depth > MAX_DEPTH:
-            raise _too_deep(what)
 
 
 def _has_lone_surrogate(value: Any) -> bool:

@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -243,3 +244,33 @@ def _answer_once(server: socket.socket, seen: list[bytes]) -> None:
         seen.append(connection.recv(1 << 16))
         connection.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
     server.close()
+
+
+def test_who_finds_the_queue_full_waits_its_turn(socket_path: Path):
+    error = _refused_behind_another(socket_path, takes=2, timeout=10)
+
+    assert error.code != "agent_timeout"  # somebody took the call, and hung up
+
+
+def test_who_finds_the_queue_full_does_not_wait_for_ever(socket_path: Path):
+    assert _refused_behind_another(socket_path, takes=0, timeout=0.3).code == "agent_timeout"
+
+
+def _refused_behind_another(path: Path, *, takes: int, timeout: float) -> Unavailable:
+    """What comes of a call where one waits already, with room for one, and some are taken."""
+    with socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as other:
+        full.bind(str(path))
+        full.listen(0)
+        other.connect(str(path))
+
+        def take() -> None:
+            time.sleep(0.1)
+            for _ in range(takes):
+                full.accept()[0].close()
+
+        taking = threading.Thread(target=take)
+        taking.start()
+        with pytest.raises(Unavailable) as caught:
+            DstackAttester(str(path), timeout=timeout).attest(NONCE)
+        taking.join()
+    return caught.value

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -27,6 +28,7 @@ __all__ = ["MAX_ANSWER_BYTES", "Answer", "ask", "readable", "unusable"]
 MAX_ANSWER_BYTES = 4 << 20  # a quote, an event log and a compose file, in hex and JSON, fit twice
 _MAX_HEADER_BYTES = 64 << 10
 _MESSAGE_CHARACTERS = 300
+_PAUSE = 0.01  # seconds between two tries to connect
 
 _FAULTS: tuple[tuple[type[OSError], str, str], ...] = (
     (FileNotFoundError, "agent_no_socket", "there is no socket: mount it into the container"),
@@ -138,12 +140,19 @@ class _UnixConnection(http.client.HTTPConnection):
 
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
-        self._path = path
+        self._path, self._patience = path, timeout
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return self.sock.connect(self._path)
+            except BlockingIOError:  # too many wait already, of which the kernel tells at once
+                if time.monotonic() >= until:
+                    raise TimeoutError from None
+                time.sleep(_PAUSE)
 
 
 class _Stream(io.RawIOBase):

@@ -16,6 +16,7 @@ from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 
+from teeproof.core import strictjson
 from teeproof.core.clock import to_epoch
 from teeproof.core.errors import Malformed
 
@@ -208,8 +209,12 @@ def clear_caches() -> None:
 def _decode(data: bytes, kind: type[_Document], what: str) -> _Document:
     try:
         # As text, because the decoder does not look at the bytes of fields that it skips.
-        value = msgspec.json.decode(data.decode(), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        text = data.decode()
+        strictjson.check_depth(text, what=what)
+        value = msgspec.json.decode(text, type=kind)
+    except Malformed as error:
+        raise _malformed(what, error.detail) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if "enum" in str(error) and "tcbStatus" in str(error):
             raise _unknown_status(what, str(error)) from None
         raise _malformed(what, str(error)[:200]) from None
