@@ -46,8 +46,8 @@ def swap(sell: address, amount: uint256, min_out: uint256, deadline: uint256) ->
         )
         if came_through:
             self.came_through += 1
-    extcall IERC20(sell).transferFrom(msg.sender, self, self.takes)
-    extcall IERC20(self.buys).transfer(msg.sender, self.gives)
+    extcall IERC20(sell).transferFrom(msg.sender, self, self.takes, default_return_value=True)
+    extcall IERC20(self.buys).transfer(msg.sender, self.gives, default_return_value=True)
     return max_value(uint256)
 
 
