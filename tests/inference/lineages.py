@@ -101,12 +101,27 @@ class Story:
         from teeproof.data.statements import DatasetPart
 
         listed = tuple(
-            filled(DatasetPart, {"payout": who, "weight": weight} | told) for who, weight in parts
+            filled(
+                DatasetPart,
+                {"payout": who, "weight": weight, "file": f"file {self._count}.{place}"} | told,
+            )
+            for place, (who, weight) in enumerate(parts)
         )
         return self.say("dataset", of=[("contribution", one) for one in made], parts=listed)
 
-    def training(self, *datasets: Statement, payout: str = OWNER) -> Statement:
-        return self.say("training", of=[("dataset", one) for one in datasets], payout=payout)
+    def training(
+        self, *datasets: Statement, payout: str = OWNER, records: Mapping[int, int] = {}
+    ) -> Statement:
+        """Of all parts of some datasets; ``records``: how many were used, by a part's place."""
+        from teeproof.training.statements import Source
+
+        parts = {part.file: part for one in datasets for part in one.predicate.parts}
+        sources = tuple(
+            filled(Source, {"file": file, "records": records.get(place, 10)})
+            for place, file in enumerate(parts)
+        )
+        of = [("dataset", one) for one in datasets]
+        return self.say("training", of=of, payout=payout, sources=sources)
 
     def receipt(
         self,

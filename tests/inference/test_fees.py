@@ -134,6 +134,26 @@ def test_contributor_who_splits_a_file_into_many_gains_no_unit(story):
     assert amounts(whole) == amounts(parts)
 
 
+def test_a_part_that_the_training_left_out_earns_nothing(story):
+    dataset = story.dataset((ANNE, 600), (BEN, 200), (CARA, 100))
+    for records, expected in (
+        ({}, [60_000, 20_000, 10_000]),
+        ({1: 0}, [77_143, 0, 12_857]),  # of 90,000: 600 and 100 parts of 700
+    ):
+        receipt = story.receipt(story.lease(), story.training(dataset, records=records))
+        found = amounts(split(receipt, story.source))
+        assert [found.get(who, 0) for who in (ANNE, BEN, CARA)] == expected
+
+
+def test_trainer_who_names_a_part_that_no_dataset_has_is_caught(story):
+    dataset, other = story.dataset((ANNE, 1)), story.dataset((BEN, 1))
+    sources = story.training(dataset, other).predicate.sources
+    training = story.say("training", of=[("dataset", dataset)], payout=OWNER, sources=sources)
+    with pytest.raises(NotAuthentic) as refused:
+        split(story.receipt(story.lease(), training), story.source)
+    assert (refused.value.code, refused.value.got) == ("lineage_disputed", sources[1].file)
+
+
 def test_two_datasets_add_up_and_one_named_twice_counts_once(story):
     one, two = story.dataset((ANNE, 1), (BEN, 1)), story.dataset((CARA, 2))
     training = story.training(one, two, one)
@@ -407,7 +427,7 @@ def test_whatever_the_weights_no_unit_is_lost_and_nobody_is_off_by_one(amount, n
         story.lease(), story.training(story.dataset(*parts)), amount=amount, shares=shares
     )
     total = sum(weight for _, weight in weights)
-    if not total and amount * node < 10_000:  # not even the node's part is a unit
+    if not total and amount * node < 5_000:  # the node's part is rounded to no unit
         with pytest.raises(NotAllowed):
             split(receipt, story.source)
         return

@@ -1,8 +1,9 @@
 """Who earns by an answer: from its receipt to the node, the model's owner, the contributors.
 
 Only edges that name a statement are followed, and only where that statement lists the very digest
-among its outputs: whoever else claims to have made the same data earns nothing by it. The walk is
-as long as the lifecycle, so that no cycle can keep it.
+among its outputs: whoever else claims to have made the same data earns nothing by it. A part of a
+dataset that the training left out earns nothing either. The walk is as long as the lifecycle, so
+that no cycle can keep it.
 
 Predicates are read by their fields, since this chapter does not know those of training.
 
@@ -88,8 +89,10 @@ class Lineage:
         return _paid_out(claim)
 
     def _contributors(self, training: Read | None) -> Iterable[Earner]:
-        datasets = () if training is None else self._all(training.links, "dataset", DATASET)
-        for dataset in datasets:
+        if training is None:
+            return
+        used, known = _trained_on(training), set[object]()
+        for dataset in self._all(training.links, "dataset", DATASET):
             parts = _field(dataset, "parts")
             links = [link for link in dataset.links if link.role == "contribution"]
             if not isinstance(parts, list | tuple) or len(parts) != len(links):
@@ -100,7 +103,17 @@ class Lineage:
                     got=f"{len(parts)} parts" if isinstance(parts, list | tuple) else "none",
                 )
             for part, link in zip(parts, links, strict=True):
-                yield from self._contributor(part, link)
+                file = part.get("file") if isinstance(part, dict) else None
+                known.add(file)
+                if file in used:
+                    yield from self._contributor(part, link)
+        if not used <= known:
+            raise NotAuthentic(
+                "the training names a part that none of its datasets has",
+                code="lineage_disputed",
+                expected="files of its datasets",
+                got=", ".join(sorted(used - known))[:300],
+            )
 
     def _contributor(self, part: Any, link: Link) -> Iterable[Earner]:
         made = self._above(link)
@@ -168,6 +181,20 @@ def _field(read: Read, name: str) -> Any:
     statement = read.statement
     plain = None if statement is None else msgspec.to_builtins(statement.predicate)
     return plain.get(name) if isinstance(plain, dict) else None
+
+
+def _trained_on(training: Read) -> set[str]:
+    """Return the files of which at least one record was trained on: no other part earns."""
+    sources = _field(training, "sources")
+    try:
+        return {str(source["file"]) for source in sources if source["records"] > 0}
+    except (KeyError, TypeError):
+        raise Malformed(
+            "the training does not say which parts of its data it used",
+            code="lineage_malformed",
+            expected="sources, each with file and records",
+            got=str(sources)[:100],
+        ) from None
 
 
 def _paid_out(read: Read | None, *, weight: int = 1) -> tuple[Earner, ...]:
