@@ -459,6 +459,16 @@ def test_a_block_that_a_person_names_dates_a_statement(teeproof, here):
     assert both.json["time"] == format_time(NOW)
     text = verify(teeproof, *words[:-1], "--block", other)
     assert "NOT AUTHENTIC" in text.out
+    # The same chain, in the word of who trusts nobody who makes its blocks.
+    local = verify(teeproof, *words, "--block", f"local:{name}")
+    assert (local.code, local.json["time"]) == (0, None)
+    ((check,),) = (
+        [c for c in log["checks"] if c["name"] == "anchor"] for log in local.json["logs"]
+    )
+    assert (check["state"], "sets its clock" in check["detail"]) == ("not_checked", True)
+    assert verify(teeproof, *words, "--block", f"local:{other}").code == 2
+    twice = verify(teeproof, *words, "--block", name, "--block", f"local:{name}")
+    assert twice.json["error"] == "block_malformed"
 
 
 def test_log_publishes_before_witnesses_see_it_and_the_first_cosigned_checkpoint_is_taken(

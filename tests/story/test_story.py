@@ -113,6 +113,23 @@ def test_the_proof_holds_on_another_machine_that_pins_the_simulated_root(told):
     assert {"training-job", "training-keys", "training-data"} <= checked
 
 
+def test_the_logs_checkpoint_stands_in_a_block_and_proves_no_time(told):
+    line = told.of("proof")[1]
+    facts = line["facts"]
+    assert "RED" not in line["text"]
+    trust = ("--policy", told.folder / "policy.toml", "--logs", told.folder / "trusted-logs")
+    words = ("verify", *map(str, (told.folder / "trade.proof", *trust)), "--block")
+    chain, digest, contract = facts["block"].removeprefix("local:").split(":")
+    for block, code, state in (
+        (facts["block"], 0, "not_checked"),  # the event is there; the chain's clock proves nothing
+        (f"local:{chain}:{digest}:0x{'11' * 20}", 2, "failed"),  # not by a contract that is trusted
+        (f"local:{int(chain) + 1}:{digest}:{contract}", 2, "failed"),
+    ):
+        found, value = another_machine(told.folder, *words, block)
+        (check,) = [one for one in value["logs"][0]["checks"] if one["name"] == "anchor"]
+        assert (found, check["state"]) == (code, state)
+
+
 def test_another_machine_that_pins_no_simulated_root_refuses_it(told):
     code, verdict = another_machine(
         told.folder, "verify", str(told.folder / "trade.proof"),

@@ -15,6 +15,7 @@ from teeproof.evidence.policy import Policy
 
 __all__ = ["Asked", "trust_of"]
 
+_LOCAL = "local:"
 _OF_ONE_QUOTE = ("report_data", "nonce", "keyset_digest")
 
 
@@ -26,7 +27,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         policy: expectations about every machine; None for the defaults.
         author_policy: further ones about whoever wrote what was asked about.
         logs: a tlog-policy file.
-        blocks: ``CHAIN:HASH:CONTRACT`` each.
+        blocks: ``CHAIN:HASH:CONTRACT`` each, ``local:`` before it for a chain that proves no time.
         now: the verifier's time.
         every: show everything.
         as_json: print JSON.
@@ -80,7 +81,7 @@ def _blocks(texts: Sequence[str]) -> dict[bytes, Any]:
     for text in texts:
         digest, block = _block(text)
         known = found.setdefault(digest, block)
-        if known.chain_id != block.chain_id:
+        if (known.chain_id, known.public) != (block.chain_id, block.public):
             raise Usage("one block cannot be of two chains", code="block_malformed", got=text[:120])
         contracts = known.contracts | block.contracts
         found[digest] = msgspec.structs.replace(block, contracts=contracts)
@@ -90,7 +91,8 @@ def _blocks(texts: Sequence[str]) -> dict[bytes, Any]:
 def _block(text: str) -> tuple[bytes, Any]:
     from teeproof.proof.anchor import TrustedBlock  # noqa: PLC0415
 
-    chain, _, rest = text.partition(":")
+    named = text.removeprefix(_LOCAL)
+    chain, _, rest = named.partition(":")
     digest, _, contract = rest.partition(":")
     try:
         block, address = (bytes.fromhex(part.removeprefix("0x")) for part in (digest, contract))
@@ -99,9 +101,10 @@ def _block(text: str) -> tuple[bytes, Any]:
     number = int(chain) if chain.isascii() and chain.isdecimal() and len(chain) < 20 else 0
     if len(block) != 32 or len(address) != 20 or number < 1:
         raise Usage(
-            "--block takes a chain, a block hash and the contract that anchors there",
+            "--block takes a chain, a block hash and the contract that anchors there; before them"
+            f" {_LOCAL} if one party alone makes the chain's blocks",
             code="block_malformed",
             expected="--block 1:0x…64 hex digits…:0x…40 hex digits…",
             got=text[:120],
         )
-    return block, TrustedBlock(number, public=True, contracts=frozenset({address}))
+    return block, TrustedBlock(number, public=named == text, contracts=frozenset({address}))

@@ -92,7 +92,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     "blocks",
     metavar="CHAIN:HASH:CONTRACT",
     multiple=True,
-    help="Of a proof: a public chain's block that you know, and the anchoring contract on it.",
+    help="Of a proof: a public chain's block that you know, and the anchoring contract on it; with"
+    " local: before it for a chain whose operator sets its clock.",
 )
 @click.option("--all", "every", is_flag=True, help="Show everything that was and was not checked.")
 @output_options

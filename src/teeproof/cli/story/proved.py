@@ -8,8 +8,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from teeproof.cli.story.money import Money
 from teeproof.cli.story.telling import Teller
 from teeproof.cli.story.world import World
 from teeproof.core import strictjson
@@ -20,6 +21,9 @@ from teeproof.proof.file import Exported, export
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.log.storage.log import Log
+
+if TYPE_CHECKING:
+    from teeproof.chain.anchors import AnchoredCheckpoint
 
 __all__ = ["PROOF", "Checked", "check_offline", "save", "tell"]
 
@@ -52,12 +56,13 @@ class Checked:
         return found
 
 
-def tell(world: World, say: Teller, statement: str) -> Path:
+def tell(world: World, say: Teller, statement: str, *, money: Money) -> Path:
     """Export the proof of a statement, and have it checked without network."""
     say.step("proof", "PROOF")
     path = world.folder / PROOF
-    exported = save(world, statement, path)
-    found = check_offline(world, path)
+    exported, anchored = save(world, statement, path, money=money)
+    block = f"local:{anchored.proof.chain_id}:0x{anchored.block.hex()}:{anchored.contract}"
+    found = check_offline(world, path, "--block", block)
     verdict = "every check holds" if found.code == 0 else "RED"
     say.line(
         f"trade <- answer <- model <- training <- data: {exported.statements} statements,"
@@ -70,15 +75,35 @@ def tell(world: World, say: Teller, statement: str) -> Path:
         seconds=round(found.seconds, 2),
         level=found.value.get("level"),
     )
+    (log,) = found.value.get("logs", [{}])
+    checks: list[dict[str, Any]] = log.get("checks", [])
+    anchor = next((one for one in checks if one["name"] == "anchor"), {})
+    verdict = "which proves no time: one operator makes its blocks"
+    if anchor.get("state") != "not_checked" or "clock" not in anchor.get("detail", ""):
+        verdict = "RED"
+    say.line(
+        f"the log is anchored in block {anchored.number} of the demo's chain, {verdict}",
+        ids=[statement],
+        block=block,
+        tx=anchored.tx_hash,
+        sizes=log.get("sizes"),
+        anchor=anchor,
+    )
     return path
 
 
-def save(world: World, statement: str, path: Path) -> Exported:
+def save(
+    world: World, statement: str, path: Path, *, money: Money
+) -> tuple[Exported, AnchoredCheckpoint]:
     """Write the proof of a statement of the log, under checkpoints that both witnesses cosigned.
+
+    The newest of them is anchored on the chain, and the file holds the proof of that too.
 
     Raises:
         Unavailable: no such checkpoint covers all of it in time.
     """
+    from teeproof.chain.anchors import anchor  # noqa: PLC0415  eth_abi
+
     policy = TlogPolicy.parse(world.notary.policy.encode())
 
     def accept(signed: Any) -> bool:
@@ -89,7 +114,14 @@ def save(world: World, statement: str, path: Path) -> Exported:
         with Log.open(world.notary.directory, read_only=True) as log:
             newest = log.checkpoint()
             if accept(newest) and _holds(log, statement):
-                return export(Contents(log, accept=accept), [parse_named(statement)], path)
+                anchored = anchor(
+                    money.chain, newest.checkpoint, contract=money.anchors, by=world.dev()
+                )
+                exported = export(
+                    Contents(log, accept=accept), [parse_named(statement)], path,
+                    anchors=[(newest, anchored.proof.encode())],
+                )  # fmt: skip
+                return exported, anchored
         if time.monotonic() > limit:
             raise Unavailable(
                 "the witnesses have not cosigned what was said last", code="not_published"

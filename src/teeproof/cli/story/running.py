@@ -84,7 +84,7 @@ def _tell(folder: Path, say: Teller, *, once: bool, told: threading.Event) -> in
         action = managed.traded.statement
         if action is None:
             raise Unavailable("the agent said nothing of its action", code="statement_missing")
-        proof = proved.tell(world, say, action)
+        proof = proved.tell(world, say, action, money=coins)
         broken.tell(
             world, say, pooled=pooled, model=model, money=coins, rented=rented, proof=proof,
             action=action,
