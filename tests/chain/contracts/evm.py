@@ -98,6 +98,9 @@ class Evm:
         self.deployed = self._receipt(self._run(sender, None, code, place=place), code)
         return Contract("0x" + place.hex(), interface)
 
+    def code_of(self, contract: Contract) -> bytes:
+        return bytes(self._state.get_code(address_bytes(contract.address)))
+
     def _begin(self) -> None:
         """Let what was done stand, and forget what it touched: each transaction begins cold."""
         self._state.lock_changes()
