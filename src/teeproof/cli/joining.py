@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from teeproof.cli.demo_folder import is_held
 from teeproof.core.errors import Unavailable
 from teeproof.core.home import data_directory
 from teeproof.core.reading import read_bounded
@@ -65,7 +66,8 @@ def join(folder: Path | None = None) -> Joined:
     try:
         data = read_bounded(place / _WORLD, limit=_MOST, what="demo's record")
         value = json.loads(data)
-        os.kill(int(value["pid"]) or -1, 0)
+        if not is_held(place):
+            raise ValueError("it has ended")
         return Joined(place, dict(value["urls"]), str(value["kms_policy"]))
     except (Unavailable, OSError, ValueError, KeyError, TypeError):
         raise Unavailable(

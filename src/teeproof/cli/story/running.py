@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import shutil
 import signal
 import threading
 import time
@@ -17,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from teeproof.cli.demo_folder import held
 from teeproof.cli.outgoing import require_place
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, standard
@@ -27,7 +25,6 @@ from teeproof.core.home import data_directory
 __all__ = ["run"]
 
 _NEEDED = ("eth", "eth_abi", "openai", "rensa", "tokenizers", "torch", "transformers", "uvicorn")
-_WORLD = "world.json"
 _LABELS = {
     "real": "0 Real", "network": "1 Network", "data": "2 Data", "train": "3 Train",
     "answer": "4 Answer", "agent": "5 Agent", "paid": "6 Paid", "proof": "PROOF",
@@ -126,41 +123,9 @@ def _folder(keep: Path | None) -> Iterator[Path]:
                 f"{keep} is there, and nothing is overwritten: name a new directory",
                 code="out_taken",
             )
-        keep.mkdir(parents=True)
-        yield keep.resolve()
-        return
-    folder = data_directory(os.environ) / "demo"
-    running = _pid_of(folder)
-    if running is not None:
-        raise Usage(
-            f"a demo runs already, as process {running}: stop it with Ctrl-C, or use --keep DIR",
-            code="demo_running",
-            got=str(folder),
-        )
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
+    folder = keep or data_directory(os.environ) / "demo"
+    with held(folder):
         yield folder.resolve()
-    finally:
-        with contextlib.suppress(OSError):
-            _forget_pid(folder)
-
-
-def _pid_of(folder: Path) -> int | None:
-    """Return the process that keeps a story's world, if it lives."""
-    try:
-        pid = int(json.loads((folder / _WORLD).read_text())["pid"])
-        os.kill(pid, 0)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return pid if pid != os.getpid() else None
-
-
-def _forget_pid(folder: Path) -> None:
-    path = folder / _WORLD
-    value = json.loads(path.read_text())
-    value["pid"] = 0
-    path.write_text(json.dumps(value, indent=2) + "\n")
 
 
 @contextmanager

@@ -7,7 +7,6 @@ simulated, by a vendor whose secrets are made in the folder at the first start.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
@@ -225,7 +224,7 @@ class World:
     def record(self, **facts: Any) -> None:
         """Write down where everything is, for commands that join the story later."""
         value: Mapping[str, Any] = {
-            "pid": os.getpid(), "urls": self.urls, "kms_policy": self.kms_policy, **facts,
+            "urls": self.urls, "kms_policy": self.kms_policy, **facts,
         }  # fmt: skip
         data = json.dumps(value, indent=2).encode() + b"\n"
         write_file(self.folder / "world.json", data, overwrite=True)
