@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from teeproof.core.digests import framed_sha256, named
 from teeproof.evidence import sgx, x509
+from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tdx.facts import evidence_identity
 
 __all__ = ["name_evidence", "report_data_of"]
 
-_SGX_VERSION = b"\x03\x00"
 _SGX_REPORT_DATA = slice(320, 384)  # Intel SGX SDK, sgx_report_body_t
 
 
@@ -26,7 +26,7 @@ def name_evidence(evidence: Evidence) -> tuple[str, str]:
     Raises:
         Malformed: not a quote, or one without a certificate chain.
     """
-    if evidence.quote[:2] == _SGX_VERSION:
+    if kind_of(evidence.quote) == "sgx":
         found = sgx.parse(evidence.quote)
         leaf = x509.parse_chain(found.pck_chain, what="PCK certificate chain")[0]
         return "sgx", named(
@@ -43,6 +43,6 @@ def report_data_of(evidence: Evidence) -> bytes:
     Raises:
         Malformed, TooLarge: not a TDX quote of version 4 or 5, nor an SGX quote of version 3.
     """
-    if evidence.quote[:2] == _SGX_VERSION:
+    if kind_of(evidence.quote) == "sgx":
         return sgx.parse(evidence.quote).report[_SGX_REPORT_DATA]
     return tdx_quote.parse(evidence.quote).body.report_data

@@ -12,6 +12,7 @@ from teeproof.core import strictjson
 from teeproof.core.errors import Error
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
 from teeproof.evidence.files.kinds import Piece
+from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence, Platform
 
 __all__ = ["fits", "platform_of"]
@@ -28,7 +29,7 @@ def platform_of(quote: bytes) -> Platform:
     from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
     from teeproof.evidence.tdx.pck import parse_pck  # noqa: PLC0415
 
-    is_sgx = quote[:2] == b"\x03\x00"
+    is_sgx = kind_of(quote) == "sgx"
     chain = sgx.parse(quote).pck_chain if is_sgx else tdx_quote.parse(quote).signature.pck_chain
     certificates = x509.parse_chain(chain, what="PCK certificate chain")
     leaf, root = certificates[0], certificates[-1]
