@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from teeproof.evidence.sev_snp.report import looks_like
+
 __all__ = ["USUAL_POLICY", "Kind", "kind_of"]
 
-Kind = Literal["tdx", "sgx"]
+Kind = Literal["tdx", "sgx", "sev-snp"]
 
-USUAL_POLICY: dict[Kind, str] = {"tdx": "standard", "sgx": "sgx"}
+USUAL_POLICY: dict[Kind, str] = {"tdx": "standard", "sgx": "sgx", "sev-snp": "sev-snp"}
 """The built-in policy of each kind, for who names none."""
 
 _SGX_VERSION = b"\x03\x00"  # the first two bytes of an SGX quote, version 3
@@ -22,4 +24,6 @@ _SGX_VERSION = b"\x03\x00"  # the first two bytes of an SGX quote, version 3
 
 def kind_of(quote: bytes) -> Kind:
     """Return the kind of evidence that begins with these bytes."""
+    if looks_like(quote):
+        return "sev-snp"
     return "sgx" if quote[:2] == _SGX_VERSION else "tdx"

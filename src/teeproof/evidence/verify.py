@@ -14,7 +14,7 @@ from functools import lru_cache
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.version import VERSION
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.judge import sgx, tdx
+from teeproof.evidence.judge import sev_snp, sgx, tdx
 from teeproof.evidence.judge.asked import Asked, Judged, any_failed
 from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.recognise import USUAL_POLICY, Kind, kind_of
@@ -23,8 +23,14 @@ from teeproof.evidence.verdict import Provenance, Verdict
 
 __all__ = ["verify"]
 
-_JUDGES: dict[Kind, Callable[[Asked], Judged]] = {"tdx": tdx.judge, "sgx": sgx.judge}
-_ONE_PATH: frozenset[Kind] = frozenset({"sgx"})  # whether both were asked for makes no difference
+_JUDGES: dict[Kind, Callable[[Asked], Judged]] = {
+    "tdx": tdx.judge,
+    "sgx": sgx.judge,
+    "sev-snp": sev_snp.judge,
+}
+_ONE_PATH: frozenset[Kind] = frozenset(
+    {"sgx", "sev-snp"}
+)  # whether both were asked for makes no difference
 _default = lru_cache(maxsize=8)(load_policy)
 
 
@@ -41,10 +47,10 @@ def verify(
     """Return the verdict on one piece of evidence.
 
     Args:
-        evidence: a quote's bytes, or a quote with its event log, compose file and collateral.
+        evidence: the bytes of a quote or report, or one with all that explains it.
         now: the T that the verdict speaks of; an aware datetime.
-        policy: what the relying party expects; without one, the built-in ``standard`` for TDX and
-            ``sgx`` for SGX.
+        policy: what the relying party expects; without one, the built-in ``standard`` for TDX,
+            ``sgx`` for SGX and ``sev-snp`` for SEV-SNP.
         collateral: endorsements; without them, those that came along with the evidence.
         both_paths: whether to ask dcap-qvl too; if not, agreement is not checked.
         seen: report_data (64 bytes each) of evidence accepted before, to refuse replays; the

@@ -42,10 +42,12 @@ def platform_of(quote: bytes) -> Platform:
 
 
 def fits(piece: Piece, evidence: Evidence) -> bool:
-    """Whether a collateral, event log, compose file or MrConfigV3 document belongs to a quote."""
+    """Whether collateral, certificates, a log or a document belong to a quote."""
     try:
         if piece.kind == "collateral":
             return _collateral_fits(piece, evidence)
+        if piece.kind == "vendor-certificates":
+            return _certificates_fit(piece, evidence)
         from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
 
         body = tdx_quote.parse(evidence.quote).body
@@ -69,6 +71,20 @@ def _collateral_fits(piece: Piece, evidence: Evidence) -> bool:
         info.get("id"),
         str(info.get("fmspc")).lower(),
     ) == (platform.tee, platform.fmspc)
+
+
+def _certificates_fit(piece: Piece, evidence: Evidence) -> bool:
+    """Whether no endorsement key among the certificates is another chip's."""
+    if kind_of(evidence.quote) != "sev-snp":
+        return False
+    from teeproof.evidence.files.unpack import as_pem  # noqa: PLC0415
+    from teeproof.evidence.sev_snp import certificates, report  # noqa: PLC0415
+    from teeproof.evidence.sev_snp.vek import parse_vek  # noqa: PLC0415
+
+    chip = report.parse(evidence.quote).body.chip_id
+    ders, _ = certificates.parse_blocks(as_pem(piece.data, form=piece.form))
+    leaves = [each for each in certificates.parse_certificates(ders) if not each.is_ca]
+    return all(parse_vek(leaf).chip_id in (None, chip) for leaf in leaves)
 
 
 def _rtmr3(log: bytes) -> bytes:

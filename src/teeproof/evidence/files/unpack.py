@@ -8,6 +8,7 @@ Trusts: nothing; it only takes apart.  Does not trust: copies beside the quote.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed
 from teeproof.evidence.files.kinds import MAX_FILE_BYTES, Piece
 
-__all__ = ["Unpacked", "unpack"]
+__all__ = ["Unpacked", "as_pem", "unpack"]
 
 _COPIES = ("report_data", "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mr_config_id", "mrconfigid")
 
@@ -56,6 +57,17 @@ def unpack(piece: Piece) -> Unpacked:
     if piece.kind == "certificate":
         return _certificate(piece)
     return Unpacked(piece=piece, quote=piece.data)
+
+
+def as_pem(data: bytes, *, form: str) -> bytes:
+    """Return a certificate, a revocation list, or a PEM text of several, as PEM."""
+    if form == "pem":
+        return data.rstrip(b"\0") + b"\n"
+    # RFC 5280, 4.1 and 5.1: a certificate's signed part begins with [0], a list's with a number.
+    label = b"CERTIFICATE" if data[8:9] == b"\xa0" else b"X509 CRL"
+    text = b64encode(data)
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    return b"\n".join([b"-----BEGIN %s-----" % label, *lines, b"-----END %s-----" % label, b""])
 
 
 def _response(piece: Piece) -> Unpacked:

@@ -39,13 +39,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """``sha256:…`` of the inputs for which provenance has no digest of their own."""
         given = self.evidence
-        optional = (
+        optional = [
             given.event_log,
             given.compose,
             given.mr_config,
             given.certificate,
             self.expected_spki,
-        )
+        ]
+        if given.certificates is not None:  # quotes of Intel's carry theirs, and have no such part
+            optional.append(given.certificates)
         parts = (b"\0" if part is None else b"\1" + part for part in optional)
         return named(
             framed_sha256(
