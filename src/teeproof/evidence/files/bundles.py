@@ -134,6 +134,7 @@ def _from_quote(found: Unpacked, name: str) -> Bundle:
             compose=found.compose,
             mr_config=found.mr_config,
             certificate=found.certificate,
+            certificates=found.certificates,
             name=name,
         ),
         files=((piece.kind, piece.name),),
@@ -155,6 +156,8 @@ def _merge(made: Bundle, found: Unpacked) -> Bundle:
         value = getattr(found, field)
         if value is not None:
             made = _with(made, field, value, piece)
+    if found.certificates:
+        made = _with_certificates(made, found.certificates)
     return msgspec.structs.replace(
         made,
         files=(*made.files, (piece.kind, piece.name)),
@@ -170,14 +173,20 @@ def _add(made: Bundle, piece: Piece) -> Bundle:
             code="not_evidence",
             got=piece.words,
         )
-    if piece.kind == "vendor-certificates":  # each file holds one, or some, of a chain
-        more = (made.evidence.certificates or b"") + as_pem(piece.data, form=piece.form)
-        evidence = msgspec.structs.replace(made.evidence, certificates=more)
-        added = msgspec.structs.replace(made, evidence=evidence)
+    if piece.kind == "vendor-certificates":
+        added = _with_certificates(made, as_pem(piece.data, form=piece.form))
     else:
         value = Collateral.parse(piece.data) if piece.kind == "collateral" else piece.data
         added = _with(made, _ROLES[piece.kind], value, piece)
     return msgspec.structs.replace(added, files=(*made.files, (piece.kind, piece.name)))
+
+
+def _with_certificates(made: Bundle, pem: bytes) -> Bundle:
+    """Add to the certificates: each file holds one of a chain, or some."""
+    more = (made.evidence.certificates or b"") + pem
+    return msgspec.structs.replace(
+        made, evidence=msgspec.structs.replace(made.evidence, certificates=more)
+    )
 
 
 def _with(made: Bundle, field: str, value: object, piece: Piece) -> Bundle:

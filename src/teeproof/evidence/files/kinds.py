@@ -19,6 +19,7 @@ from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
 from teeproof.evidence.files.others import refuse, told_by_bytes, told_by_fields
 from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
+from teeproof.evidence.sev_snp.layout import REPORT_BYTES
 from teeproof.evidence.sev_snp.report import looks_like
 from teeproof.evidence.tdx.layout import INTEL_QE_VENDOR, TEE_SGX, TEE_TDX, Header
 from teeproof.evidence.tdx.quote import MAX_QUOTE_BYTES
@@ -147,7 +148,9 @@ def _quote_kind(data: bytes) -> Kind | None:
 def _is_attestation(data: bytes) -> bool:
     # version 0 is SCALE: 0x00, 0x00 for TDX, a length of one, two or four bytes, then the quote;
     # version 1 is a MessagePack map whose first key is "version"
+    # likewise 0x00, 0x03 for SEV-SNP, and the two bytes of a report's length
     scale = data[:2] == b"\0\0" and INTEL_QE_VENDOR in data[15:34]
+    scale = scale or (data[:4] == b"\0\3\x81\x12" and looks_like(data[4 : 4 + REPORT_BYTES]))
     return scale or data[1:9] == b"\xa7version"
 
 

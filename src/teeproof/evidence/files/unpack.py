@@ -8,13 +8,13 @@ Trusts: nothing; it only takes apart.  Does not trust: copies beside the quote.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any
 
 import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed
+from teeproof.evidence.der import armoured
 from teeproof.evidence.files.kinds import MAX_FILE_BYTES, Piece
 
 __all__ = ["Unpacked", "as_pem", "unpack"]
@@ -32,6 +32,7 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
         compose: the bytes of app-compose.json that came with it.
         mr_config: the bytes of the MrConfigV3 document that came with it.
         certificate: the certificate (DER), if the file is one.
+        certificates: PEM of the vendor's certificates that came with a report.
         remarks: sentences about copies that differ from the quote.
     """
 
@@ -41,6 +42,7 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
     compose: bytes | None = None
     mr_config: bytes | None = None
     certificate: bytes | None = None
+    certificates: bytes | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -63,11 +65,7 @@ def as_pem(data: bytes, *, form: str) -> bytes:
     """Return a certificate, a revocation list, or a PEM text of several, as PEM."""
     if form == "pem":
         return data.rstrip(b"\0") + b"\n"
-    # RFC 5280, 4.1 and 5.1: a certificate's signed part begins with [0], a list's with a number.
-    label = b"CERTIFICATE" if data[8:9] == b"\xa0" else b"X509 CRL"
-    text = b64encode(data)
-    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
-    return b"\n".join([b"-----BEGIN %s-----" % label, *lines, b"-----END %s-----" % label, b""])
+    return armoured(data)
 
 
 def _response(piece: Piece) -> Unpacked:
@@ -95,6 +93,7 @@ def _attestation(piece: Piece) -> Unpacked:
         quote=found.quote,
         event_log=found.event_log,
         mr_config=found.mr_config,
+        certificates=found.certificates,
         remarks=_differing(piece, {"report_data": found.report_data.hex()}, found.quote),
     )
 
@@ -154,8 +153,11 @@ def _differing(piece: Piece, answer: dict[str, Any], quote: bytes) -> tuple[str,
 
 
 def _signed(quote: bytes) -> dict[str, str]:
-    from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415  not for other pieces
+    from teeproof.evidence.sev_snp.report import looks_like  # noqa: PLC0415  not for other pieces
+    from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
 
+    if looks_like(quote):
+        return {"report_data": quote[0x50:0x90].hex()}
     try:
         body = tdx_quote.parse(quote).body
     except Error:
