@@ -35,13 +35,6 @@ def _machine(facts: SnpFacts, policy: Policy) -> list[Check]:
         listed(facts.platform_id, policy),
         any_of("product", policy.products, vek.product, what="AMD processor"),
         flag(
-            "vlek",
-            policy.vlek,
-            vek.kind == "VLEK",
-            on="signed by a key that AMD lent to a cloud, which could sign for any of its machines",
-            off="signed by the chip's own key",
-        ),
-        flag(
             "masked-chip-id",
             policy.masked_chip_id,
             facts.body.masked,
@@ -54,6 +47,13 @@ def _machine(facts: SnpFacts, policy: Policy) -> list[Check]:
             facts.ciphertext_hiding,
             on="the host cannot even read the encrypted memory",
             off="the host can read the encrypted memory, and watch it change",
+        ),
+        flag(
+            "vlek",
+            policy.vlek,
+            vek.kind == "VLEK",
+            on="signed by a key that AMD lent to a cloud, which could sign for any of its machines",
+            off="signed by the chip's own key",
         ),
     ]
 
