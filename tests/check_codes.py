@@ -137,7 +137,8 @@ def _of_try(module: Module, node: ast.Try) -> set[Found]:
 
 
 def _concern(call: ast.Call) -> str:
-    return _text(call, 3) or AUTHENTICITY
+    starred = len(call.args) > 1 and isinstance(call.args[1], ast.Starred)
+    return _text(call, 2 if starred else 3) or AUTHENTICITY
 
 
 def reached(module: Module, *start: ast.AST) -> set[str]:

@@ -12,6 +12,7 @@ import pytest
 from teeproof.cli import main, running
 from teeproof.core.errors import Usage
 from teeproof.evidence import policy_forms
+from teeproof.evidence.appraise.kind import ANSWERED
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.policy import Policy, parse_policy
 from teeproof.evidence.verdict import Check, Provenance, Verdict
@@ -48,12 +49,12 @@ FIELDS = fields(POLICY)
 
 def policy_of(*names: str) -> Policy:
     """Return the policy that holds these rows' examples, with digits in place of ``…``."""
-    roots = {"roots": "roots = []", "simulated_roots": f'simulated_roots = ["{ROOT_KEY}"]'}
+    roots = {"roots": "roots = []", "simulated_roots": f"simulated_roots = {json.dumps(ROOT_KEYS)}"}
     lines = roots | {name: _whole(name, FIELDS[name].example) for name in names}
     return parse_policy("\n".join(lines.values()))
 
 
-ROOT_KEY = PLATFORM.root_fingerprint
+ROOT_KEYS = [PLATFORM.root_fingerprint, PLATFORM.snp.root_fingerprint]
 
 
 def _whole(name: str, example: str) -> str:
@@ -73,7 +74,9 @@ WITH = {
     "nonce_issued_at": ("max_age_seconds",),
     "max_age_seconds": ("nonce_issued_at",),
 }
-STATE = {"tcb_grace_days": "out-of-date", "roots": "impostor-root"}
+STATE = {"tcb_grace_days": "out-of-date", "roots": "impostor-root"} | dict.fromkeys(
+    ANSWERED["sev-snp"] - ANSWERED["tdx"], "snp-up-to-date"
+)
 
 
 def changed(name: str) -> frozenset[str]:

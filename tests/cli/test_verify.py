@@ -256,9 +256,9 @@ def test_checks_that_were_not_made_for_one_reason_stand_together(teeproof, simul
 
 
 def test_a_directory_of_another_platform_s_evidence_says_what_it_is(teeproof, vectors):
-    answer = teeproof("verify", vectors / "snp/milan-virtee")
+    answer = teeproof("verify", vectors / "nitro/nitro-debug")
     assert answer.code == 1
-    assert "an AMD SEV-SNP report; this version verifies TDX and SGX" in answer.err
+    assert "an AWS Nitro document; this version verifies TDX, SGX and SEV-SNP" in answer.err
 
 
 @pytest.mark.parametrize(

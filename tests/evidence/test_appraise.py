@@ -6,7 +6,7 @@ The table names every field of ``Policy`` once; a field that is added without a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -93,6 +93,71 @@ _RTMRS = {
 }
 _AN_HOUR_AGO = (NOW - timedelta(hours=1)).isoformat()
 
+
+def _snp() -> Evidence:
+    return state("snp-up-to-date")
+
+
+def _snp_listed(name: str, value: str) -> Row:
+    other = "00" * (len(value) // 2)
+    return replace(_listed(name, name.replace("_", "-"), value, other), given=_snp)
+
+
+def _snp_flag(name: str, *, right: bool) -> Row:
+    return replace(_flag(name, right=right), given=_snp)
+
+
+_SNP_FACTS = verify(
+    _snp(),
+    now=NOW,
+    policy=Policy(roots=(), simulated_roots=(PLATFORM.snp.root_fingerprint,)),
+).facts
+SNP_ROWS: dict[str, Row] = {
+    "products": Row(
+        check="product",
+        met={"products": ["Genoa", "Milan"]},
+        unmet={"products": ["Genoa"]},
+        code="product_mismatch",
+        given=_snp,
+    ),
+    "minimum_tcb": Row(
+        check="minimum-tcb",
+        met={"minimum_tcb": [{"product": "Milan", "snp": 24, "microcode": 219}]},
+        unmet={"minimum_tcb": [{"product": "Milan", "snp": 24, "microcode": 220}]},
+        code="minimum_tcb_below",
+        given=_snp,
+    ),
+    "vlek": _snp_flag("vlek", right=False),
+    "masked_chip_id": _snp_flag("masked_chip_id", right=False),
+    "ciphertext_hiding": _snp_flag("ciphertext_hiding", right=False),
+    "single_socket": _snp_flag("single_socket", right=False),
+    "vmpl": Row(
+        check="vmpl",
+        met={"vmpl": [1, 0]},
+        unmet={"vmpl": [1]},
+        code="vmpl_mismatch",
+        given=_snp,
+    ),
+    "minimum_guest_svn": Row(
+        check="guest-svn",
+        met={"minimum_guest_svn": 2},
+        unmet={"minimum_guest_svn": 3},
+        code="guest_svn_below",
+        given=_snp,
+    ),
+    **{
+        name: _snp_listed(name, _SNP_FACTS[name])
+        for name in (
+            "measurement",
+            "host_data",
+            "family_id",
+            "image_id",
+            "id_key_digest",
+            "author_key_digest",
+        )
+    },
+}
+
 TABLE: dict[str, Row] = {
     "tcb_statuses": Row(
         check="tcb-status",
@@ -126,6 +191,7 @@ TABLE: dict[str, Row] = {
         unmet={"max_collateral_age_days": 0},
         code="collateral_too_old",
     ),
+    **SNP_ROWS,
     "tee": Row(check="tee", met={"tee": "tdx"}, unmet={"tee": "sgx"}, code="policy_for_sgx"),
     "second_path": Row(
         check="two-paths",
@@ -262,7 +328,8 @@ TOLD_BY_GUEST = {
 
 def _judge(given: Evidence, *, both_paths: bool = True, **changes: Any) -> Verdict:
     pins = IMAGE if TOLD_BY_GUEST & set(changes) else {}
-    policy = opt_in().with_(**pins | changes)
+    roots = [PLATFORM.root_fingerprint, PLATFORM.snp.root_fingerprint]
+    policy = opt_in().with_(**pins | changes, simulated_roots=roots)
     return verify(given, policy=policy, now=NOW, both_paths=both_paths)
 
 

@@ -24,6 +24,7 @@ from teeproof.evidence.policy import (
     parse_policy,
     policy_text,
 )
+from teeproof.evidence.policy_values import AMD_ROOTS
 
 PIN = "sha256:" + "ab" * 32
 NONCE = {"nonce": "a nonce", "keyset_digest": PIN}
@@ -46,17 +47,24 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         name: {name: False}
         for name in (
             "debug", "migration", "service_td", "sept_ve_disable", "dynamic_platform",
-            "cached_keys", "smt",
+            "cached_keys", "smt", "vlek", "masked_chip_id", "ciphertext_hiding", "single_socket",
         )
     },
     **{
         name: {name: ["00" * 48]}
         for name in (
             "mrtd", "mrseam", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrowner",
-            "mrownerconfig",
+            "mrownerconfig", "measurement", "id_key_digest", "author_key_digest",
         )
     },
     "tee": {"tee": "tdx"},
+    "products": {"products": ["Milan"]},
+    "minimum_tcb": {"minimum_tcb": [{"product": "Turin", "fmc": 1, "snp": 4}]},
+    "vmpl": {"vmpl": [0, 1]},
+    "minimum_guest_svn": {"minimum_guest_svn": 1},
+    "host_data": {"host_data": ["00" * 32]},
+    "family_id": {"family_id": ["00" * 16]},
+    "image_id": {"image_id": ["00" * 16]},
     "mrenclave": {"mrenclave": ["00" * 32]},
     "mrsigner": {"mrsigner": ["00" * 32]},
     "event_log": {"event_log": True},
@@ -123,6 +131,9 @@ WRONG = {
     "allowed_platforms": ["00" * 32, "sha256:sha256:" + "00" * 32],
     "blocked_platforms": ["00" * 32],
     "denied_advisories": ["INTEL-SA-615", "intel-sa-00615", "INTEL-SA-00615 ", "SA-00615", ""],
+    "measurement": ["00" * 32],
+    "host_data": ["00" * 48],
+    "family_id": ["00" * 32],
     "tcb_statuses": ["Revoked", "uptodate", "UpToDate "],
 }
 
@@ -349,7 +360,7 @@ def test_each_built_in_policy_loads_and_describes_itself(name: str) -> None:
     policy = load_policy(name)
     assert policy.name == name
     assert policy.description.endswith(".")
-    assert policy.roots == (INTEL_ROOT,)
+    assert policy.roots == (AMD_ROOTS if name == "sev-snp" else (INTEL_ROOT,))
     assert policy.simulated_roots == ()
     assert "Revoked" not in (policy.tcb_statuses or ())
     assert parse_policy(policy_text(name)) == policy
@@ -369,7 +380,9 @@ def test_what_every_production_policy_refuses() -> None:
             continue
         assert policy.debug is False
         assert not {"OutOfDate", "OutOfDateConfigurationNeeded"} & set(policy.tcb_statuses or ())
-        if name != "sgx":
+        if name == "sev-snp":
+            assert (policy.migration, policy.vmpl, policy.vlek) == (False, (0,), False)
+        elif name != "sgx":
             assert (policy.migration, policy.service_td) == (False, False)
         assert (policy.sept_ve_disable is True) is (name in {"standard", "strict", "dstack"})
         assert (policy.second_path is True) is (name in {"standard", "strict", "dstack"})
@@ -381,3 +394,38 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(name: str) -> Non
         load_policy(name)
     assert caught.value.code == "policy_unknown"
     assert caught.value.expected == ", ".join(BUILT_IN)
+
+
+# SEV-SNP --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('minimum_tcb = [{ product = "Milan" }]', "names no part"),
+        ('minimum_tcb = [{ product = "Milan", fmc = 1 }]', "only Turin has"),
+        ('minimum_tcb = [{ product = "Rome", snp = 1 }]', "minimum_tcb"),
+        ('minimum_tcb = [{ product = "Milan", snp = 256 }]', "from 0 to 255"),
+        ('minimum_tcb = [{ product = "Milan", spl = 1 }]', "spl"),
+        (
+            'minimum_tcb = [{ product = "Milan", snp = 1 }, { product = "Milan", tee = 1 }]',
+            "names a product twice",
+        ),
+        ("vmpl = [4]", "vmpl"),
+        ("vmpl = 0", "vmpl"),
+        ("minimum_guest_svn = -1", "minimum_guest_svn"),
+        ('products = ["Naples"]', "products"),
+        ('products = "Milan"', 'write products = ["Milan"]'),
+        ('tee = "sev-snp"', "needs roots of AMD's"),
+    ],
+)
+def test_a_mistake_about_sev_snp_is_an_error_that_names_it(text: str, named: str) -> None:
+    assert named in _refusal(text).detail
+
+
+def test_a_minimum_of_firmware_is_written_back_as_it_was_read() -> None:
+    text = 'minimum_tcb = [{ product = "Turin", fmc = 1, snp = 4 }]'
+    policy = parse_policy(text)
+    assert policy.to_json()["minimum_tcb"] == [{"product": "Turin", "fmc": 1, "snp": 4}]
+    assert policy.with_() == policy
+    assert policy.with_(minimum_tcb=[{"product": "Turin", "snp": 4}]).digest != policy.digest

@@ -16,6 +16,7 @@ from teeproof.core.clock import format_time
 from teeproof.core.digests import named, sha256
 from teeproof.evidence.files.kinds import Kind, Piece
 from teeproof.evidence.files.unpack import unpack
+from teeproof.evidence.recognise import kind_of
 
 __all__ = ["CARRIERS", "claims"]
 
@@ -57,7 +58,7 @@ def _carrier(piece: Piece, ppid: bool, quotes: dict[bytes, str]) -> Claims:
     """A quote, alone or in something that carries it."""
     found = unpack(piece)
     before = quotes.setdefault(found.quote, piece.name)
-    is_sgx = found.quote[:2] == b"\x03\x00"
+    is_sgx = kind_of(found.quote) == "sgx"
     if before == piece.name:
         body = (sgx_quote if is_sgx else tdx_quote)(found.quote, ppid=ppid)
     else:

@@ -24,6 +24,7 @@ from teeproof.evidence.entries import Entry, describe, in_order, require_held
 from teeproof.evidence.files.bundles import Bundle
 from teeproof.evidence.files.fitting import platform_of
 from teeproof.evidence.files.kinds import identify
+from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Platform
 
 __all__ = ["ARCHIVE", "Endorsing", "archive_of", "collateral_files", "endorse"]
@@ -55,6 +56,8 @@ class Endorsing(msgspec.Struct, frozen=True, kw_only=True):
 
     def words(self) -> str:
         """Return one line about them."""
+        if self.collateral is None and self.source == "evidence":
+            return "the vendor's certificates, from beside the evidence"
         if self.collateral is None:
             return "none: not beside the evidence, and not in your archive"
         dates = ""
@@ -91,6 +94,14 @@ def endorse(
     Raises:
         Usage: files were named, and none of them is for this platform.
     """
+    if kind_of(bundle.evidence.quote) == "sev-snp":
+        if given:
+            raise Usage(
+                "--endorsements is Intel's collateral: put AMD's certificates, and its revocation"
+                " list if you have one, beside the report",
+                code="option_unused",
+            )
+        return Endorsing(source="evidence" if bundle.evidence.certificates else "none")
     if given:
         return _named(bundle, given, now)
     if bundle.evidence.collateral is not None:

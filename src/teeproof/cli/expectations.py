@@ -111,4 +111,6 @@ def _value(field: str, text: str) -> Any:
         value = text  # hex digits that happen to look like a number
     if annotation.startswith("tuple") and not isinstance(value, list | dict):
         value = [part.strip() for part in text.split(",")]
+        if annotation.startswith("tuple[int") and all(part.isdigit() for part in value):
+            value = [int(part) for part in value]
     return value

@@ -27,6 +27,7 @@ from teeproof.evidence.collect.simulated import (
     simulate,
     states,
 )
+from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 
 __all__ = ["MARK", "command", "files_of", "write_folder"]
@@ -37,6 +38,8 @@ _OURS = frozenset(
     {
         MARK,
         "quote.bin",
+        "report.bin",
+        "certificates.pem",
         "collateral.json",
         "event_log.json",
         "app-compose.json",
@@ -97,7 +100,7 @@ def command(
     bound = _report_data(report_data)
     now = time_of(at)
     evidence = simulate(name, bound, platform=platform, now=now)
-    policy = reference_policy(platform, report_data=bound)
+    policy = reference_policy(platform, report_data=bound, kind=states()[name].kind)
     write_folder(out, files_of(evidence, policy=policy, state=states()[name]))
     _say(screen, states()[name], out, at=at, now=now, as_json=as_json)
     return 0
@@ -106,9 +109,11 @@ def command(
 def files_of(evidence: Evidence, *, policy: str, state: State) -> dict[str, bytes]:
     """Return simulated evidence as files by name."""
     collateral = evidence.collateral
+    snp = kind_of(evidence.quote) == "sev-snp"
     files = {
         MARK: _mark(state),
-        "quote.bin": evidence.quote,
+        "report.bin" if snp else "quote.bin": evidence.quote,
+        "certificates.pem": evidence.certificates,
         "collateral.json": _json(collateral.to_json()) if collateral else None,
         "event_log.json": evidence.event_log,
         "app-compose.json": evidence.compose,

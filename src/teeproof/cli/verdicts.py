@@ -206,7 +206,7 @@ def counts(verdict: Verdict) -> str:
 
 def headline(verdict: Verdict) -> str:
     """Return what was verified, such as ``TDX quote v4, TD report 1.0``."""
-    return verdict.check("quote-format").detail
+    return verdict.checks[0].detail
 
 
 def good_style(level: str | None) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from teeproof.cli.verdicts import headline, write_strength, write_verdict
 from teeproof.core.errors import Usage
 from teeproof.evidence.files.bundles import Bundle, gather
 from teeproof.evidence.policy import Policy
+from teeproof.evidence.recognise import USUAL_POLICY, kind_of
 from teeproof.evidence.verdict import Verdict
 from teeproof.evidence.verify import verify
 
@@ -216,7 +217,8 @@ def _without(bundle: Bundle, policy: str | None) -> Bundle:
 
 
 def _default(bundles: Sequence[Bundle]) -> str:
-    return "sgx" if all(b.evidence.quote[:2] == b"\x03\x00" for b in bundles) else "standard"
+    kinds = {kind_of(bundle.evidence.quote) for bundle in bundles}
+    return USUAL_POLICY[kinds.pop()] if len(kinds) == 1 else "standard"
 
 
 def _json(answers: Sequence[Answer]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Trusts: nothing; it only reads.  Does not trust: lengths.
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 __all__ = [
     "BITS",
     "BOOLEAN",
@@ -13,6 +15,7 @@ __all__ = [
     "OCTETS",
     "OID",
     "SEQUENCE",
+    "armoured",
     "elements",
     "encode",
     "encode_oid",
@@ -79,6 +82,15 @@ def _end_of_first(content: bytes) -> int:
         return 2 + size
     count = size & 0x7F
     return 2 + count + int.from_bytes(content[2 : 2 + count], "big")
+
+
+def armoured(data: bytes) -> bytes:
+    """Return a certificate or a revocation list as PEM, 64 characters a line."""
+    # RFC 5280, 4.1 and 5.1: a certificate's signed part begins with [0], a list's with a number.
+    label = b"CERTIFICATE" if data[8:9] == b"\xa0" else b"X509 CRL"
+    text = b64encode(data)
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    return b"\n".join([b"-----BEGIN %s-----" % label, *lines, b"-----END %s-----" % label, b""])
 
 
 def encode(tag: int, value: bytes) -> bytes:

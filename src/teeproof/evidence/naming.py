@@ -1,7 +1,8 @@
 """The name of a piece of evidence, read without verifying it.
 
-The same digest that a verdict has as its subject: over the signed region, the attestation key and
-the leaf's TBSCertificate, so that all malleable twins of one piece of evidence share it.
+The same digest that a verdict has as its subject: of a quote over the signed region, the
+attestation key and the leaf's TBSCertificate, of an SEV-SNP report over the signed region. All
+malleable twins of one piece of evidence share it.
 
 Trusts: nothing; a name says nothing about truth.  Does not trust: whoever handed over the evidence.
 """
@@ -10,23 +11,28 @@ from __future__ import annotations
 
 from teeproof.core.digests import framed_sha256, named
 from teeproof.evidence import sgx, x509
+from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
+from teeproof.evidence.sev_snp import facts as snp_facts
+from teeproof.evidence.sev_snp import report as snp_report
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tdx.facts import evidence_identity
 
 __all__ = ["name_evidence", "report_data_of"]
 
-_SGX_VERSION = b"\x03\x00"
 _SGX_REPORT_DATA = slice(320, 384)  # Intel SGX SDK, sgx_report_body_t
 
 
 def name_evidence(evidence: Evidence) -> tuple[str, str]:
-    """Return the kind (``tdx``, ``sgx``) and the id (``sha256:…``) of evidence.
+    """Return the kind (``tdx``, ``sgx``, ``sev-snp``) and the id (``sha256:…``) of evidence.
 
     Raises:
-        Malformed: not a quote, or one without a certificate chain.
+        Malformed: not a quote or report, or a quote without a certificate chain.
     """
-    if evidence.quote[:2] == _SGX_VERSION:
+    kind = kind_of(evidence.quote)
+    if kind == "sev-snp":
+        return kind, snp_facts.evidence_identity(snp_report.parse(evidence.quote))
+    if kind == "sgx":
         found = sgx.parse(evidence.quote)
         leaf = x509.parse_chain(found.pck_chain, what="PCK certificate chain")[0]
         return "sgx", named(
@@ -41,8 +47,11 @@ def report_data_of(evidence: Evidence) -> bytes:
     """Return the 64 bytes at the place where a quote carries what it binds; unverified.
 
     Raises:
-        Malformed, TooLarge: not a TDX quote of version 4 or 5, nor an SGX quote of version 3.
+        Malformed, TooLarge: neither a quote nor a report that this program reads.
     """
-    if evidence.quote[:2] == _SGX_VERSION:
+    kind = kind_of(evidence.quote)
+    if kind == "sev-snp":
+        return snp_report.parse(evidence.quote).body.report_data
+    if kind == "sgx":
         return sgx.parse(evidence.quote).report[_SGX_REPORT_DATA]
     return tdx_quote.parse(evidence.quote).body.report_data

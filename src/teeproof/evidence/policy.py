@@ -8,7 +8,7 @@ Trusts: whoever wrote the policy.  Does not trust: the evidence; nothing here co
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal, get_args
@@ -25,40 +25,26 @@ from teeproof.evidence.policy_forms import (
     in_words,
     wrong,
 )
+from teeproof.evidence.policy_values import INTEL_ROOT, Floor, MinimumTcb, TcbStatus
+from teeproof.evidence.sev_snp.tcb import Product
 
-__all__ = ["BUILT_IN", "INTEL_ROOT", "Floor", "Policy", "TcbStatus", "load_policy", "parse_policy"]
+__all__ = [
+    "BUILT_IN",
+    "INTEL_ROOT",
+    "Floor",
+    "Policy",
+    "TcbStatus",
+    "load_policy",
+    "parse_policy",
+    "policy_text",
+]
 
 MAX_POLICY_BYTES = 64 << 10
-
-# SHA-256 of the SubjectPublicKeyInfo of "Intel SGX Root CA" (valid 2018-05-21 to 2049-12-31), the
-# root of every SGX and TDX certificate.
-# Source: Intel PCS, Intel_SGX_Provisioning_Certification_RootCA.cer.
-INTEL_ROOT = "sha256:a0af031289f5d5d4132f9186068a7fc13628633ba235777472e29b6b6c67a49e"
-
-TcbStatus = Literal[
-    "UpToDate",
-    "SWHardeningNeeded",
-    "ConfigurationNeeded",
-    "ConfigurationAndSWHardeningNeeded",
-    "OutOfDate",
-    "OutOfDateConfigurationNeeded",
-    "TDRelaunchAdvised",
-    "TDRelaunchAdvisedConfigurationNeeded",
-]
-"""Statuses that a policy may allow. ``Revoked`` is not among them: nobody can allow it."""
-
 
 _TOLD_BY_GUEST = (
     "compose_hash", "compose_images_pinned", "app_id", "instance_id", "os_image_hash",
     "key_provider", "key_provider_id",
 )  # fmt: skip
-
-
-class Floor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """From this day on, collateral must carry at least this evaluation number."""
-
-    since: date
-    number: int
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -70,7 +56,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         name: what the verdict calls this policy.
         description: one sentence for people.
-        tee: which kind of machine it must be: ``tdx`` or ``sgx``.
+        tee: which kind of machine it must be: ``tdx``, ``sgx`` or ``sev-snp``.
         roots: fingerprints (``sha256:…`` of the SubjectPublicKeyInfo) of trusted vendor roots.
         simulated_roots: fingerprints of simulators' roots that are accepted, as simulated.
         tcb_statuses: platform statuses that are allowed.
@@ -79,6 +65,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         denied_advisories: advisories (``INTEL-SA-…``) that may not apply to the platform.
         tcb_evaluation_floor: the least ``tcbEvaluationDataNumber`` that collateral must carry at T.
         max_collateral_age_days: the oldest accepted issue date of TCB info, counted back from T.
+        products: any of these AMD processors: ``Milan``, ``Genoa``, ``Turin``.
+        minimum_tcb: per AMD product, the least security versions of its firmware; AMD publishes no
+            signed list of what is up to date, so only a policy can say.
+        vlek: false if only the chip's own key (VCEK) may sign, and none that a cloud was lent.
+        masked_chip_id: false if the host may not hide which chip it is.
+        ciphertext_hiding: true if the host may not even read the encrypted memory.
         second_path: true if a second verifier must have run and found every signature good.
         debug: false if the host may not be able to look into the domain.
         migration: false if the domain may not be able to move to another machine.
@@ -87,6 +79,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         dynamic_platform: false if processors may not be added to the platform.
         cached_keys: false if Intel may not keep a copy of the platform's root keys.
         smt: false if two threads may not share a core.
+        single_socket: true if the guest may run on one socket only.
+        vmpl: any of these privilege levels of whoever asked for the report; 0 is the highest.
+        minimum_guest_svn: the least security version of the guest, by its ID block.
+        measurement: any of these digests of an SEV-SNP guest's initial memory.
+        host_data: any of these 32 bytes, set by the host at launch.
+        family_id: any of these 16 bytes of the guest's ID block; likewise ``image_id``.
+        id_key_digest: any of these SHA-384 digests of the key that signed the guest's ID block.
+        author_key_digest: any of these SHA-384 digests of the key that certified that ID key.
         mrtd: any of these initial measurements.
         mrseam: any of these TDX modules.
         mrenclave: any of these SGX enclaves.
@@ -110,13 +110,13 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         keyset_digest: ``sha256:…`` of the workload's keyset, which its key document determines.
         nonce_issued_at: when the verifier issued the nonce, RFC 3339.
         max_age_seconds: the greatest age of the evidence, known through the nonce.
-        allowed_platforms: any of these platform ids (``sha256:…`` of the PPID).
+        allowed_platforms: any of these platform ids: ``sha256:…`` of the PPID, or of AMD's chip id.
         blocked_platforms: none of these platform ids.
     """
 
     name: str = "unnamed"
     description: str = ""
-    tee: Literal["tdx", "sgx"] | None = None
+    tee: Literal["tdx", "sgx", "sev-snp"] | None = None
     roots: tuple[str, ...] = (INTEL_ROOT,)
     simulated_roots: tuple[str, ...] = ()
     tcb_statuses: tuple[TcbStatus, ...] | None = None
@@ -124,6 +124,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     denied_advisories: tuple[str, ...] | None = None
     tcb_evaluation_floor: tuple[Floor, ...] | None = None
     max_collateral_age_days: int | None = None
+    products: tuple[Product, ...] | None = None
+    minimum_tcb: tuple[MinimumTcb, ...] | None = None
+    vlek: bool | None = None
+    masked_chip_id: bool | None = None
+    ciphertext_hiding: bool | None = None
     second_path: Literal[True] | None = None
     debug: bool | None = None
     migration: bool | None = None
@@ -132,6 +137,15 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     dynamic_platform: bool | None = None
     cached_keys: bool | None = None
     smt: bool | None = None
+    single_socket: bool | None = None
+    vmpl: tuple[int, ...] | None = None
+    minimum_guest_svn: int | None = None
+    measurement: tuple[str, ...] | None = None
+    host_data: tuple[str, ...] | None = None
+    family_id: tuple[str, ...] | None = None
+    image_id: tuple[str, ...] | None = None
+    id_key_digest: tuple[str, ...] | None = None
+    author_key_digest: tuple[str, ...] | None = None
     mrtd: tuple[str, ...] | None = None
     mrseam: tuple[str, ...] | None = None
     mrenclave: tuple[str, ...] | None = None
@@ -192,6 +206,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         body = {k: v for k, v in msgspec.to_builtins(self).items() if v is not None}
         if self.tcb_grace_days is not None:
             body["tcb_grace_days"] = dict(self.tcb_grace_days)
+        if self.minimum_tcb is not None:
+            body["minimum_tcb"] = [{"product": m.product} | m.parts for m in self.minimum_tcb]
         if self.nonce_issued_at is not None:
             # One instant, one digest, in whatever zone it was written.
             body["nonce_issued_at"] = self.nonce_issued_at.astimezone(UTC).isoformat()
@@ -262,5 +278,5 @@ def _checked(value: dict[str, Any]) -> Policy:
     return policy
 
 
-BUILT_IN = ("standard", "strict", "dstack", "azure", "sgx", "genuine")
-"""Names of the built-in policies; ``standard`` is the default for TDX, ``sgx`` for SGX."""
+BUILT_IN = ("standard", "strict", "dstack", "azure", "sgx", "sev-snp", "genuine")
+"""Names of the built-in policies; ``recognise.USUAL_POLICY`` says which is the default of what."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from teeproof.core.errors import Usage
+from teeproof.evidence.policy_values import INTEL_ROOT
 
 if TYPE_CHECKING:
     from teeproof.evidence.policy import Policy
@@ -34,9 +35,11 @@ HEX_BYTES = {
     "mrenclave": 32, "mrsigner": 32, "mrtd": 48, "mrseam": 48, "rtmr0": 48, "rtmr1": 48,
     "rtmr2": 48, "rtmr3": 48, "mrconfigid": 48, "mrowner": 48, "mrownerconfig": 48,
     "compose_hash": 32, "app_id": 20, "instance_id": 20, "os_image_hash": 32, "mr_system": 32,
-    "mr_aggregated": 32,
+    "mr_aggregated": 32, "measurement": 48, "host_data": 32, "family_id": 16, "image_id": 16,
+    "id_key_digest": 48, "author_key_digest": 48,
 }  # fmt: skip
 _ADVISORY = re.compile(r"INTEL-[A-Z]{2,4}-[0-9]{5}", re.ASCII)
+_LISTS = ("tuple[str", "tuple[TcbStatus", "tuple[Product")
 _TEXTS = ("tee", "name", "description", "report_data", "nonce", "keyset_digest")
 _NAMED = ("roots", "simulated_roots", "allowed_platforms", "blocked_platforms")
 
@@ -57,7 +60,7 @@ def check_written(
             raise wrong(f"{field} = false: only true has a meaning, so leave {field} out")
         if kind.startswith("bool") and isinstance(given, str):
             raise wrong(f"{field} is true or false, without quotes, got {given!r:.100}")
-        if kind.startswith(("tuple[str", "tuple[TcbStatus")) and isinstance(given, str):
+        if kind.startswith(_LISTS) and isinstance(given, str):
             raise wrong(f'{field} must be a list: write {field} = ["{given[:150]}"]')
     for given in _texts(value.get("tcb_statuses")):
         if given not in statuses:
@@ -132,6 +135,13 @@ def _check_numbers(policy: Policy) -> None:
         ("max_age_seconds", policy.max_age_seconds, MAX_DAYS * 86400),
         *(("tcb_grace_days", days, MAX_DAYS) for _, days in policy.tcb_grace_days or ()),
         *(("tcb_evaluation_floor", x.number, 1 << 32) for x in policy.tcb_evaluation_floor or ()),
+        *(
+            ("minimum_tcb", part, 255)
+            for x in policy.minimum_tcb or ()
+            for part in x.parts.values()
+        ),
+        *(("vmpl", level, 3) for level in policy.vmpl or ()),
+        ("minimum_guest_svn", policy.minimum_guest_svn, (1 << 32) - 1),
     ]
     for field, number, most in numbers:
         if number is not None and not 0 <= number <= most:
@@ -155,8 +165,25 @@ def _check_hex(field: str, text: str, size: int, *, before: str = "") -> None:
     raise wrong(f'{wanted}: write "{before}{text.lower()}"')
 
 
+def _check_minimum_tcb(policy: Policy) -> None:
+    """Refuse a minimum that demands nothing, or could be read in two ways."""
+    products = [each.product for each in policy.minimum_tcb or ()]
+    if len(set(products)) != len(products):
+        raise wrong("minimum_tcb names a product twice: put all of its parts into one entry")
+    for each in policy.minimum_tcb or ():
+        if not each.parts:
+            raise wrong(f"minimum_tcb of {each.product} names no part: write snp = 24, for example")
+        if each.fmc is not None and each.product != "Turin":
+            raise wrong(f"minimum_tcb: {each.product} has no fmc; only Turin has")
+
+
 def check_together(policy: Policy) -> None:
     """Check which fields go together; Usage names both."""
+    _check_minimum_tcb(policy)
+    if policy.tee == "sev-snp" and policy.roots == (INTEL_ROOT,):
+        raise wrong(
+            'tee = "sev-snp" needs roots of AMD\'s: copy them from teeproof policy show sev-snp'
+        )
     if policy.tcb_grace_days is not None and policy.tcb_statuses is None:
         raise wrong("tcb_grace_days needs tcb_statuses: without them every status is let through")
     if policy.report_data is not None and policy.nonce is not None:

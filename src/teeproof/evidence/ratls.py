@@ -23,8 +23,8 @@ import msgspec
 from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.evidence import binding, der
 from teeproof.evidence.eventlog.attestation import parse_attestation
+from teeproof.evidence.naming import report_data_of
 from teeproof.evidence.record import MAX_EVENT_LOG_BYTES, Evidence
-from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["MAX_CERTIFICATE_BYTES", "RatlsCertificate", "check_binding", "check_carrier", "parse"]
@@ -148,7 +148,7 @@ def _check_key(certificate: RatlsCertificate) -> Check:
     name = "ratls-key"
     recipe = binding.dstack(certificate.spki, tag="ratls-cert")
     try:
-        report_data = tdx_quote.parse(certificate.evidence.quote).body.report_data
+        report_data = report_data_of(certificate.evidence)
     except Error as error:
         return failed(name, error.code, error.detail, expected=error.expected, got=error.got)
     if report_data == recipe.report_data:
@@ -234,6 +234,7 @@ def _evidence(given: dict[bytes, bytes], certificate: bytes, name: str) -> Evide
             quote=attestation.quote,
             event_log=attestation.event_log,
             mr_config=attestation.mr_config,
+            certificates=attestation.certificates,
             certificate=certificate,
             name=name,
         )

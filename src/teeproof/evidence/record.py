@@ -40,12 +40,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What one machine says of itself.
 
     Attributes:
-        quote: the quote's bytes.
+        quote: the bytes of the quote, or of the SEV-SNP report.
         event_log: JSON bytes of a dstack event log, if there is one.
         compose: the exact bytes of app-compose.json, if given.
         mr_config: the exact bytes of the MrConfigV3 document, if given.
         certificate: the RA-TLS certificate (DER) that carried the quote, if one did; the verifier
             checks that the quote names its key.
+        certificates: PEM certificates and revocation lists of the machine's vendor that came along
+            beside a report that carries none itself, in any order.
         collateral: endorsements that came along; the verifier checks them like any other.
         name: what to call it in messages, such as a file name.
     """
@@ -55,5 +57,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     compose: bytes | None = None
     mr_config: bytes | None = None
     certificate: bytes | None = None
+    certificates: bytes | None = None
     collateral: Collateral | None = None
     name: str = "evidence"

@@ -98,8 +98,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
         endorsements_digest: ``sha256:…`` of the collateral that was used, if there was any.
         tcb_evaluation_number: Intel's ``tcbEvaluationDataNumber`` of that collateral.
         inputs_digest: ``sha256:…`` of all else that came in: the quote's very bytes, event log,
-            compose file, MrConfigV3 document, certificate, the channel's key, and whether the
-            second path was asked for.
+            compose file, MrConfigV3 document, certificate, the channel's key, whether the second
+            path was asked for, and of SEV-SNP the certificates.
         replay_memory: whether the verifier was told what it had accepted before.
         time: the T that the verdict speaks of, RFC 3339.
     """
@@ -122,7 +122,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         type: always ``urn:teeproof:verdict:v1``.
         subject: the evidence's identity (``sha256:…``), the same for all its malleable twins.
-        kind: ``tdx`` or ``sgx``.
+        kind: ``tdx``, ``sgx`` or ``sev-snp``.
         ok: true if no check failed.
         level: ``hardware``, ``measured`` or ``simulated``; None where no root vouches for it.
         confidential: whether the machine keeps the workload's memory from its host.

@@ -21,18 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAuthentic
-from teeproof.evidence.der import (
-    BITS,
-    BOOLEAN,
-    OCTETS,
-    OID,
-    SEQUENCE,
-    elements,
-    encode,
-    encode_oid,
-    only,
-    signed_part,
+from teeproof.evidence.certificate import (
+    claims_ca,
+    common_name,
+    may_sign_certificates,
+    read_fields,
 )
+from teeproof.evidence.der import SEQUENCE, encode_oid
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
 
 __all__ = [
@@ -54,14 +49,7 @@ ECDSA_SHA256 = (SEQUENCE, bytes.fromhex("06082a8648ce3d040302"))
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)\n-----END CERTIFICATE-----"
 )
-_COMMON_NAME = bytes.fromhex("0603550403")  # OID 2.5.4.3
-_BASIC_CONSTRAINTS = bytes.fromhex("551d13")  # id-ce 19; the next two are 15, and 14, 35, 31
-_KEY_USAGE = bytes.fromhex("551d0f")
-_UNDERSTOOD = {_BASIC_CONSTRAINTS, _KEY_USAGE, *map(bytes.fromhex, ("551d0e", "551d23", "551d1f"))}
-_KEY_CERT_SIGN = 0x04  # bit 5 of KeyUsage, counted from the left
 _MARK = encode_oid(SIMULATED_ROOT_OID)
-_CA = (BOOLEAN, b"\xff")
-_TRUE = encode(*_CA)
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
 # What the library raises for bytes that it cannot read; not all of it is a ValueError.
@@ -141,83 +129,32 @@ def _parse_certificate(base64: bytes, what: str) -> Certificate:
 
 @lru_cache(maxsize=256)
 def _load_certificate(der: bytes) -> Certificate:
-    tbs, parts = signed_part(der)
-    if not parts[2][1].startswith(b"\0"):
-        raise ValueError("a signature with unused bits")
-    serial, issuer, subject, spki, extensions = _fields(parts)
+    fields = read_fields(der)
+    if (SEQUENCE, fields.algorithm) != ECDSA_SHA256:
+        raise ValueError("the signature algorithm is not ECDSA with SHA-256")
+    if fields.serial <= 0:  # RFC 5280, 4.1.2.2; no revocation list could name it
+        raise ValueError("the serial number is not positive")
     certificate = x509.load_der_x509_certificate(der)
     key = certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise ValueError("the key is not on P-256")
     return Certificate(
         der=der,
-        tbs=tbs,
+        tbs=fields.tbs,
         signature=certificate.signature,
-        serial=serial,
-        subject=_common_name(subject),
-        subject_name=subject,
-        issuer_name=issuer,
+        serial=fields.serial,
+        subject=common_name(fields.subject),
+        subject_name=fields.subject,
+        issuer_name=fields.issuer,
         not_before=int(certificate.not_valid_before_utc.timestamp()),
         not_after=int(certificate.not_valid_after_utc.timestamp()),
-        fingerprint=named(sha256(spki)),
+        fingerprint=named(sha256(fields.spki)),
         key=key,
-        is_ca=_may_sign_certificates(extensions),
-        claims_ca=_claims_ca(extensions),
-        extensions=extensions,
-        simulated=_MARK in extensions,
+        is_ca=may_sign_certificates(fields.extensions),
+        claims_ca=claims_ca(fields.extensions),
+        extensions=fields.extensions,
+        simulated=_MARK in fields.extensions,
     )
-
-
-def _fields(
-    parts: list[tuple[int, bytes]],
-) -> tuple[int, bytes, bytes, bytes, dict[bytes, bytes]]:
-    """Return serial, issuer, subject, SubjectPublicKeyInfo and extensions (RFC 5280, 4.1)."""
-    fields = elements(parts[0][1])
-    if len(fields) != 8 or fields[0][0] != 0xA0 or fields[7][0] != 0xA3:
-        raise ValueError("not a version 3 certificate without unique identifiers")
-    if parts[1] != ECDSA_SHA256 or fields[2] != ECDSA_SHA256:
-        raise ValueError("the signature algorithm is not ECDSA with SHA-256")
-    spki = encode(SEQUENCE, fields[6][1])
-    serial = int.from_bytes(fields[1][1], "big", signed=True)
-    if serial <= 0:  # RFC 5280, 4.1.2.2; no revocation list could name it
-        raise ValueError("the serial number is not positive")
-    return serial, fields[3][1], fields[5][1], spki, _extensions(fields[7][1])
-
-
-def _extensions(data: bytes) -> dict[bytes, bytes]:
-    """Return {OID: value} of a list of extensions (RFC 5280, 4.1): OID, critical or not, octets."""
-    found: dict[bytes, bytes] = {}
-    for tag, extension in elements(only(data, SEQUENCE)):
-        end = 2 + extension[1]
-        oid, rest = extension[2:end], extension[end:]
-        critical = rest.startswith(_TRUE)
-        if tag != SEQUENCE or extension[0] != OID or oid in found:
-            raise ValueError("a malformed or repeated extension")
-        # RFC 5280, 4.2: a critical extension that is not understood voids the certificate.
-        if critical and oid not in _UNDERSTOOD:
-            raise ValueError(f"an unknown critical extension, OID {oid.hex()}")
-        found[oid] = only(rest[len(_TRUE) :] if critical else rest, OCTETS)
-    return found
-
-
-def _common_name(name: bytes) -> str:
-    """Return the first common name; each element of a name is a set of one attribute."""
-    for _, attribute in elements(name):
-        # SEQUENCE, length, then the OID and a string with its tag and length
-        if attribute[2:7] == _COMMON_NAME:
-            return attribute[9 : 9 + attribute[8]].decode(errors="replace")
-    return "(no common name)"
-
-
-def _claims_ca(extensions: dict[bytes, bytes]) -> bool:
-    constraints = extensions.get(_BASIC_CONSTRAINTS)
-    return constraints is not None and _CA in elements(only(constraints, SEQUENCE))[:1]
-
-
-def _may_sign_certificates(extensions: dict[bytes, bytes]) -> bool:
-    usage = extensions.get(_KEY_USAGE)
-    allowed = usage is None or bool(only(usage, BITS)[1] & _KEY_CERT_SIGN)
-    return allowed and _claims_ca(extensions)
 
 
 def require_issued(child: Certificate, issuer: Certificate, *, what: str, code: str) -> None:

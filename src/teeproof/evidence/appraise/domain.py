@@ -6,10 +6,11 @@ Trusts: facts of a verified quote.  Does not trust: nothing else comes in.
 from __future__ import annotations
 
 from teeproof.evidence.appraise.expect import any_of, flag
+from teeproof.evidence.appraise.kind import check_kind
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.tdx.facts import TdxFacts
 from teeproof.evidence.tdx.layout import TdReport15
-from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.evidence.verdict import Check, failed, passed
 
 __all__ = ["checks"]
 
@@ -19,7 +20,7 @@ def checks(facts: TdxFacts, policy: Policy) -> list[Check]:
     attributes, body = facts.attributes, facts.body
     rtmrs = body.rtmrs
     return [
-        _tee(policy),
+        check_kind("tdx", policy),
         _unknown_attributes(facts),
         flag(
             "debug",
@@ -66,23 +67,6 @@ def checks(facts: TdxFacts, policy: Policy) -> list[Check]:
         ),
         *_enclave(policy),
     ]
-
-
-def _tee(policy: Policy) -> Check:
-    if policy.tee is None:
-        return not_checked(
-            "tee", "the policy does not say which kind of machine", "policy", got="tdx"
-        )
-    if policy.tee == "tdx":
-        return passed("tee", "a TDX trust domain, as the policy expects", "policy", got="tdx")
-    return failed(
-        "tee",
-        "policy_for_sgx",
-        "the policy is for SGX, and looks at little of what a trust domain shows: use one for TDX",
-        "policy",
-        expected=policy.tee,
-        got="tdx",
-    )
 
 
 def _enclave(policy: Policy) -> list[Check]:

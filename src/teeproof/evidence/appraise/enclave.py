@@ -9,21 +9,12 @@ from collections.abc import Container
 
 from teeproof.evidence.appraise import freshness
 from teeproof.evidence.appraise.expect import advisories, any_of, code_of, flag
+from teeproof.evidence.appraise.kind import check_kind
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.sgx import SgxFacts
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["checks"]
-
-# Expectations that an SGX quote, verified by dcap-qvl alone, cannot meet or break.
-_TDX_ONLY = (
-    "second_path", "migration", "service_td", "sept_ve_disable", "dynamic_platform", "cached_keys",
-    "smt", "mrtd", "mrseam", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrowner",
-    "mrownerconfig", "event_log", "compose_hash", "compose_images_pinned", "app_id", "instance_id",
-    "os_image_hash", "key_provider", "key_provider_id", "mr_system", "mr_aggregated",
-    "allowed_platforms", "blocked_platforms", "tcb_grace_days", "max_collateral_age_days",
-    "tcb_evaluation_floor",
-)  # fmt: skip
 
 
 def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes]) -> list[Check]:
@@ -31,7 +22,7 @@ def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes])
     return [
         _status(facts, policy),
         _advisories(facts, policy),
-        _tee(policy),
+        check_kind("sgx", policy),
         _debug(facts, policy),
         any_of("mrenclave", policy.mrenclave, facts.mrenclave.hex(), what="enclave (MRENCLAVE)"),
         any_of(
@@ -91,22 +82,3 @@ def _advisories(facts: SgxFacts, policy: Policy) -> Check:
     if facts.status is None and policy.denied_advisories is not None:
         return _untold("advisories", policy, expected=f"none of {policy.denied_advisories}")
     return advisories(facts.advisories, policy)
-
-
-def _tee(policy: Policy) -> Check:
-    """An expectation that cannot be checked is not met: the named policy was written for TDX."""
-    asked = [name for name in _TDX_ONLY if getattr(policy, name) is not None]
-    if asked or policy.tee == "tdx":
-        return failed(
-            "tee",
-            "policy_for_tdx",
-            "the policy is for TDX, and expects what no SGX quote can show: use one for SGX",
-            "policy",
-            expected=", ".join(asked) or "tdx",
-            got="sgx",
-        )
-    if policy.tee is None:
-        return not_checked(
-            "tee", "the policy does not say which kind of machine", "policy", got="sgx"
-        )
-    return passed("tee", "an SGX enclave, as the policy expects", "policy", got="sgx")

@@ -12,16 +12,16 @@ from teeproof.evidence.appraise.expect import advisories, flag
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.tdx.facts import TdxFacts
 from teeproof.evidence.tdx.tcb import UP_TO_DATE, Tcb
-from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.evidence.verdict import Check, Level, failed, not_checked, passed
 
-__all__ = ["checks"]
+__all__ = ["checks", "listed", "simulated_root"]
 
 
 def checks(facts: TdxFacts, policy: Policy, *, now: int) -> list[Check]:
     """Return the checks that concern the machine, not the workload."""
     pck = facts.pck
     return [
-        *_simulated(facts, policy),
+        *simulated_root(facts.level, facts.root, policy),
         _tcb_status(facts.tcb, policy, now),
         advisories(facts.tcb.advisories if facts.tcb else None, policy),
         _evaluation_number(facts, policy, now),
@@ -47,14 +47,15 @@ def checks(facts: TdxFacts, policy: Policy, *, now: int) -> list[Check]:
             on="two threads share each core",
             off="each core runs one thread",
         ),
-        _listed(facts, policy),
+        listed(pck.platform_id if pck else None, policy),
     ]
 
 
-def _simulated(facts: TdxFacts, policy: Policy) -> list[Check]:
-    if facts.level != "simulated":
+def simulated_root(level: Level, root: str, policy: Policy) -> list[Check]:
+    """Return the check that the policy accepts a simulator's root; none for hardware."""
+    if level != "simulated":
         return []
-    if facts.root in policy.simulated_roots:
+    if root in policy.simulated_roots:
         return [
             passed(
                 "simulated-root", "SIMULATED: the policy accepts this simulator's root", "policy"
@@ -68,7 +69,7 @@ def _simulated(facts: TdxFacts, policy: Policy) -> list[Check]:
             "this simulator's root: pin it under simulated_roots to test with it",
             "policy",
             expected=" or ".join(policy.simulated_roots) or "evidence of real hardware",
-            got=facts.root,
+            got=root,
         )
     ]
 
@@ -176,10 +177,9 @@ def _collateral_age(facts: TdxFacts, policy: Policy, now: int) -> Check:
     )
 
 
-def _listed(facts: TdxFacts, policy: Policy) -> Check:
+def listed(platform: str | None, policy: Policy) -> Check:
     """Check the lists of platforms. A stolen or opened machine is known by its id alone."""
     allowed, blocked = policy.allowed_platforms, policy.blocked_platforms
-    platform = facts.pck.platform_id if facts.pck else None
     if allowed is None and not blocked:
         return not_checked(
             "platform-lists", "the policy lists no platforms", "policy", got=platform

@@ -16,7 +16,9 @@ from types import MappingProxyType
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Usage
+from teeproof.evidence.recognise import Kind
 from teeproof.evidence.record import Evidence
+from teeproof.evidence.sev_snp.layout import ReportBody
 from teeproof.evidence.simulated.collateral import Edition, Window, publish
 from teeproof.evidence.simulated.eventlog import Event, dstack_event
 from teeproof.evidence.simulated.guest import Guest, app_compose
@@ -29,9 +31,12 @@ from teeproof.evidence.simulated.hardware import (
 )
 from teeproof.evidence.simulated.machine import Machine
 from teeproof.evidence.simulated.platform import SimulatedPlatform
+from teeproof.evidence.simulated.snp.machine import SnpGuest, SnpMachine, write_body
+from teeproof.evidence.simulated.snp.pki import Chip
 from teeproof.evidence.simulated.states import LISTED, STATES, Outcome, State
 
 __all__ = [
+    "Chip",
     "Domain",
     "Edition",
     "Event",
@@ -42,6 +47,8 @@ __all__ = [
     "QuotingEnclave",
     "SimulatedAttester",
     "SimulatedPlatform",
+    "SnpGuest",
+    "SnpMachine",
     "State",
     "Window",
     "app_compose",
@@ -54,6 +61,7 @@ __all__ = [
     "publish",
     "reference_policy",
     "simulate",
+    "snp_opt_in_policy",
     "states",
 ]
 
@@ -142,12 +150,61 @@ sept_ve_disable = true
 """
 
 
-def reference_policy(platform: SimulatedPlatform, *, report_data: bytes | None = None) -> str:
+def snp_opt_in_policy(platform: SimulatedPlatform) -> str:
+    """Return a policy (TOML) that accepts this simulator's SEV-SNP guests, as simulated."""
+    return f"""\
+# Accepts SEV-SNP guests of the simulator on this machine, at the level "simulated". It proves
+# nothing about hardware: never use it where anything depends on the answer.
+name = "simulated"
+description = "SEV-SNP guests of one simulator; it proves nothing about hardware."
+roots = []
+simulated_roots = ["{platform.snp.root_fingerprint}"]
+
+tee = "sev-snp"
+vlek = false
+masked_chip_id = false
+debug = false
+migration = false
+vmpl = [0]
+"""
+
+
+def _snp_reference(platform: SimulatedPlatform, report_data: bytes | None) -> str:
+    guest, body = SnpGuest(), ReportBody(write_body(Chip(), SnpGuest(), bytes(64)))
+    expected: dict[str, object] = {
+        "products": ["Milan", "Genoa", "Turin"],
+        "minimum_tcb": [
+            {"product": "Milan", "bootloader": 4, "snp": 24, "microcode": 219},
+            {"product": "Genoa", "bootloader": 10, "snp": 23, "microcode": 84},
+            {"product": "Turin", "fmc": 1, "bootloader": 1, "tee": 1, "snp": 4, "microcode": 80},
+        ],
+        "smt": False,
+        "single_socket": False,
+        "ciphertext_hiding": False,
+        "minimum_guest_svn": guest.guest_svn,
+        "measurement": [body.measurement.hex()],
+        "host_data": [body.host_data.hex()],
+        "family_id": [body.family_id.hex()],
+        "image_id": [body.image_id.hex()],
+        "id_key_digest": [body.id_key_digest.hex()],
+        "author_key_digest": [body.author_key_digest.hex()],
+    }
+    if report_data is not None:
+        expected["report_data"] = report_data.hex()
+    lines = (f"{key} = {_toml(value)}\n" for key, value in expected.items())
+    return snp_opt_in_policy(platform) + "".join(lines)
+
+
+def reference_policy(
+    platform: SimulatedPlatform, *, report_data: bytes | None = None, kind: Kind = "tdx"
+) -> str:
     """Return a policy (TOML) that lists everything a machine in order has.
 
     Against it, each state has the outcome that it states; ``report-data-zero`` needs the
-    ``report_data`` that the relying party asked for.
+    ``report_data`` that the relying party asked for. ``kind`` is that of the state.
     """
+    if kind == "sev-snp":
+        return _snp_reference(platform, report_data)
     machine = platform.machine()
     domain, guest = machine.domain, machine.guest
     expected: dict[str, object] = {

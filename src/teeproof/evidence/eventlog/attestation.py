@@ -1,8 +1,9 @@
 """Read dstack's versioned attestation: a quote, its event log and the guest's configuration in one.
 
 Version 0 is SCALE (it opens with 0x00), version 1 a MessagePack map. RA-TLS certificates and the
-guest agent's Attest call carry it. Only TDX is read here; its log comes out as the JSON that
-``parse`` takes, so a log has one way in.
+guest agent's Attest call carry it. TDX and SEV-SNP are read here; a log comes out as the JSON that
+``parse`` takes, so a log has one way in. An SEV-SNP guest has no registers: nothing ties its events
+to its report, and they are left out.
 
 Source: dstack-attest, ``attestation.rs`` and ``v1.rs``; SCALE: parity-scale-codec.
 
@@ -11,12 +12,14 @@ Trusts: nothing; it only reads.  Does not trust: the host that hands it over.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, TooLarge
+from teeproof.evidence.der import armoured
 from teeproof.evidence.eventlog.event import Version
 from teeproof.evidence.eventlog.parse import MAX_EVENTS
 
@@ -24,6 +27,9 @@ __all__ = ["MAX_ATTESTATION_BYTES", "Attestation", "parse_attestation"]
 
 MAX_ATTESTATION_BYTES = 2 << 20  # room for a quote of 64 KiB and a log of 1 MiB; dstack: 10 MiB
 _SCALE_TDX = 0  # AttestationQuote::DstackTdx
+_SCALE_SNP = 3  # AttestationQuote::DstackAmdSevSnp
+_MAX_CERTIFICATES = 12
+_PEM = b"-----BEGIN CERTIFICATE-----"
 _U8 = range(256)
 
 
@@ -32,21 +38,28 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         version: 0 or 1.
-        quote: the quote's bytes.
-        event_log: JSON bytes for ``eventlog.parse``; events of firmware are often left out.
+        quote: the bytes of the quote or of the SEV-SNP report.
+        event_log: JSON bytes for ``eventlog.parse``; events of firmware are often left out. None
+            of an SEV-SNP guest.
         report_data: 64 bytes, a copy; the quote's own counts.
         config: JSON text with the VM's configuration.
+        certificates: of an SEV-SNP guest, PEM of the certificates that came along.
+        host_config: of an SEV-SNP guest, the MrConfigV3 document that HOST_DATA commits to.
     """
 
     version: int
     quote: bytes
-    event_log: bytes
+    event_log: bytes | None
     report_data: bytes
     config: str
+    certificates: bytes | None = None
+    host_config: str | None = None
 
     @property
     def mr_config(self) -> bytes | None:
-        """The MrConfigV3 document in the configuration, if there is one."""
+        """The MrConfigV3 document, if there is one."""
+        if self.host_config:
+            return self.host_config.encode()
         try:
             value = strictjson.loads(self.config, limit=MAX_ATTESTATION_BYTES, what="VM config")
             if isinstance(value, dict) and isinstance(value.get("vm_config"), str):
@@ -74,9 +87,18 @@ class _Tdx(msgspec.Struct, forbid_unknown_fields=True):
     event_log: list[_Event]
 
 
-class _Platform(msgspec.Struct, forbid_unknown_fields=True):
-    kind: Literal["tdx"]
+class _TdxPlatform(msgspec.Struct, forbid_unknown_fields=True, tag_field="kind", tag="tdx"):
     data: _Tdx
+
+
+class _Snp(msgspec.Struct, forbid_unknown_fields=True):
+    report: Any
+    cert_chain: list[Any]
+    mr_config: str
+
+
+class _SnpPlatform(msgspec.Struct, forbid_unknown_fields=True, tag_field="kind", tag="sev-snp"):
+    data: _Snp
 
 
 class _StackData(msgspec.Struct):
@@ -91,12 +113,12 @@ class _Stack(msgspec.Struct, forbid_unknown_fields=True):
 
 class _V1(msgspec.Struct, forbid_unknown_fields=True):
     version: Literal[1]
-    platform: _Platform
+    platform: _TdxPlatform | _SnpPlatform
     stack: _Stack
 
 
 def parse_attestation(data: bytes) -> Attestation:
-    """Return what a versioned attestation of a TDX guest carries.
+    """Return what a versioned attestation of a TDX or SEV-SNP guest carries.
 
     Raises:
         TooLarge: more than ``MAX_ATTESTATION_BYTES``, or too many events.
@@ -113,7 +135,7 @@ def parse_attestation(data: bytes) -> Attestation:
         return _parse_v0(data) if data[:1] == b"\0" else _parse_v1(data)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise Malformed(
-            f"this is not a dstack attestation of a TDX guest: {error}",
+            f"this is not a dstack attestation of a TDX or SEV-SNP guest: {error}",
             code="attestation_malformed",
             got=str(error)[:200],
         ) from None
@@ -152,10 +174,15 @@ def _parse_v0(data: bytes) -> Attestation:
     scale = _Scale(data)
     scale.take(1)
     kind = scale.take(1)[0]
-    if kind != _SCALE_TDX:
-        raise ValueError(f"platform {kind} is not TDX")
+    if kind not in (_SCALE_TDX, _SCALE_SNP):
+        raise ValueError(f"platform {kind} is neither TDX nor SEV-SNP")
     quote = scale.octets()
-    log = [_scale_event(scale) for _ in range(_few(scale.compact()))]
+    log, chain, document = None, None, None
+    if kind == _SCALE_TDX:
+        log = _log([_scale_event(scale) for _ in range(_few(scale.compact()))])
+    else:
+        chain = _pem(scale.octets() for _ in range(_few_certificates(scale.compact())))
+        document = scale.octets().decode()
     for _ in range(_few(scale.compact())):  # the runtime events once more; the log has them
         scale.octets()
         scale.octets()
@@ -164,7 +191,13 @@ def _parse_v0(data: bytes) -> Attestation:
     if scale.at != len(data):
         raise ValueError(f"{len(data) - scale.at} bytes behind the end")
     return Attestation(
-        version=0, quote=quote, event_log=_log(log), report_data=report_data, config=config
+        version=0,
+        quote=quote,
+        event_log=log,
+        report_data=report_data,
+        config=config,
+        certificates=chain,
+        host_config=document,
     )
 
 
@@ -180,13 +213,25 @@ def _parse_v1(data: bytes) -> Attestation:
     if msgspec.msgpack.encode(value) != data:
         raise ValueError("MessagePack in another form than the encoder writes")
     raw = msgspec.convert(value, _V1, strict=True)
-    _few(len(raw.platform.data.event_log))
+    given, stack = raw.platform.data, raw.stack.data
+    if isinstance(given, _Snp):
+        _few_certificates(len(given.cert_chain))
+        return Attestation(
+            version=1,
+            quote=_octets(given.report),
+            event_log=None,
+            report_data=_octets(stack.report_data),
+            config=stack.config,
+            certificates=_pem(_octets(der) for der in given.cert_chain),
+            host_config=given.mr_config,
+        )
+    _few(len(given.event_log))
     return Attestation(
         version=1,
-        quote=_octets(raw.platform.data.quote),
-        event_log=_log(raw.platform.data.event_log),
-        report_data=_octets(raw.stack.data.report_data),
-        config=raw.stack.data.config,
+        quote=_octets(given.quote),
+        event_log=_log(given.event_log),
+        report_data=_octets(stack.report_data),
+        config=stack.config,
     )
 
 
@@ -207,6 +252,18 @@ def _few(count: int) -> int:
             expected=f"at most {MAX_EVENTS} events",
             got=f"{count} events",
         )
+    return count
+
+
+def _pem(certificates: Iterable[bytes]) -> bytes | None:
+    """Return certificates as PEM; dstack's guests hand them on as they got them, DER or PEM."""
+    texts = (each if each.startswith(_PEM) else armoured(each) for each in certificates)
+    return b"".join(text.rstrip() + b"\n" for text in texts) or None
+
+
+def _few_certificates(count: int) -> int:
+    if count > _MAX_CERTIFICATES:
+        raise ValueError(f"{count} certificates, and a chain has three")
     return count
 
 

@@ -1,8 +1,9 @@
 """Put the files of one machine together: a quote, and what explains it.
 
 A directory is one bundle. Loose files are one bundle if they hold one quote; with several quotes, a
-piece goes to the quote that it fits: collateral by platform family, an event log by replaying to
-the quote's registers, a compose file or MrConfigV3 document by its digest. What fits none or
+piece goes to the quote that it fits: collateral by platform family, a chip's certificate by the
+chip, an event log by replaying to the quote's registers, a compose file or MrConfigV3 document by
+its digest. What fits none or
 several is an error, never a guess.
 
 Trusts: nothing; fitting only sorts, the verifier checks.  Does not trust: names, order, copies.
@@ -21,7 +22,7 @@ from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.files.fitting import fits
 from teeproof.evidence.files.kinds import Kind, Piece
 from teeproof.evidence.files.reading import read_files, read_folder
-from teeproof.evidence.files.unpack import Unpacked, unpack
+from teeproof.evidence.files.unpack import Unpacked, as_pem, unpack
 from teeproof.evidence.record import Evidence
 
 __all__ = ["Bundle", "bundle", "gather"]
@@ -31,7 +32,10 @@ _ROLES: dict[Kind, str] = {
     "event-log": "event_log",
     "app-compose": "compose",
     "mr-config": "mr_config",
+    "vendor-certificates": "certificates",
 }
+
+_SHARED: tuple[Kind, ...] = ("collateral", "vendor-certificates")  # may be several machines'
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +118,7 @@ def _split(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
 _QUOTES: tuple[Kind, ...] = (
     "tdx-quote",
     "sgx-quote",
+    "snp-report",
     "quote-response",
     "attestation",
     "certificate",
@@ -129,6 +134,7 @@ def _from_quote(found: Unpacked, name: str) -> Bundle:
             compose=found.compose,
             mr_config=found.mr_config,
             certificate=found.certificate,
+            certificates=found.certificates,
             name=name,
         ),
         files=((piece.kind, piece.name),),
@@ -150,6 +156,8 @@ def _merge(made: Bundle, found: Unpacked) -> Bundle:
         value = getattr(found, field)
         if value is not None:
             made = _with(made, field, value, piece)
+    if found.certificates:
+        made = _with_certificates(made, found.certificates)
     return msgspec.structs.replace(
         made,
         files=(*made.files, (piece.kind, piece.name)),
@@ -165,9 +173,20 @@ def _add(made: Bundle, piece: Piece) -> Bundle:
             code="not_evidence",
             got=piece.words,
         )
-    value = Collateral.parse(piece.data) if piece.kind == "collateral" else piece.data
-    added = _with(made, _ROLES[piece.kind], value, piece)
+    if piece.kind == "vendor-certificates":
+        added = _with_certificates(made, as_pem(piece.data, form=piece.form))
+    else:
+        value = Collateral.parse(piece.data) if piece.kind == "collateral" else piece.data
+        added = _with(made, _ROLES[piece.kind], value, piece)
     return msgspec.structs.replace(added, files=(*made.files, (piece.kind, piece.name)))
+
+
+def _with_certificates(made: Bundle, pem: bytes) -> Bundle:
+    """Add to the certificates: each file holds one of a chain, or some."""
+    more = (made.evidence.certificates or b"") + pem
+    return msgspec.structs.replace(
+        made, evidence=msgspec.structs.replace(made.evidence, certificates=more)
+    )
 
 
 def _with(made: Bundle, field: str, value: object, piece: Piece) -> Bundle:
@@ -189,7 +208,7 @@ def _join(bundles: list[Bundle], piece: Piece) -> list[Bundle]:
     if len(bundles) == 1 or piece.kind not in _ROLES:
         return [_add(bundles[0], piece), *bundles[1:]]
     fitting = [index for index, made in enumerate(bundles) if fits(piece, made.evidence)]
-    if not fitting or (len(fitting) > 1 and piece.kind != "collateral"):
+    if not fitting or (len(fitting) > 1 and piece.kind not in _SHARED):
         names = [bundles[index].name for index in fitting]
         raise Usage(
             f"{piece.name} fits {'several quotes' if names else 'none of the quotes'}: verify one"

@@ -12,6 +12,7 @@ from teeproof.core import strictjson
 from teeproof.core.errors import Error
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
 from teeproof.evidence.files.kinds import Piece
+from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence, Platform
 
 __all__ = ["fits", "platform_of"]
@@ -28,7 +29,7 @@ def platform_of(quote: bytes) -> Platform:
     from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
     from teeproof.evidence.tdx.pck import parse_pck  # noqa: PLC0415
 
-    is_sgx = quote[:2] == b"\x03\x00"
+    is_sgx = kind_of(quote) == "sgx"
     chain = sgx.parse(quote).pck_chain if is_sgx else tdx_quote.parse(quote).signature.pck_chain
     certificates = x509.parse_chain(chain, what="PCK certificate chain")
     leaf, root = certificates[0], certificates[-1]
@@ -41,10 +42,12 @@ def platform_of(quote: bytes) -> Platform:
 
 
 def fits(piece: Piece, evidence: Evidence) -> bool:
-    """Whether a collateral, event log, compose file or MrConfigV3 document belongs to a quote."""
+    """Whether collateral, certificates, a log or a document belong to a quote."""
     try:
         if piece.kind == "collateral":
             return _collateral_fits(piece, evidence)
+        if piece.kind == "vendor-certificates":
+            return _certificates_fit(piece, evidence)
         from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
 
         body = tdx_quote.parse(evidence.quote).body
@@ -68,6 +71,20 @@ def _collateral_fits(piece: Piece, evidence: Evidence) -> bool:
         info.get("id"),
         str(info.get("fmspc")).lower(),
     ) == (platform.tee, platform.fmspc)
+
+
+def _certificates_fit(piece: Piece, evidence: Evidence) -> bool:
+    """Whether no endorsement key among the certificates is another chip's."""
+    if kind_of(evidence.quote) != "sev-snp":
+        return False
+    from teeproof.evidence.files.unpack import as_pem  # noqa: PLC0415
+    from teeproof.evidence.sev_snp import certificates, report  # noqa: PLC0415
+    from teeproof.evidence.sev_snp.vek import parse_vek  # noqa: PLC0415
+
+    chip = report.parse(evidence.quote).body.chip_id
+    ders, _ = certificates.parse_blocks(as_pem(piece.data, form=piece.form))
+    leaves = [each for each in certificates.parse_certificates(ders) if not each.is_ca]
+    return all(parse_vek(leaf).chip_id in (None, chip) for leaf in leaves)
 
 
 def _rtmr3(log: bytes) -> bytes:

@@ -19,6 +19,8 @@ from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
 from teeproof.evidence.files.others import refuse, told_by_bytes, told_by_fields
 from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
+from teeproof.evidence.sev_snp.layout import REPORT_BYTES
+from teeproof.evidence.sev_snp.report import looks_like
 from teeproof.evidence.tdx.layout import INTEL_QE_VENDOR, TEE_SGX, TEE_TDX, Header
 from teeproof.evidence.tdx.quote import MAX_QUOTE_BYTES
 
@@ -29,6 +31,8 @@ MAX_FILE_BYTES = MAX_COLLATERAL_BYTES  # the largest thing that is understood
 Kind = Literal[
     "tdx-quote",
     "sgx-quote",
+    "snp-report",
+    "vendor-certificates",
     "collateral",
     "event-log",
     "quote-response",
@@ -42,6 +46,8 @@ Kind = Literal[
 KINDS: dict[Kind, str] = {
     "tdx-quote": "TDX quote",
     "sgx-quote": "SGX quote",
+    "snp-report": "SEV-SNP report",
+    "vendor-certificates": "AMD certificate or revocation list",
     "collateral": "Intel collateral",
     "event-log": "dstack event log",
     "quote-response": "dstack GetQuote response",
@@ -56,7 +62,8 @@ KINDS: dict[Kind, str] = {
 
 _UNDERSTOOD = (
     "a proof file; a log proof with its record; a log's directory; a TDX quote (version 4 or 5) or"
-    " SGX quote (version 3) in binary, hex or base64; Intel"
+    " SGX quote (version 3) in binary, hex or base64; an SEV-SNP report (version 2 to 5) likewise,"
+    " and AMD's certificates or revocation list, DER or PEM; Intel"
     " collateral (QuoteCollateralV3 JSON); a dstack event log, GetQuote response, attestation,"
     " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a policy (TOML); a verdict"
 )
@@ -64,8 +71,8 @@ _HEX = re.compile(rb"(?:0[xX])?([0-9a-fA-F]+)")  # these two are matched without
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _POLICY_FIELDS = frozenset(Policy.__struct_fields__)
 _DSTACK_ARC = bytes.fromhex("2b0601040183e73d01")  # 1.3.6.1.4.1.62397.1, dstack ra-tls, oids.rs
-_SNP_REPORT_BYTES = 1184  # AMD SEV-SNP ABI, table "ATTESTATION_REPORT"
-_SNP_VERSIONS = (2, 3, 4, 5)
+_PSS = bytes.fromhex("06092a864886f70d01010a")  # RSASSA-PSS, with which AMD signs (RFC 4055)
+_PEM_HEADS = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN X509 CRL-----")
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +119,7 @@ def identify(data: bytes, *, name: str = "file") -> Piece:
     text = data.lstrip(b" \t\r\n")
     if text[:1] in (b"{", b"["):
         return _piece(_json_kind(data, name), data, name, "json")
-    if text.startswith(b"-----BEGIN CERTIFICATE-----") or data[:2] == b"\x30\x82":
+    if text.startswith(_PEM_HEADS) or data[:2] == b"\x30\x82":
         return _certificate(data, name)
     return _encoded_quote(data, name) or _policy(data, name) or _unknown(data, name)
 
@@ -128,6 +135,8 @@ def _piece(kind: Kind, data: bytes, name: str, form: str) -> Piece:
 
 
 def _quote_kind(data: bytes) -> Kind | None:
+    if looks_like(data):
+        return "snp-report"
     header = Header(data[:48])
     tee = (header.version == 3 and header.tee_type == TEE_SGX) or header.tee_type == TEE_TDX
     plausible = header.version in (3, 4, 5) and header.key_type in (2, 3) and tee
@@ -139,7 +148,9 @@ def _quote_kind(data: bytes) -> Kind | None:
 def _is_attestation(data: bytes) -> bool:
     # version 0 is SCALE: 0x00, 0x00 for TDX, a length of one, two or four bytes, then the quote;
     # version 1 is a MessagePack map whose first key is "version"
+    # likewise 0x00, 0x03 for SEV-SNP, and the two bytes of a report's length
     scale = data[:2] == b"\0\0" and INTEL_QE_VENDOR in data[15:34]
+    scale = scale or (data[:4] == b"\0\3\x81\x12" and looks_like(data[4 : 4 + REPORT_BYTES]))
     return scale or data[1:9] == b"\xa7version"
 
 
@@ -211,9 +222,11 @@ def _certificate(data: bytes, name: str) -> Piece:
     der = data
     if data[:1] != b"\x30":
         der = (
-            _decoded(binascii.a2b_base64, data.partition(b"-----END")[0].partition(b"E-----")[2])
+            _decoded(binascii.a2b_base64, data.partition(b"-----END")[0].rpartition(b"-----")[2])
             or b""
         )
+    if _DSTACK_ARC not in der and _PSS in der:
+        return _piece("vendor-certificates", data, name, "binary" if der is data else "pem")
     if _DSTACK_ARC not in der:
         raise _not_understood(name, "a certificate that carries no quote")
     return _piece("certificate", data, name, "binary" if der is data else "pem")
@@ -234,8 +247,6 @@ def _refuse_foreign_bytes(data: bytes, name: str) -> None:
         raise refuse(other, name)
     if data[:2] == b"\x1f\x8b" or data[:4] in (b"PK\x03\x04", b"\x28\xb5\x2f\xfd"):
         raise _not_understood(name, "a compressed file: unpack it first")
-    if len(data) == _SNP_REPORT_BYTES and int.from_bytes(data[:4], "little") in _SNP_VERSIONS:
-        raise _foreign(name, "an AMD SEV-SNP report")
     # COSE_Sign1: an array of four whose protected header {1: -35} says ES384
     if b"\x84\x44\xa1\x01\x38\x22" in data[:16]:
         raise _foreign(name, "an AWS Nitro document")
@@ -247,7 +258,7 @@ def _refuse_foreign_bytes(data: bytes, name: str) -> None:
 
 def _foreign(name: str, words: str) -> Error:
     return Malformed(
-        f"{name} looks like {words}; this version verifies TDX and SGX",
+        f"{name} looks like {words}; this version verifies TDX, SGX and SEV-SNP",
         code="evidence_unsupported",
         expected=_UNDERSTOOD,
         got=words,

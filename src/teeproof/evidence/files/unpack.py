@@ -14,9 +14,10 @@ import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed
+from teeproof.evidence.der import armoured
 from teeproof.evidence.files.kinds import MAX_FILE_BYTES, Piece
 
-__all__ = ["Unpacked", "unpack"]
+__all__ = ["Unpacked", "as_pem", "unpack"]
 
 _COPIES = ("report_data", "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mr_config_id", "mrconfigid")
 
@@ -31,6 +32,7 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
         compose: the bytes of app-compose.json that came with it.
         mr_config: the bytes of the MrConfigV3 document that came with it.
         certificate: the certificate (DER), if the file is one.
+        certificates: PEM of the vendor's certificates that came with a report.
         remarks: sentences about copies that differ from the quote.
     """
 
@@ -40,6 +42,7 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
     compose: bytes | None = None
     mr_config: bytes | None = None
     certificate: bytes | None = None
+    certificates: bytes | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -56,6 +59,13 @@ def unpack(piece: Piece) -> Unpacked:
     if piece.kind == "certificate":
         return _certificate(piece)
     return Unpacked(piece=piece, quote=piece.data)
+
+
+def as_pem(data: bytes, *, form: str) -> bytes:
+    """Return a certificate, a revocation list, or a PEM text of several, as PEM."""
+    if form == "pem":
+        return data.rstrip(b"\0") + b"\n"
+    return armoured(data)
 
 
 def _response(piece: Piece) -> Unpacked:
@@ -83,6 +93,7 @@ def _attestation(piece: Piece) -> Unpacked:
         quote=found.quote,
         event_log=found.event_log,
         mr_config=found.mr_config,
+        certificates=found.certificates,
         remarks=_differing(piece, {"report_data": found.report_data.hex()}, found.quote),
     )
 
@@ -142,8 +153,11 @@ def _differing(piece: Piece, answer: dict[str, Any], quote: bytes) -> tuple[str,
 
 
 def _signed(quote: bytes) -> dict[str, str]:
-    from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415  not for other pieces
+    from teeproof.evidence.sev_snp.report import looks_like  # noqa: PLC0415  not for other pieces
+    from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
 
+    if looks_like(quote):
+        return {"report_data": quote[0x50:0x90].hex()}
     try:
         body = tdx_quote.parse(quote).body
     except Error:

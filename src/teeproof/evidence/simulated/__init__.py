@@ -1,4 +1,4 @@
-"""A TDX platform in software: real formats and signatures under a root made on this machine.
+"""TDX and SEV-SNP in software: real formats and signatures under roots made on this machine.
 
 It exists so that people can try everything without the hardware, and so that every way in which
 evidence can be wrong can be made on demand. Nothing here is evidence of anything: the level of what

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from teeproof.core.errors import Usage
@@ -19,6 +20,7 @@ from teeproof.evidence.simulated.hardware import Domain, Processor, QuotingEncla
 from teeproof.evidence.simulated.keys import SEED_BYTES
 from teeproof.evidence.simulated.machine import Machine
 from teeproof.evidence.simulated.pki import SIMULATED, Names, Pki
+from teeproof.evidence.simulated.snp.pki import SnpPki
 from teeproof.evidence.simulated.storage import load_seed, open_seed
 
 __all__ = ["SimulatedPlatform"]
@@ -53,6 +55,11 @@ class SimulatedPlatform:
     ) -> SimulatedPlatform:
         """Return the platform that is kept in this directory; make it if there is none."""
         return cls(open_seed(directory, randomness=randomness))
+
+    @cached_property
+    def snp(self) -> SnpPki:
+        """The same seed's AMD: its certificates, for machines of ``simulated.snp``."""
+        return SnpPki(self.pki.seed, marked=self.pki.names.marked)
 
     @property
     def root_der(self) -> bytes:

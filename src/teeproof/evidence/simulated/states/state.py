@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from teeproof.core.errors import Usage
+from teeproof.evidence.recognise import Kind
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.simulated.collateral import Edition, publish
 from teeproof.evidence.simulated.eventlog import Event
@@ -119,6 +120,7 @@ class State:
         outcome: what a verifier must say, given the reference policy.
         make: brings the state about.
         status: Intel's word for the platform's TCB; None where nothing vouches for one.
+        kind: of the evidence.
     """
 
     name: str
@@ -126,6 +128,7 @@ class State:
     outcome: Outcome
     make: Make
     status: str | None = "UpToDate"
+    kind: Kind = "tdx"
 
     @property
     def exit_code(self) -> int:
@@ -149,6 +152,7 @@ class State:
             event_log=made.event_log,
             compose=made.compose,
             mr_config=made.mr_config,
+            certificates=made.certificates,
             collateral=made.collateral,
             name=f"simulated {self.name}",
         )

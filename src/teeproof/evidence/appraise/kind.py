@@ -1,0 +1,92 @@
+"""Hold the kind of evidence against a policy: what a kind cannot show is not met, never ignored.
+
+Each kind of evidence answers some fields of a policy. A policy that sets another field was written
+for another kind: to pass over that field would make the policy weaker.
+
+Trusts: the policy.  Does not trust: nothing else comes in.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from teeproof.evidence.policy import Policy
+from teeproof.evidence.recognise import Kind
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+
+__all__ = ["ANSWERED", "check_kind"]
+
+_EVERY = frozenset({
+    "name", "description", "tee", "roots", "simulated_roots", "debug", "report_data", "nonce",
+    "keyset_digest", "nonce_issued_at", "max_age_seconds",
+})  # fmt: skip
+ANSWERED: dict[Kind, frozenset[str]] = {
+    "tdx": _EVERY | {
+        "tcb_statuses", "tcb_grace_days", "denied_advisories", "tcb_evaluation_floor",
+        "max_collateral_age_days", "second_path", "migration", "service_td", "sept_ve_disable",
+        "dynamic_platform", "cached_keys", "smt", "mrtd", "mrseam", "rtmr0", "rtmr1", "rtmr2",
+        "rtmr3", "mrconfigid", "mrowner", "mrownerconfig", "event_log", "compose_hash",
+        "compose_images_pinned", "app_id", "instance_id", "os_image_hash", "key_provider",
+        "key_provider_id", "mr_system", "mr_aggregated", "allowed_platforms", "blocked_platforms",
+        "mrenclave", "mrsigner",  # it has none, and its own checks say so
+    },
+    "sgx": _EVERY | {"tcb_statuses", "denied_advisories", "mrenclave", "mrsigner"},
+    "sev-snp": _EVERY | {
+        "products", "minimum_tcb", "vlek", "masked_chip_id", "ciphertext_hiding", "migration",
+        "smt", "single_socket", "vmpl", "minimum_guest_svn", "measurement", "host_data",
+        "family_id", "image_id", "id_key_digest", "author_key_digest", "allowed_platforms",
+        "blocked_platforms",
+    },
+}  # fmt: skip
+"""The fields of a policy that each kind of evidence can answer."""
+
+
+class _Words(NamedTuple):
+    """A kind of evidence in words: its vendor's name for it, and what one piece of it is."""
+
+    name: str
+    piece: str
+
+
+_WORDS: dict[Kind, _Words] = {
+    "tdx": _Words("TDX", "a TDX trust domain"),
+    "sgx": _Words("SGX", "an SGX enclave"),
+    "sev-snp": _Words("SEV-SNP", "an SEV-SNP guest"),
+}
+
+
+def check_kind(kind: Kind, policy: Policy) -> Check:
+    """Return the check that the policy was written for this kind of evidence."""
+    asked = [
+        field
+        for field in policy.__struct_fields__
+        if field not in ANSWERED[kind] and getattr(policy, field) is not None
+    ]
+    if asked or policy.tee not in (None, kind):
+        meant = policy.tee if policy.tee not in (None, kind) else _owner(asked[0])
+        return failed(
+            "tee",
+            *_another(meant or kind, _WORDS[kind].name),
+            "policy",
+            expected=", ".join(asked) or policy.tee,
+            got=kind,
+        )
+    if policy.tee is None:
+        return not_checked(
+            "tee", "the policy does not say which kind of machine", "policy", got=kind
+        )
+    return passed("tee", f"{_WORDS[kind].piece}, as the policy expects", "policy", got=kind)
+
+
+def _owner(field: str) -> Kind:
+    return next(kind for kind, fields in ANSWERED.items() if field in fields)
+
+
+def _another(meant: Kind, given: str) -> tuple[str, str]:
+    """Return code and sentence for a policy that was written for another kind."""
+    rest = f"and expects what no {given} evidence shows, or looks at little of it"
+    if meant == "sgx":
+        return "policy_for_sgx", f"the policy is for SGX, {rest}: use one for {given}"
+    if meant == "sev-snp":
+        return "policy_for_sev_snp", f"the policy is for SEV-SNP, {rest}: use one for {given}"
+    return "policy_for_tdx", f"the policy is for TDX, {rest}: use one for {given}"
