@@ -79,7 +79,10 @@ def check_path(chain: Chain) -> tuple[str, bool]:
             code="nitro_chain_leaf",
             expected="digitalSignature, and no authority",
         )
-    return f"{root.subject} and {len(authorities) - 1} authorities below it signed one another", True
+    return (
+        f"{root.subject} and {len(authorities) - 1} authorities below it signed one another",
+        True,
+    )
 
 
 def _check_root_certificate(root: Certificate) -> None:

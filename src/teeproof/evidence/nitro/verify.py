@@ -119,7 +119,10 @@ def _time(document: NitroDocument, windows: list[Window], now: int) -> tuple[str
             expected=f"not after {format_time(now)}",
             got=format_time(own),
         )
-    return f"made at {format_time(own)} by the machine's clock, verified as of {format_time(now)}", True
+    return (
+        f"made at {format_time(own)} by the machine's clock, verified as of {format_time(now)}",
+        True,
+    )
 
 
 def _signature(document: NitroDocument, leaf: Certificate) -> tuple[str, bool]:
