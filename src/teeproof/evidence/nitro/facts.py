@@ -47,11 +47,6 @@ class NitroFacts(msgspec.Struct, frozen=True, kw_only=True):
         """``sha256:…`` of the module id: names the enclave, not the instance that runs it."""
         return named(sha256(self.document.module_id.encode()))
 
-    def pcr(self, index: int) -> str | None:
-        """Return a register in hex; None if the document has none of this index."""
-        value = self.document.pcrs.get(index)
-        return None if value is None else value.hex()
-
     def to_json(self) -> dict[str, Any]:
         """Return the facts for people and programs. No instance id: only a digest."""
         document = self.document
