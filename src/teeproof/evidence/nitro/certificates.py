@@ -80,8 +80,13 @@ def parse(der: bytes, *, what: str) -> Certificate:
 @lru_cache(maxsize=256)
 def _load(der: bytes) -> Certificate:
     tbs, parts = signed_part(der)
+    fields = elements(parts[0][1])
+    if len(fields) != 8 or fields[0][0] != 0xA0:
+        raise ValueError("not a version 3 certificate without unique identifiers")
+    if int.from_bytes(fields[1][1], "big", signed=True) <= 0:  # RFC 5280, 4.1.2.2
+        raise ValueError("the serial number is not positive")
     # RFC 5280, 4.1.1.2: both name the same algorithm; a twin could differ in the outer one.
-    if parts[1] != elements(parts[0][1])[2] or not parts[2][1].startswith(b"\0"):
+    if parts[1] != fields[2] or not parts[2][1].startswith(b"\0"):
         raise ValueError("another signature algorithm outside than inside")
     certificate = x509.load_der_x509_certificate(der)
     if certificate.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA384:
