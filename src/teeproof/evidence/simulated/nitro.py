@@ -59,7 +59,7 @@ class Enclave:
     """
 
     module_id: str = "i-simulated-enc0123456789abcdef"
-    pcrs: Mapping[int, bytes] = field(default_factory=_registers)
+    pcrs: Mapping[int, bytes] = field(default_factory=_registers, hash=False)
     public_key: bytes | None = None
     user_data: bytes | None = None
     nonce: bytes | None = None
