@@ -10,9 +10,9 @@ from teeproof.core.errors import Malformed
 from teeproof.evidence import cbor, cose
 from teeproof.evidence.cca import token
 from teeproof.evidence.cca import verify as cca
-from teeproof.evidence.eventlog.attestation import nitro_document
 from teeproof.evidence.nitro import certificates, document
 from teeproof.evidence.nitro import verify as nitro
+from teeproof.evidence.nitro.carrier import nitro_document
 from teeproof.evidence.simulated import cose as writer
 from tests.evidence.cca.scenes import KEY
 from tests.evidence.cca.scenes import token as made_token

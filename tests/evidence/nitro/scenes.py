@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 
-from teeproof.evidence.eventlog.attestation import nitro_document
 from teeproof.evidence.nitro import appraise
+from teeproof.evidence.nitro.carrier import nitro_document
 from teeproof.evidence.nitro.document import NitroDocument, parse
 from teeproof.evidence.nitro.expectations import NitroExpectations
 from teeproof.evidence.nitro.verify import Verification, verify

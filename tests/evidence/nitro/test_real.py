@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed
-from teeproof.evidence.eventlog.attestation import nitro_document
 from teeproof.evidence.nitro import certificates, chain
+from teeproof.evidence.nitro.carrier import nitro_document
 from teeproof.evidence.nitro.document import parse
 from teeproof.evidence.nitro.expectations import NitroExpectations
 from teeproof.evidence.simulated.nitro import ORDER_P384

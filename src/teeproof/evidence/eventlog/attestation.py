@@ -1,8 +1,8 @@
 """Read dstack's versioned attestation: a quote, its event log and the guest's configuration in one.
 
 Version 0 is SCALE (it opens with 0x00), version 1 a MessagePack map. RA-TLS certificates and the
-guest agent's Attest call carry it. A TDX guest's log comes out as the JSON that ``parse`` takes, so
-a log has one way in. Of a Nitro enclave version 0 is read.
+guest agent's Attest call carry it. Only TDX is read here; its log comes out as the JSON that
+``parse`` takes, so a log has one way in.
 
 Source: dstack-attest, ``attestation.rs`` and ``v1.rs``; SCALE: parity-scale-codec.
 
@@ -20,10 +20,10 @@ from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.evidence.eventlog.event import Version
 from teeproof.evidence.eventlog.parse import MAX_EVENTS
 
-__all__ = ["MAX_ATTESTATION_BYTES", "Attestation", "nitro_document", "parse_attestation"]
+__all__ = ["MAX_ATTESTATION_BYTES", "Attestation", "parse_attestation"]
 
 MAX_ATTESTATION_BYTES = 2 << 20  # room for a quote of 64 KiB and a log of 1 MiB; dstack: 10 MiB
-_SCALE_TDX, _SCALE_NITRO = 0, 2  # AttestationQuote: DstackTdx, DstackNitroEnclave
+_SCALE_TDX = 0  # AttestationQuote::DstackTdx
 _U8 = range(256)
 
 
@@ -117,36 +117,6 @@ def parse_attestation(data: bytes) -> Attestation:
             code="attestation_malformed",
             got=str(error)[:200],
         ) from None
-
-
-def nitro_document(data: bytes) -> bytes:
-    """Return the attestation document that a versioned attestation of a Nitro enclave carries.
-
-    Raises:
-        TooLarge: more than ``MAX_ATTESTATION_BYTES``.
-        Malformed: not version 0, another platform, or bytes behind the end.
-    """
-    if len(data) > MAX_ATTESTATION_BYTES:
-        raise TooLarge("this is too large for an attestation", got=f"{len(data)} bytes")
-    try:
-        scale = _Scale(data)
-        if scale.take(2) != bytes([0, _SCALE_NITRO]):
-            raise ValueError("the platform is not a Nitro enclave")
-        document = scale.octets()
-        for _ in range(_few(scale.compact())):  # runtime events, which an enclave has none of
-            scale.octets()
-            scale.octets()
-        scale.take(64)  # report_data, a copy
-        scale.octets().decode()
-        if scale.at != len(data):
-            raise ValueError(f"{len(data) - scale.at} bytes behind the end")
-    except ValueError as error:
-        raise Malformed(
-            f"this is not a dstack attestation of a Nitro enclave: {error}",
-            code="attestation_malformed",
-            got=str(error)[:200],
-        ) from None
-    return document
 
 
 class _Scale:
