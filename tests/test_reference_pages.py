@@ -54,7 +54,11 @@ def policy_of(*names: str) -> Policy:
     return parse_policy("\n".join(lines.values()))
 
 
-ROOT_KEYS = [PLATFORM.root_fingerprint, PLATFORM.snp.root_fingerprint]
+ROOT_KEYS = [
+    PLATFORM.root_fingerprint,
+    PLATFORM.snp.root_fingerprint,
+    PLATFORM.nitro.root_fingerprint,
+]
 
 
 def _whole(name: str, example: str) -> str:
@@ -76,7 +80,7 @@ WITH = {
 }
 STATE = {"tcb_grace_days": "out-of-date", "roots": "impostor-root"} | dict.fromkeys(
     ANSWERED["sev-snp"] - ANSWERED["tdx"], "snp-up-to-date"
-)
+) | dict.fromkeys(ANSWERED["nitro"] - ANSWERED["tdx"], "nitro-in-order")
 
 
 def changed(name: str) -> frozenset[str]:

@@ -54,7 +54,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         name: {name: ["00" * 48]}
         for name in (
             "mrtd", "mrseam", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrowner",
-            "mrownerconfig", "measurement", "id_key_digest", "author_key_digest",
+            "mrownerconfig", "measurement", "id_key_digest", "author_key_digest", "pcr0", "pcr1",
+            "pcr2", "pcr3", "pcr4", "pcr8",
         )
     },
     "tee": {"tee": "tdx"},
@@ -78,6 +79,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "mr_system": {"mr_system": ["00" * 32]},
     "mr_aggregated": {"mr_aggregated": ["00" * 32]},
     "report_data": REPORT,
+    "user_data": {"user_data": "00" * 64},
     "nonce": NONCE,
     "keyset_digest": NONCE,
     "nonce_issued_at": REPORT | {"nonce_issued_at": AT},
@@ -360,7 +362,8 @@ def test_each_built_in_policy_loads_and_describes_itself(name: str) -> None:
     policy = load_policy(name)
     assert policy.name == name
     assert policy.description.endswith(".")
-    assert policy.roots == (AMD_ROOTS if name == "sev-snp" else (INTEL_ROOT,))
+    roots = {"sev-snp": AMD_ROOTS, "nitro": (AWS_NITRO_ROOT,)}
+    assert policy.roots == roots.get(name, (INTEL_ROOT,))
     assert policy.simulated_roots == ()
     assert "Revoked" not in (policy.tcb_statuses or ())
     assert parse_policy(policy_text(name)) == policy
@@ -382,7 +385,7 @@ def test_what_every_production_policy_refuses() -> None:
         assert not {"OutOfDate", "OutOfDateConfigurationNeeded"} & set(policy.tcb_statuses or ())
         if name == "sev-snp":
             assert (policy.migration, policy.vmpl, policy.vlek) == (False, (0,), False)
-        elif name != "sgx":
+        elif name not in ("sgx", "nitro"):
             assert (policy.migration, policy.service_td) == (False, False)
         assert (policy.sept_ve_disable is True) is (name in {"standard", "strict", "dstack"})
         assert (policy.second_path is True) is (name in {"standard", "strict", "dstack"})
@@ -417,6 +420,10 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(name: str) -> Non
         ('products = ["Naples"]', "products"),
         ('products = "Milan"', 'write products = ["Milan"]'),
         ('tee = "sev-snp"', "needs roots of AMD's"),
+        ('tee = "nitro"', "needs a root of AWS's"),
+        ('user_data = "ABCD"', 'write "abcd"'),
+        ('user_data = "abc"', "user_data"),
+        ('user_data = ""', "user_data"),
     ],
 )
 def test_a_mistake_about_sev_snp_is_an_error_that_names_it(text: str, named: str) -> None:

@@ -31,7 +31,7 @@ __all__ = ["ARCHIVE", "Endorsing", "archive_of", "collateral_files", "endorse"]
 
 ARCHIVE = "endorsements"  # the archive's directory in the data directory
 
-Source = Literal["named", "evidence", "archive", "none"]
+Source = Literal["named", "evidence", "inside", "archive", "none"]
 _FROM = {
     "named": "as you named them",
     "evidence": "from beside the evidence",
@@ -56,6 +56,8 @@ class Endorsing(msgspec.Struct, frozen=True, kw_only=True):
 
     def words(self) -> str:
         """Return one line about them."""
+        if self.source == "inside":
+            return "the vendor's certificates, which the document brings"
         if self.collateral is None and self.source == "evidence":
             return "the vendor's certificates, from beside the evidence"
         if self.collateral is None:
@@ -94,6 +96,13 @@ def endorse(
     Raises:
         Usage: files were named, and none of them is for this platform.
     """
+    if kind_of(bundle.evidence.quote) == "nitro":
+        if given:
+            raise Usage(
+                "--endorsements is Intel's collateral: a Nitro document brings its certificates",
+                code="option_unused",
+            )
+        return Endorsing(source="inside")
     if kind_of(bundle.evidence.quote) == "sev-snp":
         if given:
             raise Usage(

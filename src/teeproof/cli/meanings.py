@@ -38,6 +38,7 @@ _EXAMPLES = {
     "minimum_guest_svn": "1",
     "key_provider": '["kms"]',
     "key_provider_id": '["…"]',
+    "user_data": '"…"',
     "nonce": '"…"',
     "keyset_digest": '"sha256:…"',
     "nonce_issued_at": "2026-02-25T12:00:00Z",

@@ -109,10 +109,10 @@ def command(
 def files_of(evidence: Evidence, *, policy: str, state: State) -> dict[str, bytes]:
     """Return simulated evidence as files by name."""
     collateral = evidence.collateral
-    snp = kind_of(evidence.quote) == "sev-snp"
+    kind = kind_of(evidence.quote)
     files = {
         MARK: _mark(state),
-        "report.bin" if snp else "quote.bin": evidence.quote,
+        _NAMES.get(kind, "quote.bin"): evidence.quote,
         "certificates.pem": evidence.certificates,
         "collateral.json": _json(collateral.to_json()) if collateral else None,
         "event_log.json": evidence.event_log,
@@ -121,6 +121,9 @@ def files_of(evidence: Evidence, *, policy: str, state: State) -> dict[str, byte
         "policy.toml": policy.encode(),
     }
     return {name: data for name, data in files.items() if data is not None}
+
+
+_NAMES = {"sev-snp": "report.bin", "nitro": "document.bin"}
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:

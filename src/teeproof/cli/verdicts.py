@@ -91,6 +91,8 @@ def _secrecy(verdict: Verdict) -> str:
         unknown = "its attributes hold bits that nobody knows, so nobody can say what they open"
         hardware = verdict.level == "hardware"
         return f"no: {', '.join(reasons) or (unknown if hardware else _READABLE)}"
+    if verdict.kind == "nitro":
+        return "yes, from the instance beside it; AWS's hypervisor is believed to keep its word"
     tcb = verdict.facts.get("tcb")
     status = tcb.get("status") if isinstance(tcb, dict) else None
     patches = f"as far as the platform's patches hold ({status or 'status unknown'})"

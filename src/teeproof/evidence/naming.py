@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from teeproof.core.digests import framed_sha256, named
 from teeproof.evidence import sgx, x509
+from teeproof.evidence.nitro import document as nitro_document
+from teeproof.evidence.nitro import facts as nitro_facts
 from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.sev_snp import facts as snp_facts
@@ -24,7 +26,7 @@ _SGX_REPORT_DATA = slice(320, 384)  # Intel SGX SDK, sgx_report_body_t
 
 
 def name_evidence(evidence: Evidence) -> tuple[str, str]:
-    """Return the kind (``tdx``, ``sgx``, ``sev-snp``) and the id (``sha256:…``) of evidence.
+    """Return the kind (``tdx``, ``sgx``, ``sev-snp``, ``nitro``) and the id (``sha256:…``) of evidence.
 
     Raises:
         Malformed: not a quote or report, or a quote without a certificate chain.
@@ -32,6 +34,8 @@ def name_evidence(evidence: Evidence) -> tuple[str, str]:
     kind = kind_of(evidence.quote)
     if kind == "sev-snp":
         return kind, snp_facts.evidence_identity(snp_report.parse(evidence.quote))
+    if kind == "nitro":
+        return kind, nitro_facts.evidence_identity(nitro_document.parse(evidence.quote))
     if kind == "sgx":
         found = sgx.parse(evidence.quote)
         leaf = x509.parse_chain(found.pck_chain, what="PCK certificate chain")[0]
@@ -46,6 +50,8 @@ def name_evidence(evidence: Evidence) -> tuple[str, str]:
 def report_data_of(evidence: Evidence) -> bytes:
     """Return the 64 bytes at the place where a quote carries what it binds; unverified.
 
+    Of a Nitro document its user data, with zeros behind where there are fewer bytes.
+
     Raises:
         Malformed, TooLarge: neither a quote nor a report that this program reads.
     """
@@ -54,4 +60,6 @@ def report_data_of(evidence: Evidence) -> bytes:
         return snp_report.parse(evidence.quote).body.report_data
     if kind == "sgx":
         return sgx.parse(evidence.quote).report[_SGX_REPORT_DATA]
+    if kind == "nitro":
+        return (nitro_document.parse(evidence.quote).user_data or b"").ljust(64, b"\0")
     return tdx_quote.parse(evidence.quote).body.report_data

@@ -56,7 +56,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         name: what the verdict calls this policy.
         description: one sentence for people.
-        tee: which kind of machine it must be: ``tdx``, ``sgx`` or ``sev-snp``.
+        tee: which kind of machine it must be: ``tdx``, ``sgx``, ``sev-snp`` or ``nitro``.
         roots: fingerprints (``sha256:…`` of the SubjectPublicKeyInfo) of trusted vendor roots.
         simulated_roots: fingerprints of simulators' roots that are accepted, as simulated.
         tcb_statuses: platform statuses that are allowed.
@@ -91,6 +91,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         mrseam: any of these TDX modules.
         mrenclave: any of these SGX enclaves.
         mrsigner: any of these signers of SGX enclaves.
+        pcr0: any of these images of a Nitro enclave; of such a one too: ``pcr1`` its kernel, ``pcr2``
+            its application, ``pcr3`` the role of the instance beside it, ``pcr4`` that instance,
+            ``pcr8`` the signer of the image.
         rtmr0: any of these values; likewise ``rtmr1``, ``rtmr2``, ``rtmr3``.
         mrconfigid: any of these values; likewise ``mrowner``, ``mrownerconfig``.
         event_log: true if an event log must be given and replay to all four RTMRs.
@@ -106,7 +109,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         mr_system: any of these dstack system digests.
         mr_aggregated: any of these dstack aggregate digests.
         report_data: exactly these 64 bytes.
-        nonce: the verifier's own; report_data must be the binding of it and ``keyset_digest``.
+        user_data: exactly these bytes of a Nitro document, hex.
+        nonce: the verifier's own; report_data must be the binding of it and ``keyset_digest``. A
+            Nitro document must carry it, and bind both in its user data.
         keyset_digest: ``sha256:…`` of the workload's keyset, which its key document determines.
         nonce_issued_at: when the verifier issued the nonce, RFC 3339.
         max_age_seconds: the greatest age of the evidence, known through the nonce.
@@ -116,7 +121,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     name: str = "unnamed"
     description: str = ""
-    tee: Literal["tdx", "sgx", "sev-snp"] | None = None
+    tee: Literal["tdx", "sgx", "sev-snp", "nitro"] | None = None
     roots: tuple[str, ...] = (INTEL_ROOT,)
     simulated_roots: tuple[str, ...] = ()
     tcb_statuses: tuple[TcbStatus, ...] | None = None
@@ -150,6 +155,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     mrseam: tuple[str, ...] | None = None
     mrenclave: tuple[str, ...] | None = None
     mrsigner: tuple[str, ...] | None = None
+    pcr0: tuple[str, ...] | None = None
+    pcr1: tuple[str, ...] | None = None
+    pcr2: tuple[str, ...] | None = None
+    pcr3: tuple[str, ...] | None = None
+    pcr4: tuple[str, ...] | None = None
+    pcr8: tuple[str, ...] | None = None
     rtmr0: tuple[str, ...] | None = None
     rtmr1: tuple[str, ...] | None = None
     rtmr2: tuple[str, ...] | None = None
@@ -168,6 +179,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     mr_system: tuple[str, ...] | None = None
     mr_aggregated: tuple[str, ...] | None = None
     report_data: str | None = None
+    user_data: str | None = None
     nonce: str | None = None
     keyset_digest: str | None = None
     nonce_issued_at: datetime | None = None
@@ -278,5 +290,5 @@ def _checked(value: dict[str, Any]) -> Policy:
     return policy
 
 
-BUILT_IN = ("standard", "strict", "dstack", "azure", "sgx", "sev-snp", "genuine")
+BUILT_IN = ("standard", "strict", "dstack", "azure", "sgx", "sev-snp", "nitro", "genuine")
 """Names of the built-in policies; ``recognise.USUAL_POLICY`` says which is the default of what."""

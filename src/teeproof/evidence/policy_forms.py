@@ -36,11 +36,12 @@ HEX_BYTES = {
     "rtmr2": 48, "rtmr3": 48, "mrconfigid": 48, "mrowner": 48, "mrownerconfig": 48,
     "compose_hash": 32, "app_id": 20, "instance_id": 20, "os_image_hash": 32, "mr_system": 32,
     "mr_aggregated": 32, "measurement": 48, "host_data": 32, "family_id": 16, "image_id": 16,
-    "id_key_digest": 48, "author_key_digest": 48,
+    "id_key_digest": 48, "author_key_digest": 48, "pcr0": 48, "pcr1": 48, "pcr2": 48, "pcr3": 48,
+    "pcr4": 48, "pcr8": 48,
 }  # fmt: skip
 _ADVISORY = re.compile(r"INTEL-[A-Z]{2,4}-[0-9]{5}", re.ASCII)
 _LISTS = ("tuple[str", "tuple[TcbStatus", "tuple[Product")
-_TEXTS = ("tee", "name", "description", "report_data", "nonce", "keyset_digest")
+_TEXTS = ("tee", "name", "description", "report_data", "user_data", "nonce", "keyset_digest")
 _NAMED = ("roots", "simulated_roots", "allowed_platforms", "blocked_platforms")
 
 
@@ -109,6 +110,8 @@ def check_forms(policy: Policy) -> None:
             _check_named(field, text)
     if policy.report_data is not None:
         _check_hex("report_data", policy.report_data, 64)
+    if policy.user_data is not None:
+        _check_hex("user_data", policy.user_data, max(1, len(policy.user_data) // 2))
     if policy.keyset_digest is not None:
         _check_named("keyset_digest", policy.keyset_digest)
     if policy.nonce == "":
@@ -184,10 +187,16 @@ def check_together(policy: Policy) -> None:
         raise wrong(
             'tee = "sev-snp" needs roots of AMD\'s: copy them from teeproof policy show sev-snp'
         )
+    if policy.tee == "nitro" and policy.roots == (INTEL_ROOT,):
+        raise wrong(
+            'tee = "nitro" needs a root of AWS\'s: copy it from teeproof policy show nitro'
+        )
     if policy.tcb_grace_days is not None and policy.tcb_statuses is None:
         raise wrong("tcb_grace_days needs tcb_statuses: without them every status is let through")
     if policy.report_data is not None and policy.nonce is not None:
         raise wrong("report_data and nonce say the same thing twice: set one")
+    if policy.user_data is not None and policy.keyset_digest is not None:
+        raise wrong("user_data and keyset_digest say the same thing twice: set one")
     if (policy.nonce is None) != (policy.keyset_digest is None):
         raise wrong("nonce and keyset_digest belong together: report_data binds both")
     if policy.max_age_seconds is not None and policy.nonce_issued_at is None:

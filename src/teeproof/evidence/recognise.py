@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from teeproof.evidence.sev_snp.report import looks_like
+from teeproof.evidence.nitro import document as nitro
+from teeproof.evidence.sev_snp import report as sev_snp
 
 __all__ = ["USUAL_POLICY", "Kind", "kind_of"]
 
-Kind = Literal["tdx", "sgx", "sev-snp"]
+Kind = Literal["tdx", "sgx", "sev-snp", "nitro"]
 
-USUAL_POLICY: dict[Kind, str] = {"tdx": "standard", "sgx": "sgx", "sev-snp": "sev-snp"}
+USUAL_POLICY: dict[Kind, str] = {
+    "tdx": "standard", "sgx": "sgx", "sev-snp": "sev-snp", "nitro": "nitro",
+}  # fmt: skip
 """The built-in policy of each kind, for who names none."""
 
 _SGX_VERSION = b"\x03\x00"  # the first two bytes of an SGX quote, version 3
@@ -24,6 +27,8 @@ _SGX_VERSION = b"\x03\x00"  # the first two bytes of an SGX quote, version 3
 
 def kind_of(quote: bytes) -> Kind:
     """Return the kind of evidence that begins with these bytes."""
-    if looks_like(quote):
+    if sev_snp.looks_like(quote):
         return "sev-snp"
+    if nitro.looks_like(quote):
+        return "nitro"
     return "sgx" if quote[:2] == _SGX_VERSION else "tdx"

@@ -14,7 +14,7 @@ from functools import lru_cache
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.version import VERSION
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.judge import sev_snp, sgx, tdx
+from teeproof.evidence.judge import nitro, sev_snp, sgx, tdx
 from teeproof.evidence.judge.asked import Asked, Judged, any_failed
 from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.recognise import USUAL_POLICY, Kind, kind_of
@@ -27,9 +27,10 @@ _JUDGES: dict[Kind, Callable[[Asked], Judged]] = {
     "tdx": tdx.judge,
     "sgx": sgx.judge,
     "sev-snp": sev_snp.judge,
+    "nitro": nitro.judge,
 }
 _ONE_PATH: frozenset[Kind] = frozenset(
-    {"sgx", "sev-snp"}
+    {"sgx", "sev-snp", "nitro"}
 )  # whether both were asked for makes no difference
 _default = lru_cache(maxsize=8)(load_policy)
 
@@ -50,7 +51,7 @@ def verify(
         evidence: the bytes of a quote or report, or one with all that explains it.
         now: the T that the verdict speaks of; an aware datetime.
         policy: what the relying party expects; without one, the built-in ``standard`` for TDX,
-            ``sgx`` for SGX and ``sev-snp`` for SEV-SNP.
+            ``sgx`` for SGX, ``sev-snp`` for SEV-SNP and ``nitro`` for Nitro.
         collateral: endorsements; without them, those that came along with the evidence.
         both_paths: whether to ask dcap-qvl too; if not, agreement is not checked.
         seen: report_data (64 bytes each) of evidence accepted before, to refuse replays; the

@@ -37,6 +37,9 @@ ANSWERED: dict[Kind, frozenset[str]] = {
         "family_id", "image_id", "id_key_digest", "author_key_digest", "allowed_platforms",
         "blocked_platforms",
     },
+    "nitro": _EVERY - {"report_data"} | {
+        "pcr0", "pcr1", "pcr2", "pcr3", "pcr4", "pcr8", "user_data",
+    },
 }  # fmt: skip
 """The fields of a policy that each kind of evidence can answer."""
 
@@ -52,6 +55,7 @@ _WORDS: dict[Kind, _Words] = {
     "tdx": _Words("TDX", "a TDX trust domain"),
     "sgx": _Words("SGX", "an SGX enclave"),
     "sev-snp": _Words("SEV-SNP", "an SEV-SNP guest"),
+    "nitro": _Words("Nitro", "a Nitro enclave"),
 }
 
 
@@ -89,4 +93,6 @@ def _another(meant: Kind, given: str) -> tuple[str, str]:
         return "policy_for_sgx", f"the policy is for SGX, {rest}: use one for {given}"
     if meant == "sev-snp":
         return "policy_for_sev_snp", f"the policy is for SEV-SNP, {rest}: use one for {given}"
+    if meant == "nitro":
+        return "policy_for_nitro", f"the policy is for Nitro, {rest}: use one for {given}"
     return "policy_for_tdx", f"the policy is for TDX, {rest}: use one for {given}"

@@ -31,6 +31,7 @@ from teeproof.evidence.simulated.hardware import (
 )
 from teeproof.evidence.simulated.machine import Machine
 from teeproof.evidence.simulated.platform import SimulatedPlatform
+from teeproof.evidence.simulated.nitro import Enclave
 from teeproof.evidence.simulated.snp.machine import SnpGuest, SnpMachine, write_body
 from teeproof.evidence.simulated.snp.pki import Chip
 from teeproof.evidence.simulated.states import LISTED, STATES, Outcome, State
@@ -195,6 +196,27 @@ def _snp_reference(platform: SimulatedPlatform, report_data: bytes | None) -> st
     return snp_opt_in_policy(platform) + "".join(lines)
 
 
+def _nitro_reference(platform: SimulatedPlatform, report_data: bytes | None) -> str:
+    registers = Enclave().pcrs
+    expected: dict[str, object] = {
+        f"pcr{index}": [registers[index].hex()] for index in (0, 1, 2, 3, 4, 8)
+    }
+    if report_data is not None:
+        expected["user_data"] = report_data.hex()
+    lines = (f"{key} = {_toml(value)}\n" for key, value in expected.items())
+    return f"""\
+# Accepts Nitro enclaves of the simulator on this machine, at the level "simulated". It proves
+# nothing about hardware: never use it where anything depends on the answer.
+name = "simulated"
+description = "Nitro enclaves of one simulator; it proves nothing about hardware."
+roots = []
+simulated_roots = ["{platform.nitro.root_fingerprint}"]
+
+tee = "nitro"
+debug = false
+""" + "".join(lines)
+
+
 def reference_policy(
     platform: SimulatedPlatform, *, report_data: bytes | None = None, kind: Kind = "tdx"
 ) -> str:
@@ -205,6 +227,8 @@ def reference_policy(
     """
     if kind == "sev-snp":
         return _snp_reference(platform, report_data)
+    if kind == "nitro":
+        return _nitro_reference(platform, report_data)
     machine = platform.machine()
     domain, guest = machine.domain, machine.guest
     expected: dict[str, object] = {

@@ -119,6 +119,7 @@ _QUOTES: tuple[Kind, ...] = (
     "tdx-quote",
     "sgx-quote",
     "snp-report",
+    "nitro-document",
     "quote-response",
     "attestation",
     "certificate",

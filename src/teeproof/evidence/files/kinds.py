@@ -18,6 +18,8 @@ from teeproof.core import strictjson, stricttoml
 from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
 from teeproof.evidence.files.others import refuse, told_by_bytes, told_by_fields
+from teeproof.evidence.nitro import document as nitro
+from teeproof.evidence.nitro.carrier import is_carrier
 from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
 from teeproof.evidence.sev_snp.layout import REPORT_BYTES
 from teeproof.evidence.sev_snp.report import looks_like
@@ -32,6 +34,7 @@ Kind = Literal[
     "tdx-quote",
     "sgx-quote",
     "snp-report",
+    "nitro-document",
     "vendor-certificates",
     "collateral",
     "event-log",
@@ -47,6 +50,7 @@ KINDS: dict[Kind, str] = {
     "tdx-quote": "TDX quote",
     "sgx-quote": "SGX quote",
     "snp-report": "SEV-SNP report",
+    "nitro-document": "Nitro document",
     "vendor-certificates": "AMD certificate or revocation list",
     "collateral": "Intel collateral",
     "event-log": "dstack event log",
@@ -63,7 +67,7 @@ KINDS: dict[Kind, str] = {
 _UNDERSTOOD = (
     "a proof file; a log proof with its record; a log's directory; a TDX quote (version 4 or 5) or"
     " SGX quote (version 3) in binary, hex or base64; an SEV-SNP report (version 2 to 5) likewise,"
-    " and AMD's certificates or revocation list, DER or PEM; Intel"
+    " and AMD's certificates or revocation list, DER or PEM; a document of AWS Nitro; Intel"
     " collateral (QuoteCollateralV3 JSON); a dstack event log, GetQuote response, attestation,"
     " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a policy (TOML); a verdict"
 )
@@ -137,6 +141,8 @@ def _piece(kind: Kind, data: bytes, name: str, form: str) -> Piece:
 def _quote_kind(data: bytes) -> Kind | None:
     if looks_like(data):
         return "snp-report"
+    if nitro.looks_like(data):
+        return "nitro-document"
     header = Header(data[:48])
     tee = (header.version == 3 and header.tee_type == TEE_SGX) or header.tee_type == TEE_TDX
     plausible = header.version in (3, 4, 5) and header.key_type in (2, 3) and tee
@@ -150,6 +156,7 @@ def _is_attestation(data: bytes) -> bool:
     # version 1 is a MessagePack map whose first key is "version"
     # likewise 0x00, 0x03 for SEV-SNP, and the two bytes of a report's length
     scale = data[:2] == b"\0\0" and INTEL_QE_VENDOR in data[15:34]
+    scale = scale or (is_carrier(data) and nitro.looks_like(data[4:]))  # and likewise 0x00, 0x02
     scale = scale or (data[:4] == b"\0\3\x81\x12" and looks_like(data[4 : 4 + REPORT_BYTES]))
     return scale or data[1:9] == b"\xa7version"
 

@@ -82,11 +82,14 @@ def _response(piece: Piece) -> Unpacked:
 
 def _attestation(piece: Piece) -> Unpacked:
     from teeproof.evidence.eventlog.attestation import parse_attestation  # noqa: PLC0415  rarely used
+    from teeproof.evidence.nitro.carrier import is_carrier, nitro_document  # noqa: PLC0415
 
     data = piece.data
     if piece.form == "json":
         answer = strictjson.loads(data, limit=MAX_FILE_BYTES, what=piece.name)
         data = _hex(piece, "attestation", answer["attestation"])
+    if is_carrier(data):
+        return Unpacked(piece=piece, quote=nitro_document(data))
     found = parse_attestation(data)
     return Unpacked(
         piece=piece,

@@ -20,7 +20,7 @@ from teeproof.core.errors import Malformed
 from teeproof.evidence import cbor, cose
 from teeproof.evidence.cose import Sign1
 
-__all__ = ["MAX_DOCUMENT_BYTES", "NitroDocument", "parse"]
+__all__ = ["MAX_DOCUMENT_BYTES", "NitroDocument", "looks_like", "parse"]
 
 MAX_PAYLOAD_BYTES = 16384  # 3.1: bstr .size (1..16384)
 MAX_DOCUMENT_BYTES = MAX_PAYLOAD_BYTES + 256  # header, signature and the heads around them
@@ -29,6 +29,12 @@ MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999
 _MANDATORY = ("module_id", "digest", "timestamp", "pcrs", "certificate", "cabundle")
 _OPTIONAL = ("public_key", "user_data", "nonce")
 _PCR_BYTES = (32, 48, 64)
+_HEADS = (b"\x84\x44\xa1\x01\x38\x22", b"\xd2\x84\x44\xa1\x01\x38\x22")  # a list of 4, {1: -35}
+
+
+def looks_like(data: bytes) -> bool:
+    """Whether this begins as a COSE_Sign1 with ES384, tagged or not."""
+    return data.startswith(_HEADS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from teeproof.evidence.simulated.hardware import Domain, Processor, QuotingEncla
 from teeproof.evidence.simulated.keys import SEED_BYTES
 from teeproof.evidence.simulated.machine import Machine
 from teeproof.evidence.simulated.pki import SIMULATED, Names, Pki
+from teeproof.evidence.simulated.nitro import SimulatedNitro
 from teeproof.evidence.simulated.snp.pki import SnpPki
 from teeproof.evidence.simulated.storage import load_seed, open_seed
 
@@ -60,6 +61,11 @@ class SimulatedPlatform:
     def snp(self) -> SnpPki:
         """The same seed's AMD: its certificates, for machines of ``simulated.snp``."""
         return SnpPki(self.pki.seed, marked=self.pki.names.marked)
+
+    @cached_property
+    def nitro(self) -> SimulatedNitro:
+        """The same seed's AWS: its certificates, for enclaves of ``simulated.nitro``."""
+        return SimulatedNitro(self.pki.seed, marked=self.pki.names.marked)
 
     @property
     def root_der(self) -> bytes:

@@ -3,7 +3,16 @@
 Trusts: nothing; it only describes.  Does not trust: nothing comes from outside.
 """
 
-from teeproof.evidence.simulated.states import domain, forgery, guest, log, snp, tcb, vendor
+from teeproof.evidence.simulated.states import (
+    domain,
+    forgery,
+    guest,
+    log,
+    nitro,
+    snp,
+    tcb,
+    vendor,
+)
 from teeproof.evidence.simulated.states.guest import LISTED
 from teeproof.evidence.simulated.states.state import Outcome, State
 
@@ -11,6 +20,6 @@ __all__ = ["LISTED", "STATES", "Outcome", "State"]
 
 STATES: dict[str, State] = {
     state.name: state
-    for module in (guest, tcb, domain, vendor, forgery, log, snp)
+    for module in (guest, tcb, domain, vendor, forgery, log, snp, nitro)
     for state in module.STATES
 }
