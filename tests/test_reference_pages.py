@@ -217,7 +217,7 @@ FILES = {
     "misspelt.toml": b"mrdt = []",
     "wrong.toml": b'nonce = "00"',
     "words.txt": b"Dear verifier, believe me.",
-    "report.bin": (2).to_bytes(4, "little") + bytes(1180),
+    "report.bin": b"HCLA" + bytes(1180),
     "huge.bin": bytes((4 << 20) + 1),
     "bad.json": b"{",
     "short.json": b'{"pck_crl": ""}',
