@@ -191,6 +191,14 @@ def test_the_page_names_every_fact_of_sgx(record):
     assert SGX_ONLY <= facts <= TOLD
 
 
+@pytest.mark.parametrize("name", ["snp-up-to-date", "snp-turin", "snp-version-2"])
+def test_the_page_names_every_fact_of_sev_snp_and_no_other(name):
+    policy = parse_policy(f"roots = []\nsimulated_roots = {json.dumps(ROOT_KEYS)}")
+    facts = verify(state(name), now=NOW, policy=policy).facts
+    whole = {"mitigations": None, "tcb": dict.fromkeys(facts["tcb"])}
+    assert paths({"facts": facts | whole}) == set(rows(JSON, "Facts of an SEV-SNP report"))
+
+
 ERRORS = {error: int(row[0]) for error, row in rows(JSON, "Errors").items()}
 QUOTE = "evidence/quote.bin"
 PROVOKED: dict[str, tuple[str, ...]] = {
