@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import pytest
 
+from teeproof.evidence.collect.simulated import reference_policy
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.policy import BUILT_IN, load_policy
+from teeproof.evidence.policy import BUILT_IN, load_policy, parse_policy
 from teeproof.evidence.simulated.states import STATES
 from teeproof.evidence.verdict import Verdict
 from teeproof.evidence.verify import verify
 from tests import check_codes
-from tests.evidence.scenes import NOW, opt_in, reference, state
+from tests.evidence.scenes import NOW, PLATFORM, REPORT_DATA, opt_in, reference, state
+from tests.evidence.sev_snp.real import MOMENT, evidence_of
 from tests.vectors import ROOT, each
 
 CHECKS = (ROOT / "docs/reference/checks.md").read_text()
@@ -107,14 +109,19 @@ def on_page(page: str = CHECKS) -> set[tuple[str, str, int]]:
 @cache
 def verdicts() -> tuple[Verdict, ...]:
     """Return what comes of every state of the simulator under every policy."""
-    policies = [opt_in(), reference(), *(load_policy(name) for name in BUILT_IN)]
+    snp = parse_policy(reference_policy(PLATFORM, report_data=REPORT_DATA, kind="sev-snp"))
+    policies = [opt_in(), reference(), snp, *(load_policy(name) for name in BUILT_IN)]
     found = []
     for name in set(STATES) - UNREADABLE:
         found += [verify(state(name), now=NOW, policy=policy) for policy in policies]
     return tuple(found)
 
 
-UNREADABLE = {"section-length-huge", "quote-truncated"}  # no quote, so no verdict
+UNREADABLE = {
+    "section-length-huge",
+    "quote-truncated",
+    "snp-unsigned-bytes",
+}  # no quote, so no verdict
 
 
 def test_the_page_names_every_check_and_no_other():
@@ -215,3 +222,10 @@ def test_every_verdict_on_simulated_evidence_reads_as_the_page_says():
 def test_every_verdict_on_real_evidence_reads_as_the_page_says(record):
     for verdict in checks_of(record):
         assert_told(verdict)
+
+
+@pytest.mark.parametrize("record", each("snp"))
+def test_every_verdict_on_real_reports_reads_as_the_page_says(record):
+    given = evidence_of(record)
+    for name in BUILT_IN:
+        assert_told(verify(given, now=MOMENT, policy=load_policy(name)))

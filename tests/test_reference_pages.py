@@ -195,6 +195,14 @@ def test_the_page_names_every_fact_of_sgx(record):
     assert SGX_ONLY <= facts <= TOLD
 
 
+@pytest.mark.parametrize("name", ["snp-up-to-date", "snp-turin", "snp-version-2"])
+def test_the_page_names_every_fact_of_sev_snp_and_no_other(name):
+    policy = parse_policy(f"roots = []\nsimulated_roots = {json.dumps(ROOT_KEYS)}")
+    facts = verify(state(name), now=NOW, policy=policy).facts
+    whole = {"mitigations": None, "tcb": dict.fromkeys(facts["tcb"])}
+    assert paths({"facts": facts | whole}) == set(rows(JSON, "Facts of an SEV-SNP report"))
+
+
 ERRORS = {error: int(row[0]) for error, row in rows(JSON, "Errors").items()}
 QUOTE = "evidence/quote.bin"
 PROVOKED: dict[str, tuple[str, ...]] = {
@@ -221,7 +229,7 @@ FILES = {
     "misspelt.toml": b"mrdt = []",
     "wrong.toml": b'nonce = "00"',
     "words.txt": b"Dear verifier, believe me.",
-    "report.bin": (2).to_bytes(4, "little") + bytes(1180),
+    "report.bin": b"HCLA" + bytes(1180),
     "huge.bin": bytes((4 << 20) + 1),
     "bad.json": b"{",
     "short.json": b'{"pck_crl": ""}',

@@ -24,6 +24,7 @@ from teeproof.evidence.policy import (
     parse_policy,
     policy_text,
 )
+from teeproof.evidence.nitro.chain import AWS_NITRO_ROOT
 from teeproof.evidence.policy_values import AMD_ROOTS
 
 PIN = "sha256:" + "ab" * 32

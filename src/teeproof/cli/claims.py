@@ -24,7 +24,7 @@ Claims = dict[str, Any]
 
 
 CARRIERS: frozenset[Kind] = frozenset(
-    {"tdx-quote", "sgx-quote", "quote-response", "attestation", "certificate"}
+    {"tdx-quote", "sgx-quote", "snp-report", "quote-response", "attestation", "certificate"}
 )
 """Kinds of files that hold a quote."""
 
@@ -58,11 +58,7 @@ def _carrier(piece: Piece, ppid: bool, quotes: dict[bytes, str]) -> Claims:
     """A quote, alone or in something that carries it."""
     found = unpack(piece)
     before = quotes.setdefault(found.quote, piece.name)
-    is_sgx = kind_of(found.quote) == "sgx"
-    if before == piece.name:
-        body = (sgx_quote if is_sgx else tdx_quote)(found.quote, ppid=ppid)
-    else:
-        body = {"same_quote_as": before}
+    body: Claims = _told(found.quote, ppid) if before == piece.name else {"same_quote_as": before}
     if piece.kind == "certificate":
         body = _certificate(piece) | body
     if found.event_log is not None:
@@ -70,6 +66,21 @@ def _carrier(piece: Piece, ppid: bool, quotes: dict[bytes, str]) -> Claims:
     if found.remarks:
         body["remarks"] = list(found.remarks)
     return body
+
+
+def _told(quote: bytes, ppid: bool) -> Claims:
+    kind = kind_of(quote)
+    if kind == "sev-snp":
+        from teeproof.cli.claims_snp import snp_report  # noqa: PLC0415  most quotes are Intel's
+
+        return snp_report(quote, chip_id=ppid)
+    return (sgx_quote if kind == "sgx" else tdx_quote)(quote, ppid=ppid)
+
+
+def _vendor_certificates(piece: Piece) -> Claims:
+    from teeproof.cli.claims_snp import amd_certificates  # noqa: PLC0415
+
+    return amd_certificates(piece.data, form=piece.form)
 
 
 def _certificate(piece: Piece) -> Claims:
@@ -204,6 +215,7 @@ _READERS: dict[Kind, Callable[[Piece], Claims]] = {
     "event-log": _event_log,
     "app-compose": _app_compose,
     "mr-config": _mr_config,
+    "vendor-certificates": _vendor_certificates,
     "policy": _policy,
     "verdict": _verdict,
 }

@@ -21,7 +21,7 @@ from teeproof.proof.identity import IdentityRecord
 __all__ = ["MAX_REPORT", "Report", "read_report", "text_of"]
 
 MAX_REPORT = 8 << 20
-_PARTS = ("quote", "event_log", "compose", "mr_config", "certificate")
+_PARTS = ("quote", "event_log", "compose", "mr_config", "certificate", "certificates")
 
 
 class Report(NamedTuple):

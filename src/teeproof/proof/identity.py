@@ -48,7 +48,7 @@ __all__ = [
 IDENTITY_TYPE: Final = "urn:teeproof:identity:v1"
 MAX_RECORD_BYTES = 512 << 10
 MAX_NONCE = 256  # characters; a service that speaks ACI is asked for 64 lower-case hex digits
-_BLOBS = ("quote", "event_log", "compose", "mr_config", "certificate", "collateral")
+_BLOBS = ("quote", "event_log", "compose", "mr_config", "certificate", "certificates", "collateral")
 
 
 class EvidenceName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -231,7 +231,7 @@ def _not_revoked(
     parsed = [parse_crl(der) for der in lists]
     for crl in parsed:
         require_crl(crl, root)
-    for certificate, code in ((authority, "vek_ca_revoked"), (root, "root_revoked")):
+    for certificate, code in ((authority, "vek_ca_revoked"), (root, "ark_revoked")):
         if any(certificate.serial in crl.serials for crl in parsed):
             raise NotAuthentic(
                 f"AMD revoked {certificate.subject}: believe nothing that hangs on it",

@@ -13,11 +13,12 @@ from contextlib import suppress
 
 import msgspec
 
-from teeproof.core.digests import parse_named
+from teeproof.core.digests import parse_named, sha256
 from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable
 from teeproof.evidence import eventlog, sgx, x509
 from teeproof.evidence.naming import name_evidence
 from teeproof.evidence.record import Evidence
+from teeproof.evidence.sev_snp import report as snp
 from teeproof.evidence.tdx import quote as tdx
 from teeproof.evidence.tdx.pck import parse_pck
 from teeproof.proof.graph.model import Labels
@@ -56,6 +57,8 @@ def _values(record: IdentityRecord, evidence: Evidence) -> dict[str, str]:
         raise NotAuthentic(
             "its quote is not the one that the identity names", code="evidence_mismatch"
         )
+    if name.kind == "sev-snp":
+        return _snp(record, evidence)
     if name.kind == "sgx":
         found, chain, report_data = _sgx(evidence.quote)
     else:
@@ -80,6 +83,16 @@ def _tdx(evidence: Evidence) -> tuple[dict[str, bytes], bytes, bytes]:
     if facts is not None:  # the log leads to the very registers, so the quote commits to it
         found["compose_hash"] = facts.compose_hash
     return found, quote.signature.pck_chain, body.report_data
+
+
+def _snp(record: IdentityRecord, evidence: Evidence) -> dict[str, str]:
+    body = snp.parse(evidence.quote).body
+    if body.report_data != record.report_data:
+        raise NotAuthentic("its report commits to other keys", code="report_data_mismatch")
+    found = {"measurement": body.measurement, "host_data": body.host_data}
+    if not body.masked:
+        found["platform"] = sha256(body.chip_id)
+    return {key: value.hex() for key, value in found.items() if any(value)}
 
 
 def _sgx(raw: bytes) -> tuple[dict[str, bytes], bytes, bytes]:

@@ -167,7 +167,7 @@ STATES = (
         ("reserved-bits", "Firmware set bytes that the specification reserves.",
          _launched(SnpGuest(reserved=b"\1"))),
         ("simulator-of-another-machine",
-         "Everything is in order, under the root of a simulator that the policy does not pin.",
+         "The guest is in order, under the root of a simulator that the policy does not pin.",
          _stranger),
     ),
 )  # fmt: skip

@@ -1,0 +1,244 @@
+"""Whoever has an SEV-SNP machine, or none, tries to pass for a guest that nobody can look into."""
+
+from __future__ import annotations
+
+import pytest
+
+from teeproof.core.errors import Malformed, TooLarge
+from teeproof.evidence.binding import report_data_for
+from teeproof.evidence.collect import simulated
+from teeproof.evidence.collect.simulated import SimulatedPlatform, SnpGuest, SnpMachine
+from teeproof.evidence.der import armoured
+from teeproof.evidence.files.kinds import identify
+from teeproof.evidence.policy import Policy, load_policy, parse_policy
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.simulated.snp.pki import ORDER, Chip, SnpPki
+from teeproof.evidence.verdict import Verdict
+from teeproof.evidence.verify import verify
+from tests.evidence.attacks.court import but
+from tests.evidence.scenes import NOW, PLATFORM, REPORT_DATA, failures, state
+
+CHECKLIST = {
+    41: (
+        "test_host_opens_the_guest_to_itself_and_is_refused_by_name",
+        "test_host_lowers_the_reported_firmware_to_match_no_key",
+    ),
+    42: (
+        "test_host_gives_the_key_of_another_chip",
+        "test_host_signs_with_the_key_of_another_kind",
+    ),
+    43: (
+        "test_network_makes_a_root_that_calls_itself_amds",
+        "test_network_puts_another_root_behind_an_honest_chain",
+    ),
+}
+PKI = PLATFORM.snp
+REFERENCE = parse_policy(
+    simulated.reference_policy(PLATFORM, report_data=REPORT_DATA, kind="sev-snp")
+)
+OPT_IN = Policy(roots=(), simulated_roots=(PKI.root_fingerprint,))
+KEYSET = "sha256:" + "11" * 32
+
+
+def judge(given: Evidence, policy: Policy = REFERENCE) -> Verdict:
+    return verify(given, policy=policy, now=NOW)
+
+
+def test_an_honest_guest_is_accepted_as_simulated_and_never_as_hardware():
+    verdict = judge(state("snp-up-to-date"))
+    assert (verdict.exit_code, verdict.level, verdict.confidential) == (0, "simulated", False)
+    assert judge(state("snp-up-to-date"), load_policy("sev-snp")).exit_code == 4
+    as_vendor = Policy(roots=(PKI.root_fingerprint,))
+    assert judge(state("snp-up-to-date"), as_vendor).level == "simulated"
+
+
+@pytest.mark.parametrize(
+    ("name", "failure"),
+    [
+        ("snp-debug", ("debug", "debug_on")),
+        ("snp-vmpl-1", ("vmpl", "vmpl_mismatch")),
+        ("snp-migration-agent", ("migration", "migration_on")),
+        ("snp-migration-allowed", ("migration", "migration_on")),
+        ("snp-masked-chip-id", ("masked-chip-id", "masked_chip_id_on")),
+        ("snp-vlek", ("vlek", "vlek_on")),
+        ("snp-reserved-bits", ("reserved-bits", "reserved_bits_set")),
+    ],
+)
+def test_host_opens_the_guest_to_itself_and_is_refused_by_name(name, failure):
+    verdict = judge(state(name))
+    assert failures(verdict) == [failure]
+    assert (verdict.authentic, verdict.exit_code) == (True, 4)
+
+
+def test_host_lowers_the_reported_firmware_to_match_no_key():
+    assert failures(judge(state("snp-vek-of-another-tcb"))) == [("vek-tcb", "vek_tcb")]
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_host_changes_any_byte_of_the_reported_firmware_and_no_key_matches(part):
+    tcb = bytearray(Chip().tcb)
+    tcb[part] ^= 1
+    guest = SnpGuest(reported_tcb=bytes(tcb))
+    given = SnpMachine(PKI, guest=guest).evidence(REPORT_DATA)
+    assert ("vek-tcb", "vek_tcb") in failures(judge(given))
+
+
+def test_host_gives_the_key_of_another_chip():
+    assert failures(judge(state("snp-vek-of-another-chip"))) == [
+        ("report-signature", "report_signature"),
+        ("vek-chip", "vek_chip"),
+    ]
+
+
+def test_host_signs_with_the_key_of_another_kind():
+    assert ("signing-key", "signing_key_kind") in failures(judge(state("snp-vek-of-another-kind")))
+    guest = SnpGuest(signing_key=1)
+    given = SnpMachine(PKI, guest=guest).evidence(REPORT_DATA, chain=PKI.vcek(Chip()).chain)
+    assert ("signing-key", "signing_key_kind") in failures(judge(given, OPT_IN))
+
+
+@pytest.mark.parametrize("key", [2, 6, 7])
+def test_host_says_that_no_known_key_signed(key):
+    given = SnpMachine(PKI, guest=SnpGuest(signing_key=key)).evidence(REPORT_DATA)
+    assert failures(judge(given, OPT_IN)) == [("signing-key", "signing_key_kind")]
+
+
+def test_network_makes_a_root_that_calls_itself_amds():
+    given = state("snp-ark-not-pinned")
+    for policy in (REFERENCE, OPT_IN, load_policy("sev-snp")):
+        verdict = judge(given, policy)
+        assert failures(verdict) == [("root", "root_not_pinned")]
+        assert (verdict.level, verdict.facts) == (None, {})
+
+
+def test_network_puts_another_root_behind_an_honest_chain():
+    assert failures(judge(state("snp-ark-of-another-root"))) == [
+        ("vek-chain", "vek_chain_signature")
+    ]
+
+
+def test_network_gives_a_root_of_the_same_name_beside_the_honest_one():
+    honest = state("snp-up-to-date")
+    rogue = SimulatedPlatform(b"\7" * 32).snp
+    strangers = armoured(rogue.root) + armoured(rogue.authority("VCEK"))
+    for mixed in (strangers + honest.certificates, honest.certificates + strangers):
+        assert judge(but(honest, certificates=mixed)).exit_code == 0
+
+
+def test_network_certifies_a_key_of_its_own_with_a_chip_s_key():
+    # The chip's certificate is put where an authority belongs: it may sign nothing.
+    leaf, authority, root = PKI.vcek(Chip()).chain
+    given = SnpMachine(PKI).evidence(REPORT_DATA, chain=(root, authority))
+    assert judge(given).check("vek-certificates").code == "certificates_missing"
+    given = SnpMachine(PKI).evidence(REPORT_DATA, chain=(leaf, leaf, root))
+    assert judge(given).check("vek-certificates").code == "certificates_missing"
+
+
+def test_network_passes_a_cloud_s_key_off_as_a_chip_s_by_the_wrong_authority():
+    class Mixed(SnpPki):
+        def authority(self, kind: str) -> bytes:
+            return super().authority("VLEK" if kind == "VCEK" else "VCEK")
+
+    chain = Mixed(PKI.seed).vcek(Chip()).chain
+    given = SnpMachine(PKI).evidence(REPORT_DATA, chain=chain)
+    assert judge(given).exit_code in (2, 3)
+
+
+def test_vendor_revokes_the_authority_and_the_host_may_not_use_an_old_list():
+    assert failures(judge(state("snp-authority-revoked"))) == [("vek-revocation", "vek_ca_revoked")]
+    assert failures(judge(state("snp-root-revoked"))) == [("vek-revocation", "ark_revoked")]
+    assert failures(judge(state("snp-list-expired"))) == [("collateral-dates", "crl_expired")]
+    assert failures(judge(state("snp-list-of-another-root"))) == [
+        ("vek-revocation", "crl_signature")
+    ]
+
+
+def test_host_leaves_the_revocation_list_out_and_the_verdict_says_so():
+    check = judge(state("snp-up-to-date")).check("vek-revocation")
+    assert check.state == "not_checked"
+    assert judge(state("snp-not-revoked")).check("vek-revocation").state == "passed"
+
+
+def test_network_hands_over_a_twin_as_new_evidence():
+    honest, twin = judge(state("snp-up-to-date")), judge(state("snp-twin-signature"))
+    assert (twin.exit_code, twin.subject) == (0, honest.subject)
+    again = verify(state("snp-twin-signature"), policy=REFERENCE, now=NOW, seen={REPORT_DATA})
+    assert failures(again) == [("replay", "report_data_reused")]
+
+
+@pytest.mark.parametrize("number", [0, ORDER, ORDER + 1, 2**384 - 1])
+@pytest.mark.parametrize("at", [0x2A0, 0x2A0 + 72])
+def test_network_gives_a_signature_whose_numbers_are_out_of_range(number, at):
+    honest = state("snp-up-to-date")
+    forged = honest.quote[:at] + number.to_bytes(72, "little") + honest.quote[at + 72 :]
+    verdict = judge(but(honest, quote=forged))
+    assert failures(verdict) == [("report-signature", "report_signature_range")]
+
+
+def test_network_appends_and_hides_bytes_in_a_report():
+    honest = state("snp-up-to-date")
+    with pytest.raises(Malformed):
+        judge(but(honest, quote=honest.quote + b"\0"))
+    with pytest.raises(Malformed):
+        judge(state("snp-unsigned-bytes"))
+
+
+def test_network_sends_too_much():
+    honest = state("snp-up-to-date")
+    flood = honest.certificates + b"\n" * (1 << 20)
+    assert failures(judge(but(honest, certificates=flood))) == [
+        ("vek-certificates", "certificates_malformed")
+    ]
+    many = b"".join(armoured(PKI.vcek(Chip(name=f"chip {number}")).der) for number in range(2))
+    assert failures(judge(but(honest, certificates=honest.certificates + many)))[0] == (
+        "vek-certificates",
+        "vek_several",
+    )
+    with pytest.raises((TooLarge, Malformed)):
+        identify(honest.quote * 10_000)
+
+
+def test_workload_binds_nothing_or_another_nonce():
+    zero = SnpMachine(PKI).evidence(bytes(64))
+    check = judge(zero, OPT_IN).check("report-data")
+    assert (check.state, "bound to nothing" in check.detail or "all zero" in check.detail) == (
+        "not_checked",
+        True,
+    )
+    bound = SnpMachine(PKI).evidence(report_data_for(KEYSET, nonce="mine"))
+    mine = OPT_IN.with_(nonce="mine", keyset_digest=KEYSET)
+    assert judge(bound, mine).exit_code == 0
+    assert failures(judge(bound, mine.with_(nonce="another"))) == [
+        ("report-data", "report_data_mismatch")
+    ]
+    assert judge(zero, mine).exit_code == 4
+
+
+def test_client_holds_a_policy_for_tdx_against_a_guest_and_it_is_no_weaker():
+    given = state("snp-up-to-date")
+    roots = [PKI.root_fingerprint]
+    for name in ("standard", "strict", "dstack", "azure", "sgx"):
+        policy = load_policy(name).with_(roots=[], simulated_roots=roots)
+        assert "tee" in [check for check, _ in failures(judge(given, policy))]
+    ours = OPT_IN.with_(simulated_roots=[PLATFORM.root_fingerprint], measurement=["00" * 48])
+    assert failures(judge(state("up-to-date"), ours)) == [("tee", "policy_for_sev_snp")]
+
+
+def test_operator_pins_a_product_that_has_no_minimum():
+    policy = OPT_IN.with_(minimum_tcb=[{"product": "Genoa", "snp": 1}])
+    assert failures(judge(state("snp-up-to-date"), policy)) == [
+        ("minimum-tcb", "minimum_tcb_unset")
+    ]
+
+
+def test_host_is_known_by_its_chip_and_blocked():
+    platform = judge(state("snp-up-to-date")).facts["platform"]["id"]
+    blocked = OPT_IN.with_(blocked_platforms=[platform])
+    assert failures(judge(state("snp-up-to-date"), blocked)) == [
+        ("platform-lists", "platform_blocked")
+    ]
+    listed = OPT_IN.with_(allowed_platforms=[platform])
+    assert judge(state("snp-up-to-date"), listed).exit_code == 0
+    assert failures(judge(state("snp-masked-chip-id"), listed)) == [
+        ("platform-lists", "platform_not_allowed")
+    ]
