@@ -78,9 +78,11 @@ WITH = {
     "nonce_issued_at": ("max_age_seconds",),
     "max_age_seconds": ("nonce_issued_at",),
 }
-STATE = {"tcb_grace_days": "out-of-date", "roots": "impostor-root"} | dict.fromkeys(
-    ANSWERED["sev-snp"] - ANSWERED["tdx"], "snp-up-to-date"
-) | dict.fromkeys(ANSWERED["nitro"] - ANSWERED["tdx"], "nitro-in-order")
+STATE = (
+    {"tcb_grace_days": "out-of-date", "roots": "impostor-root"}
+    | dict.fromkeys(ANSWERED["sev-snp"] - ANSWERED["tdx"], "snp-up-to-date")
+    | dict.fromkeys(ANSWERED["nitro"] - ANSWERED["tdx"], "nitro-in-order")
+)
 
 
 def changed(name: str) -> frozenset[str]:

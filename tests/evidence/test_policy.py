@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, TooLarge, Usage
+from teeproof.evidence.nitro.chain import AWS_NITRO_ROOT
 from teeproof.evidence.policy import (
     BUILT_IN,
     INTEL_ROOT,
@@ -24,7 +25,6 @@ from teeproof.evidence.policy import (
     parse_policy,
     policy_text,
 )
-from teeproof.evidence.nitro.chain import AWS_NITRO_ROOT
 from teeproof.evidence.policy_values import AMD_ROOTS
 
 PIN = "sha256:" + "ab" * 32

@@ -82,6 +82,12 @@ class Endorsing(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+_WITHOUT_COLLATERAL: dict[str, str] = {
+    "sev-snp": "put AMD's certificates, and its revocation list if you have one, beside the report",
+    "nitro": "a Nitro document brings its certificates",
+}
+
+
 def endorse(
     bundle: Bundle, *, given: Sequence[Path], now: datetime, environment: Mapping[str, str]
 ) -> Endorsing:
@@ -96,21 +102,13 @@ def endorse(
     Raises:
         Usage: files were named, and none of them is for this platform.
     """
-    if kind_of(bundle.evidence.quote) == "nitro":
+    kind = kind_of(bundle.evidence.quote)
+    if kind in _WITHOUT_COLLATERAL:
         if given:
-            raise Usage(
-                "--endorsements is Intel's collateral: a Nitro document brings its certificates",
-                code="option_unused",
-            )
-        return Endorsing(source="inside")
-    if kind_of(bundle.evidence.quote) == "sev-snp":
-        if given:
-            raise Usage(
-                "--endorsements is Intel's collateral: put AMD's certificates, and its revocation"
-                " list if you have one, beside the report",
-                code="option_unused",
-            )
-        return Endorsing(source="evidence" if bundle.evidence.certificates else "none")
+            where = _WITHOUT_COLLATERAL[kind]
+            raise Usage(f"--endorsements is Intel's collateral: {where}", code="option_unused")
+        beside: Source = "evidence" if bundle.evidence.certificates else "none"
+        return Endorsing(source="inside" if kind == "nitro" else beside)
     if given:
         return _named(bundle, given, now)
     if bundle.evidence.collateral is not None:

@@ -26,7 +26,7 @@ _SGX_REPORT_DATA = slice(320, 384)  # Intel SGX SDK, sgx_report_body_t
 
 
 def name_evidence(evidence: Evidence) -> tuple[str, str]:
-    """Return the kind (``tdx``, ``sgx``, ``sev-snp``, ``nitro``) and the id (``sha256:…``) of evidence.
+    """Return the kind, one of ``recognise.Kind``, and the id (``sha256:…``) of evidence.
 
     Raises:
         Malformed: not a quote or report, or a quote without a certificate chain.

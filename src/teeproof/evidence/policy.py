@@ -91,9 +91,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         mrseam: any of these TDX modules.
         mrenclave: any of these SGX enclaves.
         mrsigner: any of these signers of SGX enclaves.
-        pcr0: any of these images of a Nitro enclave; of such a one too: ``pcr1`` its kernel, ``pcr2``
-            its application, ``pcr3`` the role of the instance beside it, ``pcr4`` that instance,
-            ``pcr8`` the signer of the image.
+        pcr0: any of these images of a Nitro enclave.
+        pcr1: any of these kernels, with their boot ramdisk, of a Nitro enclave.
+        pcr2: any of these applications of a Nitro enclave.
+        pcr3: any of these roles of the instance beside a Nitro enclave.
+        pcr4: any of these instances beside a Nitro enclave.
+        pcr8: any of these signers of a Nitro enclave's image.
         rtmr0: any of these values; likewise ``rtmr1``, ``rtmr2``, ``rtmr3``.
         mrconfigid: any of these values; likewise ``mrowner``, ``mrownerconfig``.
         event_log: true if an event log must be given and replay to all four RTMRs.

@@ -108,10 +108,9 @@ def check_forms(policy: Policy) -> None:
     for field in _NAMED:
         for text in getattr(policy, field) or ():
             _check_named(field, text)
-    if policy.report_data is not None:
-        _check_hex("report_data", policy.report_data, 64)
-    if policy.user_data is not None:
-        _check_hex("user_data", policy.user_data, max(1, len(policy.user_data) // 2))
+    for field, size in (("report_data", 64), ("user_data", _half(policy.user_data))):
+        if getattr(policy, field) is not None:
+            _check_hex(field, getattr(policy, field), size)
     if policy.keyset_digest is not None:
         _check_named("keyset_digest", policy.keyset_digest)
     if policy.nonce == "":
@@ -120,6 +119,10 @@ def check_forms(policy: Policy) -> None:
         if not _ADVISORY.fullmatch(text):
             raise wrong(f"denied_advisories are written INTEL-SA-00615, got {text[:100]!r}")
     _check_numbers(policy)
+
+
+def _half(text: str | None) -> int:
+    return max(1, len(text or "") // 2)
 
 
 def _check_unicode(field: str, value: object) -> None:
@@ -188,9 +191,7 @@ def check_together(policy: Policy) -> None:
             'tee = "sev-snp" needs roots of AMD\'s: copy them from teeproof policy show sev-snp'
         )
     if policy.tee == "nitro" and policy.roots == (INTEL_ROOT,):
-        raise wrong(
-            'tee = "nitro" needs a root of AWS\'s: copy it from teeproof policy show nitro'
-        )
+        raise wrong('tee = "nitro" needs a root of AWS\'s: copy it from teeproof policy show nitro')
     if policy.tcb_grace_days is not None and policy.tcb_statuses is None:
         raise wrong("tcb_grace_days needs tcb_statuses: without them every status is let through")
     if policy.report_data is not None and policy.nonce is not None:

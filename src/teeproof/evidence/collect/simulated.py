@@ -30,8 +30,8 @@ from teeproof.evidence.simulated.hardware import (
     patched,
 )
 from teeproof.evidence.simulated.machine import Machine
-from teeproof.evidence.simulated.platform import SimulatedPlatform
 from teeproof.evidence.simulated.nitro import Enclave
+from teeproof.evidence.simulated.platform import SimulatedPlatform
 from teeproof.evidence.simulated.snp.machine import SnpGuest, SnpMachine, write_body
 from teeproof.evidence.simulated.snp.pki import Chip
 from teeproof.evidence.simulated.states import LISTED, STATES, Outcome, State

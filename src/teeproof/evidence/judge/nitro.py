@@ -31,9 +31,7 @@ def judge(asked: Asked) -> Judged:
         checks.append(not_appraised())
     else:
         checks.append(check_kind("nitro", asked.policy))
-        checks += appraise.checks(
-            facts, _expected(asked.policy), now=asked.now, seen=asked.memory
-        )
+        checks += appraise.checks(facts, _expected(asked.policy), now=asked.now, seen=asked.memory)
     return Judged(
         subject=found.evidence_id,
         checks=checks,

@@ -19,8 +19,8 @@ from teeproof.evidence.simulated.guest import Guest
 from teeproof.evidence.simulated.hardware import Domain, Processor, QuotingEnclave
 from teeproof.evidence.simulated.keys import SEED_BYTES
 from teeproof.evidence.simulated.machine import Machine
-from teeproof.evidence.simulated.pki import SIMULATED, Names, Pki
 from teeproof.evidence.simulated.nitro import SimulatedNitro
+from teeproof.evidence.simulated.pki import SIMULATED, Names, Pki
 from teeproof.evidence.simulated.snp.pki import SnpPki
 from teeproof.evidence.simulated.storage import load_seed, open_seed
 
