@@ -621,6 +621,6 @@ def test_every_kind_of_evidence_has_its_fields_and_its_usual_policy() -> None:
 @pytest.mark.parametrize("kind", ANSWERED)
 def test_a_field_that_a_kind_cannot_show_is_never_passed_over(kind: Kind) -> None:
     for name, row in TABLE.items():
-        policy = Policy().with_(**row.met, tee=None)
+        policy = Policy().with_(**{**row.met, "tee": None})
         expected = "not_checked" if set(row.met) <= ANSWERED[kind] else "failed"
         assert check_kind(kind, policy).state == expected, name

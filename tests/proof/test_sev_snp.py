@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 import teeproof as tp
@@ -16,7 +18,7 @@ from tests.proof.people import attester, platform, policy
 
 @pytest.fixture(scope="module")
 def guest() -> Identity:
-    return Identity.boot(attester(state="snp-not-revoked"))
+    return Identity.boot(attester(at=datetime.now(UTC), state="snp-not-revoked"))
 
 
 def test_a_proof_carries_report_and_certificates_and_holds(guest, tmp_path):
