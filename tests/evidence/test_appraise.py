@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -16,9 +16,11 @@ import pytest
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Usage
 from teeproof.evidence.appraise.expect import any_of, flag
+from teeproof.evidence.appraise.kind import ANSWERED, check_kind
 from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.collect.simulated import Domain, Machine, Processor
-from teeproof.evidence.policy import Policy
+from teeproof.evidence.policy import Policy, load_policy
+from teeproof.evidence.recognise import USUAL_POLICY, Kind
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verdict import Verdict
 from teeproof.evidence.verify import verify
@@ -597,3 +599,28 @@ def test_a_value_is_never_looked_for_inside_another() -> None:
 def test_grace_without_statuses_is_an_error_and_not_a_weaker_policy() -> None:
     with pytest.raises(Usage, match="tcb_grace_days needs tcb_statuses"):
         opt_in().with_(tcb_grace_days={"OutOfDate": 30})
+
+
+# Kinds ----------------------------------------------------------------------------------------
+
+
+def test_every_field_of_a_policy_is_answered_by_some_kind_of_evidence() -> None:
+    assert set().union(*ANSWERED.values()) == set(Policy.__struct_fields__)
+
+
+def test_every_kind_of_evidence_has_its_fields_and_its_usual_policy() -> None:
+    assert set(ANSWERED) == set(USUAL_POLICY) == set(get_args(Kind))
+    for kind, name in USUAL_POLICY.items():
+        policy = load_policy(name)
+        assert policy.tee == kind
+        assert check_kind(kind, policy).state == "passed"
+        others = [check_kind(other, policy).code for other in ANSWERED if other != kind]
+        assert set(others) == {f"policy_for_{kind.replace('-', '_')}"}
+
+
+@pytest.mark.parametrize("kind", ANSWERED)
+def test_a_field_that_a_kind_cannot_show_is_never_passed_over(kind: Kind) -> None:
+    for name, row in TABLE.items():
+        policy = Policy().with_(**{**row.met, "tee": None})
+        expected = "not_checked" if set(row.met) <= ANSWERED[kind] else "failed"
+        assert check_kind(kind, policy).state == expected, name

@@ -175,6 +175,8 @@ def answer(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     lacking = missing.detail if missing else ""
     if missing and "endorsements" in str(missing.code):
         lacking = "endorsements missing"
+    if missing and missing.code == "certificates_missing":
+        lacking = "certificates missing"
     return worded(verdict.exit_code, verdict.level, lacking)
 
 

@@ -40,7 +40,7 @@ def check_dates(
     ends = min(windows, key=lambda window: window.ends)
     if begins.begins <= now <= ends.ends:
         whole = f"valid from {_day(begins.begins)} until {_day(ends.ends + 1)}"
-        return passed(name, f"all {len(windows)} {whole}")
+        return passed(name, f"all {len(windows)} {whole}" if len(windows) > 1 else whole)
     apart = _never_together([*windows, *beside])
     if now < begins.begins:
         return failed(
