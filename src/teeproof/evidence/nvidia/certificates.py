@@ -29,7 +29,9 @@ from teeproof.evidence.verdict import Level
 from teeproof.evidence.x509 import UNREADABLE, malformed_x509
 
 __all__ = [
+    "ECDSA_SHA384_OID",
     "Certificate",
+    "issued_by",
     "parse_chain",
     "parse_der",
     "require_chain",
@@ -43,6 +45,7 @@ MAX_CHAIN_BYTES = 32 << 10
 MAX_CERTIFICATES = 6
 # AlgorithmIdentifier of ecdsa-with-SHA384 (RFC 5758, 3.2), as DER writes it.
 ECDSA_SHA384 = (SEQUENCE, bytes.fromhex("06082a8648ce3d040303"))
+ECDSA_SHA384_OID = "1.2.840.10045.4.3.3"
 _SHA384 = ec.ECDSA(hashes.SHA384())
 # 9999-12-31: "no well-defined expiration date" (RFC 5280, 4.1.2.5). A day less can be printed.
 _FOREVER = 253402214399
@@ -95,6 +98,11 @@ class Certificate(msgspec.Struct, frozen=True, eq=False):
     ocsp: bool
     extensions: dict[str, bytes]
     simulated: bool
+
+    @property
+    def name_der(self) -> bytes:
+        """The subject's name, as DER writes it."""
+        return encode(SEQUENCE, self.subject_name)
 
 
 def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
