@@ -130,7 +130,9 @@ def _rims(facts: GpuFacts, policy: GpuPolicy) -> Check:
         )
     if all(device.measured for device in facts.devices):
         return passed(
-            "gpu-measured", "the vendor's manifests cover every device, as the policy asks", "policy"
+            "gpu-measured",
+            "the vendor's manifests cover every device, as the policy asks",
+            "policy",
         )
     return failed(
         "gpu-measured",

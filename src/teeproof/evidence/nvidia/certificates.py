@@ -250,8 +250,12 @@ def require_chain(chain: Sequence[Certificate], *, what: str, code: str) -> None
             )
 
 
+@lru_cache(maxsize=1024)
 def issued_by(child: Certificate, issuer: Certificate) -> bool:
-    """Whether ``issuer`` is named as the issuer of ``child``, and its key signed it."""
+    """Whether ``issuer`` is named as the issuer of ``child``, and its key signed it.
+
+    Remembered: the GPUs of one family share all certificates but two.
+    """
     return child.issuer_name == issuer.subject_name and signed_by(
         issuer.key, child.signature, child.tbs
     )

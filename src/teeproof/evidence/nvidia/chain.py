@@ -114,9 +114,7 @@ def _parse(pem: bytes) -> tuple[str, tuple[Certificate, ...]]:
 
 
 def _root(root: Certificate, roots: frozenset[str]) -> tuple[str, Level]:
-    return certificates.require_root(
-        root, roots, what="device's chain", code="gpu_root_not_pinned"
-    )
+    return certificates.require_root(root, roots, what="device's chain", code="gpu_root_not_pinned")
 
 
 def _chain(chain: tuple[Certificate, ...], level: Level) -> tuple[str, Endorsed]:

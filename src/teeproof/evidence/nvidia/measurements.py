@@ -44,8 +44,8 @@ def compare(report: Report, *manifests: Manifest) -> tuple[str, int]:
     if wrong:
         good, got = golden[wrong[0]], report.measurements.get(wrong[0] + 1)
         raise NotAuthentic(
-            f"{len(wrong)} of {len(golden)} measurements are not what the vendor lists, measurement "
-            f"{wrong[0]} first: the device runs other firmware or another driver than it says",
+            f"{len(wrong)} of {len(golden)} measurements are not what the vendor lists, first of "
+            f"all number {wrong[0]}: the device runs other firmware or another driver than it says",
             code="gpu_measurement_mismatch",
             expected=" or ".join(value.hex() for value in good[:4]),
             got=got.hex() if got else "no such measurement",

@@ -209,7 +209,9 @@ def _check_fields(opaque: dict[int, bytes]) -> None:
     for field in texts:
         value = opaque.get(field, b"").rstrip(b"\0")
         if value and not _TEXT.fullmatch(value):
-            raise _malformed(f"field {field}", "letters, digits, '.', '_' and '-'", value[:32].hex())
+            raise _malformed(
+                f"field {field}", "letters, digits, '.', '_' and '-'", value[:32].hex()
+            )
     if len(opaque.get(FWID, bytes(DIGEST_BYTES))) != DIGEST_BYTES:
         raise _malformed("firmware id", f"{DIGEST_BYTES} bytes", f"{len(opaque[FWID])} bytes")
 

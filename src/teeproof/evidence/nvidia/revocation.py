@@ -186,7 +186,7 @@ def _known_good(
 
 
 def _require_signed(answer: Answer, above: Sequence[Certificate], now: int) -> None:
-    for signer in (*above, *(r for r in answer.responders if _may_answer(r, above))):
+    for signer in (*(r for r in answer.responders if _may_answer(r, above)), *above):
         if signed_by(signer.key, answer.signature, answer.tbs):
             if not signer.not_before <= now <= signer.not_after and signer not in above:
                 raise NotAuthentic(

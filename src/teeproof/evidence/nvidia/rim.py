@@ -104,17 +104,15 @@ def _vbios_id(board: tuple[str, str, str], version: str) -> str:
     return "_".join(("NV_GPU_VBIOS", *board, version.replace(".", ""))).upper()
 
 
-def find(rims: Sequence[Rim], want: Wanted) -> Rim | None:
-    """Return the first manifest that claims to be the wanted one, by its id or its own words.
+def find(rims: Sequence[Rim], want: Wanted) -> tuple[Rim, ...]:
+    """Return the manifests that claim to be the wanted one, by their id or their own words.
 
     A claim only: ``endorse`` holds it against what is signed.
     """
     claiming = [rim for rim in rims if rim.id in want.ids]
-    if not claiming:
-        # Reports of switches do not name the board, so no id can be told from them.
-        unnamed = [rim for rim in rims if rim.id is None or not want.ids]
-        claiming = [rim for rim in unnamed if _claims(rim.xml, want)]
-    return claiming[0] if claiming else None
+    # Reports of switches do not name the board, so no id can be told from them.
+    unnamed = [rim for rim in rims if rim.id is None or not want.ids]
+    return (*claiming, *(rim for rim in unnamed if _claims(rim.xml, want)))
 
 
 def _claims(xml: bytes, want: Wanted) -> bool:
@@ -131,19 +129,40 @@ def _claimed(xml: bytes) -> tuple[str, str] | None:
     return meta.get("product", ""), meta.get("colloquialVersion", "")
 
 
-def endorse(rim: Rim, want: Wanted, *, level: Level, roots: frozenset[str]) -> tuple[str, Manifest]:
-    """Return one sentence and the manifest, if its signature, chain and subject hold.
+def endorse(
+    claiming: Sequence[Rim], want: Wanted, *, level: Level, roots: frozenset[str], now: int
+) -> tuple[str, Manifest]:
+    """Return one sentence and a manifest whose signature, chain and subject hold.
+
+    Of several that hold, one that is in force at T is preferred: vendors sign them again.
 
     Args:
-        rim: as it was handed over.
+        claiming: what claims to be the wanted one, at least one.
         want: what it must be for.
         level: of the device: a simulator's manifest vouches for simulated devices only.
         roots: fingerprints of the roots of manifests.
+        now: the T, seconds since 1970.
 
     Raises:
-        Malformed: not a manifest.
-        NotAuthentic: changed, signed by somebody else, or for something else.
+        Malformed: the first is no manifest, and no other one holds.
+        NotAuthentic: it was changed, signed by somebody else, or is for something else.
     """
+    holding: list[Manifest] = []
+    wrong: list[Error] = []
+    for rim in claiming:
+        try:
+            holding.append(_fitting(rim, want, level, roots))
+        except Error as error:
+            wrong.append(error)
+    if not holding:
+        raise wrong[0]
+    in_force = [m for m in holding if all(c.not_before <= now <= c.not_after for c in m.chain)]
+    manifest = (in_force or holding)[0]
+    signer = manifest.chain[0].subject
+    return f"{signer} lists {len(manifest.golden)} measurements of {want.version}", manifest
+
+
+def _fitting(rim: Rim, want: Wanted, level: Level, roots: frozenset[str]) -> Manifest:
     manifest = _verified(rim.xml, roots)
     if manifest.level == "simulated" and level != "simulated":
         raise NotAuthentic(
@@ -159,8 +178,7 @@ def endorse(rim: Rim, want: Wanted, *, level: Level, roots: frozenset[str]) -> t
             expected=f"{' or '.join(want.products)} {want.version}",
             got=f"{manifest.product} {manifest.version}",
         )
-    signer = manifest.chain[0].subject
-    return f"{signer} lists {len(manifest.golden)} measurements of {want.version}", manifest
+    return manifest
 
 
 def _same(one: str, other: str) -> bool:

@@ -100,7 +100,9 @@ def verify(
                         (ocsp, revocation.MAX_ANSWERS)):  # fmt: skip
         if len(given) > most:
             raise TooLarge(
-                "this is too much to verify at once", expected=f"at most {most}", got=f"{len(given)}"
+                "this is too much to verify at once",
+                expected=f"at most {most}",
+                got=f"{len(given)}",
             )
     answers = tuple(revocation.parse_answer(der) for der in ocsp)
     found = [_device(device, _Given(rims, answers, roots, now)) for device in devices]
@@ -183,7 +185,7 @@ def _revocation(endorsed: Endorsed | None, given: _Given) -> Check:
     if not given.answers:
         return not_checked("gpu-revocation", _NO_ANSWERS)
     try:
-        # The first certificate is made on the device, anew for each firmware: nobody answers for it.
+        # The first certificate is made on the device, for each firmware: nobody answers for it.
         unknown = revocation.unanswered(endorsed.chain, given.answers, now=given.now, first=1)
     except Error as error:
         return failed(
@@ -229,12 +231,14 @@ def _driver_rim(
         out.skip("gpu-driver-rim", "a switch has no driver of its own")
         return None
     found = rim.find(given.rims, want)
-    if found is None:
+    if not found:
         out.skip("gpu-driver-rim", _missing(want))
         return None
     return out.attempt(
         "gpu-driver-rim",
-        lambda: rim.endorse(found, want, level=endorsed.level, roots=given.roots.manifests),
+        lambda: rim.endorse(
+            found, want, level=endorsed.level, roots=given.roots.manifests, now=given.now
+        ),
     )
 
 
@@ -245,12 +249,14 @@ def _vbios_rim(
         out.skip("gpu-vbios-rim", "the report does not say which VBIOS it ran")
         return None
     found = rim.find(given.rims, want)
-    if found is None:
+    if not found:
         out.skip("gpu-vbios-rim", _missing(want))
         return None
     return out.attempt(
         "gpu-vbios-rim",
-        lambda: rim.endorse(found, want, level=endorsed.level, roots=given.roots.manifests),
+        lambda: rim.endorse(
+            found, want, level=endorsed.level, roots=given.roots.manifests, now=given.now
+        ),
     )
 
 
@@ -267,9 +273,7 @@ def _rim_revocation(manifests: Sequence[Manifest], given: _Given) -> Check:
     unknown: list[str] = []
     try:
         for manifest in manifests:
-            unknown += revocation.unanswered(
-                manifest.chain, given.answers, now=given.now, first=0
-            )
+            unknown += revocation.unanswered(manifest.chain, given.answers, now=given.now, first=0)
     except Error as error:
         return failed(
             "gpu-rim-revocation", error.code, error.detail, expected=error.expected, got=error.got
@@ -310,7 +314,7 @@ def _distinct(endorsed: Sequence[Endorsed | None]) -> Check:
             )
     if not known or len(known) < len(endorsed):
         return not_checked("gpu-distinct", "not every device is known by a trusted chain")
-    return passed("gpu-distinct", f"{len(known)} reports of as many devices")
+    return passed("gpu-distinct", "every report is of another device")
 
 
 def _nonces(devices: Sequence[Device]) -> Check:

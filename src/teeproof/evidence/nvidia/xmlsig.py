@@ -1,4 +1,4 @@
-"""XML signatures in the one form that NVIDIA's reference manifests have; everything else is refused.
+"""XML signatures in the one form that NVIDIA's manifests have; everything else is refused.
 
 The form: one enveloped signature at the top level over the whole document, Canonical XML 1.1,
 SHA-384, ECDSA over P-384, certificates inside. No document type, no comments, no processing
@@ -70,9 +70,7 @@ class Signed(msgspec.Struct, frozen=True):
             )
         signer = self.certificates[0]
         if not signed_raw(signer.key, self.signature, self.info):
-            raise NotAuthentic(
-                f"{signer.subject} did not sign this manifest", code="rim_signature"
-            )
+            raise NotAuthentic(f"{signer.subject} did not sign this manifest", code="rim_signature")
 
 
 def parse(data: bytes) -> Signed:
@@ -139,9 +137,7 @@ def peek(data: bytes, tag: str) -> dict[str, str]:
 
 
 def _check_plain(root: Any) -> None:
-    count = 0
-    for element in root.iter():
-        count += 1
+    for count, element in enumerate(root.iter(), 1):
         if count > MAX_ELEMENTS:
             raise _malformed(f"at most {MAX_ELEMENTS} elements", "more")
         if not isinstance(element.tag, str):
@@ -205,9 +201,7 @@ def _certificates(keys: Any) -> tuple[Certificate, ...]:
     if not 2 <= len(data) <= MAX_CERTIFICATES:
         raise _malformed(f"2 to {MAX_CERTIFICATES} certificates", f"{len(data)}")
     blocks = _children(data, *["X509Certificate"] * len(data))
-    return tuple(
-        parse_der(_base64(block), what="manifest's certificate chain") for block in blocks
-    )
+    return tuple(parse_der(_base64(block), what="manifest's certificate chain") for block in blocks)
 
 
 def _take_out(signature: Any) -> None:
