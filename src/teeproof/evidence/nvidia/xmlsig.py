@@ -114,6 +114,8 @@ def read(data: bytes) -> Any:
     except UnicodeDecodeError:
         raise _malformed("UTF-8 text", "other bytes") from None
     body = text[end.end() :] if (end := _DECLARATION.match(text)) else text
+    if not body.lstrip(" \t\r\n").startswith("<"):
+        raise _malformed("an element at the beginning", repr(body[:20]))
     for mark in ("<!", "<?", "\0"):
         if mark in body:
             raise _malformed("elements and nothing else", f"{mark!r} in it")
