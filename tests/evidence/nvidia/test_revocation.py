@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -172,10 +173,8 @@ def test_a_responder_that_was_not_certified_then_is_refused():
 def test_a_flipped_byte_is_refused_or_changes_nothing(at):
     der = about_chip(revoked=HOLD)
     changed = der[:at] + bytes([der[at] ^ 1]) + der[at + 1 :]
-    try:
+    with suppress(Malformed, NotAuthentic):
         assert len(unknown(changed)) == 3, "a forged answer was believed"
-    except (Malformed, NotAuthentic):
-        pass
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Manifests: which one a report asks for, what it may say, and how measurements are held against it."""
+"""Manifests: which one a report asks for, what it may say, what measurements it lets pass."""
 
 from __future__ import annotations
 

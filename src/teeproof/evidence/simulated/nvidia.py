@@ -104,7 +104,7 @@ class SimulatedGpu:
 
     def signed(self, nonce: bytes) -> bytes:
         """Return request and response but for the signature."""
-        return assemble(nonce, self.measurements, self.opaque())
+        return assemble(nonce, self.measurements, self.opaque(), device=self.name)
 
     def report(self, nonce: bytes) -> bytes:
         """Return the GPU's report over a nonce of 32 bytes."""
@@ -116,8 +116,14 @@ class SimulatedGpu:
         return Device.of(self.report(nonce), self.certificates)
 
 
-def assemble(nonce: bytes, measurements: Mapping[int, bytes], opaque: Mapping[int, bytes]) -> bytes:
-    """Return the signed part of a report with these parts."""
+def assemble(
+    nonce: bytes,
+    measurements: Mapping[int, bytes],
+    opaque: Mapping[int, bytes],
+    *,
+    device: str = "",
+) -> bytes:
+    """Return the signed part of a report with these parts; each device adds a nonce of its own."""
     record = b"".join(
         struct.pack("<BBHBH", index + 1, 1, len(value) + 3, 1, len(value)) + value
         for index, value in measurements.items()
@@ -125,7 +131,7 @@ def assemble(nonce: bytes, measurements: Mapping[int, bytes], opaque: Mapping[in
     fields = b"".join(struct.pack("<HH", k, len(v)) + v for k, v in opaque.items())
     request = bytes((0x11, 0xE0, 0x01, 0xFF)) + nonce + b"\0"
     head = bytes((0x11, 0x60, 0, 0, len(measurements))) + len(record).to_bytes(3, "little")
-    responder = framed_sha256("teeproof.simulated.responder.v1", nonce)
+    responder = framed_sha256("teeproof.simulated.responder.v1", nonce, device.encode())
     return request + head + record + responder + struct.pack("<H", len(fields)) + fields
 
 
