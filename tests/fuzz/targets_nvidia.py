@@ -13,7 +13,7 @@ from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.verify import verify
 from teeproof.evidence.simulated.nvidia import SimulatedGpu, answer
 from teeproof.evidence.simulated.nvidia_pki import GpuVendor
-from teeproof.evidence.simulated.nvidia_states import GpuScene
+from teeproof.evidence.simulated.nvidia_scene import GpuScene
 from tests.vectors import records
 
 VENDOR = GpuVendor(b"\x4e" * 32)

@@ -1,4 +1,4 @@
-"""Attacks with GPUs: forged and borrowed reports, bent manifests, hidden revocation, counting twice.
+"""Attacks with GPUs: forged or borrowed reports, bent manifests, hidden revocation, double count.
 
 All that no report can show (a relay, the mode) must never look checked.
 """

@@ -51,8 +51,9 @@ def test_a_huge_report_is_refused_before_anything_is_read():
         parse(bytes(MAX_REPORT_BYTES + 1))
 
 
-@pytest.mark.parametrize(("at", "words"), [(0, "request"), (1, "request"), (2, "request"),
-                                           (3, "request"), (37, "response"), (38, "response")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("at", "words"), [*((at, "request") for at in range(4)), (37, "response"), (38, "response")]
+)
 def test_another_message_is_no_report(at, words):
     _refused(flipped(REPORT, at), words)
 

@@ -239,7 +239,7 @@ def _signxml_says(xml: bytes) -> bool:
 
 def _we_say(xml: bytes) -> bool:
     try:
-        xmlsig.parse(xml).require()
+        xmlsig.require(xmlsig.parse(xml))
     except NotAuthentic:
         return False
     return True

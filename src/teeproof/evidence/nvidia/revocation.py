@@ -165,15 +165,7 @@ def _known_good(
     # Of two answers of one second, the bad one counts.
     latest = max(given, key=lambda answer: (answer.this_update, answer.revoked is not None))
     if latest.revoked is not None:
-        held = latest.reason == "certificateHold"
-        raise NotAuthentic(
-            f"the vendor suspended the certificate of {certificate.subject}"
-            if held
-            else f"the vendor revoked the certificate of {certificate.subject}",
-            code="ocsp_hold" if held else "ocsp_revoked",
-            expected="good",
-            got=f"{latest.reason or 'no reason given'}, since {format_time(latest.revoked)}",
-        )
+        _refuse(certificate, latest.reason, latest.revoked)
     if now > latest.next_update:
         raise NotAuthentic(
             f"the OCSP answer about {certificate.subject} had expired by the time in question: "
@@ -183,6 +175,23 @@ def _known_good(
             got=format_time(latest.next_update),
         )
     return True
+
+
+def _refuse(certificate: Certificate, reason: str | None, since: int) -> None:
+    got = f"{reason or 'no reason given'}, since {format_time(since)}"
+    if reason == "certificateHold":
+        raise NotAuthentic(
+            f"the vendor suspended the certificate of {certificate.subject}",
+            code="ocsp_hold",
+            expected="good",
+            got=got,
+        )
+    raise NotAuthentic(
+        f"the vendor revoked the certificate of {certificate.subject}",
+        code="ocsp_revoked",
+        expected="good",
+        got=got,
+    )
 
 
 def _require_signed(answer: Answer, above: Sequence[Certificate], now: int) -> None:

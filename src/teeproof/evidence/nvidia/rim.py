@@ -199,7 +199,7 @@ def _verified(xml: bytes, roots: frozenset[str]) -> Manifest:
             code="rim_chain_leaf",
             got=chain[0].subject,
         )
-    signed.require()
+    xmlsig.require(signed)
     return _read(signed.content, chain, level)
 
 

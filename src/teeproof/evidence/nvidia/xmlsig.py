@@ -23,7 +23,7 @@ import msgspec
 from teeproof.core.errors import Malformed, NotAuthentic, TooLarge
 from teeproof.evidence.nvidia.certificates import Certificate, parse_der, signed_raw
 
-__all__ = ["MAX_DOCUMENT_BYTES", "Signed", "parse", "peek", "read"]
+__all__ = ["MAX_DOCUMENT_BYTES", "Signed", "parse", "peek", "read", "require"]
 
 MAX_DOCUMENT_BYTES = 256 << 10  # real ones have some 25 KB
 MAX_ELEMENTS = 2048
@@ -58,20 +58,6 @@ class Signed(msgspec.Struct, frozen=True):
     signature: bytes
     certificates: tuple[Certificate, ...]
 
-    def require(self) -> None:
-        """Check digest and signature with the first certificate's key; else NotAuthentic."""
-        got = sha384(self.content).digest()
-        if got != self.digest:
-            raise NotAuthentic(
-                "the manifest was changed after it was signed",
-                code="rim_digest",
-                expected=self.digest.hex(),
-                got=got.hex(),
-            )
-        signer = self.certificates[0]
-        if not signed_raw(signer.key, self.signature, self.info):
-            raise NotAuthentic(f"{signer.subject} did not sign this manifest", code="rim_signature")
-
 
 def parse(data: bytes) -> Signed:
     """Return the signature of a document and what it covers.
@@ -97,6 +83,21 @@ def parse(data: bytes) -> Signed:
         signature=_base64(value, 96),
         certificates=found,
     )
+
+
+def require(signed: Signed) -> None:
+    """Check digest and signature with the first certificate's key; else NotAuthentic."""
+    got = sha384(signed.content).digest()
+    if got != signed.digest:
+        raise NotAuthentic(
+            "the manifest was changed after it was signed",
+            code="rim_digest",
+            expected=signed.digest.hex(),
+            got=got.hex(),
+        )
+    signer = signed.certificates[0]
+    if not signed_raw(signer.key, signed.signature, signed.info):
+        raise NotAuthentic(f"{signer.subject} did not sign this manifest", code="rim_signature")
 
 
 def read(data: bytes) -> Any:
