@@ -1,13 +1,13 @@
 """Revocation, from archived OCSP answers: signed words of the vendor about single certificates.
 
 An answer names a certificate by its serial number and its issuer's name and key, and says good or
-revoked for a span of time. It is signed by the issuer, by an authority above it, or by a responder
-that one of them certified for OCSP. Of several answers about one certificate the latest that was
+revoked for a span of time. It is signed by the issuer, or by a responder that the issuer certified
+for OCSP. Of several answers about one certificate the latest that was
 given by T counts: whoever collects answers may not choose an old one over a newer one beside it.
 
 Source: RFC 6960.
 
-Trusts: the authorities of a verified chain.  Does not trust: whoever collected the answers.
+Trusts: the issuers in a verified chain.  Does not trust: whoever collected the answers.
 """
 
 from __future__ import annotations
@@ -149,9 +149,9 @@ def _known_good(
     chain: Sequence[Certificate], place: int, found: Sequence[Answer], now: int
 ) -> bool:
     """Return whether a certificate is known to be good; NotAuthentic if it is not."""
-    certificate, above = chain[place], chain[place + 1 :]
+    certificate, issuer = chain[place], chain[place + 1]
     for answer in found:
-        _require_signed(answer, above, now)
+        _require_signed(answer, issuer, now)
     given = [answer for answer in found if answer.this_update <= now]
     if not given:
         if found:
@@ -194,10 +194,10 @@ def _refuse(certificate: Certificate, reason: str | None, since: int) -> None:
     )
 
 
-def _require_signed(answer: Answer, above: Sequence[Certificate], now: int) -> None:
-    for signer in (*(r for r in answer.responders if _may_answer(r, above)), *above):
+def _require_signed(answer: Answer, issuer: Certificate, now: int) -> None:
+    for signer in (*(r for r in answer.responders if _may_answer(r, issuer)), issuer):
         if signed_by(signer.key, answer.signature, answer.tbs):
-            if not signer.not_before <= now <= signer.not_after and signer not in above:
+            if not signer.not_before <= now <= signer.not_after and signer is not issuer:
                 raise NotAuthentic(
                     f"the certificate of the responder {signer.subject} was not valid at the time "
                     "in question",
@@ -207,14 +207,14 @@ def _require_signed(answer: Answer, above: Sequence[Certificate], now: int) -> N
                 )
             return
     raise NotAuthentic(
-        "an OCSP answer was signed by nobody who may answer for this chain", code="ocsp_signature"
+        "an OCSP answer was signed by nobody who may answer for this issuer", code="ocsp_signature"
     )
 
 
-def _may_answer(responder: Certificate, above: Sequence[Certificate]) -> bool:
-    """Whether an authority of the chain certified this responder for OCSP (RFC 6960, 4.2.2.2)."""
+def _may_answer(responder: Certificate, issuer: Certificate) -> bool:
+    """Whether the issuer itself certified this responder for OCSP (RFC 6960, 4.2.2.2)."""
     made_for_it = responder.ocsp and not responder.claims_ca and responder.may_sign
-    return made_for_it and any(ca.is_ca and issued_by(responder, ca) for ca in above)
+    return made_for_it and issued_by(responder, issuer)
 
 
 def _issuer_digests(issuer: Certificate, algorithm: str) -> tuple[bytes, bytes]:
