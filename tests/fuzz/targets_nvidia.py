@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from teeproof.core.errors import Malformed, NotAuthentic
-from teeproof.evidence.nvidia import bundle, report, revocation, rim, xmlsig
+from teeproof.evidence.nvidia import bundle, ocsp, report, rim, xmlsig
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.verify import verify
 from teeproof.evidence.simulated.nvidia import SimulatedGpu, answer
@@ -65,7 +65,7 @@ def fuzz_gpu_xml(data: bytes) -> None:
 def fuzz_gpu_ocsp(data: bytes) -> None:
     """What is accepted has an end, and says why only of what is revoked."""
     with suppress(Malformed):
-        found = revocation.parse_answer(data)
+        found = ocsp.parse_answer(data)
         assert isinstance(found.next_update, int)
         assert found.revoked is not None or found.reason is None
 

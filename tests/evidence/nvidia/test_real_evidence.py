@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from teeproof.core.errors import Malformed, NotAuthentic
-from teeproof.evidence.nvidia import bundle, certificates, xmlsig
+from teeproof.evidence.nvidia import bundle, certificates, issuance, xmlsig
 from teeproof.evidence.nvidia.policy import NVIDIA, NVIDIA_DEVICE_ROOT, NVIDIA_RIM_ROOT
 from teeproof.evidence.nvidia.rim import _verified
 from tests.evidence.nvidia.scenes import (
@@ -70,8 +70,8 @@ def test_the_pinned_roots_are_the_vendors():
         NVIDIA_RIM_ROOT,
         "NVIDIA CoRIM signing Root CA",
     )
-    certificates.require_chain((device,), what="root", code="root")
-    certificates.require_chain((manifest,), what="root", code="root")
+    issuance.require_chain((device,), what="root", code="root")
+    issuance.require_chain((manifest,), what="root", code="root")
 
 
 def test_a_vbios_manifest_fits_and_without_the_drivers_the_measurements_stay_open():
@@ -168,7 +168,7 @@ def test_a_signers_certificate_is_no_root_of_manifests():
     (other,) = certificates.parse_chain(real("roots-and-rims/incorrect_rim_root.crt"), what="root")
     assert not other.is_ca
     with pytest.raises(NotAuthentic, match="may not sign certificates"):
-        certificates.require_chain((other,), what="root", code="root")
+        issuance.require_chain((other,), what="root", code="root")
     with pytest.raises(NotAuthentic) as caught:
         _verified(real("roots-and-rims/driver_rim_550.144.03.xml"), frozenset({other.fingerprint}))
     assert caught.value.code == "rim_root_not_pinned"

@@ -14,12 +14,8 @@ from cryptography.x509 import ocsp
 from teeproof.core.clock import to_epoch
 from teeproof.core.errors import Malformed, NotAuthentic, TooLarge
 from teeproof.evidence.nvidia.certificates import parse_der
-from teeproof.evidence.nvidia.revocation import (
-    MAX_ANSWER_BYTES,
-    MAX_ANSWERS,
-    parse_answer,
-    unanswered,
-)
+from teeproof.evidence.nvidia.ocsp import MAX_ANSWER_BYTES, MAX_ANSWERS, parse_answer
+from teeproof.evidence.nvidia.revocation import unanswered
 from teeproof.evidence.simulated.nvidia import SimulatedGpu, answer
 from tests.evidence.nvidia.scenes import NONCE, NOW, VENDOR, judge
 

@@ -210,3 +210,17 @@ def test_all_agrees_in_the_scene():
     assert answer.check("gpu-measurements").detail == (
         "all 33 active measurements are what the vendor lists"
     )
+
+
+def test_host_cannot_burn_time_with_many_manifests_that_claim_to_be_the_one():
+    made = [driver_rim({21: bytes([n]) * 48}) for n in range(6)]
+    rims = tuple(Rim(xml.replace(b"<ns0:Entity", b"<ns0:entity")) for xml in made)
+    before = rim._fitting
+    tried = []
+    try:
+        rim._fitting = lambda *given: (tried.append(given), before(*given))[1]
+        answer = judge((GPU.device(NONCE),), rims=rims)
+    finally:
+        rim._fitting = before
+    assert len(tried) == rim.MAX_CLAIMING
+    assert answer.failures[:1] == [("gpu-driver-rim", "rim_digest")]

@@ -184,6 +184,10 @@ def test_host_cannot_use_xml_attributes():
     assert refusal(changed(b"<ns0:Payload", b'<ns0:Payload xml:base="x"')) == "rim_malformed"
 
 
+def test_host_cannot_name_a_namespace_that_has_no_canonical_form():
+    assert refusal(changed(b"<ns0:Payload", b'<ns0:Payload xmlns:x="relative"')) == "rim_malformed"
+
+
 def test_host_cannot_write_another_encoding():
     assert refusal(GOOD.decode().encode("utf-16")) == "rim_malformed"
 

@@ -1,7 +1,8 @@
 """X.509 as NVIDIA uses it: chains of P-384 certificates, signed with ECDSA over SHA-384.
 
-What is signed is cut out by our own reader, and extensions are read by the library. A root is
-recognised by the fingerprint of its public key, never by its name.
+They are read by our own DER reader alone: a library that reads names and serial numbers may warn or
+fail at what a stranger put there. A root is recognised by the fingerprint of its public key, never
+by its name.
 
 Trusts: nothing; it only answers questions about bytes.  Does not trust: names, order, PEM text.
 """
@@ -10,47 +11,56 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from teeproof.core.digests import named, sha256
-from teeproof.core.errors import NotAuthentic
-from teeproof.evidence.dates import Window
-from teeproof.evidence.der import SEQUENCE, elements, encode, signed_part
+from teeproof.evidence.der import (
+    BITS,
+    BOOLEAN,
+    INTEGER,
+    OCTETS,
+    OID,
+    SEQUENCE,
+    elements,
+    encode,
+    encode_oid,
+    only,
+    signed_part,
+)
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
-from teeproof.evidence.verdict import Level
 from teeproof.evidence.x509 import UNREADABLE, malformed_x509
 
 __all__ = [
-    "ECDSA_SHA384_OID",
+    "ECDSA_SHA384",
+    "GENERALIZED_TIME",
     "Certificate",
-    "issued_by",
+    "bit_string",
     "parse_chain",
     "parse_der",
-    "require_chain",
-    "require_root",
-    "signed_by",
-    "signed_raw",
-    "window",
+    "read_time",
 ]
 
+UTC_TIME, GENERALIZED_TIME = 0x17, 0x18  # ITU-T X.680
 MAX_CHAIN_BYTES = 32 << 10
 MAX_CERTIFICATES = 6
 # AlgorithmIdentifier of ecdsa-with-SHA384 (RFC 5758, 3.2), as DER writes it.
 ECDSA_SHA384 = (SEQUENCE, bytes.fromhex("06082a8648ce3d040303"))
-ECDSA_SHA384_OID = "1.2.840.10045.4.3.3"
-_SHA384 = ec.ECDSA(hashes.SHA384())
+_VERSION_3 = (0xA0, bytes((INTEGER, 1, 2)))
 # 9999-12-31: "no well-defined expiration date" (RFC 5280, 4.1.2.5). A day less can be printed.
 _FOREVER = 253402214399
-_MARK = x509.ObjectIdentifier(SIMULATED_ROOT_OID)
-_UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage)
+_MARK = encode_oid(SIMULATED_ROOT_OID)
+_COMMON_NAME = encode_oid("2.5.4.3")
+_BASIC_CONSTRAINTS, _KEY_USAGE = encode_oid("2.5.29.19"), encode_oid("2.5.29.15")
+_EXTENDED_USAGE = encode_oid("2.5.29.37")
+_OCSP_SIGNING = encode_oid("1.3.6.1.5.5.7.3.9")
+_UNDERSTOOD = (_BASIC_CONSTRAINTS, _KEY_USAGE, _EXTENDED_USAGE)
+_DIGITAL_SIGNATURE, _KEY_CERT_SIGN = 0x80, 0x04  # bits 0 and 5 of KeyUsage, from the left
+_TIME = re.compile(r"[0-9]+Z", re.ASCII)
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)\n-----END CERTIFICATE-----"
 )
@@ -75,7 +85,7 @@ class Certificate(msgspec.Struct, frozen=True, eq=False):
         depth: how many authorities may stand below it; None for any number.
         may_sign: whether its key may sign data.
         ocsp: whether it was made to sign OCSP answers.
-        extensions: OID in dotted form -> value (DER), of those that the library does not know.
+        extensions: OID (DER content) -> value (DER).
         simulated: whether it carries the mark of a simulator's root.
     """
 
@@ -96,7 +106,7 @@ class Certificate(msgspec.Struct, frozen=True, eq=False):
     depth: int | None
     may_sign: bool
     ocsp: bool
-    extensions: dict[str, bytes]
+    extensions: dict[bytes, bytes]
     simulated: bool
 
     @property
@@ -146,7 +156,7 @@ def parse_der(der: bytes, *, what: str) -> Certificate:
     """
     try:
         return _load(der)
-    except (*UNREADABLE, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         raise malformed_x509(what, "X.509 certificates over P-384", str(error)[:200]) from None
 
 
@@ -154,132 +164,118 @@ def parse_der(der: bytes, *, what: str) -> Certificate:
 def _load(der: bytes) -> Certificate:
     tbs, parts = signed_part(der)
     fields = elements(parts[0][1])
-    if len(fields) != 8 or fields[0][0] != 0xA0 or fields[7][0] != 0xA3:
+    if len(fields) != 8 or fields[0] != _VERSION_3 or fields[7][0] != 0xA3:
         raise ValueError("not a version 3 certificate without unique identifiers")
     if parts[1] != ECDSA_SHA384 or fields[2] != ECDSA_SHA384:
         raise ValueError("the signature algorithm is not ECDSA with SHA-384")
-    certificate = x509.load_der_x509_certificate(der)
-    key = certificate.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp384r1":
-        raise ValueError("the key is not on P-384")
     serial = int.from_bytes(fields[1][1], "big", signed=True)
     if serial <= 0:  # RFC 5280, 4.1.2.2; no answer about revocation could name it
         raise ValueError("the serial number is not positive")
-    known, unknown = _extensions(certificate)
-    basic, usage = known.get(x509.BasicConstraints), known.get(x509.KeyUsage)
-    purposes = known.get(x509.ExtendedKeyUsage)
-    claims_ca = isinstance(basic, x509.BasicConstraints) and basic.ca
+    not_before, not_after = (read_time(tag, value) for tag, value in elements(fields[4][1]))
     spki = encode(SEQUENCE, fields[6][1])
+    extensions = _extensions(fields[7][1])
+    basic = extensions.get(_BASIC_CONSTRAINTS)
+    usage = _usage(extensions.get(_KEY_USAGE))
+    claims_ca, depth = _constraints(basic) if basic is not None else (False, None)
     return Certificate(
         der=der,
         tbs=tbs,
-        signature=certificate.signature,
+        signature=bit_string(parts[2]),
         serial=serial,
-        subject=_common_name(certificate),
+        subject=_common_name(fields[5][1]),
         subject_name=fields[5][1],
         issuer_name=fields[3][1],
-        not_before=int(certificate.not_valid_before_utc.timestamp()),
-        not_after=min(int(certificate.not_valid_after_utc.timestamp()), _FOREVER),
+        not_before=not_before,
+        not_after=min(not_after, _FOREVER),
         fingerprint=named(sha256(spki)),
         spki=spki,
-        key=key,
-        is_ca=claims_ca and (not isinstance(usage, x509.KeyUsage) or usage.key_cert_sign),
+        key=_key(spki),
+        is_ca=claims_ca and bool(usage & _KEY_CERT_SIGN),
         claims_ca=claims_ca,
-        depth=basic.path_length if isinstance(basic, x509.BasicConstraints) else None,
-        may_sign=not isinstance(usage, x509.KeyUsage) or usage.digital_signature,
-        ocsp=isinstance(purposes, x509.ExtendedKeyUsage)
-        and x509.oid.ExtendedKeyUsageOID.OCSP_SIGNING in purposes,
-        extensions=unknown,
-        simulated=_MARK.dotted_string in unknown,
+        depth=depth,
+        may_sign=bool(usage & _DIGITAL_SIGNATURE),
+        ocsp=(OID, _OCSP_SIGNING) in _purposes(extensions.get(_EXTENDED_USAGE)),
+        extensions=extensions,
+        simulated=_MARK in extensions,
     )
 
 
-def _extensions(
-    certificate: x509.Certificate,
-) -> tuple[dict[type, x509.ExtensionType], dict[str, bytes]]:
-    known: dict[type, x509.ExtensionType] = {}
-    unknown: dict[str, bytes] = {}
-    for extension in certificate.extensions:
+def _key(spki: bytes) -> ec.EllipticCurvePublicKey:
+    key = load_der_public_key(spki)
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp384r1":
+        raise ValueError("the key is not on P-384")
+    return key
+
+
+def _extensions(data: bytes) -> dict[bytes, bytes]:
+    """Return {OID: value} of a list of extensions (RFC 5280, 4.1): OID, critical or not, octets."""
+    found: dict[bytes, bytes] = {}
+    for tag, extension in elements(only(data, SEQUENCE)):
+        parts = elements(extension)
+        critical = len(parts) == 3 and parts[1] == (BOOLEAN, b"\xff")
+        if tag != SEQUENCE or [t for t, _ in parts] != [OID, *[BOOLEAN] * critical, OCTETS]:
+            raise ValueError("a malformed extension")
+        oid, value = parts[0][1], parts[-1][1]
+        if oid in found:
+            raise ValueError("a repeated extension")
         # RFC 5280, 4.2: a critical extension that is not understood voids the certificate.
-        if extension.critical and not isinstance(extension.value, _UNDERSTOOD):
-            raise ValueError(f"an unknown critical extension, {extension.oid.dotted_string}")
-        if isinstance(extension.value, x509.UnrecognizedExtension):
-            unknown[extension.oid.dotted_string] = extension.value.value
-        known[type(extension.value)] = extension.value
-    return known, unknown
+        if critical and oid not in _UNDERSTOOD:
+            raise ValueError(f"an unknown critical extension, OID {oid.hex()}")
+        found[oid] = value
+    return found
 
 
-def _common_name(certificate: x509.Certificate) -> str:
-    for attribute in certificate.subject:
-        if attribute.oid == x509.oid.NameOID.COMMON_NAME:
-            return str(attribute.value)[:100]
+def _constraints(value: bytes) -> tuple[bool, int | None]:
+    """Return whether it is an authority, and how many may stand below it (RFC 5280, 4.2.1.9)."""
+    parts = elements(only(value, SEQUENCE))
+    tags = [tag for tag, _ in parts]
+    if not parts:
+        return False, None
+    if parts[0] != (BOOLEAN, b"\xff") or tags not in ([BOOLEAN], [BOOLEAN, INTEGER]):
+        raise ValueError("malformed basic constraints")
+    return True, int.from_bytes(parts[1][1], "big") if len(parts) == 2 else None
+
+
+def _usage(value: bytes | None) -> int:
+    """Return the first byte of a key's usages; all of them where none is said."""
+    if value is None:
+        return 0xFF
+    bits = only(value, BITS)
+    if len(bits) < 2:
+        raise ValueError("a key without any usage")
+    return bits[1]
+
+
+def _purposes(value: bytes | None) -> list[tuple[int, bytes]]:
+    return [] if value is None else elements(only(value, SEQUENCE))
+
+
+def _common_name(name: bytes) -> str:
+    for _, attributes in elements(name):
+        for _, attribute in elements(attributes):
+            parts = elements(attribute)
+            if parts[:1] == [(OID, _COMMON_NAME)] and len(parts) == 2:
+                return parts[1][1].decode(errors="replace")[:100]
     return "(no common name)"
 
 
-def require_root(
-    root: Certificate, roots: frozenset[str], *, what: str, code: str
-) -> tuple[str, Level]:
-    """Return one sentence and the level of what hangs on a root; NotAuthentic(``code``) if none."""
-    # Whoever pins a simulator's root as a vendor's is mistaken: it is never hardware.
-    if root.simulated:
-        return f"{root.subject}: a simulator's root, marked as such", "simulated"
-    if root.fingerprint in roots:
-        return f"{root.subject}, by its pinned key {root.fingerprint[:23]}…", "hardware"
-    raise NotAuthentic(
-        f"the {what} ends in a root that nobody pinned, whatever its name says ({root.subject})",
-        code=code,
-        expected=" or ".join(sorted(roots)) or "no root is pinned",
-        got=root.fingerprint,
-    )
+def read_time(tag: int, value: bytes) -> int:
+    """Return seconds since 1970 of a time as certificates and OCSP answers write it, in UTC.
 
-
-def require_chain(chain: Sequence[Certificate], *, what: str, code: str) -> None:
-    """Check that each certificate was issued by the next, and the last one by itself."""
-    for depth, (child, issuer) in enumerate(zip(chain, [*chain[1:], chain[-1]], strict=True)):
-        if not issuer.is_ca:
-            raise NotAuthentic(f"{what}: {issuer.subject} may not sign certificates", code=code)
-        # RFC 5280, 4.2.1.9: authorities between the issuer and the leaf.
-        if issuer.depth is not None and child is not issuer and issuer.depth < depth:
-            raise NotAuthentic(
-                f"{what}: {issuer.subject} may not stand above so many authorities", code=code
-            )
-        if not issued_by(child, issuer):
-            raise NotAuthentic(
-                f"{what}: {issuer.subject} did not sign the certificate of {child.subject}",
-                code=code,
-            )
-
-
-@lru_cache(maxsize=1024)
-def issued_by(child: Certificate, issuer: Certificate) -> bool:
-    """Whether ``issuer`` is named as the issuer of ``child``, and its key signed it.
-
-    Remembered: the GPUs of one family share all certificates but two.
+    Raises:
+        ValueError: another form (RFC 5280, 4.1.2.5), or no such day.
     """
-    return child.issuer_name == issuer.subject_name and signed_by(
-        issuer.key, child.signature, child.tbs
-    )
+    form = {UTC_TIME: "%y%m%d%H%M%SZ", GENERALIZED_TIME: "%Y%m%d%H%M%SZ"}.get(tag)
+    text = value.decode("ascii")
+    if form is None or not _TIME.fullmatch(text) or len(text) != (13 if tag == UTC_TIME else 15):
+        raise ValueError("a time of another form")
+    if tag == UTC_TIME:  # the same clause: 50 to 99 are the years before 2000
+        text, form = ("19" if text >= "5" else "20") + text, "%Y%m%d%H%M%SZ"
+    return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp())
 
 
-def signed_by(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) -> bool:
-    """Whether ``signature`` (DER, ECDSA over SHA-384) is the key's over ``message``."""
-    try:
-        key.verify(signature, message, _SHA384)
-    except InvalidSignature:
-        return False
-    return True
-
-
-def signed_raw(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) -> bool:
-    """As ``signed_by``, of a signature that is r then s, 48 bytes each, big-endian."""
-    if len(signature) != 96:
-        return False
-    r, s = int.from_bytes(signature[:48], "big"), int.from_bytes(signature[48:], "big")
-    return signed_by(key, encode_dss_signature(r, s), message)
-
-
-def window(certificate: Certificate, code: str) -> Window:
-    """Return when a certificate is valid; ``code`` begins the codes of being outside it."""
-    return Window(
-        f"certificate of {certificate.subject}", code, certificate.not_before, certificate.not_after
-    )
+def bit_string(element: tuple[int, bytes]) -> bytes:
+    """Return the bytes of a BIT STRING that is made of whole bytes; else ValueError."""
+    if element[0] != BITS or not element[1].startswith(b"\0"):
+        raise ValueError("not a bit string of whole bytes")
+    return element[1][1:]

@@ -16,7 +16,7 @@ import msgspec
 from teeproof.core.digests import framed_sha256, named
 from teeproof.core.errors import Malformed, NotAuthentic
 from teeproof.evidence.der import OCTETS, OID, SEQUENCE, elements, encode_oid, only
-from teeproof.evidence.nvidia import certificates
+from teeproof.evidence.nvidia import certificates, issuance
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.certificates import Certificate
 from teeproof.evidence.nvidia.gathered import Gathered
@@ -26,7 +26,7 @@ from teeproof.evidence.verdict import Level
 __all__ = ["Endorsed", "endorse"]
 
 # TCG "DICE Certificate Profiles" and "DICE Attestation Architecture": CompositeDeviceID, TcbInfo.
-_COMPOSITE, _TCB_INFO = "2.23.133.5.4.1", "2.23.133.5.4.1.1"
+_COMPOSITE, _TCB_INFO = encode_oid("2.23.133.5.4.1"), encode_oid("2.23.133.5.4.1.1")
 _SHA384 = encode_oid("2.16.840.1.101.3.4.2.2")
 _FWIDS = 0xA6  # TcbInfo's field 6: a list of digests, the firmware's own first
 _SPKI_AND_FWID = (2, SEQUENCE, SEQUENCE)  # CompositeDeviceID: version, the chip's key, the digest
@@ -114,11 +114,11 @@ def _parse(pem: bytes) -> tuple[str, tuple[Certificate, ...]]:
 
 
 def _root(root: Certificate, roots: frozenset[str]) -> tuple[str, Level]:
-    return certificates.require_root(root, roots, what="device's chain", code="gpu_root_not_pinned")
+    return issuance.require_root(root, roots, what="device's chain", code="gpu_root_not_pinned")
 
 
 def _chain(chain: tuple[Certificate, ...], level: Level) -> tuple[str, Endorsed]:
-    certificates.require_chain(chain, what="device's chain", code="gpu_chain_signature")
+    issuance.require_chain(chain, what="device's chain", code="gpu_chain_signature")
     leaf = chain[0]
     match = _FIRMWARE_KEY.fullmatch(leaf.subject.removeprefix("SIMULATED "))
     # Other certificates of the same root, such as those that sign revocation, make no reports.

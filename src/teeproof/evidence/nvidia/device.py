@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from teeproof.core.errors import Error
 from teeproof.evidence.dates import check_dates
-from teeproof.evidence.nvidia import certificates, chain, revocation
+from teeproof.evidence.nvidia import chain, issuance, revocation
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.chain import Endorsed
 from teeproof.evidence.nvidia.facts import evidence_identity
@@ -44,7 +44,7 @@ def examine(device: Device, given: Given) -> Found:
     count = len(device.report.measurements)
     out.checks.append(passed("gpu-report", f"an SPDM 1.1 report with {count} measurements"))
     endorsed = chain.endorse(out, device, given.roots.devices)
-    windows = [certificates.window(c, "certificate") for c in endorsed.chain] if endorsed else []
+    windows = [issuance.window(c, "certificate") for c in endorsed.chain] if endorsed else []
     out.checks.append(check_dates("gpu-certificate-dates", windows, given.now))
     out.checks.append(_signature(device, endorsed))
     out.checks.append(_copies(device, endorsed))
@@ -58,7 +58,7 @@ def _signature(device: Device, endorsed: Endorsed | None) -> Check:
     if endorsed is None:
         return not_checked("gpu-signature", "no trusted chain leads to the key that signed")
     report = device.report
-    if certificates.signed_raw(endorsed.leaf.key, report.signature, report.signed):
+    if issuance.signed_raw(endorsed.leaf.key, report.signature, report.signed):
         return passed("gpu-signature", "the device's firmware key signed request and response")
     return failed(
         "gpu-signature", "gpu_signature", "the device's firmware key did not sign this report"

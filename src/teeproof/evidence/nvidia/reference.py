@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from teeproof.core.errors import Error
 from teeproof.evidence.dates import check_dates
-from teeproof.evidence.nvidia import certificates, measurements, revocation, rim
+from teeproof.evidence.nvidia import issuance, measurements, revocation, rim
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.chain import Endorsed
 from teeproof.evidence.nvidia.gathered import Gathered
+from teeproof.evidence.nvidia.ocsp import Answer
 from teeproof.evidence.nvidia.policy import Roots
-from teeproof.evidence.nvidia.revocation import Answer
 from teeproof.evidence.nvidia.rim import Manifest, Rim, Wanted
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
@@ -55,7 +55,7 @@ def refer(
         vbios_rim = _vbios_rim(out, vbios, endorsed, given)
         complete = bool((driver_rim or driver is None) and vbios_rim)
     manifests = tuple(m for m in (driver_rim, vbios_rim) if m is not None)
-    windows = [certificates.window(c, "rim_certificate") for m in manifests for c in m.chain]
+    windows = [issuance.window(c, "rim_certificate") for m in manifests for c in m.chain]
     out.checks.append(
         check_dates("gpu-rim-dates", windows, given.now)
         if windows

@@ -18,7 +18,7 @@ from functools import lru_cache
 import msgspec
 
 from teeproof.core.errors import Error, Malformed, NotAuthentic
-from teeproof.evidence.nvidia import certificates, xmlsig
+from teeproof.evidence.nvidia import issuance, xmlsig
 from teeproof.evidence.nvidia.certificates import Certificate
 from teeproof.evidence.nvidia.chain import Endorsed
 from teeproof.evidence.nvidia.report import Report
@@ -27,6 +27,7 @@ from teeproof.evidence.verdict import Level
 __all__ = ["MAX_MANIFESTS", "Manifest", "Rim", "Wanted", "endorse", "find", "wanted"]
 
 MAX_MANIFESTS = 64
+MAX_CLAIMING = 4  # that are tried for one driver or VBIOS: each costs signatures
 
 _SWID = "{http://standards.iso.org/iso/19770/-2/2015/schema.xsd}"
 _HASH = "{http://www.w3.org/2001/04/xmlenc#sha384}Hash"
@@ -134,7 +135,7 @@ def endorse(
 ) -> tuple[str, Manifest]:
     """Return one sentence and a manifest whose signature, chain and subject hold.
 
-    Of several that hold, one that is in force at T is preferred: vendors sign them again.
+    Of the first few that hold, one in force at T is preferred: vendors sign them again.
 
     Args:
         claiming: what claims to be the wanted one, at least one.
@@ -149,7 +150,7 @@ def endorse(
     """
     holding: list[Manifest] = []
     wrong: list[Error] = []
-    for rim in claiming:
+    for rim in claiming[:MAX_CLAIMING]:
         try:
             holding.append(_fitting(rim, want, level, roots))
         except Error as error:
@@ -189,10 +190,10 @@ def _same(one: str, other: str) -> bool:
 def _verified(xml: bytes, roots: frozenset[str]) -> Manifest:
     signed = xmlsig.parse(xml)
     chain = signed.certificates
-    _, level = certificates.require_root(
+    _, level = issuance.require_root(
         chain[-1], roots, what="manifest's chain", code="rim_root_not_pinned"
     )
-    certificates.require_chain(chain, what="manifest's chain", code="rim_chain_signature")
+    issuance.require_chain(chain, what="manifest's chain", code="rim_chain_signature")
     if chain[0].claims_ca or not chain[0].may_sign:
         raise NotAuthentic(
             "the manifest's signer was certified for something else than signing data",

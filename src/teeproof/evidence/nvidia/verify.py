@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from teeproof.core.errors import TooLarge
-from teeproof.evidence.nvidia import revocation, rim
+from teeproof.evidence.nvidia import rim
 from teeproof.evidence.nvidia.bundle import MAX_DEVICES, Device
 from teeproof.evidence.nvidia.chain import Endorsed
 from teeproof.evidence.nvidia.device import Found, examine
@@ -33,6 +33,7 @@ from teeproof.evidence.nvidia.facts import (
     evidence_identity,
 )
 from teeproof.evidence.nvidia.gathered import together
+from teeproof.evidence.nvidia.ocsp import MAX_ANSWERS, parse_answer
 from teeproof.evidence.nvidia.policy import NVIDIA, Roots
 from teeproof.evidence.nvidia.reference import Given
 from teeproof.evidence.nvidia.rim import Rim
@@ -81,14 +82,14 @@ def verify(
         Malformed: an OCSP answer cannot be read.
     """
     for given, most in ((devices, MAX_DEVICES), (rims, rim.MAX_MANIFESTS),
-                        (ocsp, revocation.MAX_ANSWERS)):  # fmt: skip
+                        (ocsp, MAX_ANSWERS)):  # fmt: skip
         if len(given) > most:
             raise TooLarge(
                 "this is too much to verify at once",
                 expected=f"at most {most}",
                 got=f"{len(given)}",
             )
-    answers = tuple(revocation.parse_answer(der) for der in ocsp)
+    answers = tuple(parse_answer(der) for der in ocsp)
     found = [examine(device, Given(rims, answers, roots, now)) for device in devices]
     of_each = tuple(each.checks for each in found)
     checks = (

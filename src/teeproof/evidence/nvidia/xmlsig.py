@@ -21,7 +21,8 @@ from typing import Any
 import msgspec
 
 from teeproof.core.errors import Malformed, NotAuthentic, TooLarge
-from teeproof.evidence.nvidia.certificates import Certificate, parse_der, signed_raw
+from teeproof.evidence.nvidia.certificates import Certificate, parse_der
+from teeproof.evidence.nvidia.issuance import signed_raw
 
 __all__ = ["MAX_DOCUMENT_BYTES", "Signed", "parse", "peek", "read", "require"]
 
@@ -66,18 +67,16 @@ def parse(data: bytes) -> Signed:
         TooLarge: more than ``MAX_DOCUMENT_BYTES``.
         Malformed: not XML, or not of the one form.
     """
-    from lxml import etree  # noqa: PLC0415  the import costs 45 ms and few commands need it
-
     root = read(data)
     signature = _only_signature(root)
     info, value, keys = _children(signature, "SignedInfo", "SignatureValue", "KeyInfo")
     digest = _digest(info)
     found = _certificates(keys)
     # Canonical in its context, namespaces of its ancestors included, so before it is taken out.
-    signed = etree.tostring(info, method="c14n", with_tail=False)
+    signed = _canonical(info)
     _take_out(signature)
     return Signed(
-        content=etree.tostring(root, method="c14n"),
+        content=_canonical(root),
         digest=digest,
         info=signed,
         signature=_base64(value, 96),
@@ -102,7 +101,7 @@ def require(signed: Signed) -> None:
 
 def read(data: bytes) -> Any:
     """Return the root element of a document that could mean only one thing to any reader."""
-    from lxml import etree  # noqa: PLC0415  as above
+    from lxml import etree  # noqa: PLC0415  the import costs 45 ms and few commands need it
 
     if len(data) > MAX_DOCUMENT_BYTES:
         raise TooLarge(
@@ -127,10 +126,20 @@ def read(data: bytes) -> Any:
     )  # fmt: skip
     try:
         root = etree.fromstring(body.encode(), parser)
-    except etree.XMLSyntaxError as error:
+    except etree.LxmlError as error:
         raise _malformed("XML", str(error)[:200]) from None
     _check_plain(root)
     return root
+
+
+def _canonical(element: Any) -> bytes:
+    from lxml import etree  # noqa: PLC0415  as above
+
+    try:
+        found: bytes = etree.tostring(element, method="c14n", with_tail=False)
+    except etree.LxmlError:  # relative names of namespaces have no canonical form
+        raise _malformed("XML with a canonical form", "XML without one") from None
+    return found
 
 
 def peek(data: bytes, tag: str) -> dict[str, str]:
