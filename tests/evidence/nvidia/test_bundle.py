@@ -94,3 +94,8 @@ def test_a_token_is_no_evidence(algorithm, code, around):
     with pytest.raises(NotAuthentic, match="Give the evidence itself") as caught:
         parse(json.dumps(around(_token(algorithm))))
     assert caught.value.code == code
+
+
+def test_no_device_at_all_is_no_success():
+    with pytest.raises(Malformed, match="no device"):
+        judge(())

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from teeproof.core.errors import TooLarge
+from teeproof.core.errors import Malformed, TooLarge
 from teeproof.evidence.nvidia import rim
 from teeproof.evidence.nvidia.bundle import MAX_DEVICES, Device
 from teeproof.evidence.nvidia.chain import Endorsed
@@ -79,8 +79,10 @@ def verify(
 
     Raises:
         TooLarge: more devices, manifests or answers than anyone has.
-        Malformed: an OCSP answer cannot be read.
+        Malformed: an OCSP answer cannot be read, or there is no device.
     """
+    if not devices:
+        raise Malformed("there is no device to verify", code="gpu_bundle_malformed")
     for given, most in ((devices, MAX_DEVICES), (rims, rim.MAX_MANIFESTS),
                         (ocsp, MAX_ANSWERS)):  # fmt: skip
         if len(given) > most:
