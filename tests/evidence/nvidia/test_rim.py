@@ -224,3 +224,10 @@ def test_host_cannot_burn_time_with_many_manifests_that_claim_to_be_the_one():
         rim._fitting = before
     assert len(tried) == rim.MAX_CLAIMING
     assert answer.failures[:1] == [("gpu-driver-rim", "rim_digest")]
+
+
+def test_host_cannot_do_without_the_drivers_manifest_by_a_report_that_names_no_driver():
+    answer = judge((device({3: b"\0"}),), rims=SCENE.rims())
+    assert answer.check("gpu-driver-rim").detail.startswith("the report does not say")
+    assert answer.check("gpu-measurements").state == "not_checked"
+    assert not answer.found.facts.devices[0].measured

@@ -53,7 +53,7 @@ def refer(
         driver, vbios = rim.wanted(device.report, endorsed)
         driver_rim = _driver_rim(out, driver, endorsed, given)
         vbios_rim = _vbios_rim(out, vbios, endorsed, given)
-        complete = bool((driver_rim or driver is None) and vbios_rim)
+        complete = bool((driver_rim or endorsed.is_switch) and vbios_rim)
     manifests = tuple(m for m in (driver_rim, vbios_rim) if m is not None)
     windows = [issuance.window(c, "rim_certificate") for m in manifests for c in m.chain]
     out.checks.append(
@@ -70,7 +70,12 @@ def _driver_rim(
     out: Gathered, want: Wanted | None, endorsed: Endorsed, given: Given
 ) -> Manifest | None:
     if want is None:
-        out.skip("gpu-driver-rim", "a switch has no driver of its own")
+        out.skip(
+            "gpu-driver-rim",
+            "a switch has no driver of its own"
+            if endorsed.is_switch
+            else "the report does not say which driver it ran under",
+        )
         return None
     found = rim.find(given.rims, want)
     if not found:
