@@ -66,6 +66,8 @@ COMPOSED = {
         for window in WINDOWS
         for end in ("expired", "not_yet_valid")
     ),
+    *(("gpu-certificate-dates", f"certificate_{end}", 2) for end in ("expired", "not_yet_valid")),
+    *(("gpu-rim-dates", f"rim_certificate_{end}", 2) for end in ("expired", "not_yet_valid")),
     ("collateral-signatures", "collateral_signature", 2),
     ("second-path-signatures", "paths_disagree", 2),
     ("second-path-tcb", "paths_disagree", 2),

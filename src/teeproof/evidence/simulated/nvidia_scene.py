@@ -1,0 +1,101 @@
+"""A machine with two simulated GPUs, what it hands over, and the policy that accepts it.
+
+Trusts: whoever holds the seed.  Does not trust: nothing comes from outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from teeproof.evidence.nvidia.bundle import Device
+from teeproof.evidence.nvidia.policy import GpuPolicy
+from teeproof.evidence.nvidia.rim import Rim
+from teeproof.evidence.simulated.nvidia import DRIVER, VBIOS, SimulatedGpu, answer, manifest
+from teeproof.evidence.simulated.nvidia_pki import GpuVendor, Issued
+
+__all__ = ["GpuEvidence", "GpuScene", "reference_policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuEvidence:
+    """What a machine with GPUs hands over.
+
+    Attributes:
+        devices: reports and chains, parsed.
+        rims: manifests.
+        ocsp: OCSP answers, DER.
+    """
+
+    devices: tuple[Device, ...]
+    rims: tuple[Rim, ...]
+    ocsp: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuScene:
+    """Where a state is brought about.
+
+    Attributes:
+        vendor: of the GPUs.
+        nonce: 32 bytes that the verifier expects.
+        now: the time at which somebody will verify.
+    """
+
+    vendor: GpuVendor
+    nonce: bytes
+    now: datetime
+
+    def gpus(self, **changes: object) -> tuple[SimulatedGpu, ...]:
+        """Return two GPUs, the second changed like this."""
+        other: SimulatedGpu = replace(SimulatedGpu(self.vendor, 1), **changes)  # type: ignore[arg-type]
+        return SimulatedGpu(self.vendor, 0), other
+
+    def rims(self, chain: tuple[Issued, ...] | None = None) -> tuple[Rim, ...]:
+        """Return the manifests of driver and VBIOS."""
+        made = SimulatedGpu(self.vendor).measurements
+        chain = chain or self.vendor.rim_chain
+        return (
+            Rim(manifest(DRIVER, {i: made[i] for i in range(21, 41)}, chain)),
+            Rim(manifest(VBIOS, {i: made[i] for i in range(13)}, chain)),
+        )
+
+    def ocsp(self, **changes: object) -> tuple[bytes, ...]:
+        """Return answers about every certificate used; ``changes`` concern the second chip."""
+        vendor, yesterday = self.vendor, self.now - timedelta(hours=12)
+        pairs = {(vendor.family, vendor.device_root), (vendor.provisioner, vendor.family)}
+        pairs |= {(vendor.rim_signer, vendor.rim_authority)}
+        pairs |= {(vendor.rim_authority, vendor.rim_root)}
+        chips = [vendor.chip(gpu.name) for gpu in self.gpus()]
+        said = [answer(vendor, c, issuer, now=yesterday) for c, issuer in pairs]
+        said.append(answer(vendor, chips[0], vendor.provisioner, now=yesterday))
+        words: dict[str, object] = {"now": yesterday} | changes
+        said.append(answer(vendor, chips[1], vendor.provisioner, **words))  # type: ignore[arg-type]
+        return tuple(said)
+
+    def evidence(
+        self,
+        gpus: tuple[SimulatedGpu, ...] | None = None,
+        *,
+        rims: tuple[Rim, ...] | None = None,
+        ocsp: tuple[bytes, ...] | None = None,
+    ) -> GpuEvidence:
+        """Return what these GPUs hand over; what is not given is in order."""
+        return GpuEvidence(
+            tuple(gpu.device(self.nonce) for gpu in gpus or self.gpus()),
+            self.rims() if rims is None else rims,
+            self.ocsp() if ocsp is None else ocsp,
+        )
+
+
+def reference_policy(vendor: GpuVendor) -> GpuPolicy:
+    """Return the policy that accepts this simulator's GPUs where all is in order: two of them."""
+    return GpuPolicy(
+        min_gpus=2,
+        architectures=("HOPPER",),
+        drivers=(DRIVER,),
+        vbios=(VBIOS,),
+        rims=True,
+        revocation=True,
+        simulated_roots=(vendor.device_root.fingerprint, vendor.rim_root.fingerprint),
+    )
