@@ -48,8 +48,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tells_an_error(self) -> bool:
-        """Whether the firmware separated with its mark of an error, likewise by the digest."""
-        return self.extends and self.measures(_ERROR)
+        """Whether the firmware separated with its mark of an error.
+
+        Its digest is that of an ordinary boot order too, so the type counts. A host that calls the
+        mark something else is left without a separator.
+        """
+        return self.type == tcg.SEPARATOR and self.measures(_ERROR)
 
     def measures(self, *contents: bytes) -> bool:
         """Return whether its digest, in every bank that can be computed, is of one of these."""

@@ -8,7 +8,7 @@ Trusts: registers that the log explains.  Does not trust: types, labels, the run
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -50,7 +50,12 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def boot_facts(
-    log: Log, *, explained: Collection[int], unexplained: Collection[int], word: str, policy: int
+    log: Log,
+    *,
+    explained: Collection[int],
+    unexplained: Collection[int],
+    word: Callable[[int], str],
+    policy: int,
 ) -> BootFacts:
     """Return what the log establishes.
 
@@ -58,13 +63,13 @@ def boot_facts(
         log: the log.
         explained: the registers, as the log numbers them, whose replay gave the quoted value.
         unexplained: those where it did not, because others extend them later.
-        word: how messages name a register, such as ``PCR {}``.
+        word: how messages name a register.
         policy: the register that holds the Secure Boot policy.
     """
     return BootFacts(
         events=sum(event.extends for event in log.events),
-        explained=tuple(map(word.format, sorted(explained))),
-        unexplained=tuple(map(word.format, sorted(unexplained))),
+        explained=tuple(map(word, sorted(explained))),
+        unexplained=tuple(map(word, sorted(unexplained))),
         secure_boot=_secure_boot(log, policy) if policy in explained else None,
     )
 

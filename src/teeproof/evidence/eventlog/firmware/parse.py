@@ -55,7 +55,7 @@ class _Bytes:
         if start not in (bytes(len(start)), b"\xff" * len(start)):
             return False
         rest = self.data[self.at :]
-        return rest.count(rest[:1]) == len(rest)
+        return not rest or rest.count(rest[:1]) == len(rest)
 
 
 def parse(data: bytes) -> Log:

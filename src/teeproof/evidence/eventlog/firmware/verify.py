@@ -42,7 +42,8 @@ class _Machine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         registers: values by the number that the log writes.
         bank: their hash.
-        word: how messages name one.
+        prefix: how messages name one: this, and its number less ``first``.
+        first: the log's number of register 0.
         firmware: those of the firmware, which logs all that it measures and closes them.
         later: those that the running system may extend, in ways that no firmware logs.
         policy: the register that holds the Secure Boot policy.
@@ -50,10 +51,15 @@ class _Machine(msgspec.Struct, frozen=True, kw_only=True):
 
     registers: Mapping[int, bytes]
     bank: int
-    word: str
+    prefix: str
+    first: int
     firmware: range
     later: frozenset[int]
     policy: int
+
+    def word(self, register: int) -> str:
+        """Return how messages name a register."""
+        return f"{self.prefix}{register - self.first}"
 
 
 def verify_tpm(
@@ -70,7 +76,8 @@ def verify_tpm(
     machine = _Machine(
         registers={i: v for i, v in banks.get(bank, {}).items() if i not in DYNAMIC},
         bank=bank,
-        word="PCR {}",
+        prefix="PCR ",
+        first=0,
         firmware=FIRMWARE,
         later=SHARED,
         policy=7,
@@ -91,7 +98,8 @@ def verify_ccel(
         # UEFI 2.10, 38.4.1: measurement register 0 is MRTD, which no event extends.
         registers={index + 1: value for index, value in enumerate(rtmrs)},
         bank=SHA384,
-        word="measurement register {}",
+        prefix="RTMR",
+        first=1,
         firmware=range(1, 3),
         later=frozenset({4}),
         policy=1,
@@ -185,16 +193,16 @@ def _replay_check(wrong: frozenset[int], values: Mapping[int, bytes], machine: _
         return failed(
             name,
             "tcg_log_mismatch",
-            f"replaying the log does not give {', '.join(map(machine.word.format, bad))}: events "
+            f"replaying the log does not give {', '.join(map(machine.word, bad))}: events "
             "are missing, added, reordered or changed",
-            expected=f"{machine.word.format(first)} {machine.registers[first].hex()}",
-            got=f"{machine.word.format(first)} {values.get(first, b'').hex() or 'no event'}",
+            expected=f"{machine.word(first)} {machine.registers[first].hex()}",
+            got=f"{machine.word(first)} {values.get(first, b'').hex() or 'no event'}",
         )
     if wrong:
         return not_checked(
             name,
             "the log gives the firmware's registers; something extended "
-            f"{', '.join(map(machine.word.format, sorted(wrong)))} outside it",
+            f"{', '.join(map(machine.word, sorted(wrong)))} outside it",
         )
     return passed(name, f"replaying the log gives all {len(machine.registers)} registers")
 
@@ -209,7 +217,7 @@ def _separators(log: Log, machine: _Machine) -> Check:
                 "separator_error",
                 f"event {event.index} is the firmware's mark of an error: this boot went wrong",
                 expected="separators of a boot without an error",
-                got=machine.word.format(event.register),
+                got=machine.word(event.register),
             )
     used = {event.register for event in extending}
     closed = {event.register for event in extending if event.separates}
@@ -218,9 +226,9 @@ def _separators(log: Log, machine: _Machine) -> Check:
         return failed(
             name,
             "separator_missing",
-            f"the firmware never closed {machine.word.format(open_[0])}, so what it measured "
+            f"the firmware never closed {machine.word(open_[0])}, so what it measured "
             "cannot be told from what ran later",
             expected="a separator in each of the firmware's registers",
-            got=f"none in {', '.join(map(machine.word.format, open_))}",
+            got=f"none in {', '.join(map(machine.word, open_))}",
         )
     return passed(name, "the firmware closed its registers before others ran")
