@@ -11,7 +11,7 @@ from teeproof.core.errors import Malformed, NotAuthentic
 from teeproof.evidence.tpm.quote import TpmQuote
 from teeproof.evidence.tpm.wire import HASH_NAMES, HASHES, digest
 
-__all__ = ["Banks", "missing", "quoted", "require_sizes"]
+__all__ = ["Banks", "covered", "missing", "pcr_digest", "require_quoted", "require_sizes"]
 
 Banks = Mapping[int, Mapping[int, bytes]]
 """Values by bank (a number of ``wire.HASHES``) and register."""
@@ -42,24 +42,34 @@ def missing(quote: TpmQuote, banks: Banks) -> str | None:
     return None
 
 
-def quoted(quote: TpmQuote, banks: Banks, *, algorithm: int) -> dict[int, dict[int, bytes]]:
-    """Return the registers that the quote covers, once their digest is the quote's.
-
-    Args:
-        quote: the quote.
-        banks: values that came beside it; none that the quote covers is missing.
-        algorithm: the hash of the signature's scheme; the digest is made with it.
-
-    Raises:
-        NotAuthentic: other values were quoted.
-    """
-    covered = {
+def covered(quote: TpmQuote, banks: Banks) -> dict[int, dict[int, bytes]]:
+    """Return the registers that the quote covers, in its order; none of them is missing."""
+    return {
         selection.bank: {index: banks[selection.bank][index] for index in selection.registers}
         for selection in quote.selections
         if selection.registers
     }
-    joined = b"".join(value for values in covered.values() for value in values.values())
-    found = digest(algorithm, joined)
+
+
+def pcr_digest(quote: TpmQuote, banks: Banks, *, algorithm: int) -> bytes:
+    """Return what the quote's digest must be if these are the registers' values.
+
+    Args:
+        quote: the quote.
+        banks: values that came beside it; none that the quote covers is missing.
+        algorithm: the hash of the signature's scheme.
+    """
+    values = (value for bank in covered(quote, banks).values() for value in bank.values())
+    return digest(algorithm, b"".join(values))
+
+
+def require_quoted(quote: TpmQuote, banks: Banks, *, algorithm: int) -> None:
+    """Check that these values were quoted; arguments as in ``pcr_digest``.
+
+    Raises:
+        NotAuthentic: other values were quoted.
+    """
+    found = pcr_digest(quote, banks, algorithm=algorithm)
     if found != quote.pcr_digest:
         raise NotAuthentic(
             "the registers beside the quote are not those that the TPM quoted",
@@ -67,4 +77,3 @@ def quoted(quote: TpmQuote, banks: Banks, *, algorithm: int) -> dict[int, dict[i
             expected=quote.pcr_digest.hex(),
             got=found.hex(),
         )
-    return covered
