@@ -39,8 +39,8 @@ _EK_ATTRIBUTES = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 16 | 1 << 17
 _WORDS = {
     0x101: "it is in failure mode: restart the machine",
     0x120: "the command is disabled on it",
-    0x121: "it locked itself against guessing: wait, or reset its lockout",
-    0x122: "it asks to try again later",
+    0x921: "it locked itself against guessing: wait, or reset its lockout",
+    0x922: "it asks to try again later",
     0x9A2: "its hierarchy has a password, and none was given",
     0x98E: "its hierarchy has a password, and none was given",
     0x185: "its hierarchy is disabled",
@@ -63,9 +63,8 @@ def _n(value: int, size: int) -> bytes:
 
 def ecc_ak_template() -> bytes:
     """Return the template (TPM2B_PUBLIC) of an attestation key on P-256: ECDSA with SHA-256."""
-    parts = (0x23, SHA256), _n(_AK_ATTRIBUTES, 4) + sized(b""), (NULL, 0x18, SHA256, 3, NULL)
-    head, middle, tail = parts
-    return sized(_words(head) + middle + _words(tail) + sized(b"") + sized(b""))
+    head, tail = _words((0x23, SHA256)), _words((NULL, 0x18, SHA256, 0x3, NULL))
+    return sized(head + _n(_AK_ATTRIBUTES, 4) + sized(b"") + tail + sized(b"") + sized(b""))
 
 
 def rsa_ak_template() -> bytes:
@@ -238,7 +237,7 @@ class Tpm:
         return Reader(answer[10:], what=f"answer of the TPM at {self._name}")
 
     def _refused(self, what: str, code: int) -> Unavailable:
-        words = _WORDS.get(code) or _WORDS.get(code & 0xBF) or "look its code up in TCG's Part 2"
+        words = _WORDS.get(code) or "look its code up in TCG's Part 2"
         return Unavailable(
             f"the TPM at {self._name} was asked {what} and refused: {words}",
             code="tpm_error",

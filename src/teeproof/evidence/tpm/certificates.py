@@ -29,11 +29,12 @@ from teeproof.evidence.dates import Window
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
 from teeproof.evidence.x509 import UNREADABLE
 
-__all__ = ["AkChain", "parse_chain", "require_chain", "require_leaf"]
+__all__ = ["AkChain", "parse_chain", "require_chain", "require_endorsement_key", "require_leaf"]
 
 MAX_CHAIN_BYTES = 32 << 10
 MAX_CERTIFICATES = 6
 AK_CERTIFICATE = "2.23.133.8.3"  # tcg-kp-AIKCertificate
+EK_CERTIFICATE = "2.23.133.8.1"  # tcg-kp-EKCertificate
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)\n-----END CERTIFICATE-----"
 )
@@ -194,6 +195,39 @@ def require_leaf(chain: AkChain, spki: bytes) -> str:
             got=", ".join(sorted(purposes)) or "no purpose",
         )
     return leaf.issuer.rfc4514_string()[:100]
+
+
+def require_endorsement_key(chain: AkChain, spki: bytes, *, roots: frozenset[str], now: int) -> str:
+    """Check that a chain certifies this endorsement key at T; return whose word that is.
+
+    Args:
+        chain: the certificates, leaf first.
+        spki: the endorsement key, DER.
+        roots: fingerprints (``sha256:…``) of the root keys of makers of TPMs.
+        now: the T to verify at, seconds since 1970.
+
+    Raises:
+        NotAuthentic: another key or purpose, another root, a signature or a date that fails.
+    """
+    extended = _extension(chain.certificates[0], x509.ExtendedKeyUsage)
+    purposes = {purpose.dotted_string for purpose in extended or ()}
+    in_force = all(window.begins <= now <= window.ends for window in chain.windows)
+    if chain.spki != spki or EK_CERTIFICATE not in purposes:
+        raise NotAuthentic(
+            "the certificate is not one of this endorsement key",
+            code="ek_other_key",
+            expected=f"{named(sha256(spki))}, purpose {EK_CERTIFICATE} (endorsement key)",
+            got=f"{named(sha256(chain.spki))}, {', '.join(sorted(purposes)) or 'no purpose'}",
+        )
+    if chain.root not in roots or not in_force:
+        raise NotAuthentic(
+            "the endorsement key's chain ends in a root that nobody pinned, or was not in force",
+            code="ek_not_trusted",
+            expected=", ".join(sorted(roots)) or "a pinned root, and none is",
+            got=chain.root,
+        )
+    require_chain(chain)
+    return chain.certificates[0].issuer.rfc4514_string()[:100]
 
 
 def _extension(certificate: x509.Certificate, kind: type[_E]) -> _E | None:

@@ -67,9 +67,11 @@ def verify(
         expected_data: the qualifying data that the relying party asked for, such as D (32 bytes).
 
     Raises:
-        Malformed: quote, signature or key cannot be read.
+        Malformed: quote, signature or key cannot be read, or a register is none.
     """
     read = attestation_key.read(evidence, voucher)
+    if evidence.pcrs is not None:
+        pcrs.require_sizes(evidence.pcrs)
     chain, chain_checks = attestation_key.check_chain(evidence.certificates, roots=roots, now=now)
     binding, trust = attestation_key.check_binding(read, chain, chain_checks, voucher)
     pcr_check, registers = _pcrs(read, evidence)
