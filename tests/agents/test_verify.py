@@ -18,6 +18,7 @@ from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named
 from teeproof.proof.links import Material
 from teeproof.proof.statement import Statement
+from teeproof.proof.verify import ProofVerdict
 from teeproof.proof.workload import Identity
 from tests.agents.people import TEXT, UNIT
 from tests.agents.world import World, agent_identity, reorganise
@@ -53,6 +54,12 @@ class Told:
         proofs = self.world.proofs
         proofs.publish(at=wall_clock())
         return failures(proofs.verify(proofs.export(said), now=wall_clock()))
+
+    def open_verdict(self, said: Statement) -> ProofVerdict:
+        """The verdict on a file without what is not there."""
+        proofs = self.world.proofs
+        proofs.publish(at=wall_clock())
+        return proofs.verify(proofs.export(said, allow_missing=True), now=wall_clock())
 
     def with_intent(self, which: int, **changes: Any) -> Statement:
         """Say that the intent was another, with everything that follows from it."""
@@ -311,6 +318,49 @@ def test_agent_lies_about_what_it_did(told: Told) -> None:
         found = told.verdict(lie(told))
         assert set(found) & {*expected} == {*expected}, (lie.__name__, found)
         assert {name for name in found if name.startswith("action")} <= expected, lie.__name__
+
+
+@pytest.mark.parametrize("gone", ["answer", "previous-action"])
+def test_agent_leaves_a_statement_out_of_the_file(
+    told: Told, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    action, check = told.action(1), {"answer": "action-answer"}.get(gone, "action-link")
+    said = told.say(action)
+    name = next(one.statement for one in action.materials if one.role == gone)
+    _hide(told, monkeypatch, name)
+    verdict = told.open_verdict(said)
+    states = {one.name: one.state for one in verdict.statement(said.name).checks}
+    assert states[check] == "not_checked"
+    assert (failures(verdict), verdict.exit_code) == ({"inputs": "parent_missing"}, 3)
+
+
+def test_agent_lies_about_a_trade_and_leaves_the_action_out(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action, turn = told.action(1), told.turns[1]
+    assert action.ending.effect is not None
+    link = Material(
+        digest={"sha256": action.ending.digest.hex()}, name="ending", role="action",
+        statement=turn.statement,
+    )  # fmt: skip
+    lie = Recheck(
+        author=told.me.name, materials=(link,), action=told.action(0).ending.action,
+        outcome="failed", detail="", effect=action.ending.effect,
+    )  # fmt: skip
+    said = told.me.keep(Statement.of(lie, subjects=(recheck_subject(lie),))).statement
+    _hide(told, monkeypatch, turn.statement)
+    verdict = told.open_verdict(said)
+    (check,) = [c for c in verdict.statement(said.name).checks if c.name == "recheck-action"]
+    assert check.state == "not_checked"
+    assert (failures(verdict), verdict.exit_code) == ({"inputs": "parent_missing"}, 3)
+
+
+def _hide(told: Told, monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
+    assert name is not None
+    gone, there = bytes.fromhex(name[7:]), told.world.source.statement
+    monkeypatch.setattr(
+        told.world.source, "statement", lambda one: None if one == gone else there(one)
+    )
 
 
 def test_another_key_than_the_agents_tells_of_its_action(told: Told) -> None:

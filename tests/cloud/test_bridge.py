@@ -96,7 +96,7 @@ def test_many_connections_at_once_do_not_mix(short, echo):
 
 def test_a_peer_that_is_not_there_closes_the_connection(short):
     lent = Bridge.shared().lend("http://127.0.0.1:9", short / "peer.sock")
-    with contextlib.suppress(ConnectionError):  # as early as it writes, or when it reads
+    with contextlib.suppress(OSError):  # wherever it is when the other side hangs up
         assert through(str(short / "peer.sock"), b"hello") == b""
     lent.close()
 
@@ -121,7 +121,7 @@ def test_a_gateway_waits_for_a_workload_that_is_alive_and_not_for_a_dead_one(sho
     assert answers == [b"now I am"]
     path.unlink()
     alive.clear()
-    with contextlib.suppress(ConnectionResetError):  # what was sent is not read by anybody
+    with contextlib.suppress(OSError):  # wherever it is when the other side hangs up
         assert through(port_of(lane.url), b"and now?") == b""
     lane.close()
 

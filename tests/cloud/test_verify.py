@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
+
 import msgspec
 import pytest
 
 from teeproof.cloud import verify
 from teeproof.cloud.kms.keeper import Refused
+from teeproof.core.errors import Malformed
 from teeproof.evidence.policy import parse_policy
 from teeproof.proof.envelope import Envelope
-from teeproof.proof.file import ProofFile
+from teeproof.proof.file import ProofFile, export
 from teeproof.proof.links import Material, Subject
-from teeproof.proof.sealing import Sealed
 from teeproof.proof.statement import Statement
 from teeproof.proof.verify import Trust, verify_proof
 from teeproof.proof.verify.claims import judged_types
-from tests.cloud.keeping import NOW, OTHER, job_of, machines
+from tests.cloud.keeping import NOW, OTHER, OWNER, job_of, machines
 
 KNOWN = {}
 TRUST = Trust(policy=parse_policy(machines()))
@@ -29,11 +31,21 @@ def test_the_judges_are_registered():
 
 def judged(kms, envelope):
     """The checks of one statement of the KMS, by name; and of what it names."""
-    sealed = Sealed(Statement.parse(envelope.payload), envelope, kms.store)
-    with ProofFile.from_bytes(sealed.proof()) as proof:
+    checks = checks_of(kms, envelope)
+    return {check.name: (check.state, check.code) for check in checks}
+
+
+def checks_of(kms, envelope):
+    statement, target = Statement.parse(envelope.payload), io.BytesIO()
+    export(kms.store, [statement.id], target, allow_missing=True)
+    with ProofFile.from_bytes(target.getvalue()) as proof:
         verdict = verify_proof(proof, now=NOW, trust=TRUST, known=KNOWN)
-    root = next(one for one in verdict.statements if one.id == sealed.statement.name)
-    return {check.name: (check.state, check.code) for check in root.checks}
+    root = next(one for one in verdict.statements if one.id == statement.name)
+    return root.checks
+
+
+def detail_of(kms, envelope, name):
+    return next(check.detail for check in checks_of(kms, envelope) if check.name == name)
 
 
 def forged(kms, envelope, *, subjects=None, **changes):
@@ -58,6 +70,7 @@ def test_a_recipients_policy_is_signed_by_its_owner(kms):
     said = said_last(kms)
     checks = judged(kms, said)
     assert (checks["recipient-key"], checks["recipient-owner"]) == (PASSED, PASSED)
+    assert detail_of(kms, said, "recipient-owner") == "the owner signed the policy"
     others = msgspec.structs.replace(file.policy, not_after=file.policy.not_after + 1)
     assert forged(kms, said, policy=others)["recipient-owner"] == ("failed", "owner_signature")
     other = kms.file()
@@ -80,7 +93,63 @@ def test_an_erasure_was_ordered_by_the_owner_for_whom_the_key_was_made(kms):
     assert forged(kms, said, order=late)["erasure-owner"] == ("failed", "owner_signature")
     two = (Subject({"sha256": "ab" * 32}, name="recipient"),)
     assert forged(kms, said, subjects=two)["erasure-key"] == ("failed", "recipient_other")
-    assert forged(kms, said, materials=())["erasure-recipient"] == OPEN
+
+
+@pytest.mark.parametrize("owner", [OWNER, OTHER])
+def test_owner_orders_the_erasure_of_somebody_elses_key(kms, owner):
+    """He names the statement on a key of his own, and signs; or another of the same owner's."""
+    mine, victim = kms.file(owner=owner), kms.file()
+    made = Statement.parse(Envelope.parse(kms.store.said[-2]).payload)
+    assert made.predicate.recipient == mine.recipient.text
+    said = kms.withdraw(victim)
+    order = Statement.parse(said.payload).predicate.order
+    own = Material({"sha256": mine.recipient.digest.hex()}, role="recipient", statement=made.name)
+    lie = forged(
+        kms, said, owner=owner.public, signature=owner.sign_text(order), materials=(own,)
+    )  # fmt: skip
+    assert (lie["erasure-key"], lie["erasure-owner"], lie["inputs"]) == (PASSED,) * 3
+    assert lie["erasure-recipient"] == ("failed", "erasure_key_other")
+
+
+def test_owner_orders_an_erasure_and_names_no_statement(kms):
+    """Whoever need not name what made the key could erase any."""
+    file = kms.file()
+    said = kms.withdraw(file)
+    key = {"sha256": file.recipient.digest.hex()}
+    other = Statement.parse(said.payload)
+    for materials in (
+        (),
+        (Material(key, role="recipient"),),
+        (Material(key, role="recipient", statement=other.name),),  # an erasure, which makes no key
+    ):
+        lie = forged(kms, said, materials=materials)
+        assert lie["erasure-recipient"] == ("failed", "erasure_unfounded")
+        assert "claim" not in lie
+
+
+def test_kms_makes_a_recipient_that_is_no_key_and_erases_it(kms):
+    said = kms.withdraw(kms.file())
+    made = Statement.parse(Envelope.parse(kms.store.said[0]).payload)
+    none = msgspec.structs.replace(made.predicate, recipient="no key")
+    lie = Statement.of(none, subjects=made.subjects)
+    kms.store.add_statement(kms.journal.me.sign(lie).encode())
+    assert judged(kms, kms.journal.me.sign(lie))["claim"] == ("failed", "claim_unreadable")
+    material = msgspec.structs.replace(
+        Statement.parse(said.payload).predicate.materials[0], statement=lie.name
+    )
+    checks = forged(kms, said, materials=(material,))
+    assert checks["erasure-recipient"] == ("failed", "erasure_key_other")
+
+
+def test_an_erasure_without_its_recipients_statement_is_open_and_the_proof_is_not_good(kms):
+    file = kms.file()
+    said = kms.withdraw(file)
+    order = Statement.parse(said.payload).predicate.order
+    gone = Material({"sha256": file.recipient.digest.hex()}, role="recipient",
+                    statement=f"sha256:{'0' * 64}")  # fmt: skip
+    lie = forged(kms, said, materials=(gone,), owner=OTHER.public, signature=OTHER.sign_text(order))
+    assert lie["erasure-recipient"] == OPEN
+    assert lie["inputs"] == ("failed", "parent_missing")
 
 
 def test_a_release_went_to_a_machine_that_had_committed_to_its_job(kms):
@@ -97,6 +166,10 @@ def test_a_release_went_to_a_machine_that_had_committed_to_its_job(kms):
     assert lie["release-job"] == ("failed", "release_job_other")
     lie = forged(kms, said, materials=known, challenge="00" * 32)
     assert lie["release-job"] == ("failed", "release_job_other")
+    for none in ("no hex", "", "00" * 31, "AB" * 32):
+        lie = forged(kms, said, materials=known, challenge=none)
+        assert lie["release-job"] == ("failed", "challenge_malformed")
+        assert lie["release-code"] == PASSED
     lie = forged(kms, said, materials=known, compose_hash="ab" * 32)
     assert lie["release-code"] == ("failed", "release_code_other")
 
@@ -117,3 +190,15 @@ def test_a_refusal_is_a_decision_too(kms):
         kms.train(file)
     checks = judged(kms, refused.value.statement)
     assert checks["release-decision"] == PASSED
+
+
+def test_kms_decides_in_a_word_that_is_neither(kms):
+    """Whatever was not "released" passed for a refusal, so the grant was hidden."""
+    file = kms.file()
+    kms.train(file)
+    said = said_last(kms)
+    assert Statement.parse(said.payload).predicate.decision == "released"
+    for word in ("Released", "granted", "released ", ""):
+        with pytest.raises(Malformed) as refused:
+            forged(kms, said, decision=word)
+        assert refused.value.code == "statement_malformed"

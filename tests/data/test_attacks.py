@@ -223,7 +223,7 @@ def test_contributor_replays_consent_for_another_file(place):
         ("owner", "00", "owner_malformed"),
         ("purposes", ("train",), "consent_malformed"),
         ("ciphertext", "sha256:00", "digest_malformed"),
-        ("file", "zz", "job_malformed"),
+        ("file", "zz", "consent_malformed"),
     ],
 )
 def test_contributor_changes_a_consent_that_another_signed(place, field, value, code):

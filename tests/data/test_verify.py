@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import msgspec
@@ -9,12 +10,14 @@ import pytest
 
 from teeproof.cloud.local import LocalInside
 from teeproof.cloud.manifest import Manifest
+from teeproof.core.errors import Malformed
 from teeproof.data import verify
 from teeproof.data.history import Spoken
 from teeproof.data.statements import Contribution, Dataset, LineFault
-from teeproof.proof.file import ProofFile
+from teeproof.proof.file import ProofFile, export
 from teeproof.proof.links import Material, Subject
 from teeproof.proof.sealing import Sealed
+from teeproof.proof.source import read_record
 from teeproof.proof.statement import Statement
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
 from teeproof.proof.verify.claims import judged_types
@@ -235,6 +238,75 @@ def test_operator_puts_a_copy_or_a_foreign_statement_into_a_dataset(place, pool)
     assert codes["dataset-parts"] == "part_unproven"
 
 
+def hidden(place: Place, monkeypatch: pytest.MonkeyPatch, gone: Statement, data: bytes) -> Any:
+    """The verdict on the proof of a statement, from which another one was left out."""
+    there = place.store.statement
+    with monkeypatch.context() as patch:
+        patch.setattr(place.store, "statement", lambda one: None if one == gone.id else there(one))
+        target, root = io.BytesIO(), read_record(data).id
+        export(place.store, [root], target, allow_missing=True)
+    return judged(target.getvalue())
+
+
+def states_of(verdict: ProofVerdict, kind: str) -> dict[str, str]:
+    (said,) = [one for one in verdict.statements if one.type == f"urn:teeproof:{kind}:v1"]
+    return {check.name: check.state for check in said.checks}
+
+
+def test_operator_leaves_a_contribution_out_of_the_file(place, pool, monkeypatch):
+    spoken, gone = pool.dataset(), pool.entries[0].decided.statement
+    data = place.store.statement(spoken.statement.id)
+    verdict = hidden(place, monkeypatch, gone, data)
+    assert states_of(verdict, "dataset")["dataset-parts"] == "not_checked"
+    assert (found(verdict), verdict.exit_code) == ({"inputs": "parent_missing"}, 3)
+    # A part that is wrong is found all the same.
+    said: Dataset = spoken.statement.predicate
+    edited = msgspec.structs.replace(said.parts[1], weight=said.parts[1].weight + 1)
+    lie = msgspec.structs.replace(said, parts=(said.parts[0], edited, said.parts[2]))
+    made = Statement.of(lie, subjects=spoken.statement.subjects)
+    envelope = validator().sign(made).encode()
+    place.store.add_statement(envelope)
+    codes = found(hidden(place, monkeypatch, gone, envelope))
+    assert codes["dataset-parts"] == "parts_mismatch"
+
+
+def test_operator_forges_a_withdrawal_and_leaves_the_contribution_out(place, pool, monkeypatch):
+    sent = submission(honest(7), BOB)
+    entry = send(pool, sent)
+    said = pool.withdraw(sent.consent.contribution, *order(sent, BOB)).statement
+    mine, signature = order(sent, EVE)
+    lie = msgspec.structs.replace(said.predicate, signature=signature, owner=EVE.public, order=mine)
+    envelope = validator().sign(Statement.of(lie, subjects=said.subjects)).encode()
+    place.store.add_statement(envelope)
+    verdict = hidden(place, monkeypatch, entry.decided.statement, envelope)
+    assert states_of(verdict, "withdrawn")["withdrawal-order"] == "not_checked"
+    assert (found(verdict), verdict.exit_code) == ({"inputs": "parent_missing"}, 3)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("contribution", "no hex"), ("contribution", ""), ("root", "zz" * 32), ("root", "00" * 31),
+        ("file", "00"), ("ciphertext", "AB" * 32), ("root", "00" * 32 + "\n"),
+        ("records", -1), ("records", 1 << 32),
+    ],
+)  # fmt: skip
+def test_operator_writes_a_part_that_has_no_place_in_a_root(place, pool, field, value):
+    said = pool.dataset().statement
+    first, *rest = said.predicate.parts
+    with pytest.raises(Malformed) as refused:
+        forged(place, said, parts=(msgspec.structs.replace(first, **{field: value}), *rest))
+    assert refused.value.code == "statement_malformed"
+
+
+def test_operator_scores_a_file_without_records(place, pool):
+    entry = pool.entries[0]
+    for changes in ({"records": 0, "new": 0, "confirmed": 0}, {"records": 0}, {"records": -1}):
+        scores = msgspec.structs.replace(entry.said.scores, **changes)
+        codes = forged(place, entry.decided.statement, scores=scores)
+        assert codes == {"weight": "scores_inconsistent"}
+
+
 def test_operator_names_the_ciphertext_where_the_records_belong(place, pool):
     """Both are subjects of the contribution; only one is the root over its records."""
     said = pool.dataset().statement
@@ -261,7 +333,9 @@ def test_operator_forges_a_withdrawal(place, pool):
     codes = forged(place, said, contribution="00" * 32)
     assert codes == {"withdrawal-order": "withdrawal_of_another"}
     bare = (Material(digest={"sha256": "00" * 32}, role="contribution"),)
-    assert forged(place, said, materials=bare) == {}  # nothing to hold it against: not checked
+    for none in (bare, ()):  # nothing to hold it against
+        codes = forged(place, said, materials=none)
+        assert codes == {"withdrawal-order": "withdrawal_unfounded"}
 
 
 def test_without_a_machine_that_holds_nothing_is_said_about_its_code(pool):

@@ -7,6 +7,7 @@ with anything that their types allow.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,8 @@ def anything(kind: Any) -> Any:
         return filled(kind.cls, {})
     if isinstance(kind, inspect.UnionType):
         return anything(kind.types[0])
+    if isinstance(kind, inspect.StrType) and kind.pattern:
+        return "a" * int(re.findall(r"\d+", kind.pattern)[-1])  # so many hex digits
     if isinstance(kind, inspect.LiteralType):
         return kind.values[0]
     simple = {
@@ -103,7 +106,7 @@ class Story:
         listed = tuple(
             filled(
                 DatasetPart,
-                {"payout": who, "weight": weight, "file": f"file {self._count}.{place}"} | told,
+                {"payout": who, "weight": weight, "file": f"{self._count:016x}{place:016x}"} | told,
             )
             for place, (who, weight) in enumerate(parts)
         )

@@ -118,6 +118,7 @@ def edited(at: int, **changes: Any) -> list[dict[str, Any]]:
         (edited(1, amount="0300"), "answer_usage"),
         (edited(1, amount="-1"), "answer_usage"),
         (edited(1, amount="9" * 79), "answer_usage"),
+        (edited(1, amount=str(2**256)), "answer_usage"),
         (edited(1, amount="absent"), "answer_usage"),
         (edited(1, asset="ETH"), "answer_usage"),
         (edited(1, asset=ASSET.upper()), "answer_usage"),
@@ -139,6 +140,10 @@ def edited(at: int, **changes: Any) -> list[dict[str, Any]]:
 )
 def test_service_signs_what_contradicts_itself(events: list[dict[str, Any]], code: str) -> None:
     assert codes(signed(events)) == [code]
+
+
+def test_an_answer_may_cost_all_units_that_a_token_can_have() -> None:
+    assert codes(signed(edited(1, amount=str(2**256 - 1)))) == []
 
 
 def test_an_answer_is_given_while_its_keys_are_valid() -> None:

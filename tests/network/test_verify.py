@@ -57,7 +57,7 @@ def find(scene: Scene, name: str) -> Statement:
 
 def verdict(scene: Scene, name: str) -> Any:
     target = io.BytesIO()
-    export(scene.store, [bytes.fromhex(name[7:])], target)
+    export(scene.store, [bytes.fromhex(name[7:])], target, allow_missing=True)
     with ProofFile.from_bytes(target.getvalue()) as proof:
         now = scene.clock() + timedelta(minutes=1)
         return verify_proof(proof, now=now, trust=Trust(policy=policy()))
@@ -113,6 +113,7 @@ def test_the_end_of_a_lease_proves_everything_that_it_rests_on(scene, owner):
     assert states == {
         "admission": "passed", "admission-claim": "passed", "admission-moment": "not_checked",
         "match": "passed", "match-offer": "passed", "match-order": "passed",
+        "match-owner": "passed",
         "lease": "passed", "lease-payout": "passed", "claim-payout": "passed",
         "closing": "passed", "closing-time": "not_checked", "market": "passed",
     }  # fmt: skip
@@ -206,7 +207,12 @@ def test_market_makes_up_an_order(scene, owner):
     matched = scene.order(owner)
     order = find(scene, matched.match).predicate.match.order
     dearer = msgspec.structs.replace(order, deposit="20000")
-    assert codes(scene, lie(scene, matched.match, order=dearer)) == {"claim_unreadable"}
+    assert codes(scene, lie(scene, matched.match, order=dearer)) == {"owner_signature"}
+    found = checks(scene, lie(scene, matched.match, order=dearer))
+    assert found["match-owner"].code == "owner_signature"
+    assert found["match"].state == "passed"  # the other checks are not hidden by that one
+    none = checks(scene, lie(scene, matched.match, signature="no hex"))["match-owner"]
+    assert none.code == "owner_signature_malformed"
     late = lie(scene, matched.match, at=order.not_after + 1)
     assert codes(scene, late) == {"order_expired"}
 
@@ -320,6 +326,91 @@ def test_what_only_the_market_knew_is_not_checked_and_says_so(scene, owner):
     found = checks(scene, matched.match)
     assert found["match"].state == "passed"
     assert found["match-availability"].state == "not_checked"
+
+
+def closed_lease(scene: Scene, owner: OwnerKey) -> tuple[str, dict[str, str]]:
+    """A lease that ended, and the ids of all that it rests on, by kind."""
+    node = scene.node()
+    lease = scene.leased(node, owner)
+    node.work(30)
+    closed = scene.close(owner, lease).closed
+    return closed, {one.type.split(":")[2]: one.id for one in verdict(scene, closed).statements}
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, scene: Scene, name: str) -> None:
+    """Whoever writes a file can leave out of it what he likes."""
+    gone, there = bytes.fromhex(name[7:]), scene.store.statement
+    monkeypatch.setattr(scene.store, "statement", lambda one: None if one == gone else there(one))
+
+
+OPENED = {  # by what is left out: the checks that are open then, each with its kind
+    "lease": {("lease-closing", "closing")},
+    "match": {("lease", "lease")},
+    "admission": {("match", "match-offer"), ("lease", "lease")},
+    "node": {("admission", "admission"), ("match", "match-offer"), ("lease", "lease")},
+}
+
+
+@pytest.mark.parametrize("gone", OPENED)
+def test_market_leaves_a_statement_out_of_the_file(scene, owner, monkeypatch, gone):
+    closed, names = closed_lease(scene, owner)
+    hide(monkeypatch, scene, names[gone])
+    found = verdict(scene, closed)
+    assert {(f.check.name, f.check.code) for f in found.faults} == {("inputs", "parent_missing")}
+    assert found.exit_code == 3
+    open_ = {
+        (one.type.split(":")[2], check.name)
+        for one in found.statements
+        for check in one.checks
+        if check.state == "not_checked" and "not in this proof" in check.detail
+    }
+    assert open_ == OPENED[gone]
+
+
+@pytest.mark.parametrize(
+    ("kind", "gone", "changes"),
+    [
+        ("lease-closing", "lease", {"paid": "9999", "refund": "1"}),
+        ("lease", "match", {"rate": "99"}),
+        ("match", "admission", {"sequence": 99}),
+        ("admission", "node", {"tee": "cpu"}),
+    ],
+)
+def test_market_lies_and_leaves_out_what_convicts_it(
+    scene, owner, monkeypatch, kind, gone, changes
+):
+    _, names = closed_lease(scene, owner)
+    forged = lie(scene, names[kind], **changes)
+    hide(monkeypatch, scene, names[gone])
+    found = verdict(scene, forged)
+    assert not found.ok
+    assert {fault.check.code for fault in found.faults} == {"parent_missing"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "check", "code"),
+    [
+        ("lease-closing", "closing", "closing_without_lease"),
+        ("lease", "lease", "lease_without_match"),
+        ("match", "match-offer", "offer_without_admission"),
+        ("admission", "admission", "admission_without_claim"),
+    ],
+)
+def test_market_names_nothing_that_its_word_was_made_of(scene, owner, kind, check, code):
+    """Its word alone would be good, if what convicts it need not even be named."""
+    _, names = closed_lease(scene, owner)
+    said = find(scene, names[kind])
+    *rest, material = said.predicate.materials
+    other = find(scene, names["node"])  # of another kind, but for an admission
+    ways = [(), (msgspec.structs.replace(material, statement=None),)]
+    ways += [(made_of(material.role, other),)] if kind != "admission" else []
+    for materials in ways:
+        predicate = msgspec.structs.replace(said.predicate, materials=(*rest, *materials))
+        document = getattr(predicate, DOCUMENTS[type(predicate)])
+        statement = say(predicate, document, name="document")
+        scene.store.add_statement(scene.identity.sign(statement).encode())
+        assert checks(scene, statement.name)[check].code == code
+        assert not verdict(scene, statement.name).ok
 
 
 def test_an_order_that_nothing_met_is_proved_too(scene, owner):

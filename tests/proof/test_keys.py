@@ -299,7 +299,7 @@ def test_thief_of_memory_finds_no_key_after_its_ring_is_gone() -> None:
         for holder in gc.get_objects()
         if isinstance(holder, dict | list | tuple)
         for one in gc.get_referents(holder)  # runs no code of theirs, unlike iterating
-        if isinstance(one, bytes) and len(one) in (32, 64)
+        if type(one) is bytes and len(one) in (32, 64)
     )
     assert not [one for one in held if len(one) == 64 and one[:32] in heads]
     from teeproof.proof import signing

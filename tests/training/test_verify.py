@@ -47,6 +47,10 @@ def other_job(fields: dict[str, Any]) -> Any:
     return msgspec.structs.replace(fields["job"], parameters=parameters)
 
 
+def without_files(job: Any) -> Any:
+    return msgspec.structs.replace(job, files=())
+
+
 def without_one_record(fields: dict[str, Any]) -> Any:
     first, *rest = fields["sources"]
     return (msgspec.structs.replace(first, records=first.records - 1), *rest)
@@ -80,6 +84,8 @@ def one_more_record(fields: dict[str, Any]) -> Any:
                      id="record moved"),
         pytest.param({"sources": without_one_record}, "training-data",
                      "training_records_missing", id="record left out"),
+        pytest.param({"sources": (), "left_out": 0, "job": lambda f: without_files(f["job"])},
+                     "training-data", "training_sources_other", id="no part at all"),
         pytest.param({"left_out": -1, "sources": lambda f: f["sources"]}, "training-data",
                      "training_records_missing", id="less than none left out"),
         pytest.param({"release": "sha256:" + "0" * 64}, "training-keys", "training_keys_other",
@@ -100,6 +106,29 @@ def test_host_makes_a_trainer_name_another_held_out_file(school, monkeypatch):
 
     statement = liar(school, "liar-held-out", monkeypatch, materials=moved)
     assert checks_of(school, statement)["training-data"].code == "training_data_other"
+
+
+@pytest.mark.parametrize(
+    ("role", "check", "code"),
+    [
+        ("dataset", "training-data", "training_data_unnamed"),
+        ("keys", "training-keys", "training_keys_unnamed"),
+    ],
+)
+def test_host_leaves_out_what_the_model_was_made_of(school, monkeypatch, role, check, code):
+    def left_out(fields: dict[str, Any]) -> Any:
+        return tuple(one for one in fields["materials"] if one.role != role)
+
+    def unnamed(fields: dict[str, Any]) -> Any:
+        return tuple(
+            msgspec.structs.replace(one, statement=None) if one.role == role else one
+            for one in fields["materials"]
+        )
+
+    for name, way in (("gone", left_out), ("unnamed", unnamed)):
+        statement = liar(school, f"liar-{role}-{name}", monkeypatch, materials=way)
+        assert checks_of(school, statement)[check].code == code
+        assert not school.verdict(statement).ok
 
 
 def test_host_trains_for_a_job_that_is_about_another_dataset(school, monkeypatch):
@@ -161,13 +190,17 @@ def test_host_trains_with_code_that_the_pool_does_not_list(school, honest_one):
     assert (found.code, found.got) == ("trainer_not_listed", "ab" * 32)
 
 
+def test_host_trains_on_a_machine_whose_evidence_names_no_code(school, honest_one):
+    found = Scene(school, honest_one, code=None).checks()["training-code"]
+    assert (found.code, found.got) == ("trainer_not_listed", "none")
+
+
 @pytest.mark.parametrize(
     ("gone", "unchecked"),
     [
         ({"gone": ("urn:teeproof:dataset:v1",)}, {"training-data", "training-code"}),
         ({"gone": ("urn:teeproof:release:v1",)}, {"training-keys"}),
         ({"identity": None}, {"training-job"}),
-        ({"code": ""}, {"training-code"}),
     ],
 )
 def test_what_is_not_in_the_proof_is_not_checked_and_says_so(school, honest_one, gone, unchecked):

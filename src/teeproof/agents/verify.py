@@ -33,7 +33,7 @@ from teeproof.core.digests import named, sha256
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof.links import Link, Subject
 from teeproof.proof.source import Read
-from teeproof.proof.verify.claims import View, judge
+from teeproof.proof.verify.claims import View, judge, lacks
 
 __all__ = ["judge_action", "judge_recheck"]
 
@@ -68,6 +68,9 @@ def judge_recheck(read: Read, view: View) -> Iterable[Check]:
     """Yield the checks of what became of a trade after a reorganisation."""
     recheck = read.statement.predicate if read.statement else None
     before = _before(read, view, "action")
+    if lacks(view, _role(read, "action")):
+        yield not_checked("recheck-action", "the action is not in this proof")
+        return
     if not isinstance(recheck, Recheck) or before is None:
         yield _unread("recheck-action")
         return
@@ -105,6 +108,8 @@ def _answer(read: Read, view: View, action: Action) -> Check:
     answer, link = action.intent.answer, _role(read, "answer")
     if answer.receipt is None and link is None and action.ending.outcome == "refused":
         return not_checked("action-answer", answer.problem or "there was no answer")
+    if lacks(view, link) and answer.receipt == _stated(link):
+        return not_checked("action-answer", "the receipt is not in this proof")
     there = None if link is None else _statement(view, link)
     return _compared(
         "action-answer",
@@ -116,8 +121,7 @@ def _answer(read: Read, view: View, action: Action) -> Check:
 
 def _answer_pairs(action: Action, link: Link | None, there: Read | None) -> Iterable[_Pair]:
     answer = action.intent.answer
-    source = named(link.statement) if link is not None and link.statement is not None else None
-    yield "the receipt", answer.receipt, source
+    yield "the receipt", answer.receipt, _stated(link)
     yield "the receipt in the proof", True, there is not None and there.receipt is not None
     if there is not None:
         bodies = {subject.name: subject.sha256 for subject in there.subjects}
@@ -193,6 +197,8 @@ def _link(read: Read, view: View, action: Action) -> Check:
     else:
         good = f"it follows action {intent.number - 1} of the same agent"
         before = _before(read, view, "previous-action")
+        if intent.previous == digest and lacks(view, _role(read, "previous-action")):
+            return not_checked("action-link", "the action before it is not in this proof")
         pairs += [
             ("the ending before it", intent.previous, digest),
             ("the action before it in the proof", True, before is not None),
@@ -238,6 +244,10 @@ def _action(read: Read) -> Action | None:
 
 def _statement(view: View, link: Link) -> Read | None:
     return None if link.statement is None else view.statement(named(link.statement))
+
+
+def _stated(link: Link | None) -> str | None:
+    return None if link is None or link.statement is None else named(link.statement)
 
 
 def _role(read: Read, role: str) -> Link | None:

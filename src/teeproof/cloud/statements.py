@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from teeproof.cloud.job import Job
@@ -65,7 +67,7 @@ class Release(Predicate, frozen=True, kw_only=True):
         state: as of ``Recipients``.
     """
 
-    decision: str
+    decision: Literal["released", "refused"]
     code: str
     detail: str
     job: Job

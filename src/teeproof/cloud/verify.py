@@ -1,11 +1,15 @@
 """What a stranger can check of a KMS's statements, with nothing but the proof in hand.
 
-    recipient   the subject is the key that is named, and the owner signed the policy under which
-                keys are released
-    release     the workload's machine had committed to this job and to this challenge, and is of
-                the code that the KMS says it is
-    erasure     the subject is what was ordered, and who ordered it is the owner for whom the
-                recipient was made
+    recipient-key        the subject is the key that the statement shows
+    recipient-owner      the owner signed the policy under which keys are released
+
+    release-decision     of a refusal: no keys were granted, so the other two do not arise
+    release-job          the workload's machine had committed to this job and to this challenge
+    release-code         it is of the code that the KMS says it is
+
+    erasure-key          the subject is the key that the order names
+    erasure-owner        the owner signed the order
+    erasure-recipient    this very key was made for this owner
 
 Importing this registers the judges (``proof.verify.claims``).
 
@@ -19,15 +23,17 @@ from typing import Any
 
 from teeproof.cloud.owner import verify_text
 from teeproof.cloud.statements import ERASURE, RECIPIENT, RELEASE, Erasure, Recipients, Release
-from teeproof.core.digests import parse_named
+from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Error
 from teeproof.core.sealed import Recipient
 from teeproof.evidence.binding import job_nonce
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof.source import Read
-from teeproof.proof.verify.claims import View, judge
+from teeproof.proof.verify.claims import View, code_of, judge, lacks
 
 __all__ = ["erasure_holds", "recipient_holds", "release_holds"]
+
+_CHALLENGE = 64
 
 
 @judge(RECIPIENT)
@@ -38,7 +44,7 @@ def recipient_holds(read: Read, _: View) -> Iterable[Check]:
     digest = Recipient.parse(said.recipient).digest.hex()
     return (
         _subject("recipient-key", read, digest),
-        _signed("recipient-owner", said.policy, said.signature, said.policy.owner),
+        _signed("recipient-owner", said.policy, said.signature, said.policy.owner, what="policy"),
     )
 
 
@@ -49,8 +55,8 @@ def erasure_holds(read: Read, view: View) -> Iterable[Check]:
     assert isinstance(said, Erasure)
     return (
         _subject("erasure-key", read, said.order.recipient),
-        _signed("erasure-owner", said.order, said.signature, said.owner),
-        _made_for(said, view),
+        _signed("erasure-owner", said.order, said.signature, said.owner, what="order"),
+        _made_for(said, read, view),
     )
 
 
@@ -60,7 +66,7 @@ def release_holds(read: Read, view: View) -> Iterable[Check]:
     said = _predicate(read)
     assert isinstance(said, Release)
     if said.decision != "released":
-        return (passed("release-decision", f"refused: {said.code}"),)
+        return (passed("release-decision", f"refused: {said.code[:80]}"),)
     return (_committed(said, view), _code(said, view))
 
 
@@ -79,22 +85,47 @@ def _subject(name: str, read: Read, expected: str) -> Check:
     )
 
 
-def _made_for(said: Erasure, view: View) -> Check:
+def _made_for(said: Erasure, read: Read, view: View) -> Check:
+    """Check that the erased key is one that was made for whoever ordered it.
+
+    Anybody can sign an order for anybody's key, so the statement that made the key must be named.
+    """
     name = "erasure-recipient"
-    made = view.statement(said.materials[0].statement or "") if said.materials else None
-    if made is None:
+    link = next(iter(read.links), None)
+    if lacks(view, link):
         return not_checked(name, "the statement with which the key was made is not in this proof")
-    recipient = _predicate(made)
-    owner = recipient.policy.owner if isinstance(recipient, Recipients) else "none"
-    if owner == said.owner:
-        return passed(name, "who ordered it is the owner for whom the key was made")
-    return failed(
-        name,
-        "erasure_owner_other",
-        "who ordered it is not the owner for whom the key was made",
-        expected=owner,
-        got=said.owner,
-    )
+    stated = None if link is None or link.statement is None else named(link.statement)
+    made = None if stated is None else view.statement(stated)
+    recipient = None if made is None else _predicate(made)
+    if not isinstance(recipient, Recipients):
+        return failed(
+            name, "erasure_unfounded", "it names no statement with which the key was made",
+            expected=f"as its first input, a statement of the type {RECIPIENT}",
+            got="none" if made is None else made.type[:100],
+        )  # fmt: skip
+    key = _digest_of(recipient)
+    if key != said.order.recipient:
+        return failed(
+            name, "erasure_key_other", "the statement that it names made another key",
+            expected=said.order.recipient, got=key,
+        )  # fmt: skip
+    if recipient.policy.owner != said.owner:
+        return failed(
+            name,
+            "erasure_owner_other",
+            "who ordered it is not the owner for whom the key was made",
+            expected=recipient.policy.owner,
+            got=said.owner,
+        )
+    return passed(name, "who ordered it is the owner for whom the key was made")
+
+
+def _digest_of(said: Recipients) -> str:
+    """Return the digest of the key that was made, hex; ``none`` if it is no key."""
+    try:
+        return Recipient.parse(said.recipient).digest.hex()
+    except Error:
+        return "none"
 
 
 def _committed(said: Release, view: View) -> Check:
@@ -102,6 +133,11 @@ def _committed(said: Release, view: View) -> Check:
     record = view.identity(parse_named(said.workload))
     if record is None:
         return not_checked(name, "the workload's identity is not in this proof")
+    if len(said.challenge) != _CHALLENGE or said.challenge.strip("0123456789abcdef"):
+        return failed(
+            name, "challenge_malformed", "the challenge is none of a KMS",
+            expected=f"{_CHALLENGE} lower-case hex digits", got=said.challenge[:80],
+        )  # fmt: skip
     expected = job_nonce(said.job.digest, nonce=bytes.fromhex(said.challenge))
     if record.claim.nonce == expected:
         return passed(name, "the workload's machine had committed to this job and this challenge")
@@ -116,27 +152,27 @@ def _committed(said: Release, view: View) -> Check:
 
 def _code(said: Release, view: View) -> Check:
     name = "release-code"
-    application = view.facts(parse_named(said.workload)).get("application") or {}
-    code = str(application.get("compose_hash") or "")
-    if not code:
-        return not_checked(name, "no evidence in this proof establishes which code asked")
-    if code == said.compose_hash:
+    facts = view.facts(parse_named(said.workload))
+    if not facts:
+        return not_checked(name, "no evidence in this proof establishes anything of who asked")
+    code = code_of(facts)
+    if code is not None and code == said.compose_hash:
         return passed(name, "the workload is of the code that the KMS says it is")
     return failed(
         name,
         "release_code_other",
         "keys were released to other code than the KMS says",
         expected=said.compose_hash,
-        got=code,
+        got=code or "none",
     )
 
 
-def _signed(name: str, what: Any, signature: str, owner: str) -> Check:
+def _signed(name: str, document: Any, signature: str, owner: str, *, what: str) -> Check:
     try:
-        verify_text(what, signature, owner, what="order")
+        verify_text(document, signature, owner, what=what)
     except Error as error:
         return failed(name, error.code, error.detail, expected=error.expected, got=error.got)
-    return passed(name, "the file's owner signed it")
+    return passed(name, f"the owner signed the {what}")
 
 
 def _predicate(read: Read) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from teeproof.core.errors import Malformed, TooLarge
 
-__all__ = ["MAX_CONTAINERS", "MAX_DEPTH", "check_depth", "dumps", "loads"]
+__all__ = ["MAX_CONTAINERS", "MAX_DEPTH", "dumps", "is_too_deep", "loads"]
 
 MAX_DEPTH = 64  # what we read stays below 10
 MAX_CONTAINERS = 1 << 16  # lists and objects, each of which costs 50 times its text; ours: 1000
@@ -47,8 +47,8 @@ def loads(data: bytes | str, *, limit: int, what: str = "JSON document") -> Any:
     opened = text.count("[") + text.count("{")
     if opened > MAX_CONTAINERS:
         raise _too_many(what, opened)
-    if sys.getrecursionlimit() > _SAFE_RECURSION:
-        check_depth(text, what=what)
+    if sys.getrecursionlimit() > _SAFE_RECURSION and is_too_deep(text):
+        raise _too_deep(what)
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite
@@ -79,23 +79,19 @@ def dumps(value: Any, *, pretty: bool = False) -> str:
     )
 
 
-def check_depth(text: str, *, what: str = "JSON document") -> None:
-    """Count brackets, for a parser that stops only where the interpreter's stack does.
+def is_too_deep(text: str) -> bool:
+    """Return whether JSON text, not yet parsed, nests deeper than ``MAX_DEPTH``.
 
-    Args:
-        text: of a document, not yet parsed.
-        what: what the document is, for the error message.
-
-    Raises:
-        Malformed: nested deeper than ``MAX_DEPTH``.
+    For a parser that stops only where the interpreter's stack does.
     """
     if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return
+        return False
     depth = 0
     for run in _BRACKETS.findall(_TEXT.sub("", text)):
         depth += len(run) if run[0] in "[{" else -len(run)
         if depth > MAX_DEPTH:
-            raise _too_deep(what)
+            return True
+    return False
 
 
 def _text(data: bytes | str, limit: int, what: str) -> str:

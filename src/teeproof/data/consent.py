@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from teeproof.cloud.job import check_file_id
 from teeproof.cloud.kms.policy import ReleasePolicy
 from teeproof.cloud.owner import check_owner, verify_text
 from teeproof.core.digests import framed_sha256, named, parse_named
@@ -74,14 +73,15 @@ class Consent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         check_owner(self.owner)
         for digest in (self.pool, self.ciphertext, self.policy):
             parse_named(digest)
-        check_file_id(self.file)
         if self.purposes != PURPOSES:
             raise _malformed(f"the purposes {', '.join(PURPOSES)}", ", ".join(self.purposes))
         if not self.payout.startswith("0x") or not _is_hex(self.payout[2:], 40):
             raise _malformed("a payout address: 0x and 40 lower-case hex digits", self.payout)
-        for what, digits in (("salt", self.salt), ("recipient", self.recipient)):
-            if not _is_hex(digits, 64):
-                raise _malformed(f"a {what} of 64 lower-case hex digits", digits)
+        for what, digits, size in (
+            ("file id", self.file, 32), ("salt", self.salt, 64), ("recipient", self.recipient, 64)
+        ):  # fmt: skip
+            if not _is_hex(digits, size):
+                raise _malformed(f"a {what} of {size} lower-case hex digits", digits)
 
 
 def check_consent(

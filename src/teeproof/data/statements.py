@@ -6,6 +6,8 @@ statement cannot leak a text by mistake.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from teeproof.cloud.kms.policy import Withdrawal
@@ -33,6 +35,10 @@ CONTRIBUTION = "urn:teeproof:contribution:v1"
 DATASET = "urn:teeproof:dataset:v1"
 WITHDRAWN = "urn:teeproof:withdrawn:v1"
 CIPHERTEXT, RECORDS, DATASET_NAME = "sealed file", "records", "dataset"  # subjects
+
+Hex16 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]  # stands in 4 bytes of a dataset's root
 
 
 class LineFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -125,14 +131,14 @@ class DatasetPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         weight: as its contribution states it.
     """
 
-    contribution: str
+    contribution: Hex32
     sequence: Integer
     owner: str
     payout: str
-    file: str
-    ciphertext: str
-    root: str
-    records: Integer
+    file: Hex16
+    ciphertext: Hex32
+    root: Hex32
+    records: Count
     weight: Integer
 
 

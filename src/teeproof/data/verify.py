@@ -33,7 +33,7 @@ from teeproof.data.terms import PoolTerms
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.proof.source import Read
 from teeproof.proof.statement import Statement
-from teeproof.proof.verify.claims import View, judge
+from teeproof.proof.verify.claims import View, code_of, judge, lacks
 
 __all__ = ["contribution_holds", "dataset_holds", "withdrawal_holds"]
 
@@ -70,18 +70,23 @@ def withdrawal_holds(read: Read, view: View) -> Iterable[Check]:
     said = _predicate(read)
     assert isinstance(said, Withdrawn)
     parent = _material(read, view, 0)
-    order = _order(said, parent)
+    order = _order(said, parent, missing=lacks(view, next(iter(read.links), None)))
     return (order,) if parent is None else (order, _validator(read, view, parent.predicate.terms))
 
 
-def _order(said: Withdrawn, parent: Statement | None) -> Check:
+def _order(said: Withdrawn, parent: Statement | None, *, missing: bool) -> Check:
     name, code, order = "withdrawal-order", "withdrawal_of_another", said.order
     try:
         verify_text(order, said.signature, said.owner, what="withdrawal")
     except Error as error:
         return failed(name, error.code, error.detail, expected=error.expected, got=error.got)
-    if parent is None:
+    if missing:
         return not_checked(name, "the contribution's own statement is not in this proof")
+    if parent is None:
+        return failed(
+            name, "withdrawal_unfounded", "it names no statement on the contribution",
+            expected=f"as its first input, a statement of the type {CONTRIBUTION}", got="none",
+        )  # fmt: skip
     made: Contribution = parent.predicate
     pairs = (
         ("owner", made.consent.owner, said.owner),
@@ -144,8 +149,13 @@ def _weight(said: Contribution) -> Check:
     name, scores = "weight", said.scores
     expected = 0
     if scores is not None:
-        if not 0 <= scores.confirmed <= scores.records or not 0 <= scores.new <= scores.records:
-            return failed(name, "scores_inconsistent", "more was found than there are records")
+        counts = (scores.confirmed, scores.new)
+        if scores.records < 1 or not all(0 <= one <= scores.records for one in counts):
+            return failed(
+                name, "scores_inconsistent", "more was found than there are records, or none are",
+                expected="0 to as many as there are records, which are 1 or more",
+                got=f"{scores.records} records, {scores.new} new, {scores.confirmed} confirmed",
+            )  # fmt: skip
         factors = {
             "novelty": novelty_of(records=scores.records, new=scores.new),
             "evidence": evidence_of(records=scores.records, confirmed=scores.confirmed),
@@ -155,24 +165,16 @@ def _weight(said: Contribution) -> Check:
             if getattr(scores, what) != value:
                 got = str(getattr(scores, what))
                 return _unequal(
-                    name,
-                    "scores_inconsistent",
-                    whose="scores",
-                    what=what,
-                    expected=str(value),
+                    name, "scores_inconsistent", whose="scores", what=what, expected=str(value),
                     got=got,
-                )
+                )  # fmt: skip
         if said.decision == "accepted":
             expected = weight_of(new=scores.new, value=scores.value, evidence=scores.evidence)
     if said.weight != expected:
         return _unequal(
-            name,
-            "weight_mismatch",
-            whose="scores",
-            what="weight",
-            expected=str(expected),
+            name, "weight_mismatch", whose="scores", what="weight", expected=str(expected),
             got=str(said.weight),
-        )
+        )  # fmt: skip
     return passed(name, "the weight follows from novelty, value and evidence", got=str(said.weight))
 
 
@@ -181,12 +183,11 @@ def _validator(read: Read, view: View, terms: PoolTerms) -> Check:
     facts = {} if read.author is None else view.facts(read.author)
     if not facts:
         return not_checked(name, "nothing is established about the machine that said this")
-    application = facts.get("application") or {}
-    code = application.get("compose_hash", "none")
-    if code not in terms.validators:
+    code = code_of(facts)
+    if code is None or code not in terms.validators:
         return failed(
             name, "pool_code_other", "this was not said by the code that the pool's terms name",
-            expected=", ".join(terms.validators), got=code,
+            expected=", ".join(terms.validators), got=code or "none",
         )  # fmt: skip
     return passed(name, "the code that the pool's terms name said this", got=code)
 
@@ -198,7 +199,11 @@ def _parts(said: Dataset, read: Read, view: View) -> Check:
             name, "parts_mismatch", "each part has one statement, in the same order",
             expected=f"{len(said.parts)} materials", got=f"{len(read.links)}",
         )  # fmt: skip
+    missing = 0
     for number, part in enumerate(said.parts):
+        if lacks(view, read.links[number]):
+            missing += 1
+            continue
         parent = _material(read, view, number)
         if parent is None:
             return failed(
@@ -215,6 +220,8 @@ def _parts(said: Dataset, read: Read, view: View) -> Check:
                     expected=expected,
                     got=got,
                 )
+    if missing:
+        return not_checked(name, f"{missing} contributions of its parts are not in this proof")
     return passed(name, f"all {len(said.parts)} parts are what their contributions say")
 
 

@@ -180,8 +180,6 @@ def _fee(receipt: Receipt) -> tuple[int, str, dict[str, int]]:
     amount = int(usage.get("amount", "0"))
     if amount == 0:
         raise NotAllowed("this answer is free: there is nothing to divide", code="answer_free")
-    if amount >= 1 << 256:
-        raise Malformed("no token has so many units", code="amount_malformed", got=str(amount))
     return amount, usage["asset"], usage["shares"]
 
 

@@ -18,11 +18,12 @@ from typing import Any
 
 from teeproof.evidence.verdict import Check, failed, passed
 
-__all__ = ["AMOUNT", "ASSET", "WHOLE", "are_shares", "check_usage", "usage_event"]
+__all__ = ["AMOUNT", "ASSET", "MOST", "WHOLE", "are_shares", "check_usage", "usage_event"]
 
 WHOLE = 10_000  # all shares together, in basis points
 ASSET = re.compile(r"eip155:[1-9][0-9]{0,17}/erc20:0x[0-9a-f]{40}", re.ASCII)  # CAIP-19
-AMOUNT = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)  # below 2^256, in base units
+AMOUNT = re.compile(r"0|[1-9][0-9]{0,77}", re.ASCII)  # in base units; also below ``MOST``
+MOST = 1 << 256  # no token has so many units
 _MAX_SHARES = 16
 
 
@@ -60,7 +61,7 @@ def check_usage(stated: list[dict[str, Any]]) -> Check:
             "answer_usage",
             "the receipt does not say in one way what was used and what it costs",
             expected="one x.usage event: two counts and, of what is not free, an amount in decimal"
-            f" text, an asset, and shares that sum to {WHOLE}",
+            f" text below 2^256, an asset, and shares that sum to {WHOLE}",
             got=str(stated)[:300],
         )
     price = f"{event['amount'][:40]} of {event['asset']}" if priced else "nothing"
@@ -74,6 +75,7 @@ def _is_priced(event: Mapping[str, Any]) -> bool:
     return (
         isinstance(amount, str)
         and AMOUNT.fullmatch(amount) is not None
+        and int(amount) < MOST
         and isinstance(asset, str)
         and ASSET.fullmatch(asset) is not None
         and are_shares(event.get("shares"))

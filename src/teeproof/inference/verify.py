@@ -1,10 +1,11 @@
 """What a stranger can check of an answer: its receipt alone, or the receipt with both bodies.
 
     check_receipt    what a receipt says of itself: one model, usage that adds up, how it ended
+    receipt_holds    that, and: it was given while its keys were valid
     check_answer     that, and: it is of these bytes, by these keys, of that machine and that model
 
-The first is also the judge of receipts in a proof, where the model's edge, the signature and the
-machine are checked by ``proof.verify``.
+The second is the judge of receipts in a proof, where the model's edge, the signature and the
+machine are checked by ``proof.verify``. Importing this registers it.
 
 Trusts: the policy, the caller's own request and clock.
 Does not trust: the service, its host, whoever handed over receipt and identity.

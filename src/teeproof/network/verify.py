@@ -2,7 +2,7 @@
 
     node         the claim can be one, and is paid at the address that it names
     admission    claim, facts and terms give the same decision, label and reasons
-    match        the same offers give the same choice and the same reason for each other one
+    match        the renter signed the order; its offers give the same choice and reasons again
     lease        it is what the match says: node, renter, price, deposit, terms
     closing      the money adds up, and the seconds are what was paid
 
@@ -19,9 +19,10 @@ from typing import Any
 
 from teeproof.cloud.owner import verify_text
 from teeproof.core.digests import named
+from teeproof.core.errors import Error
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.network.admission import MARKETS_WORD, Decision, decide, machine_of
-from teeproof.network.checking import maybe, of_role, said, same, subject
+from teeproof.network.checking import is_missing, maybe, of_role, said, same, same_market, subject
 from teeproof.network.claim import NodeClaim
 from teeproof.network.escrow import CLOSING_REASONS
 from teeproof.network.forms import money
@@ -67,8 +68,14 @@ def judge_admission(read: Read, view: View) -> Iterable[Check]:
     stated = of_role(read, view, "claim")
     claim = maybe(stated, NodeStatement)
     author = None if stated is None else view.author(named(stated.id))
-    if claim is None or author is None:
+    if is_missing(read, view, "claim"):
         yield not_checked("admission", "the claim is not in this proof")
+        return
+    if claim is None or author is None:
+        yield failed(
+            "admission", "admission_without_claim", "an admission is made of a node's claim",
+            expected="an input with the role claim, and the statement of its node", got="none",
+        )  # fmt: skip
         return
     record = view.identity(author)
     yield same(
@@ -113,6 +120,7 @@ def judge_match(read: Read, view: View) -> Iterable[Check]:
     match, terms = words.match, words.terms
     match.order.check()
     yield subject(read, match)
+    yield _owned(match)
     yield _ordered(match, terms)
     yield _rematched(match, terms)
     if match.unlisted:
@@ -126,12 +134,19 @@ def judge_match(read: Read, view: View) -> Iterable[Check]:
     yield from _chosen_offer(read, view, match)
 
 
+def _owned(match: Match) -> Check:
+    try:
+        verify_text(match.order, match.signature, match.order.renter, what="order")
+    except Error as error:
+        return failed(
+            "match-owner", error.code, error.detail, expected=error.expected, got=error.got
+        )
+    return passed("match-owner", "the renter signed the order")
+
+
 def _ordered(match: Match, terms: Terms) -> Check:
     order = match.order
-    verify_text(order, match.signature, order.renter, what="order")
-    wanted = same(
-        "match-order", "the renter signed this order for these terms", terms.digest, order.market
-    )
+    wanted = same("match-order", "the order is for these terms", terms.digest, order.market)
     if wanted.state == "passed" and match.at > order.not_after:
         return failed(
             "match-order", "order_expired", "the order had expired when it was matched",
@@ -174,6 +189,9 @@ def _chosen_offer(read: Read, view: View, match: Match) -> Iterator[Check]:
     admission = of_role(read, view, "admission")
     words = maybe(admission, AdmissionStatement)
     claim = maybe(of_role(admission, view, "claim"), NodeStatement)
+    if is_missing(read, view, "admission", "claim"):
+        yield not_checked("match-offer", "the admission, or its claim, is not in this proof")
+        return
     if admission is None or words is None or claim is None:
         yield failed(
             "match-offer", "offer_without_admission",
@@ -190,26 +208,11 @@ def _chosen_offer(read: Read, view: View, match: Match) -> Iterator[Check]:
         (chosen.admission, decision.admitted, chosen.node, chosen.tee, chosen.price,
          chosen.region, chosen.hardware, chosen.labels),
     )  # fmt: skip
-    yield _market(read, admission, view)
+    yield same_market(read, admission, view)
 
 
 def _choice(match: Match) -> Offer | None:
     return next((offer for offer in match.offers if offer.node == match.chosen), None)
-
-
-def _market(read: Read, parent: Read, view: View) -> Check:
-    """Check that the same market said both, by its code: it has other keys after each start."""
-    codes = [_code_of(one, view) for one in (parent, read)]
-    if None in codes:
-        return not_checked("market", "no evidence here says which code the market runs")
-    return same("market", "the same code said this and what it was made of", *codes)
-
-
-def _code_of(read: Read, view: View) -> str | None:
-    author = view.author(named(read.id))
-    application = view.facts(author).get("application") if author is not None else None
-    found = application.get("compose_hash") if isinstance(application, dict) else None
-    return found if isinstance(found, str) else None
 
 
 @judge(LEASE)
@@ -221,6 +224,9 @@ def judge_lease(read: Read, view: View) -> Iterable[Check]:
     stated = of_role(read, view, "match")
     parent = maybe(stated, MatchStatement)
     claim = maybe(of_role(of_role(stated, view, "admission"), view, "claim"), NodeStatement)
+    if is_missing(read, view, "match", "admission", "claim"):
+        yield not_checked("lease", "the match, or what it was made of, is not in this proof")
+        return
     if stated is None or parent is None or claim is None:
         yield failed(
             "lease", "lease_without_match",
@@ -242,7 +248,7 @@ def judge_lease(read: Read, view: View) -> Iterable[Check]:
         (claim.claim.payout, claim.claim.payout),
         (lease.payout, words.payout),
     )
-    yield _market(read, stated, view)
+    yield same_market(read, stated, view)
 
 
 @judge(CLOSING)
@@ -252,6 +258,9 @@ def judge_closing(read: Read, view: View) -> Iterable[Check]:
     yield subject(read, closing)
     stated = of_role(read, view, "lease")
     parent = maybe(stated, LeaseStatement)
+    if is_missing(read, view, "lease"):
+        yield not_checked("closing", "the lease is not in this proof")
+        return
     if stated is None or parent is None or digest_of(parent.lease) != closing.lease:
         yield failed(
             "closing", "closing_without_lease", "it does not end the lease that it was made of",
@@ -266,7 +275,7 @@ def judge_closing(read: Read, view: View) -> Iterable[Check]:
         (str(earned), str(lease.amount - earned), CLOSING_REASONS[closing.reason]),
         (closing.paid, closing.refund, closing.detail),
     )
-    yield _market(read, stated, view)
+    yield same_market(read, stated, view)
     lasted = closing.at - lease.opened
     if not 0 <= closing.seconds <= lasted:
         yield failed(

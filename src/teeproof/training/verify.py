@@ -23,9 +23,10 @@ from teeproof.core.digests import named
 from teeproof.data.statements import Dataset
 from teeproof.evidence.binding import job_nonce
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.proof.links import Link
 from teeproof.proof.source import Read
 from teeproof.proof.statement import Predicate
-from teeproof.proof.verify.claims import View, judge
+from teeproof.proof.verify.claims import View, code_of, judge, lacks
 from teeproof.training.statements import PAYOUT, TRAINING, Training
 
 __all__ = ["training_holds"]
@@ -39,13 +40,14 @@ def training_holds(read: Read, view: View) -> Iterable[Check]:
     said = _predicate(read, Training)
     if not isinstance(said, Training):
         return ()
-    dataset = _predicate(_made(read, view, "dataset"), Dataset)
+    found = _predicate(_made(read, view, "dataset"), Dataset)
+    dataset = found if isinstance(found, Dataset) else None
     return (
         _job(said, read, view),
         _recipe(said),
-        _data(said, read, dataset if isinstance(dataset, Dataset) else None),
+        _data(said, read, dataset, missing=lacks(view, _link(read, "dataset"))),
         _keys(said, read, view),
-        _code(read, view, dataset if isinstance(dataset, Dataset) else None),
+        _code(read, view, dataset),
     )
 
 
@@ -92,17 +94,23 @@ def _recipe(said: Training) -> Check:
     return passed(name, "recipe and account are those of the job")
 
 
-def _data(said: Training, read: Read, dataset: Dataset | None) -> Check:
-    name = "training-data"
-    if dataset is None:
+def _data(said: Training, read: Read, dataset: Dataset | None, *, missing: bool) -> Check:
+    name, link = "training-data", _link(read, "dataset")
+    if missing:
         return not_checked(name, "the dataset's own statement is not in this proof")
-    link = next(one for one in read.links if one.role == "dataset")
+    if dataset is None or link is None or link.statement is None:
+        return failed(
+            name, "training_data_unnamed", "it names no dataset's statement among its inputs",
+            expected="an input with the role dataset, and the statement of its pool", got="none",
+        )  # fmt: skip
     meant = {one.role: one.digest for one in said.job.materials}
-    stated = None if link.statement is None else named(link.statement)
-    pairs = [("dataset", meant.get("dataset"), link.digest),
-             ("dataset-statement", meant.get("dataset-statement"), stated)]  # fmt: skip
     held = next((one.digest for one in read.links if one.role == "held-out"), None)
-    pairs += [("held-out", meant.get("held-out"), held), ("held-out", dataset.terms.held_out, held)]
+    pairs = (
+        ("dataset", meant.get("dataset"), link.digest),
+        ("dataset-statement", meant.get("dataset-statement"), named(link.statement)),
+        ("held-out", meant.get("held-out"), held),
+        ("held-out", dataset.terms.held_out, held),
+    )
     for what, expected, got in pairs:
         if expected != got:
             return failed(
@@ -113,7 +121,7 @@ def _data(said: Training, read: Read, dataset: Dataset | None) -> Check:
     used = [source.file for source in said.sources]
     parts = {part.file: part for part in dataset.parts}
     too_many = any(s.records > parts[s.file].records for s in said.sources if s.file in parts)
-    if used != wanted or too_many:
+    if used != wanted or too_many or not used:
         return failed(
             name, "training_sources_other",
             "it was not trained on just the parts that its job names",
@@ -136,8 +144,13 @@ def _keys(said: Training, read: Read, view: View) -> Check:
     name = "training-keys"
     made = _made(read, view, "keys")
     release = _predicate(made, Release)
-    if made is None or not isinstance(release, Release):
+    if lacks(view, _link(read, "keys")):
         return not_checked(name, "the release of its keys is not in this proof")
+    if made is None or not isinstance(release, Release):
+        return failed(
+            name, "training_keys_unnamed", "it names no release of keys among its inputs",
+            expected="an input with the role keys, and the statement of the KMS", got="none",
+        )  # fmt: skip
     author = None if read.author is None else named(read.author)
     pairs = (
         ("statement", said.release, named(made.id)),
@@ -159,20 +172,24 @@ def _code(read: Read, view: View, dataset: Dataset | None) -> Check:
     name = "training-code"
     if dataset is None or read.author is None:
         return not_checked(name, "the dataset's own statement is not in this proof")
-    application = view.facts(read.author).get("application") or {}
-    code = str(application.get("compose_hash") or "")
-    if not code:
-        return not_checked(name, "the trainer's evidence does not establish which code ran")
-    if code in dataset.terms.trainers:
+    facts = view.facts(read.author)
+    if not facts:
+        return not_checked(name, "nothing is established about the trainer's machine")
+    code = code_of(facts)
+    if code is not None and code in dataset.terms.trainers:
         return passed(name, "the pool's terms list the code that trained")
     return failed(
         name, "trainer_not_listed", "the pool's terms do not list the code that trained",
-        expected=", ".join(dataset.terms.trainers), got=code,
+        expected=", ".join(dataset.terms.trainers), got=code or "none",
     )  # fmt: skip
 
 
+def _link(read: Read, role: str) -> Link | None:
+    return next((one for one in read.links if one.role == role), None)
+
+
 def _made(read: Read, view: View, role: str) -> Read | None:
-    link = next((one for one in read.links if one.role == role), None)
+    link = _link(read, role)
     if link is None or link.statement is None:
         return None
     return view.statement(named(link.statement))

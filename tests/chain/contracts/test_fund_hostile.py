@@ -138,6 +138,16 @@ def test_a_venue_cannot_come_for_more_afterwards(here):
     assert here.call(here.usd, "allowance", it.here.fund.address, it.venue.address) == 0
 
 
+def test_a_venue_that_was_paid_by_another_way_keeps_no_allowance(here):
+    it = trap(here)
+    here.arm(it.venue, it.token, "burn", it.here.fund.address, 1000)
+    it.swap(takes=0)
+    it.trade(sell=it.token.address, amount=1000)
+    assert it.held == [1000 * USD, ETH + 1000, 10**6 - 1000]
+    with refused(""):
+        here.send(MALLORY, it.venue, "take", it.token.address, it.here.fund.address, 1)
+
+
 @pytest.mark.parametrize(("asset", "amount"), [(0, SOLD + 1), (1, 1), (2, 1)])
 def test_a_venue_cannot_take_anything_else_in_the_middle(here, asset, amount):
     it = trap(here)
@@ -281,6 +291,17 @@ def test_a_token_that_refuses_stops_nobody_who_leaves_without_it(here):
     here.send(BOB, it.here.fund, "withdraw_without", 1000, [it.token.address])
     assert here.balance(here.usd, BOB) == before + 500 * USD
     assert it.held == [500 * USD, ETH // 2, 10**6]
+
+
+def test_a_token_of_which_there_is_none_is_not_asked_to_move(here):
+    token = here.hostile()
+    fund = here.new_fund([(one.address, MOST, MOST) for one in (here.usd, token)], [])
+    here.allow(BOB, here.usd, fund)
+    here.send(MALLORY, token, "behave", 0, True, False)
+    here.send(BOB, fund, "deposit", 10, [1000, 0])
+    here.send(BOB, fund, "deposit", 10, [1000, 0])
+    here.send(BOB, fund, "withdraw", 5)
+    assert here.call(fund, "holdings") == (1500, 0)
 
 
 def test_a_token_that_breaks_stops_nobody_who_leaves_without_it(here):

@@ -210,10 +210,9 @@ def _decode(data: bytes, kind: type[_Document], what: str) -> _Document:
     try:
         # As text, because the decoder does not look at the bytes of fields that it skips.
         text = data.decode()
-        strictjson.check_depth(text, what=what)
+        if strictjson.is_too_deep(text):
+            raise _malformed(what, "it nests too deeply")
         value = msgspec.json.decode(text, type=kind)
-    except Malformed as error:
-        raise _malformed(what, error.detail) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if "enum" in str(error) and "tcbStatus" in str(error):
             raise _unknown_status(what, str(error)) from None
