@@ -10,6 +10,7 @@ Trusts: the pinned roots.  Does not trust: the report, the quote beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -54,33 +55,41 @@ def tdx_hardware(
 
     A quote that cannot be read is a failed check, ``hcl-td-report``.
     """
+    return partial(_tdx, td_quote=td_quote, collateral=collateral, roots=roots, now=now)
 
-    def verified(hcl: HclReport) -> tuple[Sequence[Check], Established | None]:
-        name = "hcl-td-report"
-        if hcl.kind != "tdx" or td_quote is None:
-            return [_no_quote(hcl)], None
-        try:
-            quote = tdx_quote.parse(td_quote)
-        except Error as error:
-            wrong = failed(
-                name, "td_quote_malformed", error.detail, expected="a TDX quote", got=error.got
-            )
-            return [wrong], None
-        found = tdx.verify(quote, collateral=collateral, roots=roots, now=now)
-        same = check_td_report(hcl, quote.body)
-        established = None
-        if found.facts is not None and same.state == "passed":
-            established = Established(
-                report_data=quote.body.report_data, level=found.facts.level, what="the TDX quote"
-            )
-        return [*found.checks, same], established
 
-    return verified
+def _tdx(
+    hcl: HclReport,
+    *,
+    td_quote: bytes | None,
+    collateral: Collateral | None,
+    roots: frozenset[str],
+    now: int,
+) -> tuple[Sequence[Check], Established | None]:
+    name = "hcl-td-report"
+    if hcl.kind != "tdx" or td_quote is None:
+        return [_no_quote(hcl)], None
+    try:
+        quote = tdx_quote.parse(td_quote)
+    except Error as error:
+        wrong = failed(
+            name, "td_quote_malformed", error.detail, expected="a TDX quote", got=error.got
+        )
+        return [wrong], None
+    found = tdx.verify(quote, collateral=collateral, roots=roots, now=now)
+    same = check_td_report(hcl, quote.body)
+    if found.facts is None or same.state != "passed":
+        return [*found.checks, same], None
+    established = Established(
+        report_data=quote.body.report_data, level=found.facts.level, what="the TDX quote"
+    )
+    return [*found.checks, same], established
 
 
 def check_td_report(hcl: HclReport, body: TdReport10) -> Check:
     """Return the check that the quote is one over the very TDX report in the paravisor's."""
-    name, report = "hcl-td-report", hcl.report
+    name = "hcl-td-report"
+    report = hcl.report
     if hcl.kind != "tdx" or report[0] != _TYPE_TDX:
         return failed(
             name,

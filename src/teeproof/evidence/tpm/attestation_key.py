@@ -164,31 +164,47 @@ def check_binding(
 
 def check_attributes(found: Read, trust: Trust | None) -> Check:
     """Return the check that the key never left its TPM and signs nothing else."""
-    name, key = "ak-attributes", found.public
+    name = "ak-attributes"
+    key = found.public
     if key is None:
         detail = "only the bare key was given, not what it may be used for"
         return not_checked(name, f"{detail}; that is for whoever vouches for it to know")
-    missing = sorted((_KEPT | _RESTRICTED) - key.attributes)
-    if missing or "decrypt" in key.attributes:
-        kept = key.attributes >= _KEPT
+    return _unfit(found.signature, key) or _covered(key, trust)
+
+
+def _unfit(signed: Signature, key: Public) -> Check | None:
+    name = "ak-attributes"
+    held = ", ".join(sorted(key.attributes))
+    if not key.attributes >= _KEPT:
         return failed(
             name,
-            "ak_not_restricted" if kept else "ak_not_kept",
-            "the key signs whatever it is given, so its quotes may be forged with it"
-            if kept
-            else "the key may have been made outside the TPM, or may leave it",
-            expected=", ".join(sorted(_KEPT | _RESTRICTED)),
-            got=", ".join(sorted(key.attributes)),
+            "ak_not_kept",
+            "the key may have been made outside the TPM, or may leave it",
+            expected=", ".join(sorted(_KEPT)),
+            got=held,
         )
-    wanted = (found.signature.scheme, found.signature.hash)
+    if not key.attributes >= _RESTRICTED or "decrypt" in key.attributes:
+        return failed(
+            name,
+            "ak_not_restricted",
+            "the key signs whatever it is given, so its quotes may be forged with it",
+            expected=f"{', '.join(sorted(_RESTRICTED))}, and not decrypt",
+            got=held,
+        )
+    wanted = (signed.scheme, signed.hash)
     if key.scheme is not None and (key.scheme, key.scheme_hash) != wanted:
         return failed(
             name,
             "ak_scheme",
             "the key is for another scheme than the signature's, so its TPM did not sign this",
             expected=f"scheme {key.scheme:#x}, hash {key.scheme_hash or 0:#x}",
-            got=found.signature.name,
+            got=signed.name,
         )
+    return None
+
+
+def _covered(key: Public, trust: Trust | None) -> Check:
+    name = "ak-attributes"
     if trust is not None and trust.name is not None:
         if trust.name == key.name:
             return passed(name, f"{trust.by} covers its attributes: restricted to its own TPM")
