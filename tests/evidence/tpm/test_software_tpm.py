@@ -145,6 +145,8 @@ def test_the_endorsement_key_of_a_real_tpm_is_held_against_its_makers_chain(atte
     chain = certificates.parse_chain(pem)
     require = certificates.require_endorsement_key
     assert require(chain, spki, roots=maker.roots, now=NOW) == "CN=ca"
+    plain = certificates.parse_chain(maker.chain(_Key(spki), purposes=(), signs=False))
+    assert require(plain, spki, roots=maker.roots, now=NOW) == "CN=ca"
     for how in (
         {"roots": frozenset(), "now": NOW},
         {"roots": maker.roots, "now": NOW + 400 * 86400},

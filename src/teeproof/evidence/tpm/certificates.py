@@ -183,8 +183,7 @@ def require_leaf(chain: AkChain, spki: bytes) -> str:
             got=named(sha256(chain.spki)),
         )
     constraints, usage = _extension(leaf, x509.BasicConstraints), _extension(leaf, x509.KeyUsage)
-    extended = _extension(leaf, x509.ExtendedKeyUsage)
-    purposes = {purpose.dotted_string for purpose in extended or ()}
+    purposes = _purposes(leaf)
     is_ca = constraints is not None and constraints.ca
     signs = usage is not None and usage.digital_signature
     if is_ca or not signs or (purposes and AK_CERTIFICATE not in purposes):
@@ -209,10 +208,12 @@ def require_endorsement_key(chain: AkChain, spki: bytes, *, roots: frozenset[str
     Raises:
         NotAuthentic: another key or purpose, another root, a signature or a date that fails.
     """
-    extended = _extension(chain.certificates[0], x509.ExtendedKeyUsage)
-    purposes = {purpose.dotted_string for purpose in extended or ()}
+    leaf = chain.certificates[0]
+    purposes, usage = _purposes(leaf), _extension(leaf, x509.KeyUsage)
+    # Google's certificates state no purpose; their usage tells the two kinds of key apart.
+    signs = usage is None or usage.digital_signature
     in_force = all(window.begins <= now <= window.ends for window in chain.windows)
-    if chain.spki != spki or EK_CERTIFICATE not in purposes:
+    if chain.spki != spki or signs or (purposes and EK_CERTIFICATE not in purposes):
         raise NotAuthentic(
             "the certificate is not one of this endorsement key",
             code="ek_other_key",
@@ -227,7 +228,12 @@ def require_endorsement_key(chain: AkChain, spki: bytes, *, roots: frozenset[str
             got=chain.root,
         )
     require_chain(chain)
-    return chain.certificates[0].issuer.rfc4514_string()[:100]
+    return leaf.issuer.rfc4514_string()[:100]
+
+
+def _purposes(certificate: x509.Certificate) -> set[str]:
+    extended = _extension(certificate, x509.ExtendedKeyUsage)
+    return {purpose.dotted_string for purpose in extended or ()}
 
 
 def _extension(certificate: x509.Certificate, kind: type[_E]) -> _E | None:
