@@ -206,6 +206,16 @@ def test_a_command_of_grub_is_covered_without_its_label():
     assert text(event) is None
 
 
+def test_an_authority_that_an_older_shim_logged_is_not_believed_and_not_refused():
+    data = tcglogs.variable("db", b"a certificate")
+    odd = Said(7, tcg.EFI_VARIABLE_AUTHORITY, data[:-1], measured=data)
+    said = [*BOOT, odd]
+    checks, facts = judge(agile(said), said)
+    assert codes(checks) == []
+    assert facts is not None
+    assert coverage(parse(agile(said)).events[-1]) == "nothing"
+
+
 def test_a_digest_that_differs_between_banks_covers_nothing():
     raw = tcglogs.event(BOOT[4], (SHA256, SHA384))
     broken = raw.replace(tcglogs.digest(SHA384, BOOT[4]), bytes(48))

@@ -220,9 +220,10 @@ def test_a_chain_that_vouches_for_nothing_is_refused(made, expected):
     assert found.facts is None
 
 
-def test_a_leaf_without_a_purpose_counts_if_it_is_for_signing():
+@pytest.mark.parametrize("purposes", [(), (forge.EK_PURPOSE,)], ids=["none", "endorsement"])
+def test_a_leaf_as_google_issues_it_counts_if_it_is_for_signing(purposes):
     authority = forge.Authority()
-    chain = authority.chain(forge.ec_key(), purposes=())
+    chain = authority.chain(forge.ec_key(), purposes=purposes)
     assert failures(judge(certificates=chain, roots=authority.roots)) == []
 
 

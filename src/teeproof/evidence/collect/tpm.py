@@ -1,7 +1,8 @@
 """Collect evidence from a TPM 2.0: make its attestation key, have it quote, read the registers.
 
 It speaks the TPM's own protocol, to Linux's device or to a software TPM's socket. The key is a
-primary one under the endorsement hierarchy, so each boot of one TPM gives the same key.
+primary one under the endorsement hierarchy, so each boot of one TPM gives the same key. On Google's
+machines the cloud laid down how to make it, and its certificate.
 
 Trusts: nothing; whether the quote is authentic is for a verifier to say.
 Does not trust: the TPM, the host, the event log.
@@ -9,10 +10,11 @@ Does not trust: the TPM, the host, the event log.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from teeproof.core.errors import Malformed, Unavailable, Usage
 from teeproof.evidence.collect.tpm_commands import (
@@ -28,7 +30,7 @@ from teeproof.evidence.tpm import pcrs, quote, signature
 from teeproof.evidence.tpm.credential import Challenge
 from teeproof.evidence.tpm.document import TpmEvidence
 from teeproof.evidence.tpm.quote import Selection
-from teeproof.evidence.tpm.wire import SHA1, SHA256
+from teeproof.evidence.tpm.wire import SHA1, SHA256, sized
 
 __all__ = ["DEVICE", "EVENT_LOG", "Enrolment", "TpmAttester"]
 
@@ -37,6 +39,8 @@ EVENT_LOG = Path("/sys/kernel/security/tpm0/binary_bios_measurements")
 D_BYTES = 32
 _TRIES = 3  # the running system may extend a register between quote and reading
 _TEMPLATES = {"ecc": ecc_ak_template, "rsa": rsa_ak_template}
+# Where Google's machines keep certificate (DER) and template of the key: go-tpm-tools, client.
+_GOOGLE = {"rsa": (0x01C10000, 0x01C10001), "ecc": (0x01C10002, 0x01C10003)}
 
 
 class Enrolment(NamedTuple):
@@ -74,6 +78,37 @@ class TpmAttester:
         self.address = address
         self._template = _TEMPLATES[key]()
         self._certificates, self._event_log, self._timeout = certificates, event_log, timeout
+
+    @classmethod
+    def google(
+        cls,
+        address: str = DEVICE,
+        *,
+        issuers: bytes,
+        key: Literal["ecc", "rsa"] = "ecc",
+        event_log: Path | None = EVENT_LOG,
+        timeout: float = 30.0,
+    ) -> Self:
+        """Return the TPM of one of Google's machines, with the key that Google certified.
+
+        Args:
+            address: where the TPM is.
+            issuers: PEM chain of the issuers of the key's certificate, up to the root.
+            key: kind of key.
+            event_log: the firmware's log, handed over where there is one.
+            timeout: seconds for each command.
+
+        Raises:
+            Unavailable: the TPM did not answer, or has no such key.
+        """
+        self = cls(address, key=key, event_log=event_log, timeout=timeout)
+        certificate, template = _GOOGLE[key]
+        with self._open() as tpm:
+            self._template = sized(tpm.read_nv(template))
+            leaf = b64encode(tpm.read_nv(certificate))
+        pem = b"-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
+        self._certificates = pem % leaf + issuers
+        return self
 
     @property
     def name(self) -> str:

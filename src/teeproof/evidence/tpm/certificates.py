@@ -1,9 +1,10 @@
 """The certificate chain of an attestation key, as vendors of TPMs and clouds issue it.
 
 A chain vouches for a key if it ends in a pinned root, each certificate signed the one below, and
-the leaf is a certificate of an attestation key: for signing, and by its purpose where it states
-one. One of an *endorsement* key is not: that key cannot sign, and says nothing of another key
-unless the TPM answered a challenge made for both (``credential``).
+the leaf is of a TPM's key for signing. An *endorsement* key's is not: that key cannot sign, and
+says nothing of another key unless the TPM answered a challenge made for both (``credential``). The
+usage tells the two apart. Purposes do not: Google's certificates state none, and its older ones
+call every key of a TPM an endorsement key.
 
 Source: TCG EK Credential Profile 2.6; RFC 5280.
 
@@ -168,8 +169,8 @@ def _may_sign(issuer: x509.Certificate, below: int) -> bool:
     return (usage is None or usage.key_cert_sign) and (length is None or below <= length)
 
 
-def require_leaf(chain: AkChain, spki: bytes) -> str:
-    """Check that the leaf is a certificate of this attestation key; return what it is called.
+def require_leaf(chain: AkChain, spki: bytes) -> None:
+    """Check that the leaf is a certificate of this attestation key: one that signs, of a TPM.
 
     Raises:
         NotAuthentic: it is another key's, an authority's, an endorsement key's, or not for signing.
@@ -186,18 +187,19 @@ def require_leaf(chain: AkChain, spki: bytes) -> str:
     purposes = _purposes(leaf)
     is_ca = constraints is not None and constraints.ca
     signs = usage is not None and usage.digital_signature
-    if is_ca or not signs or (purposes and AK_CERTIFICATE not in purposes):
+    if is_ca or not signs or (purposes and not purposes & {AK_CERTIFICATE, EK_CERTIFICATE}):
         raise NotAuthentic(
             "the certificate does not say that its key is a TPM's attestation key",
             code="ak_purpose",
             expected=f"digital signature, purpose {AK_CERTIFICATE} (attestation key)",
             got=", ".join(sorted(purposes)) or "no purpose",
         )
-    return leaf.issuer.rfc4514_string()[:100]
 
 
-def require_endorsement_key(chain: AkChain, spki: bytes, *, roots: frozenset[str], now: int) -> str:
-    """Check that a chain certifies this endorsement key at T; return whose word that is.
+def require_endorsement_key(
+    chain: AkChain, spki: bytes, *, roots: frozenset[str], now: int
+) -> None:
+    """Check that a chain certifies this endorsement key at T.
 
     Args:
         chain: the certificates, leaf first.
@@ -210,7 +212,6 @@ def require_endorsement_key(chain: AkChain, spki: bytes, *, roots: frozenset[str
     """
     leaf = chain.certificates[0]
     purposes, usage = _purposes(leaf), _extension(leaf, x509.KeyUsage)
-    # Google's certificates state no purpose; their usage tells the two kinds of key apart.
     signs = usage is None or usage.digital_signature
     in_force = all(window.begins <= now <= window.ends for window in chain.windows)
     if chain.spki != spki or signs or (purposes and EK_CERTIFICATE not in purposes):
@@ -228,7 +229,6 @@ def require_endorsement_key(chain: AkChain, spki: bytes, *, roots: frozenset[str
             got=chain.root,
         )
     require_chain(chain)
-    return leaf.issuer.rfc4514_string()[:100]
 
 
 def _purposes(certificate: x509.Certificate) -> set[str]:

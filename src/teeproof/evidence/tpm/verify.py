@@ -61,7 +61,8 @@ def verify(
 
     Args:
         evidence: a quote, its signature, the key, and what explains them.
-        roots: fingerprints (``sha256:…``) of the root keys of TPM vendors and clouds.
+        roots: fingerprints (``sha256:…``) of the root keys of TPM vendors and clouds, and of nobody
+            else: under those of other hardware there are keys for signing that live in no TPM.
         now: the T to verify at, seconds since 1970.
         voucher: what other verified evidence says of the key; then no chain is needed.
         expected_data: the qualifying data that the relying party asked for, such as D (32 bytes).

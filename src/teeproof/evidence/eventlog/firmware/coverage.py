@@ -20,14 +20,10 @@ __all__ = ["Coverage", "check_data", "coverage", "text"]
 
 Coverage = Literal["data", "variable data", "text", "nothing"]
 
+# Authorities (EV_EFI_VARIABLE_AUTHORITY) are not among them: older versions of shim measured one
+# thing and logged another, without the owner's GUID.
 _OVER_DATA = frozenset(
-    {
-        tcg.SEPARATOR,
-        tcg.EFI_ACTION,
-        tcg.EFI_VARIABLE_DRIVER_CONFIG,
-        tcg.EFI_VARIABLE_AUTHORITY,
-        tcg.EFI_VARIABLE_BOOT2,
-    }
+    {tcg.SEPARATOR, tcg.EFI_ACTION, tcg.EFI_VARIABLE_DRIVER_CONFIG, tcg.EFI_VARIABLE_BOOT2}
 )
 _OVER_VARIABLE = frozenset({tcg.EFI_VARIABLE_BOOT})
 # GRUB logs a command or a kernel's command line behind such a word, and measures what follows it.
