@@ -100,8 +100,9 @@ def test_a_key_that_ends_early_or_goes_on_is_refused(key):
     for end in range(len(raw)):
         with pytest.raises(Malformed):
             public.parse(raw[:end])
-    with pytest.raises(Malformed):
-        public.parse(raw + b"\0")
+    for tail in (b"\0", bytes(1 << 17)):
+        with pytest.raises(Malformed):
+            public.parse(raw + tail)
 
 
 def test_a_document_reads_back_as_it_was_written():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import replace
 from hashlib import sha384
 
@@ -270,6 +271,15 @@ def test_what_hangs_on_a_simulators_root_is_simulated():
     found = judge(certificates=leaf + pem, roots=roots)
     assert failures(found) == []
     assert found.facts.level == "simulated"
+
+
+def test_a_signature_algorithm_that_nobody_knows_is_no_certificate():
+    authority = forge.Authority()
+    der = ssl.PEM_cert_to_DER_cert(authority.root.decode())
+    ecdsa = bytes.fromhex("2a8648ce3d040302")
+    odd = ssl.DER_cert_to_PEM_cert(der.replace(ecdsa, bytes.fromhex("2a8658ce3d040302")))
+    found = judge(certificates=odd.encode(), roots=authority.roots)
+    assert failures(found)[0] == ("ak-certificates", "ak_certificates_malformed")
 
 
 def test_a_certificate_over_a_hash_that_is_not_safe_is_refused(monkeypatch):

@@ -27,6 +27,7 @@ from cryptography.x509.oid import ExtensionOID
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAuthentic
 from teeproof.evidence.dates import Window
+from teeproof.evidence.der import SEQUENCE, elements, only
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
 from teeproof.evidence.x509 import UNREADABLE
 
@@ -48,6 +49,7 @@ _UNDERSTOOD = {
     ExtensionOID.SUBJECT_ALTERNATIVE_NAME,  # names of the TPM's maker and model
     ExtensionOID.CERTIFICATE_POLICIES,
 }
+_UNREADABLE = (*UNREADABLE, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _E = TypeVar("_E", bound=x509.ExtensionType)
 
 
@@ -92,7 +94,7 @@ def parse_chain(pem: bytes) -> AkChain:
             simulated=any(e.oid.dotted_string == SIMULATED_ROOT_OID for e in root.extensions),
             windows=tuple(map(_window, certificates)),
         )
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         raise _malformed("X.509 certificates", str(error)[:200]) from None
 
 
@@ -101,10 +103,14 @@ def _load(base64: bytes) -> x509.Certificate:
     der = b64decode(text, validate=True)
     if b64encode(der) != text:
         raise ValueError("base64 that is not canonical")
+    version, serial, *_ = elements(elements(only(der, SEQUENCE))[0][1])
+    if version[0] != 0xA0 or int.from_bytes(serial[1], "big", signed=True) <= 0:
+        raise ValueError("not of version 3, or a serial number that is not positive (RFC 5280)")
     certificate = x509.load_der_x509_certificate(der)
     if certificate.public_bytes(Encoding.DER) != der:
         raise ValueError("DER that is not canonical")
-    list(certificate.extensions)  # what they are is read here, so that it cannot fail later
+    # What the library reads only when it is asked is asked for here, so that it cannot fail later.
+    _ = (certificate.extensions, certificate.signature_hash_algorithm, certificate.public_key())
     return certificate
 
 

@@ -80,6 +80,8 @@ def parse(raw: bytes) -> Public:
     Raises:
         Malformed: not an RSA key or one on P-256 or P-384, or a length that does not add up.
     """
+    if len(raw) > 2 + MAX_PUBLIC_BYTES:
+        raise malformed("TPM key", f"at most {MAX_PUBLIC_BYTES} bytes", f"{len(raw)} bytes")
     outer = Reader(raw, what="TPM key")
     if raw[:2] == len(raw[2:]).to_bytes(2, "big"):
         raw = outer.sized("TPM key", most=MAX_PUBLIC_BYTES)
