@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import ssl
+import subprocess
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -18,11 +20,11 @@ from teeproof.evidence.tpm import certificates, credential, document, gcp
 from teeproof.evidence.tpm import public as tpm_public
 from teeproof.evidence.tpm.quote import Selection
 from teeproof.evidence.tpm.verify import verify
-from teeproof.evidence.tpm.wire import HASH_NAMES, SHA256, sized
+from teeproof.evidence.tpm.wire import HASH_NAMES, SHA256
 from tests.evidence.eventlog import tcglogs
 from tests.evidence.tpm import forge
 from tests.evidence.tpm.forge import NOW, D, failures, state
-from tests.evidence.tpm.software import software_tpm
+from tests.evidence.tpm.software import lay_down, software_tpm
 
 SECRET, SEED = bytes(range(32)), bytes(range(32, 64))
 
@@ -106,6 +108,21 @@ def test_each_quote_answers_its_own_question_with_the_same_key(attester):
     assert failures(found) == [("tpm-qualifying-data", "qualifying_data_mismatch")]
 
 
+def test_another_verifier_believes_the_same_quote(attester, tmp_path):
+    program = shutil.which("tpm2_checkquote")
+    if program is None:
+        pytest.skip("tpm2-tools are missing: apt-get install tpm2-tools")
+    given = attester.quote(D)
+    for name in ("quote", "signature", "public"):
+        (tmp_path / name).write_bytes(getattr(given, name))
+    command = [program, "-u", "public", "-m", "quote", "-s", "signature", "-g", "sha256", "-q"]
+    for data, good in ((D, True), (bytes(32), False)):
+        asked = subprocess.run(
+            [*command, data.hex()], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert (asked.returncode == 0) is good, asked.stderr
+
+
 def test_evidence_is_our_document_and_binds_d_alone(attester):
     assert isinstance(attester, Attester)
     evidence = attester.attest(D + bytes(32))
@@ -175,20 +192,6 @@ def test_a_boot_that_a_real_tpm_measured_is_explained_by_its_log():
         checks, boot = firmware.verify_tpm(removed, banks=facts.pcrs)
         assert ("tcg-log-replay", "tcg_log_mismatch") in [(c.name, c.code) for c in checks]
         assert boot is None
-
-
-def lay_down(address: str, index: int, content: bytes) -> None:
-    """Write into the TPM's memory, as a cloud does before it hands the machine over."""
-    owner, define, write = 0x40000001, 0x12A, 0x137
-    attributes = 1 << 2 | 1 << 18 | 1 << 25  # by the index's own empty password, either way
-    room = index.to_bytes(4, "big") + forge.words(0xB) + attributes.to_bytes(4, "big")
-    room += sized(b"") + forge.words(len(content))
-    with open_channel(address, timeout=20) as channel:
-        tpm = Tpm(channel, name=address)
-        tpm._ask(define, [owner], sized(b"") + sized(room), what="for room")
-        for at in range(0, len(content), 512):
-            piece = sized(content[at : at + 512]) + forge.words(at)
-            tpm._ask(write, [index, index], piece, what="to keep something")
 
 
 @pytest.mark.parametrize("key", ["ecc", "rsa"])

@@ -11,6 +11,8 @@ Trusts: nothing; it only reads.  Does not trust: whoever hands over the file.
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +21,8 @@ import msgspec
 from teeproof.core import strictjson
 from teeproof.evidence.azure.hcl import malformed, unbase64
 from teeproof.evidence.tpm.document import TpmEvidence, parse_azure
+from teeproof.evidence.tpm.signature import parse as parse_signature
+from teeproof.evidence.tpm.wire import SHA256
 
 __all__ = ["MAX_DOCUMENT_BYTES", "AzureEvidence", "parse"]
 
@@ -40,6 +44,24 @@ class AzureEvidence:
     tpm: TpmEvidence
     td_quote: bytes | None = None
     vcek: bytes | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return the document; ``parse`` reads it back. The quote is of 24 registers of SHA-256."""
+        banks = self.tpm.pcrs or {}
+        values = [value for _, value in sorted(banks.get(SHA256, {}).items())]
+        quote = {
+            "message": self.tpm.quote.hex(),
+            "signature": parse_signature(self.tpm.signature).value.hex(),
+            "pcrs": [value.hex() for value in values],
+        }
+        more = {"td_quote": self.td_quote, "vcek": self.vcek}
+        value = {
+            "version": 1,
+            "hcl_report": urlsafe_b64encode(self.hcl_report).decode(),
+            "tpm_quote": quote,
+            **{n: urlsafe_b64encode(data).decode() for n, data in more.items() if data is not None},
+        }
+        return json.dumps(value, indent=1).encode() + b"\n"
 
 
 class _Raw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
@@ -32,7 +32,7 @@ from teeproof.evidence.tpm.document import TpmEvidence
 from teeproof.evidence.tpm.quote import Selection
 from teeproof.evidence.tpm.wire import SHA1, SHA256, sized
 
-__all__ = ["DEVICE", "EVENT_LOG", "Enrolment", "TpmAttester"]
+__all__ = ["DEVICE", "EVENT_LOG", "Enrolment", "TpmAttester", "open_tpm", "quote_registers"]
 
 DEVICE = "/dev/tpmrm0"
 EVENT_LOG = Path("/sys/kernel/security/tpm0/binary_bios_measurements")
@@ -139,16 +139,7 @@ class TpmAttester:
         log = self._log()
         with self._open() as tpm, _key(tpm, self._template) as (key, public):
             selections = _strong(tpm.banks())
-            for _ in range(_TRIES):
-                values = tpm.read_pcrs(selections)
-                attest, signed = tpm.quote(key, data, selections=selections)
-                if _fits(attest, signed, values):
-                    break
-            else:
-                raise Unavailable(
-                    f"{self.name}: registers change as fast as they are read; ask again",
-                    code="tpm_pcrs_change",
-                )
+            attest, signed, values = quote_registers(tpm, key, data, selections=selections)
         return TpmEvidence(
             quote=attest,
             signature=signed,
@@ -183,18 +174,8 @@ class TpmAttester:
         ):
             return tpm.activate(key, endorsement, blob=challenge.blob, secret=challenge.secret)
 
-    @contextmanager
-    def _open(self) -> Iterator[Tpm]:
-        with open_channel(self.address, timeout=self._timeout) as channel:
-            try:
-                yield Tpm(channel, name=self.address)
-            except Malformed as error:
-                raise Unavailable(
-                    f"{self.name} gave an answer that cannot be used: {error.detail}",
-                    code="tpm_answer_malformed",
-                    expected=error.expected,
-                    got=error.got,
-                ) from None
+    def _open(self) -> AbstractContextManager[Tpm]:
+        return open_tpm(self.address, timeout=self._timeout)
 
     def _log(self) -> bytes | None:
         if self._event_log is None or not self._event_log.exists():
@@ -205,6 +186,43 @@ class TpmAttester:
         except PermissionError:
             return None  # the kernel shows it to root alone; a quote stands without it
         return log if len(log) <= MAX_EVENT_LOG_BYTES else None
+
+
+@contextmanager
+def open_tpm(address: str, *, timeout: float) -> Iterator[Tpm]:
+    """Open the TPM at an address; whatever it says wrongly is an error that names it.
+
+    Raises:
+        Unavailable: it cannot be opened, does not answer, refuses, or gives a malformed answer.
+    """
+    with open_channel(address, timeout=timeout) as channel:
+        try:
+            yield Tpm(channel, name=address)
+        except Malformed as error:
+            raise Unavailable(
+                f"the TPM at {address} gave an answer that cannot be used: {error.detail}",
+                code="tpm_answer_malformed",
+                expected=error.expected,
+                got=error.got,
+            ) from None
+
+
+def quote_registers(
+    tpm: Tpm, key: int, data: bytes, *, selections: tuple[Selection, ...]
+) -> tuple[bytes, bytes, pcrs.Banks]:
+    """Return a quote, its signature, and the registers as they were when it was made.
+
+    Raises:
+        Unavailable: the running system extends registers as fast as they are read.
+    """
+    for _ in range(_TRIES):
+        values = tpm.read_pcrs(selections)
+        attest, signed = tpm.quote(key, data, selections=selections)
+        if _fits(attest, signed, values):
+            return attest, signed, values
+    raise Unavailable(
+        "the TPM's registers change as fast as they are read: ask again", code="tpm_pcrs_change"
+    )
 
 
 @contextmanager
