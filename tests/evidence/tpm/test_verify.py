@@ -105,6 +105,12 @@ def test_the_identity_is_that_of_every_twin_of_the_signature():
     assert twin.signature != forge.evidence().signature  # ECDSA draws a fresh number
     assert first.evidence_id == second.evidence_id
     assert judge(by=voucher(), pcrs=None).evidence_id == first.evidence_id
+    authority = forge.Authority()
+    chained = judge(
+        by=voucher(), certificates=authority.chain(forge.ec_key()), roots=authority.roots
+    )
+    assert failures(chained) == []
+    assert chained.evidence_id == first.evidence_id
     other = judge(forge.evidence(data=bytes(32)), by=voucher())
     assert other.evidence_id != first.evidence_id
 
