@@ -33,7 +33,7 @@ class Verification:
         checks: in reading order.
         report: the paravisor's report.
         established: what the hardware established; None if its checks failed.
-        facts: those of the TPM; None if a check of authenticity failed.
+        facts: those of the TPM; None if a check failed.
         evidence_id: the identity of the TPM's quote.
     """
 

@@ -38,7 +38,7 @@ class Verification:
 
     Attributes:
         checks: in reading order.
-        facts: None if a check of authenticity failed.
+        facts: None if a check failed.
         evidence_id: the evidence's identity; None if no key came with it.
         root: fingerprint of the root that the key's chain ends in; None if it is not trusted.
     """
