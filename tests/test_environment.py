@@ -33,7 +33,7 @@ class Stage:
         (folder / "bin").mkdir()
         (folder / "repo" / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "environment", folder / "repo" / "scripts")
-        for name in ("python3", "apt-get", "id", "bwrap", "unzip"):
+        for name in ("python3", "apt-get", "id", "bwrap", "unzip", "swtpm", "tpm2_checkquote"):
             path = folder / "bin" / name
             path.write_text(ACTOR)
             path.chmod(0o755)

@@ -61,6 +61,7 @@ def _codes(text: str) -> Iterator[tuple[str, int]]:
 WINDOWS = ("tcb_info", "qe_identity", "crl")
 COMPOSED = {
     *(("certificate-dates", f"certificate_{end}", 2) for end in ("expired", "not_yet_valid")),
+    *(("ak-certificate-dates", f"certificate_{end}", 2) for end in ("expired", "not_yet_valid")),
     *(
         ("collateral-dates", f"{window}_{end}", 2)
         for window in WINDOWS
@@ -92,6 +93,9 @@ LOG_STEPS = {
     "event-log-format": ("teeproof.evidence.eventlog.parse", "parse"),
     "event-log-payloads": ("teeproof.evidence.eventlog.payloads", "check_payloads"),
     "event-log-order": ("teeproof.evidence.eventlog.facts", "app_facts"),
+    "tcg-log-format": ("teeproof.evidence.eventlog.firmware.parse", "parse"),
+    "tcg-log-data": ("teeproof.evidence.eventlog.firmware.coverage", "check_data"),
+    "tcg-log-replay": ("teeproof.evidence.eventlog.firmware.replay", "replay"),
 }
 
 

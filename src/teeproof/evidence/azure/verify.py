@@ -1,0 +1,105 @@
+"""Verify evidence of an Azure machine: hardware, then the text it commits to, then the TPM.
+
+    hcl-format         what the bytes say they are
+    (hardware)         the checks of the report inside, see ``hardware``
+    hcl-runtime-data   the hardware committed to the text that names the TPM's key
+    (TPM)              the checks of the quote, with that key, see ``tpm.verify``
+
+Trusts: what the hardware establishes, this code.
+Does not trust: host, network, guest, the unsigned parts of the paravisor's report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from teeproof.evidence.azure import hcl
+from teeproof.evidence.azure.document import AzureEvidence
+from teeproof.evidence.azure.hardware import Established, Hardware
+from teeproof.evidence.azure.hcl import HclReport
+from teeproof.evidence.tpm import verify as tpm
+from teeproof.evidence.tpm.facts import TpmFacts, Voucher
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
+
+__all__ = ["Verification", "check_runtime_data", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What verification found.
+
+    Attributes:
+        checks: in reading order.
+        report: the paravisor's report.
+        established: what the hardware established; None if its checks failed.
+        facts: those of the TPM; None if a check failed.
+        evidence_id: the identity of the TPM's quote.
+    """
+
+    checks: tuple[Check, ...]
+    report: HclReport
+    established: Established | None
+    facts: TpmFacts | None
+    evidence_id: str | None
+
+
+def verify(
+    evidence: AzureEvidence, *, hardware: Hardware, now: int, expected_data: bytes | None = None
+) -> Verification:
+    """Return the checks and, if all held, the facts.
+
+    Args:
+        evidence: the machine's evidence.
+        hardware: verifies the hardware's report inside, such as ``hardware.tdx_hardware(…)``.
+        now: the T to verify at, seconds since 1970.
+        expected_data: the qualifying data that the relying party asked for, such as D (32 bytes).
+
+    Raises:
+        Malformed: the paravisor's report, or the TPM's quote, cannot be read.
+    """
+    report = hcl.parse(evidence.hcl_report)
+    hardware_checks, established = hardware(report)
+    runtime = check_runtime_data(report, established)
+    voucher = None
+    if established is not None and runtime.state == "passed":
+        by = f"the paravisor's report, through {established.what},"
+        voucher = Voucher(spki=report.ak, by=by, level=established.level)
+    quoted = tpm.verify(
+        replace(evidence.tpm, spki=report.ak),
+        roots=frozenset(),
+        now=now,
+        voucher=voucher,
+        expected_data=expected_data,
+    )
+    checks = (
+        passed("hcl-format", f"a paravisor's report with one of {report.kind} inside"),
+        *hardware_checks,
+        runtime,
+        *quoted.checks,
+    )
+    refused = any(check.state == "failed" for check in checks)
+    return Verification(
+        checks=checks,
+        report=report,
+        established=established,
+        facts=None if refused else quoted.facts,
+        evidence_id=quoted.evidence_id,
+    )
+
+
+def check_runtime_data(report: HclReport, established: Established | None) -> Check:
+    """Return the check that the hardware's report commits to the paravisor's runtime data."""
+    name = "hcl-runtime-data"
+    if established is None:
+        return not_checked(name, "nothing is established of the hardware's report inside")
+    expected = hashlib.new(report.hash, report.runtime).digest().ljust(64, b"\0")
+    if established.report_data == expected:
+        return passed(name, f"{established.what} commits to the text that names the TPM's key")
+    return failed(
+        name,
+        "runtime_data_mismatch",
+        f"{established.what} does not commit to this text, so the TPM's key in it may be anyone's",
+        expected=established.report_data.hex(),
+        got=expected.hex(),
+    )
