@@ -256,9 +256,10 @@ def test_checks_that_were_not_made_for_one_reason_stand_together(teeproof, simul
 
 
 def test_a_directory_of_another_platform_s_evidence_says_what_it_is(teeproof, vectors):
-    answer = teeproof("verify", vectors / "nitro/nitro-debug")
+    answer = teeproof("verify", vectors / "other/tpm-quote")
     assert answer.code == 1
-    assert "an AWS Nitro document; this version verifies TDX, SGX and SEV-SNP" in answer.err
+    assert "TPM" in answer.err
+    assert "this version verifies TDX, SGX, SEV-SNP and Nitro" in answer.err
 
 
 @pytest.mark.parametrize(
@@ -289,3 +290,17 @@ def test_the_second_path_s_words_show_dates_and_no_seconds(teeproof, vectors):
     assert "UnixTime" not in answer.out
     odd = "UnixTime(99999999999999999999) UnixTime(-1) UnixTime()"
     assert dated(odd) == odd
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "code", "words"),
+    [
+        ("nitro-dstack", "2025-12-25T13:20:00Z", 0, "AUTHENTIC AND ALLOWED"),
+        ("nitro-dstack", "2025-12-25T18:20:00Z", 2, "certificate-dates"),
+        ("nitro-debug", "2025-12-25T08:30:00Z", 4, "a debug enclave: PCR0 is all zero"),
+    ],
+)
+def test_a_real_nitro_document_holds_for_some_hours(teeproof, vectors, name, at, code, words):
+    answer = teeproof("verify", vectors / "nitro" / name / "document.bin", "--at", at)
+    assert (answer.code, words in answer.out) == (code, True)
+    assert "which the document brings" in answer.out

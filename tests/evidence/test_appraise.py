@@ -22,6 +22,7 @@ from teeproof.evidence.collect.simulated import Domain, Machine, Processor
 from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.recognise import USUAL_POLICY, Kind
 from teeproof.evidence.record import Evidence
+from teeproof.evidence.simulated.nitro import Enclave
 from teeproof.evidence.verdict import Verdict
 from teeproof.evidence.verify import verify
 from tests.evidence.scenes import (
@@ -160,6 +161,26 @@ SNP_ROWS: dict[str, Row] = {
     },
 }
 
+
+def _nitro() -> Evidence:
+    return state("nitro-in-order")
+
+
+NITRO_ROWS: dict[str, Row] = {
+    f"pcr{index}": replace(
+        _listed(f"pcr{index}", f"pcr{index}", Enclave().pcrs[index].hex(), "ab" * 48), given=_nitro
+    )
+    for index in (0, 1, 2, 3, 4, 8)
+} | {
+    "user_data": Row(
+        check="user-data",
+        met={"user_data": REPORT_DATA.hex()},
+        unmet={"user_data": "ab" * 64},
+        code="user_data_mismatch",
+        given=_nitro,
+    )
+}
+
 TABLE: dict[str, Row] = {
     "tcb_statuses": Row(
         check="tcb-status",
@@ -194,6 +215,7 @@ TABLE: dict[str, Row] = {
         code="collateral_too_old",
     ),
     **SNP_ROWS,
+    **NITRO_ROWS,
     "tee": Row(check="tee", met={"tee": "tdx"}, unmet={"tee": "sgx"}, code="policy_for_sgx"),
     "second_path": Row(
         check="two-paths",
@@ -330,7 +352,7 @@ TOLD_BY_GUEST = {
 
 def _judge(given: Evidence, *, both_paths: bool = True, **changes: Any) -> Verdict:
     pins = IMAGE if TOLD_BY_GUEST & set(changes) else {}
-    roots = [PLATFORM.root_fingerprint, PLATFORM.snp.root_fingerprint]
+    roots = [each.root_fingerprint for each in (PLATFORM, PLATFORM.snp, PLATFORM.nitro)]
     policy = opt_in().with_(**pins | changes, simulated_roots=roots)
     return verify(given, policy=policy, now=NOW, both_paths=both_paths)
 

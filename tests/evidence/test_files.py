@@ -75,11 +75,12 @@ def test_every_real_bundle_is_gathered_whole(record):
     ("path", "words"),
     [
         ("nvidia/evidence-json/hopper_evidence.json", "NVIDIA GPU evidence"),
-        ("nitro/nitro-debug/document.bin", "an AWS Nitro document"),
     ],
 )
 def test_other_platforms_evidence_is_named_and_refused(vectors, path, words):
-    with pytest.raises(Malformed, match="this version verifies TDX, SGX and SEV-SNP") as refused:
+    with pytest.raises(
+        Malformed, match="this version verifies TDX, SGX, SEV-SNP and Nitro"
+    ) as refused:
         identify((vectors / path).read_bytes())
     assert refused.value.got == words
     assert refused.value.code == "evidence_unsupported"

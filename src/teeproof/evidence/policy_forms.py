@@ -115,10 +115,14 @@ def check_forms(policy: Policy) -> None:
         _check_named("keyset_digest", policy.keyset_digest)
     if policy.nonce == "":
         raise wrong("nonce must not be empty: everyone could have known it")
+    _check_advisories(policy)
+    _check_numbers(policy)
+
+
+def _check_advisories(policy: Policy) -> None:
     for text in policy.denied_advisories or ():
         if not _ADVISORY.fullmatch(text):
             raise wrong(f"denied_advisories are written INTEL-SA-00615, got {text[:100]!r}")
-    _check_numbers(policy)
 
 
 def _half(text: str | None) -> int:

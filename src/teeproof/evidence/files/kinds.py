@@ -265,7 +265,7 @@ def _refuse_foreign_bytes(data: bytes, name: str) -> None:
 
 def _foreign(name: str, words: str) -> Error:
     return Malformed(
-        f"{name} looks like {words}; this version verifies TDX, SGX and SEV-SNP",
+        f"{name} looks like {words}; this version verifies TDX, SGX, SEV-SNP and Nitro",
         code="evidence_unsupported",
         expected=_UNDERSTOOD,
         got=words,

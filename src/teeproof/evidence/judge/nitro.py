@@ -30,8 +30,10 @@ def judge(asked: Asked) -> Judged:
     if facts is None:
         checks.append(not_appraised())
     else:
-        checks.append(check_kind("nitro", asked.policy))
-        checks += appraise.checks(facts, _expected(asked.policy), now=asked.now, seen=asked.memory)
+        checks += appraise.checks(
+            facts, _expected(asked.policy), now=asked.now, seen=asked.memory,
+            tee=check_kind("nitro", asked.policy),
+        )  # fmt: skip
     return Judged(
         subject=found.evidence_id,
         checks=checks,

@@ -22,6 +22,7 @@ def checks(
     *,
     now: int,
     seen: Container[bytes] = frozenset(),
+    tee: Check | None = None,
 ) -> list[Check]:
     """Return the checks of policy.
 
@@ -30,10 +31,12 @@ def checks(
         expected: expectations.
         now: the T of the verdict, seconds since 1970.
         seen: user data of evidence that this verifier already accepted.
+        tee: whether the expectations were written for this kind of evidence, where that is asked.
     """
     nonce = _nonce(facts, expected)
     return [
         *_simulated(facts, expected),
+        *(() if tee is None else (tee,)),
         _debug(facts, expected),
         any_of("pcr0", expected.pcr0, facts.document.pcrs[0].hex(), what="enclave image (PCR0)"),
         any_of("pcr1", expected.pcr1, _pcr(facts, 1), what="kernel and boot ramdisk (PCR1)"),
