@@ -116,14 +116,15 @@ def command(
 
     FILE is a proof, a log entry (.tlog-proof, with its record), or a log's directory with the ids
     of statements in it, or their first 8 digits. Of evidence, each FILE is a quote, collateral, an
-    event log, a dstack response, an RA-TLS certificate or an app-compose.json; a directory holds
-    what belongs to one quote; - is standard input. What something is shows in its bytes. Nothing is
-    sent anywhere.
+    SEV-SNP report, AMD's certificates, an event log, a dstack response, an RA-TLS certificate or an
+    app-compose.json; a directory holds what belongs to one quote or report; - is standard input.
+    What something is shows in its bytes. Nothing is sent anywhere.
 
     \b
     Examples
       teeproof verify answer.proof --logs trusted-logs
       teeproof verify quote.bin collateral.json
+      teeproof verify report.bin vcek.der chain.pem
       teeproof verify evidence/ --at 2026-02-25 --policy strict
       teeproof verify quote.hex --set mrtd=91eb2b44d1… --json
     """  # noqa: D301  click reads the \b

@@ -58,7 +58,7 @@ def verify(
     Args:
         evidence: evidence, the bytes of a quote, or the path of a file or directory.
         policy: what is expected: a policy (``parse_policy`` reads one from TOML) or a built-in
-            one's name. Without one, ``standard`` for TDX and ``sgx`` for SGX.
+            one's name. Without one, the usual one of its kind: ``standard`` for TDX.
         now: the T that the verdict speaks of (``--at`` of the command): an aware datetime, or text
             such as ``2026-02-25``; without it, the machine's clock.
         collateral: endorsements (``--endorsements``), or the bytes of their JSON; without them,

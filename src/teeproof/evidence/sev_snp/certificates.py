@@ -26,7 +26,14 @@ from teeproof.evidence.der import encode_oid
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
 from teeproof.evidence.x509 import UNREADABLE, malformed_x509
 
-__all__ = ["PSS_SHA384", "AmdCertificate", "parse_blocks", "parse_certificates", "signed_by"]
+__all__ = [
+    "MAX_BYTES",
+    "PSS_SHA384",
+    "AmdCertificate",
+    "parse_blocks",
+    "parse_certificates",
+    "signed_by",
+]
 
 MAX_BYTES = 64 << 10
 MAX_CERTIFICATES = 12

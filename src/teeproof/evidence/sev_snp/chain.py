@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from teeproof.core.errors import Error, NotAuthentic, Unavailable
 from teeproof.evidence.dates import Window
 from teeproof.evidence.sev_snp.certificates import (
+    MAX_BYTES,
     AmdCertificate,
     parse_blocks,
     parse_certificates,
@@ -74,14 +75,18 @@ class Chain:
         self.checks.append(not_checked(name, why))
 
 
-@lru_cache(maxsize=128)
 def endorse(pem: bytes | None, roots: frozenset[str]) -> Chain:
-    """Return what hangs on the roots.
+    """Return what hangs on the roots, remembered unless strangers blew it up.
 
     Args:
         pem: the certificates and revocation lists that came along, in any order; None if none did.
         roots: fingerprints of the vendor's root keys.
     """
+    small = pem is None or len(pem) <= MAX_BYTES
+    return (_remembered if small else _endorse)(pem, roots)
+
+
+def _endorse(pem: bytes | None, roots: frozenset[str]) -> Chain:
     out = Chain()
     try:
         path, lists = _path(pem)
@@ -120,6 +125,9 @@ def endorse(pem: bytes | None, roots: frozenset[str]) -> Chain:
     ]
     _revocation(out, authority, root, lists)
     return out
+
+
+_remembered = lru_cache(maxsize=128)(_endorse)
 
 
 def _unfounded(out: Chain, why: str) -> Chain:
