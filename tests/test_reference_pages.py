@@ -69,6 +69,7 @@ def _whole(name: str, example: str) -> str:
 # Fields that mean nothing alone: what must be set before, and what with them, to see what they do.
 BEFORE = {
     "tcb_grace_days": ("tcb_statuses",),
+    **dict.fromkeys(("minimum_guest_svn", "family_id", "image_id"), ("id_key_digest",)),
     "nonce_issued_at": ("nonce", "keyset_digest"),
     "max_age_seconds": ("nonce", "keyset_digest"),
 }

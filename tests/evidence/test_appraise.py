@@ -102,8 +102,9 @@ def _snp() -> Evidence:
 
 
 def _snp_listed(name: str, value: str) -> Row:
-    other = "00" * (len(value) // 2)
-    return replace(_listed(name, name.replace("_", "-"), value, other), given=_snp)
+    row = _listed(name, name.replace("_", "-"), value, "ab" * (len(value) // 2))
+    key = _SNP_KEY if name in ("family_id", "image_id") else {}
+    return replace(row, met=row.met | key, unmet=row.unmet | key, given=_snp)
 
 
 def _snp_flag(name: str, *, right: bool) -> Row:
@@ -115,6 +116,7 @@ _SNP_FACTS = verify(
     now=NOW,
     policy=Policy(roots=(), simulated_roots=(PLATFORM.snp.root_fingerprint,)),
 ).facts
+_SNP_KEY = {"id_key_digest": [_SNP_FACTS["id_key_digest"]]}
 SNP_ROWS: dict[str, Row] = {
     "products": Row(
         check="product",
@@ -143,8 +145,8 @@ SNP_ROWS: dict[str, Row] = {
     ),
     "minimum_guest_svn": Row(
         check="guest-svn",
-        met={"minimum_guest_svn": 2},
-        unmet={"minimum_guest_svn": 3},
+        met={"minimum_guest_svn": 2} | _SNP_KEY,
+        unmet={"minimum_guest_svn": 3} | _SNP_KEY,
         code="guest_svn_below",
         given=_snp,
     ),
@@ -492,6 +494,8 @@ def test_the_age_of_a_quote_is_unknown_where_it_does_not_bind_the_nonce() -> Non
 )
 def test_an_empty_list_allows_nothing_and_is_never_green(name: str) -> None:
     empty: dict[str, Any] = {name: []}
+    if name in ("family_id", "image_id"):
+        empty |= _SNP_KEY
     verdict = _judge(TABLE[name].given(), **empty)
     check = verdict.check(TABLE[name].check)
     denies = name in {"denied_advisories", "blocked_platforms", "tcb_evaluation_floor"}

@@ -31,6 +31,7 @@ PIN = "sha256:" + "ab" * 32
 NONCE = {"nonce": "a nonce", "keyset_digest": PIN}
 REPORT = {"report_data": "00" * 64}
 AT = "2026-02-25T12:00:00Z"
+KEYED = {"id_key_digest": ["ab" * 48]}
 
 # One value of each field that differs from its default, with what it needs beside it.
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -55,7 +56,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         name: {name: ["00" * 48]}
         for name in (
             "mrtd", "mrseam", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrowner",
-            "mrownerconfig", "measurement", "id_key_digest", "author_key_digest", "pcr0", "pcr1",
+            "mrownerconfig", "measurement", "pcr0", "pcr1",
             "pcr2", "pcr3", "pcr4", "pcr8",
         )
     },
@@ -63,10 +64,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "products": {"products": ["Milan"]},
     "minimum_tcb": {"minimum_tcb": [{"product": "Turin", "fmc": 1, "snp": 4}]},
     "vmpl": {"vmpl": [0, 1]},
-    "minimum_guest_svn": {"minimum_guest_svn": 1},
+    "minimum_guest_svn": KEYED | {"minimum_guest_svn": 1},
     "host_data": {"host_data": ["00" * 32]},
-    "family_id": {"family_id": ["00" * 16]},
-    "image_id": {"image_id": ["00" * 16]},
+    "family_id": KEYED | {"family_id": ["00" * 16]},
+    "image_id": KEYED | {"image_id": ["00" * 16]},
+    "id_key_digest": {"id_key_digest": ["ab" * 48]},
+    "author_key_digest": {"author_key_digest": ["ab" * 48]},
     "mrenclave": {"mrenclave": ["00" * 32]},
     "mrsigner": {"mrsigner": ["00" * 32]},
     "event_log": {"event_log": True},
@@ -422,6 +425,10 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(name: str) -> Non
         ('products = "Milan"', 'write products = ["Milan"]'),
         ('tee = "sev-snp"', "needs roots of AMD's"),
         ('tee = "nitro"', "needs a root of AWS's"),
+        ("minimum_guest_svn = 1", "any host can sign an ID block"),
+        (f'family_id = ["{"ab" * 16}"]', "any host can sign an ID block"),
+        (f'image_id = ["{"ab" * 16}"]\nid_key_digest = []', "any host can sign an ID block"),
+        (f'id_key_digest = ["{"00" * 48}"]', "there is no such key"),
         ('user_data = "ABCD"', 'write "abcd"'),
         ('user_data = "abc"', "user_data"),
         ('user_data = ""', "user_data"),

@@ -73,8 +73,11 @@ def _never_together(windows: Sequence[Window]) -> str | None:
     )
 
 
+_LAST = 253_402_300_799  # the end of the year 9999: "no end" in RFC 5280 (4.1.2.5)
+
+
 def _day(seconds: int) -> str:
-    return format_time(seconds)[:10]
+    return format_time(min(seconds, _LAST))[:10]
 
 
 def _days(seconds: int) -> str:

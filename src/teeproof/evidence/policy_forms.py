@@ -187,9 +187,23 @@ def _check_minimum_tcb(policy: Policy) -> None:
             raise wrong(f"minimum_tcb: {each.product} has no fmc; only Turin has")
 
 
+def _check_id_block(policy: Policy) -> None:
+    """Refuse what any host could write into an ID block that it signs itself."""
+    keys = (*(policy.id_key_digest or ()), *(policy.author_key_digest or ()))
+    if any(not key.strip("0") for key in keys):
+        raise wrong("id_key_digest and author_key_digest of zeros mean that there is no such key")
+    for field in ("minimum_guest_svn", "family_id", "image_id"):
+        if getattr(policy, field) is not None and not keys:
+            raise wrong(
+                f"{field} needs id_key_digest or author_key_digest: any host can sign an ID block"
+                " of its own"
+            )
+
+
 def check_together(policy: Policy) -> None:
     """Check which fields go together; Usage names both."""
     _check_minimum_tcb(policy)
+    _check_id_block(policy)
     if policy.tee == "sev-snp" and policy.roots == (INTEL_ROOT,):
         raise wrong(
             'tee = "sev-snp" needs roots of AMD\'s: copy them from teeproof policy show sev-snp'

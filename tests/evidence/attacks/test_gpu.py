@@ -12,8 +12,8 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 
-from teeproof.core.errors import NotAuthentic
-from teeproof.evidence.nvidia import bundle
+from teeproof.core.errors import Malformed, NotAuthentic
+from teeproof.evidence.nvidia import bundle, xmlsig
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.policy import GpuPolicy, Roots
 from teeproof.evidence.simulated.nvidia import SimulatedGpu, assemble
@@ -100,6 +100,9 @@ def test_host_cannot_certify_a_gpu_with_a_gpu() -> None:
     message = GPU.signed(NONCE)
     chain = b"".join(pem(issued.der) for issued in (forged, *GPU.chain))
     answer = judge((Device.of(message + sign_raw(forged.key, message), chain),))
+    assert codes(answer) == ["gpu_chain_length"]
+    chain = b"".join(pem(issued.der) for issued in (forged, GPU.chain[0], *GPU.chain[2:]))
+    answer = judge((Device.of(message + sign_raw(forged.key, message), chain),))
     assert codes(answer) == ["gpu_chain_signature"]
 
 
@@ -112,7 +115,7 @@ def test_host_cannot_sign_reports_with_another_certificate_of_the_vendor() -> No
         )  # fmt: skip
         pems = b"".join(pem(issued.der) for issued in chain)
         answer = judge((Device.of(message + sign_raw(other.key, message), pems),))
-        assert codes(answer)[0] in ("gpu_chain_leaf", "gpu_chain_signature")
+        assert codes(answer)[0] in ("gpu_chain_leaf", "gpu_chain_length", "gpu_chain_signature")
 
 
 def test_host_cannot_replay_a_report_for_another_nonce() -> None:
@@ -232,3 +235,9 @@ def test_vendor_that_takes_its_word_back_later_does_not_change_the_past() -> Non
     later = SCENE.ocsp(now=NOW + timedelta(days=2), revoked=x509.ReasonFlags.key_compromise)
     answer = judge_simulated(replace(made, ocsp=(*made.ocsp, *later)))
     assert codes(answer) == []
+
+
+def test_host_cannot_burn_time_with_a_manifest_of_namespaces():
+    names = "".join(f' xmlns:n{i}="urn:{i}"' for i in range(1000))
+    with pytest.raises(Malformed, match="namespaces"):
+        xmlsig.parse(f"<SoftwareIdentity{names}>{'<a/>' * 200}</SoftwareIdentity>".encode())

@@ -12,11 +12,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from teeproof.evidence.naming import report_data_of
 from teeproof.evidence.nitro.document import parse
 from teeproof.evidence.nitro.expectations import NitroExpectations
+from teeproof.evidence.policy import Policy
+from teeproof.evidence.record import Evidence
 from teeproof.evidence.simulated.cose import cbor, sign1
 from teeproof.evidence.simulated.nitro import Enclave, SimulatedNitro
 from teeproof.evidence.simulated.nitro_states import simulate_nitro
+from teeproof.evidence.verify import verify
 from tests.evidence.nitro.scenes import AWS, NOW, T, failures, genuine, judge, made
 from tests.evidence.test_cose import KEY
 from tests.vectors import Record, each
@@ -226,3 +230,15 @@ def test_host_cannot_give_the_pinned_key_another_certificate() -> None:
     pinned = NitroExpectations(roots=(own.root_fingerprint,))
     document = own.document(Enclave(), now=NOW, cabundle=bundle)
     assert failures(judge(document, pinned)) == [("nitro-chain", "root_certificate")]
+
+
+def test_client_replays_a_document_whose_user_data_was_kept_with_zeros_behind():
+    binding = bytes(range(32))
+    enclave = Enclave(user_data=binding)
+    document = AWS.document(enclave, now=NOW)
+    policy = Policy(roots=(), simulated_roots=(AWS.root_fingerprint,))
+    evidence = Evidence(quote=document)
+    assert verify(evidence, now=NOW, policy=policy, seen=set()).ok
+    for kept in (binding, binding.ljust(64, b"\0"), report_data_of(evidence)):
+        verdict = verify(evidence, now=NOW, policy=policy, seen={kept})
+        assert verdict.check("replay").code == "report_data_reused"

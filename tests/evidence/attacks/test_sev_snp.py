@@ -8,10 +8,12 @@ from teeproof.core.errors import Malformed, TooLarge
 from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.collect import simulated
 from teeproof.evidence.collect.simulated import SimulatedPlatform, SnpGuest, SnpMachine
+from teeproof.evidence.dates import Window, check_dates
 from teeproof.evidence.der import armoured
 from teeproof.evidence.files.kinds import identify
 from teeproof.evidence.policy import Policy, load_policy, parse_policy
 from teeproof.evidence.record import Evidence
+from teeproof.evidence.simulated.snp.machine import write_body, write_report
 from teeproof.evidence.simulated.snp.pki import ORDER, Chip, SnpPki
 from teeproof.evidence.verdict import Verdict
 from teeproof.evidence.verify import verify
@@ -242,3 +244,23 @@ def test_host_is_known_by_its_chip_and_blocked():
     assert failures(judge(state("snp-masked-chip-id"), listed)) == [
         ("platform-lists", "platform_not_allowed")
     ]
+
+
+@pytest.mark.parametrize(
+    ("at", "which"), [(0x38, "current"), (0x1E0, "committed"), (0x1F0, "launch")]
+)
+def test_host_launches_the_guest_on_old_firmware_and_updates_it_before_the_report(at, which):
+    """The reported firmware is new; what ran at launch, or can be put back, is not."""
+    body = bytearray(write_body(Chip(), SnpGuest(), REPORT_DATA))
+    body[at : at + 8] = bytes(8)
+    honest = state("snp-up-to-date")
+    report = write_report(bytes(body), PKI.vcek(Chip()).key)
+    verdict = judge(Evidence(quote=report, certificates=honest.certificates))
+    assert failures(verdict) == [("minimum-tcb", "minimum_tcb_below")]
+    assert f"{which} firmware" in verdict.check("minimum-tcb").detail
+
+
+def test_vendor_writes_a_certificate_that_never_ends():
+    for seconds in (253_402_300_799, 1 << 40):
+        window = Window("certificate", "certificate", 0, seconds)
+        assert check_dates("certificate-dates", [window], 1_800_000_000).state == "passed"

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from teeproof.core.errors import Malformed
+from teeproof.core.errors import Malformed, NotAuthentic
 from teeproof.evidence.tpm import gcp, quote
+from teeproof.evidence.tpm.credential import enrol
 from teeproof.evidence.tpm.facts import Voucher
 from teeproof.evidence.tpm.wire import SHA1, SHA256, sized
 from tests.evidence.tpm import forge
@@ -168,3 +169,11 @@ def test_network_flips_each_byte_of_signed_parts(part):
             continue
         assert found.facts is None, at
         assert failures(found), at
+
+
+def test_host_enrols_a_key_that_it_made_outside_the_tpm():
+    """A TPM answers challenges for imported keys too: only the attributes tell them apart."""
+    imported = forge.public(forge.ec_key(), attributes=0x40040)  # userWithAuth, sign
+    with pytest.raises(NotAuthentic) as caught:
+        enrol(imported, answer=bytes(32), secret=bytes(32), by="a TPM")
+    assert caught.value.code == "ak_not_kept"

@@ -22,11 +22,13 @@ def judge(given=None, *, hardware=established, expected_data=D):
 
 
 @pytest.mark.parametrize("hashed", [1, 2, 3], ids=["sha256", "sha384", "sha512"])
-def test_a_machine_in_order_gives_facts_at_the_hardwares_level(hashed):
+def test_a_machine_in_order_gives_facts_and_is_not_taken_for_azures_own(hashed):
     found = judge(evidence(report(hashed=hashed)))
     assert failures(found) == []
     assert [check.name for check in found.checks][:2] == ["hcl-format", "hcl-runtime-data"]
-    assert found.facts.level == "hardware"
+    assert found.facts.level == "measured"  # any domain can write such a report
+    paravisor = next(check for check in found.checks if check.name == "hcl-paravisor")
+    assert paravisor.state == "not_checked"
     assert found.facts.qualifying_data == D
     assert not found.facts.confidential  # that is for the hardware's own facts to say
     assert found.report.kind == "sev-snp"

@@ -9,7 +9,7 @@ from teeproof.evidence.appraise.expect import any_of, flag
 from teeproof.evidence.appraise.kind import check_kind
 from teeproof.evidence.appraise.platform import listed, simulated_root
 from teeproof.evidence.policy import Policy
-from teeproof.evidence.sev_snp.facts import SnpFacts
+from teeproof.evidence.sev_snp.facts import TCBS, SnpFacts
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["checks"]
@@ -130,17 +130,19 @@ def _minimum_tcb(facts: SnpFacts, policy: Policy) -> Check:
             expected=" or ".join(m.product for m in policy.minimum_tcb) or "no product",
             got=reported.product,
         )
-    below = [part for part, number in least.items() if reported.parts[part] < number]
-    if below:
-        return failed(
-            "minimum-tcb",
-            "minimum_tcb_below",
-            f"the machine's firmware is older than the policy allows ({', '.join(below)}): its"
-            " owner must update it",
-            "policy",
-            expected="at least " + ", ".join(f"{part} {number}" for part, number in least.items()),
-            got=str(reported),
-        )
+    for which in TCBS:  # of old firmware that ran at launch, or may come back, nothing else tells
+        found = facts.tcb(which)
+        below = [part for part, number in least.items() if found.parts[part] < number]
+        if below:
+            return failed(
+                "minimum-tcb",
+                "minimum_tcb_below",
+                f"the machine's {which} firmware is older than the policy allows"
+                f" ({', '.join(below)}): its owner must update it, and start the guest anew",
+                "policy",
+                expected="at least " + ", ".join(f"{part} {least[part]}" for part in least),
+                got=str(found),
+            )
     return passed(
         "minimum-tcb", "no part is below the policy's minimum", "policy", got=str(reported)
     )

@@ -20,7 +20,7 @@ from teeproof.evidence.azure.hardware import Established, Hardware
 from teeproof.evidence.azure.hcl import HclReport
 from teeproof.evidence.tpm import verify as tpm
 from teeproof.evidence.tpm.facts import TpmFacts, Voucher
-from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.evidence.verdict import Check, Level, failed, not_checked, passed
 
 __all__ = ["Verification", "check_runtime_data", "verify"]
 
@@ -64,7 +64,8 @@ def verify(
     voucher = None
     if established is not None and runtime.state == "passed":
         by = f"the paravisor's report, through {established.what},"
-        voucher = Voucher(spki=report.ak, by=by, level=established.level)
+        level: Level = "simulated" if established.level == "simulated" else "measured"
+        voucher = Voucher(spki=report.ak, by=by, level=level)
     quoted = tpm.verify(
         replace(evidence.tpm, spki=report.ak),
         roots=frozenset(),
@@ -76,6 +77,12 @@ def verify(
         passed("hcl-format", f"a paravisor's report with one of {report.kind} inside"),
         *hardware_checks,
         runtime,
+        not_checked(
+            "hcl-paravisor",
+            "that the measured domain is Azure's paravisor: whoever runs one of his own can write"
+            " such a report, and make up the TPM behind it",
+            "policy",
+        ),
         *quoted.checks,
     )
     refused = any(check.state == "failed" for check in checks)

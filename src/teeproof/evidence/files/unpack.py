@@ -111,6 +111,7 @@ def _certificate(piece: Piece) -> Unpacked:
         event_log=found.event_log,
         mr_config=found.mr_config,
         certificate=found.certificate,
+        certificates=found.certificates,
     )
 
 

@@ -145,7 +145,7 @@ def _replayed(facts: NitroFacts, seen: Container[bytes]) -> Check:
     if not data or not any(data):
         why = "user data is empty, so two documents cannot be told apart"
         return not_checked("replay", why, "policy")
-    if data in seen:
+    if any(twin in seen for twin in (data, data.ljust(64, b"\0"), data.rstrip(b"\0"))):
         return failed(
             "replay",
             "report_data_reused",

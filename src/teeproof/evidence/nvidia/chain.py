@@ -100,14 +100,17 @@ def endorse(out: Gathered, device: Device, roots: frozenset[str]) -> Endorsed | 
     return endorsed
 
 
+_CHAIN = 5  # every Hopper, Blackwell and LS10 that was seen
+
+
 def _parse(pem: bytes) -> tuple[str, tuple[Certificate, ...]]:
     chain = certificates.parse_chain(pem, what="device's certificate chain")
-    if len(chain) < 3:
+    if len(chain) != _CHAIN:  # with more, a chip's key could make as many chips as it likes
         raise NotAuthentic(
-            "the device's certificate chain is too short: it must lead from the firmware's key "
-            "over the chip's to the root",
+            "the device's certificate chain must lead from the firmware's key over the chip's and "
+            "two authorities to the root",
             code="gpu_chain_length",
-            expected="3 to 6 certificates",
+            expected=f"{_CHAIN} certificates",
             got=f"{len(chain)} certificates",
         )
     return f"{len(chain)} certificates, of which the first is for {chain[0].subject}", chain

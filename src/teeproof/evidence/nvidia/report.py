@@ -212,6 +212,8 @@ def _check_fields(opaque: dict[int, bytes]) -> None:
             raise _malformed(
                 f"field {field}", "letters, digits, '.', '_' and '-'", value[:32].hex()
             )
+    if len(opaque.get(FEATURE_FLAG, b"")) > 8:
+        raise _malformed("feature flag", "at most 8 bytes", f"{len(opaque[FEATURE_FLAG])} bytes")
     if len(opaque.get(FWID, bytes(DIGEST_BYTES))) != DIGEST_BYTES:
         raise _malformed("firmware id", f"{DIGEST_BYTES} bytes", f"{len(opaque[FWID])} bytes")
 

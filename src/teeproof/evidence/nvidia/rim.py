@@ -194,7 +194,7 @@ def _verified(xml: bytes, roots: frozenset[str]) -> Manifest:
         chain[-1], roots, what="manifest's chain", code="rim_root_not_pinned"
     )
     issuance.require_chain(chain, what="manifest's chain", code="rim_chain_signature")
-    if chain[0].claims_ca or not chain[0].may_sign:
+    if chain[0].claims_ca or not chain[0].may_sign or chain[0].ocsp:
         raise NotAuthentic(
             "the manifest's signer was certified for something else than signing data",
             code="rim_chain_leaf",

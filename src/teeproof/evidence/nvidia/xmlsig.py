@@ -27,6 +27,7 @@ from teeproof.evidence.nvidia.issuance import signed_raw
 __all__ = ["MAX_DOCUMENT_BYTES", "Signed", "parse", "peek", "read", "require"]
 
 MAX_DOCUMENT_BYTES = 256 << 10  # real ones have some 25 KB
+MAX_NAMESPACES = 32
 MAX_ELEMENTS = 2048
 MAX_CERTIFICATES = 6
 
@@ -119,6 +120,9 @@ def read(data: bytes) -> Any:
     for mark in ("<!", "<?", "\0"):
         if mark in body:
             raise _malformed("elements and nothing else", f"{mark!r} in it")
+    # Canonicalisation costs the square of what is declared; real manifests declare four.
+    if body.count("xmlns") > MAX_NAMESPACES:
+        raise _malformed(f"at most {MAX_NAMESPACES} namespaces", str(body.count("xmlns")))
     # Nothing of these is left to resolve; a parser that is asked not to is one more wall.
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,

@@ -37,6 +37,7 @@ __all__ = [
 
 MAX_BYTES = 64 << 10
 MAX_CERTIFICATES = 12
+SERIAL_BYTES = 20  # RFC 5280, 4.1.2.2
 _WHAT = "AMD certificates"
 
 # AlgorithmIdentifier content of RSASSA-PSS: SHA-384, MGF1 with SHA-384, a salt of 48 bytes. AMD
@@ -148,6 +149,8 @@ def _load(der: bytes) -> AmdCertificate:
         raise ValueError("the signature algorithm is not RSA-PSS with SHA-384")
     if fields.serial < 0:
         raise ValueError("the serial number is negative")
+    if fields.serial.bit_length() > 8 * SERIAL_BYTES:
+        raise ValueError("the serial number is too long")
     return AmdCertificate(
         der=der,
         tbs=fields.tbs,

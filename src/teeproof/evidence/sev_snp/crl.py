@@ -14,7 +14,12 @@ import msgspec
 from teeproof.core.errors import NotAuthentic
 from teeproof.evidence.certificate import time_of
 from teeproof.evidence.der import BOOLEAN, INTEGER, SEQUENCE, elements, only, signed_part
-from teeproof.evidence.sev_snp.certificates import PSS_SHA384, AmdCertificate, signed_by
+from teeproof.evidence.sev_snp.certificates import (
+    PSS_SHA384,
+    SERIAL_BYTES,
+    AmdCertificate,
+    signed_by,
+)
 from teeproof.evidence.x509 import UNREADABLE, malformed_x509
 
 __all__ = ["AmdRevocationList", "parse_crl", "require_crl"]
@@ -90,7 +95,7 @@ def _load(der: bytes) -> AmdRevocationList:
 
 def _serial(entry: bytes) -> int:
     (tag, serial), *_ = fields = elements(entry)
-    if tag != INTEGER or not 2 <= len(fields) <= 3:
+    if tag != INTEGER or len(serial) > SERIAL_BYTES or not 2 <= len(fields) <= 3:
         raise ValueError("a malformed entry")
     if len(fields) == 3 and _TRUE in fields[2][1]:
         raise ValueError("a critical extension says that an entry is not the issuer's own")

@@ -166,6 +166,14 @@ def check_attributes(found: Read, trust: Trust | None) -> Check:
     """Return the check that the key never left its TPM and signs nothing else."""
     name = "ak-attributes"
     key = found.public
+    if key is None and trust is not None and trust.name is not None:
+        return failed(
+            name,
+            "ak_public_missing",
+            "whoever vouches for the key names its attributes, and they did not come along",
+            "availability",
+            expected="TPM2B_PUBLIC of the attestation key",
+        )
     if key is None:
         detail = "only the bare key was given, not what it may be used for"
         return not_checked(name, f"{detail}; that is for whoever vouches for it to know")

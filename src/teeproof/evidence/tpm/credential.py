@@ -69,6 +69,7 @@ def challenge(
     """
     ek, name = public.parse(endorsement_key), public.parse(attestation_key).name
     loaded = load_der_public_key(ek.spki)
+    _require_kept(public.parse(attestation_key))
     restricted = {"fixedTPM", "restricted", "decrypt"} <= ek.attributes
     if not isinstance(loaded, rsa.RSAPublicKey) or not restricted or "sign" in ek.attributes:
         raise Malformed("this is no endorsement key of RSA", code="ek_malformed")
@@ -103,7 +104,22 @@ def enrol(attestation_key: bytes, *, answer: bytes, secret: bytes, by: str) -> V
             code="enrolment_failed",
         )
     key = public.parse(attestation_key)
+    _require_kept(key)
     return Voucher(spki=key.spki, by=by, level="measured", name=key.name)
+
+
+_KEPT = {"fixedTPM", "fixedParent", "sensitiveDataOrigin", "restricted", "sign"}
+
+
+def _require_kept(key: public.Public) -> None:
+    """Refuse a key that somebody may know: a TPM answers for keys that were imported, too."""
+    if not key.attributes >= _KEPT or "decrypt" in key.attributes:
+        raise NotAuthentic(
+            "the attestation key may have been made outside the TPM, or signs what it is given",
+            code="ak_not_kept",
+            expected=f"{', '.join(sorted(_KEPT))}, and not decrypt",
+            got=", ".join(sorted(key.attributes)),
+        )
 
 
 def _kdfa(key: bytes, label: str, context: bytes, bits: int) -> bytes:
