@@ -37,7 +37,7 @@ def test_what_is_collected_is_verified(machine):
     given = collect(D, address=machine)
     found = verify(given, hardware=made.established, now=NOW, expected_data=D)
     assert failures(found) == []
-    assert found.facts.level == "hardware"
+    assert found.facts.level == "measured"
 
 
 def test_what_is_collected_is_a_document_that_reads_back(machine):
