@@ -19,8 +19,8 @@ from teeproof.evidence.der import OCTETS, OID, SEQUENCE, elements, encode_oid, o
 from teeproof.evidence.nvidia import certificates, issuance
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.certificates import Certificate
-from teeproof.evidence.nvidia.gathered import Gathered
 from teeproof.evidence.nvidia.report import Report
+from teeproof.evidence.steps import Steps
 from teeproof.evidence.verdict import Level
 
 __all__ = ["Endorsed", "endorse"]
@@ -71,7 +71,7 @@ class Endorsed(msgspec.Struct, frozen=True):
         return named(framed_sha256("teeproof.device.nvidia.v1", self.chain[1].spki))
 
 
-def endorse(out: Gathered, device: Device, roots: frozenset[str]) -> Endorsed | None:
+def endorse(out: Steps, device: Device, roots: frozenset[str]) -> Endorsed | None:
     """Return what hangs on the roots; the checks go to ``out``.
 
     Args:

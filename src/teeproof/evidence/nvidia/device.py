@@ -13,9 +13,9 @@ from teeproof.evidence.nvidia import chain, issuance, revocation
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.chain import Endorsed
 from teeproof.evidence.nvidia.facts import evidence_identity
-from teeproof.evidence.nvidia.gathered import Gathered
 from teeproof.evidence.nvidia.reference import NO_ANSWER, NO_ANSWERS, Given, refer
 from teeproof.evidence.nvidia.rim import Manifest
+from teeproof.evidence.steps import Steps
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["Found", "examine"]
@@ -40,7 +40,7 @@ class Found:
 
 def examine(device: Device, given: Given) -> Found:
     """Return what one device established; the checks have the same names for every device."""
-    out = Gathered()
+    out = Steps()
     count = len(device.report.measurements)
     out.checks.append(passed("gpu-report", f"an SPDM 1.1 report with {count} measurements"))
     endorsed = chain.endorse(out, device, given.roots.devices)

@@ -5,41 +5,13 @@ Trusts: the steps that fill it.  Does not trust: nothing comes from outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
-from teeproof.core.errors import Error
-from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.evidence.verdict import Check
 
-__all__ = ["Gathered", "together"]
-
-_T = TypeVar("_T")
-
-
-@dataclass(slots=True)
-class Gathered:
-    """The checks of one device so far."""
-
-    checks: list[Check] = field(default_factory=list)
-
-    def attempt(self, name: str, step: Callable[[], tuple[str, _T]]) -> _T | None:
-        """Run a step that returns (one sentence, result); record it as a check under ``name``."""
-        try:
-            sentence, result = step()
-        except Error as error:
-            self.checks.append(
-                failed(name, error.code, error.detail, expected=error.expected, got=error.got)
-            )
-            return None
-        self.checks.append(passed(name, sentence))
-        return result
-
-    def skip(self, name: str, why: str) -> None:
-        """Record that a check was not made."""
-        self.checks.append(not_checked(name, why))
+__all__ = ["together"]
 
 
 def together(of_each: Sequence[Sequence[Check]]) -> tuple[Check, ...]:

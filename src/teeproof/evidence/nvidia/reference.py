@@ -13,10 +13,10 @@ from teeproof.evidence.dates import check_dates
 from teeproof.evidence.nvidia import issuance, measurements, revocation, rim
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.chain import Endorsed
-from teeproof.evidence.nvidia.gathered import Gathered
 from teeproof.evidence.nvidia.ocsp import Answer
 from teeproof.evidence.nvidia.policy import Roots
 from teeproof.evidence.nvidia.rim import Manifest, Rim, Wanted
+from teeproof.evidence.steps import Steps
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["NO_ANSWER", "NO_ANSWERS", "Given", "refer"]
@@ -43,7 +43,7 @@ class Given:
 
 
 def refer(
-    out: Gathered, device: Device, endorsed: Endorsed | None, given: Given
+    out: Steps, device: Device, endorsed: Endorsed | None, given: Given
 ) -> tuple[Manifest, ...]:
     if endorsed is None:
         for name in ("gpu-driver-rim", "gpu-vbios-rim"):
@@ -67,7 +67,7 @@ def refer(
 
 
 def _driver_rim(
-    out: Gathered, want: Wanted | None, endorsed: Endorsed, given: Given
+    out: Steps, want: Wanted | None, endorsed: Endorsed, given: Given
 ) -> Manifest | None:
     if want is None:
         out.skip(
@@ -90,7 +90,7 @@ def _driver_rim(
 
 
 def _vbios_rim(
-    out: Gathered, want: Wanted | None, endorsed: Endorsed, given: Given
+    out: Steps, want: Wanted | None, endorsed: Endorsed, given: Given
 ) -> Manifest | None:
     if want is None:
         out.skip("gpu-vbios-rim", "the report does not say which VBIOS it ran")

@@ -11,7 +11,6 @@ Trusts: the pinned roots.  Does not trust: host, network, whoever chose the cert
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
@@ -29,7 +28,8 @@ from teeproof.evidence.sev_snp.certificates import (
 )
 from teeproof.evidence.sev_snp.crl import AmdRevocationList, parse_crl, require_crl
 from teeproof.evidence.sev_snp.vek import Vek, parse_vek
-from teeproof.evidence.verdict import Check, Level, failed, not_checked, passed
+from teeproof.evidence.steps import Steps
+from teeproof.evidence.verdict import Level, failed, passed
 
 __all__ = ["Chain", "endorse"]
 
@@ -38,13 +38,12 @@ _Path = tuple[AmdCertificate, AmdCertificate, AmdCertificate]  # leaf, authority
 
 
 @dataclass(slots=True)
-class Chain:
+class Chain(Steps):
     """What the chain establishes, and the checks that it made on the way, in reading order.
 
     A field is None where the check that yields it failed or was not made.
     """
 
-    checks: list[Check] = field(default_factory=list)
     certificate_windows: list[Window] = field(default_factory=list)
     list_windows: list[Window] = field(default_factory=list)
     level: Level | None = None
@@ -57,22 +56,6 @@ class Chain:
         """The endorsement key; None unless the whole chain held."""
         key = self.leaf.key if self.leaf is not None and self.vek is not None else None
         return key if isinstance(key, ec.EllipticCurvePublicKey) else None
-
-    def attempt(self, name: str, step: Callable[[], tuple[str, _T]]) -> _T | None:
-        """Run a step that returns (one sentence, result); record it as a check under ``name``."""
-        try:
-            sentence, result = step()
-        except Error as error:
-            self.checks.append(
-                failed(name, error.code, error.detail, expected=error.expected, got=error.got)
-            )
-            return None
-        self.checks.append(passed(name, sentence))
-        return result
-
-    def skip(self, name: str, why: str) -> None:
-        """Record that a check was not made."""
-        self.checks.append(not_checked(name, why))
 
 
 def endorse(pem: bytes | None, roots: frozenset[str]) -> Chain:
