@@ -13,19 +13,20 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 from teeproof.core.errors import Malformed, NotAuthentic
+from teeproof.evidence.certificate import time_of
 from teeproof.evidence.der import INTEGER, encode
 from teeproof.evidence.nvidia.certificates import (
     GENERALIZED_TIME,
-    UTC_TIME,
     parse_chain,
     parse_der,
-    read_time,
 )
 from teeproof.evidence.nvidia.issuance import require_chain
 from teeproof.evidence.nvidia.ocsp import parse_answer
 from teeproof.evidence.simulated.nvidia import SimulatedGpu
 from teeproof.evidence.simulated.pki import pem
 from tests.evidence.nvidia.scenes import NONCE, SCENE, VENDOR, judge, real_bundle, real_device
+
+UTC_TIME = 0x17  # ITU-T X.680
 
 GPU = SimulatedGpu(VENDOR)
 KEY = VENDOR.key("test")
@@ -134,7 +135,7 @@ def test_bytes_that_are_no_certificate_are_refused(change):
      ("20260601000000Z", GENERALIZED_TIME, 2026), ("99991231235959Z", GENERALIZED_TIME, 9999)],
 )  # fmt: skip
 def test_times_are_read_in_both_forms(text, tag, year):
-    assert datetime.fromtimestamp(read_time(tag, text.encode()), UTC).year == year
+    assert datetime.fromtimestamp(time_of(tag, text.encode()), UTC).year == year
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_times_are_read_in_both_forms(text, tag, year):
 )  # fmt: skip
 def test_times_of_another_form_are_refused(text, tag):
     with pytest.raises(ValueError):  # noqa: PT011
-        read_time(tag, text.encode())
+        time_of(tag, text.encode())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from teeproof.core.digests import named, sha256
+from teeproof.evidence.certificate import window
 from teeproof.evidence.der import (
     BITS,
     BOOLEAN,
@@ -42,10 +42,9 @@ __all__ = [
     "bit_string",
     "parse_chain",
     "parse_der",
-    "read_time",
 ]
 
-UTC_TIME, GENERALIZED_TIME = 0x17, 0x18  # ITU-T X.680
+GENERALIZED_TIME = 0x18  # ITU-T X.680
 MAX_CHAIN_BYTES = 32 << 10
 MAX_CERTIFICATES = 6
 # AlgorithmIdentifier of ecdsa-with-SHA384 (RFC 5758, 3.2), as DER writes it.
@@ -60,7 +59,6 @@ _EXTENDED_USAGE = encode_oid("2.5.29.37")
 _OCSP_SIGNING = encode_oid("1.3.6.1.5.5.7.3.9")
 _UNDERSTOOD = (_BASIC_CONSTRAINTS, _KEY_USAGE, _EXTENDED_USAGE)
 _DIGITAL_SIGNATURE, _KEY_CERT_SIGN = 0x80, 0x04  # bits 0 and 5 of KeyUsage, from the left
-_TIME = re.compile(r"[0-9]+Z", re.ASCII)
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)\n-----END CERTIFICATE-----"
 )
@@ -171,7 +169,7 @@ def _load(der: bytes) -> Certificate:
     serial = int.from_bytes(fields[1][1], "big", signed=True)
     if serial <= 0:  # RFC 5280, 4.1.2.2; no answer about revocation could name it
         raise ValueError("the serial number is not positive")
-    not_before, not_after = (read_time(tag, value) for tag, value in elements(fields[4][1]))
+    not_before, not_after = window(fields[4][1])
     spki = encode(SEQUENCE, fields[6][1])
     extensions = _extensions(fields[7][1])
     basic = extensions.get(_BASIC_CONSTRAINTS)
@@ -257,21 +255,6 @@ def _common_name(name: bytes) -> str:
             if parts[:1] == [(OID, _COMMON_NAME)] and len(parts) == 2:
                 return parts[1][1].decode(errors="replace")[:100]
     return "(no common name)"
-
-
-def read_time(tag: int, value: bytes) -> int:
-    """Return seconds since 1970 of a time as certificates and OCSP answers write it, in UTC.
-
-    Raises:
-        ValueError: another form (RFC 5280, 4.1.2.5), or no such day.
-    """
-    form = {UTC_TIME: "%y%m%d%H%M%SZ", GENERALIZED_TIME: "%Y%m%d%H%M%SZ"}.get(tag)
-    text = value.decode("ascii")
-    if form is None or not _TIME.fullmatch(text) or len(text) != (13 if tag == UTC_TIME else 15):
-        raise ValueError("a time of another form")
-    if tag == UTC_TIME:  # the same clause: 50 to 99 are the years before 2000
-        text, form = ("19" if text >= "5" else "20") + text, "%Y%m%d%H%M%SZ"
-    return int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp())
 
 
 def bit_string(element: tuple[int, bytes]) -> bytes:

@@ -1,6 +1,6 @@
-"""Checks as they are gathered, in reading order, and one answer over several devices.
+"""One answer over the checks of several devices.
 
-Trusts: the steps that fill it.  Does not trust: nothing comes from outside.
+Trusts: whoever made the checks.  Does not trust: nothing comes from outside.
 """
 
 from __future__ import annotations

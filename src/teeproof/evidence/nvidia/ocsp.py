@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from teeproof.core.errors import Malformed
+from teeproof.evidence.certificate import time_of
 from teeproof.evidence.der import (
     BITS,
     BOOLEAN,
@@ -33,7 +34,6 @@ from teeproof.evidence.nvidia.certificates import (
     Certificate,
     bit_string,
     parse_der,
-    read_time,
 )
 from teeproof.evidence.x509 import UNREADABLE
 
@@ -158,8 +158,8 @@ def _said(parts: list[tuple[int, bytes]]) -> dict[str, Any]:
         "serial": int.from_bytes(serial[1], "big", signed=True),
         "revoked": revoked,
         "reason": reason,
-        "this_update": read_time(*parts[2]),
-        "next_update": read_time(*elements(parts[3][1])[0]),
+        "this_update": time_of(*parts[2]),
+        "next_update": time_of(*elements(parts[3][1])[0]),
     }
 
 
@@ -177,9 +177,9 @@ def _status(tag: int, value: bytes) -> tuple[int | None, str | None]:
         raise ValueError("the responder does not know the certificate")
     since, *why = elements(value)
     if not why:
-        return read_time(*since), None
+        return time_of(*since), None
     number = only(why[0][1], ENUMERATED)
-    return read_time(*since), _REASONS.get(number[-1:], f"reason {number.hex()}")
+    return time_of(*since), _REASONS.get(number[-1:], f"reason {number.hex()}")
 
 
 def _check_extensions(parts: list[tuple[int, bytes]]) -> None:
