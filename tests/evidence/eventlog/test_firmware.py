@@ -10,6 +10,7 @@ from teeproof.core.errors import Malformed, TooLarge
 from teeproof.evidence.eventlog import tcg
 from teeproof.evidence.eventlog.firmware import parse, replay, verify_ccel, verify_tpm
 from teeproof.evidence.eventlog.firmware.coverage import coverage, text
+from teeproof.evidence.eventlog.firmware.parse import _Bytes
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tpm.wire import HASHES, SHA1, SHA256, SHA384
 from tests.evidence.eventlog import tcglogs
@@ -198,12 +199,12 @@ def test_host_tells_the_startup_locality_wrongly(said):
 def test_a_command_of_grub_is_covered_without_its_label():
     said = Said(8, tcg.IPL, b"grub_cmd: linux /vmlinuz\0", measured=b"linux /vmlinuz")
     event = parse(agile([said])).events[1]
-    assert coverage(event) == "text"
-    assert text(event) == "grub_cmd: linux /vmlinuz"
+    assert coverage(event, bank=SHA256) == "text"
+    assert text(event, bank=SHA256) == "grub_cmd: linux /vmlinuz"
     lie = Said(8, tcg.IPL, b"grub_cmd: linux /other\0", measured=b"linux /vmlinuz")
     event = parse(agile([lie])).events[1]
-    assert coverage(event) == "nothing"
-    assert text(event) is None
+    assert coverage(event, bank=SHA256) == "nothing"
+    assert text(event, bank=SHA256) is None
 
 
 def test_an_authority_that_an_older_shim_logged_is_not_believed_and_not_refused():
@@ -213,14 +214,128 @@ def test_an_authority_that_an_older_shim_logged_is_not_believed_and_not_refused(
     checks, facts = judge(agile(said), said)
     assert codes(checks) == []
     assert facts is not None
-    assert coverage(parse(agile(said)).events[-1]) == "nothing"
+    assert coverage(parse(agile(said)).events[-1], bank=SHA256) == "nothing"
 
 
-def test_a_digest_that_differs_between_banks_covers_nothing():
+def test_a_digest_covers_by_its_own_bank_alone():
     raw = tcglogs.event(BOOT[4], (SHA256, SHA384))
     broken = raw.replace(tcglogs.digest(SHA384, BOOT[4]), bytes(48))
     event = parse(tcglogs.header((SHA256, SHA384)) + broken).events[1]
-    assert coverage(event) == "nothing"
+    assert coverage(event, bank=SHA256) == "data"
+    assert coverage(event, bank=SHA384) == "nothing"
+
+
+# The firmware failed before it said anything of Secure Boot; what ran then wrote the rest.
+FAILED = [
+    Said(0, 0x8, b"V\0e\0r\0\0\0"),
+    *tcglogs.separators(7, data=b"\1\0\0\0"),
+    Said(7, tcg.EFI_VARIABLE_DRIVER_CONFIG, tcglogs.variable("SecureBoot", b"\1")),
+    *tcglogs.separators(0, 7),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (tcg.IPL, b"a label"),
+        (tcg.EFI_ACTION, b"\1\0\0\0"),
+        (tcg.EFI_VARIABLE_BOOT, tcglogs.variable("BootOrder", b"\1\0\0\0")),
+    ],
+)
+def test_host_relabels_the_mark_of_an_error_to_show_secure_boot(kind, data):
+    assert codes(judge(agile(FAILED), FAILED)[0]) == [("tcg-log-separators", "separator_error")]
+    lie = [FAILED[0], Said(7, kind, data, measured=b"\1\0\0\0"), *FAILED[2:]]
+    checks, facts = judge(agile(lie), FAILED)
+    assert codes(checks) == [("tcg-log-separators", "separator_error")]
+    assert facts is None
+
+
+def rtmrs(said):
+    """Return RTMR0 to RTMR3 after these events; the log numbers them from 1."""
+    values = registers(said, SHA384)
+    return tuple(values[index] for index in range(1, 5))
+
+
+def test_host_calls_the_mark_of_an_error_a_boot_order_where_one_may_be():
+    """In RTMR0 the two have one digest, so nothing behind it is taken for the firmware's word."""
+    order = Said(
+        1,
+        tcg.EFI_VARIABLE_BOOT,
+        tcglogs.variable("BootOrder", b"\1\0\0\0"),
+        measured=b"\1\0\0\0",
+    )
+    on = Said(1, tcg.EFI_VARIABLE_DRIVER_CONFIG, tcglogs.variable("SecureBoot", b"\1"))
+    ends = tcglogs.separators(1, 2)
+    for said, expected in (([order, on, *ends], None), ([on, order, *ends], True)):
+        checks, facts = verify_ccel(agile(said, (SHA384,)), rtmrs=rtmrs(said))
+        assert codes(checks) == []
+        assert facts.secure_boot is expected
+    lie = order._replace(type=tcg.IPL)
+    checks, facts = verify_ccel(agile([on, lie, *ends], (SHA384,)), rtmrs=rtmrs([on, lie, *ends]))
+    assert codes(checks) == [("tcg-log-separators", "separator_error")]
+
+
+@pytest.mark.parametrize("bank", [SHA1, SHA384])
+def test_host_spoils_digests_of_a_bank_that_nobody_quoted_to_hide_what_was_measured(bank):
+    """Secure Boot is off; a running system writes that it is on, and a second end."""
+    off = Said(7, tcg.EFI_VARIABLE_DRIVER_CONFIG, tcglogs.variable("SecureBoot", b"\0"))
+    on = Said(7, tcg.EFI_VARIABLE_DRIVER_CONFIG, tcglogs.variable("SecureBoot", b"\1"))
+    said = [off, *tcglogs.separators(0, 1, 2, 3, 4, 5, 6, 7), on, *tcglogs.separators(7)]
+    raw = tcglogs.header()
+    for at, one in enumerate(said):
+        event = tcglogs.event(one._replace(type=tcg.IPL) if at < 9 else one)
+        spoilt = bytes(HASHES[bank])
+        raw += event.replace(tcglogs.digest(bank, one), spoilt) if at < 9 else event
+    checks, facts = judge(raw, said)
+    assert codes(checks) == []
+    assert facts.secure_boot is False
+
+
+def test_host_quotes_no_register_of_the_firmware_so_nothing_is_said_of_its_end():
+    values = registers(BOOT)
+    checks, facts = verify_tpm(whole(), banks={SHA256: {8: values[8]}})
+    assert [check.state for check in checks] == ["passed", "passed", "passed", "not_checked"]
+    assert facts.secure_boot is None
+    checks, _ = verify_tpm(whole(), banks={SHA256: {7: values[7], 8: values[8]}})
+    assert checks[3].state == "passed"
+    assert "closed PCR 7 before" in checks[3].detail
+
+
+def test_host_adds_events_to_registers_that_nobody_quoted_and_none_is_counted():
+    values = registers(BOOT)
+    padded = agile([*BOOT, *(Said(5, tcg.IPL, b"made up") for _ in range(9))])
+    facts = [
+        verify_tpm(log, banks={SHA256: {0: values[0], 7: values[7]}})[1]
+        for log in (whole(), padded)
+    ]
+    assert facts[0] == facts[1]
+    assert facts[0].events == sum(said.register in (0, 7) for said in BOOT)
+
+
+def test_what_was_started_and_by_whose_word_are_facts():
+    key = Said(7, tcg.EFI_VARIABLE_AUTHORITY, tcglogs.variable("db", b"a certificate"))
+    loader = Said(4, tcg.EFI_BOOT_SERVICES_APPLICATION, b"a path", measured=b"an image")
+    said = [*BOOT[:13], key, loader, *BOOT[14:]]
+    _, facts = judge(agile(said), said)
+    assert facts.images == (tcglogs.digest(SHA256, loader).hex(),)
+    assert facts.authorities == (tcglogs.digest(SHA256, key).hex(),)
+    renamed = [one._replace(type=tcg.IPL) for one in said]
+    assert judge(agile(renamed), said)[1] == facts
+    values = registers(said)
+    _, partial = verify_tpm(agile(said), banks={SHA256: {0: values[0]}})
+    assert (partial.images, partial.authorities) == (None, None)
+
+
+def test_host_hands_over_an_old_log_of_zeros_which_is_looked_at_once():
+    """4,096 events of zeros before the last: looking for padding at each would read 4 GiB."""
+    quiet = struct.pack("<II", 0, 0) + bytes(20) + struct.pack("<I", 224) + bytes(224)
+    log = quiet * 4095 + old(BOOT[:1])
+    assert len(log) < 1 << 20
+    assert len(parse(log).events) == 4096
+    reader = _Bytes(log)
+    assert reader.padding == len(log.rstrip(b"\0"))
+    with pytest.raises(TooLarge):
+        parse(quiet * 4096 + old(BOOT[:1])[:-1] + b"\1")
 
 
 MALFORMED = {
@@ -292,7 +407,7 @@ class TestReal:
         assert facts.secure_boot is False
 
     def test_the_command_line_of_a_real_kernel_is_covered(self, ccel):
-        said = [text(event) for event in parse(ccel[0]).events]
+        said = [text(event, bank=SHA384) for event in parse(ccel[0]).events]
         lines = [line for line in said if line and line.startswith("kernel_cmdline: ")]
         assert len(lines) == 1
         assert "/syslinux/vmlinuz.A" in lines[0]

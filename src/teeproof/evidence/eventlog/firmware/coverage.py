@@ -30,22 +30,22 @@ _OVER_VARIABLE = frozenset({tcg.EFI_VARIABLE_BOOT})
 _LABELS = (b"grub_cmd: ", b"kernel_cmdline: ", b"module_cmdline: ")
 
 
-def coverage(event: Event) -> Coverage:
-    """Return which part of the event its digest covers, in every bank that can be computed."""
+def coverage(event: Event, *, bank: int) -> Coverage:
+    """Return which part of the event its digest in this bank covers."""
     if not event.extends or not event.data:
         return "nothing"
-    if event.measures(event.data):
+    if event.measures(event.data, bank=bank):
         return "data"
     variable = tcg.parse_variable(event.data) if event.type in _OVER_VARIABLE else None
-    if variable is not None and event.measures(variable.data):
+    if variable is not None and event.measures(variable.data, bank=bank):
         return "variable data"
     said = _behind_label(event)
-    return "text" if said is not None and event.measures(said) else "nothing"
+    return "text" if said is not None and event.measures(said, bank=bank) else "nothing"
 
 
-def text(event: Event) -> str | None:
+def text(event: Event, *, bank: int) -> str | None:
     """Return the command that GRUB measured, with its word before it; None if none is covered."""
-    if coverage(event) != "text":
+    if coverage(event, bank=bank) != "text":
         return None
     return event.data.rstrip(b"\0").decode("utf-8", "replace")
 
@@ -57,8 +57,17 @@ def _behind_label(event: Event) -> bytes | None:
     return None if label is None else event.data[len(label) :].rstrip(b"\0")
 
 
-def check_data(events: tuple[Event, ...]) -> tuple[int, int]:
+def _error(event: Event, bank: int) -> bool:
+    """Whether it is the mark of an error, whose data is a text: ``tcg-log-separators`` tells it."""
+    return event.type == tcg.SEPARATOR and event.marks_an_error(bank)
+
+
+def check_data(events: tuple[Event, ...], *, bank: int) -> tuple[int, int]:
     """Refuse an event whose data is not what was measured, where its type says that it is.
+
+    Args:
+        events: of one log.
+        bank: the bank whose digests count, the one that is replayed.
 
     Returns:
         Number of extending events whose data a digest covers, and of those where none does.
@@ -70,9 +79,9 @@ def check_data(events: tuple[Event, ...]) -> tuple[int, int]:
     for event in events:
         if not event.extends:
             continue
-        if coverage(event) != "nothing":
+        if coverage(event, bank=bank) != "nothing":
             covered += 1
-        elif event.type in _OVER_DATA | _OVER_VARIABLE and not event.tells_an_error:
+        elif event.type in _OVER_DATA | _OVER_VARIABLE and not _error(event, bank):
             raise NotAuthentic(
                 f"event {event.index} ({tcg.type_name(event.type)}) does not say what was measured:"
                 " its data does not hash to its digest",

@@ -5,13 +5,12 @@ Trusts: nothing; it only carries.  Does not trust: the host that hands over the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import msgspec
 
 from teeproof.evidence.eventlog import tcg
-from teeproof.evidence.tpm.wire import HASH_NAMES
+from teeproof.evidence.tpm.wire import digest
 
 __all__ = ["Event", "Log"]
 
@@ -41,27 +40,34 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the register was extended: events that only inform are not."""
         return self.type != tcg.NO_ACTION
 
-    @property
-    def separates(self) -> bool:
+    def separates(self, bank: int) -> bool:
         """Whether it is a separator, by its digest: a host may call any event one, or none."""
-        return self.extends and self.measures(*_CAPS)
+        return self.extends and self.measures(*_CAPS, bank=bank)
+
+    def marks_an_error(self, bank: int) -> bool:
+        """Whether its digest is that of a separator of firmware that failed, whatever it is called.
+
+        A boot order of the second entry and the first has that very digest, so an event that is
+        called one (``may_be_boot_order``) may be either.
+        """
+        return self.extends and self.measures(_ERROR, bank=bank)
 
     @property
-    def tells_an_error(self) -> bool:
-        """Whether the firmware separated with its mark of an error.
+    def may_be_boot_order(self) -> bool:
+        """Whether it is called the variable whose value may look like the mark of an error."""
+        if self.type != tcg.EFI_VARIABLE_BOOT:
+            return False
+        variable = tcg.parse_variable(self.data)
+        return variable is not None and variable.name == "BootOrder"
 
-        Its digest is that of an ordinary boot order too, so the type counts. A host that calls the
-        mark something else is left without a separator.
+    def measures(self, *contents: bytes, bank: int) -> bool:
+        """Return whether its digest in this bank is of one of these.
+
+        Ask of the bank that was replayed alone: what a host writes into the others, nothing ties to
+        a register.
         """
-        return self.type == tcg.SEPARATOR and self.measures(_ERROR)
-
-    def measures(self, *contents: bytes) -> bool:
-        """Return whether its digest, in every bank that can be computed, is of one of these."""
-        known = {bank: value for bank, value in self.digests.items() if bank in HASH_NAMES}
-        return bool(known) and any(
-            all(hashlib.new(HASH_NAMES[b], content).digest() == v for b, v in known.items())
-            for content in contents
-        )
+        value = self.digests.get(bank)
+        return any(digest(bank, content) == value for content in contents)
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ Trusts: registers that the log explains.  Does not trust: types, labels, the run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,16 +28,22 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Facts of one log.
 
     Attributes:
-        events: how many events extended a register.
+        events: how many events the registers confirm: those of the ones that the log explains.
         explained: the registers that the log explains, as messages name them.
         unexplained: registers that something outside this log extended as well.
         secure_boot: whether the firmware only started what was signed; None if it does not say.
+        images: digests of what was started, in order: of each event of the boot loaders' register
+            whose data is not what it measured. None if that register is not explained.
+        authorities: digests of what the register of the Secure Boot policy took up behind its
+            separator: keys, and lists of them, that something was let through by. None likewise.
     """
 
     events: int
     explained: tuple[str, ...]
     unexplained: tuple[str, ...]
     secure_boot: bool | None
+    images: tuple[str, ...] | None
+    authorities: tuple[str, ...] | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts for people and programs."""
@@ -46,6 +52,8 @@ class BootFacts(msgspec.Struct, frozen=True, kw_only=True):
             "explained": list(self.explained),
             "unexplained": list(self.unexplained),
             "secure_boot": self.secure_boot,
+            "images": None if self.images is None else list(self.images),
+            "authorities": None if self.authorities is None else list(self.authorities),
         }
 
 
@@ -56,6 +64,8 @@ def boot_facts(
     unexplained: Collection[int],
     word: Callable[[int], str],
     policy: int,
+    loaders: int,
+    bank: int,
 ) -> BootFacts:
     """Return what the log establishes.
 
@@ -65,30 +75,53 @@ def boot_facts(
         unexplained: those where it did not, because others extend them later.
         word: how messages name a register.
         policy: the register that holds the Secure Boot policy.
+        loaders: the register that boot loaders and kernels are measured into.
+        bank: the bank that was replayed.
     """
+    of = {i: [e for e in log.events if e.extends and e.register == i] for i in explained}
     return BootFacts(
-        events=sum(event.extends for event in log.events),
+        events=sum(map(len, of.values())),
         explained=tuple(map(word, sorted(explained))),
         unexplained=tuple(map(word, sorted(unexplained))),
-        secure_boot=_secure_boot(log, policy) if policy in explained else None,
+        secure_boot=_secure_boot(of[policy], bank) if policy in of else None,
+        images=_images(of[loaders], bank) if loaders in of else None,
+        authorities=_authorities(of[policy], bank) if policy in of else None,
     )
 
 
-def _secure_boot(log: Log, register: int) -> bool | None:
-    before: list[Event] = []
-    for event in log.events:
-        if event.extends and event.register == register:
-            if event.separates:
-                break
-            before.append(event)
-    else:
-        return None  # nothing tells what the firmware measured from what came later
-    found = {variable.data for event in before if (variable := _variable(event)) is not None}
+def _before(events: Sequence[Event], bank: int) -> Sequence[Event]:
+    """Return what the firmware measured while it was in charge; nothing if it never ended that.
+
+    A mark of an error ends it as well, and so does what may be a boot order or such a mark.
+    """
+    for at, event in enumerate(events):
+        if event.separates(bank) or event.marks_an_error(bank):
+            return events[:at]
+    return ()
+
+
+def _secure_boot(events: Sequence[Event], bank: int) -> bool | None:
+    before = _before(events, bank)
+    found = {said.data for event in before if (said := _variable(event, bank)) is not None}
     return _ANSWERS.get(found.pop()) if len(found) == 1 else None
 
 
-def _variable(event: Event) -> tcg.Variable | None:
-    variable = tcg.parse_variable(event.data) if coverage(event) == "data" else None
+def _images(events: Sequence[Event], bank: int) -> tuple[str, ...]:
+    return tuple(
+        event.digests[bank].hex()
+        for event in events
+        if not event.separates(bank) and coverage(event, bank=bank) == "nothing"
+    )
+
+
+def _authorities(events: Sequence[Event], bank: int) -> tuple[str, ...]:
+    behind = events[len(_before(events, bank)) :]
+    return tuple(event.digests[bank].hex() for event in behind if not event.separates(bank))
+
+
+def _variable(event: Event, bank: int) -> tcg.Variable | None:
+    covered = coverage(event, bank=bank) == "data"
+    variable = tcg.parse_variable(event.data) if covered else None
     if variable is None or (variable.guid, variable.name) != (EFI_GLOBAL, "SecureBoot"):
         return None
     return variable

@@ -36,6 +36,9 @@ class _Bytes:
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
+        # Where the bytes that are all 0x00, or all 0xff, begin: found once, not before each event.
+        last = data[-1:]
+        self.padding = len(data.rstrip(last)) if last in (b"\x00", b"\xff") else len(data)
 
     def take(self, size: int) -> bytes:
         end = self.at + size
@@ -51,11 +54,7 @@ class _Bytes:
     @property
     def rest_is_padding(self) -> bool:
         """Whether no event stands here: nothing is left, or nothing but 0x00, or but 0xff."""
-        start = self.data[self.at : self.at + 12]
-        if start not in (bytes(len(start)), b"\xff" * len(start)):
-            return False
-        rest = self.data[self.at :]
-        return not rest or rest.count(rest[:1]) == len(rest)
+        return self.at >= self.padding
 
 
 def parse(data: bytes) -> Log:

@@ -18,8 +18,9 @@ from collections.abc import Mapping
 import msgspec
 
 from teeproof.core.errors import Error
+from teeproof.evidence.eventlog import tcg
 from teeproof.evidence.eventlog.firmware.coverage import check_data
-from teeproof.evidence.eventlog.firmware.event import Log
+from teeproof.evidence.eventlog.firmware.event import Event, Log
 from teeproof.evidence.eventlog.firmware.facts import BootFacts, boot_facts
 from teeproof.evidence.eventlog.firmware.parse import parse
 from teeproof.evidence.eventlog.firmware.replay import DYNAMIC, replay
@@ -47,6 +48,8 @@ class _Machine(msgspec.Struct, frozen=True, kw_only=True):
         firmware: those of the firmware, which logs all that it measures and closes them.
         later: those that the running system may extend, in ways that no firmware logs.
         policy: the register that holds the Secure Boot policy.
+        loaders: the register that boot loaders and kernels are measured into.
+        ordered: the register that takes up the boot order, whose digest may be that of an error.
     """
 
     registers: Mapping[int, bytes]
@@ -56,6 +59,8 @@ class _Machine(msgspec.Struct, frozen=True, kw_only=True):
     firmware: range
     later: frozenset[int]
     policy: int
+    loaders: int
+    ordered: int
 
     def word(self, register: int) -> str:
         """Return how messages name a register."""
@@ -81,6 +86,8 @@ def verify_tpm(
         firmware=FIRMWARE,
         later=SHARED,
         policy=7,
+        loaders=4,
+        ordered=1,
     )
     return _verify(log, machine)
 
@@ -103,6 +110,8 @@ def verify_ccel(
         firmware=range(1, 3),
         later=frozenset({4}),
         policy=1,
+        loaders=2,
+        ordered=1,
     )
     return _verify(log, machine)
 
@@ -117,7 +126,7 @@ def _verify(log: bytes | None, machine: _Machine) -> tuple[tuple[Check, ...], Bo
         checks.append(
             passed("tcg-log-format", f"a firmware log of {len(parsed.events)} events ({banks})")
         )
-        covered, uncovered = check_data(parsed.events)
+        covered, uncovered = check_data(parsed.events, bank=_bank_of(parsed, machine))
         checks.append(passed("tcg-log-data", _data_detail(covered, uncovered)))
         values = _values(parsed, machine)
     except Error as error:
@@ -127,6 +136,13 @@ def _verify(log: bytes | None, machine: _Machine) -> tuple[tuple[Check, ...], Bo
         )
         return _rest(checks), None
     return _judge(checks, parsed, values, machine)
+
+
+def _bank_of(log: Log, machine: _Machine) -> int:
+    """Return the bank that is replayed or, if the log lacks it, its strongest that is known."""
+    if machine.bank in log.banks:
+        return machine.bank
+    return max((bank for bank in log.banks if bank in HASHES), default=machine.bank)
 
 
 def _values(log: Log, machine: _Machine) -> dict[int, bytes] | None:
@@ -152,6 +168,8 @@ def _judge(
         unexplained=wrong,
         word=machine.word,
         policy=machine.policy,
+        loaders=machine.loaders,
+        bank=machine.bank,
     )
     return tuple(checks), facts
 
@@ -210,18 +228,23 @@ def _replay_check(wrong: frozenset[int], values: Mapping[int, bytes], machine: _
 def _separators(log: Log, machine: _Machine) -> Check:
     name = "tcg-log-separators"
     extending = [event for event in log.events if event.extends]
-    for event in extending:
-        if event.tells_an_error:
-            return failed(
-                name,
-                "separator_error",
-                f"event {event.index} is the firmware's mark of an error: this boot went wrong",
-                expected="separators of a boot without an error",
-                got=machine.word(event.register),
-            )
-    used = {event.register for event in extending}
-    closed = {event.register for event in extending if event.separates}
-    open_ = [i for i in machine.firmware if i in machine.registers and i in used - closed]
+    error = next((event for event in extending if _tells_an_error(event, machine)), None)
+    if error is not None:
+        return failed(
+            name,
+            "separator_error",
+            f"event {error.index} is the firmware's mark of an error: this boot went wrong",
+            expected="separators of a boot without an error",
+            got=machine.word(error.register),
+        )
+    quoted = {event.register for event in extending if event.register in machine.registers}
+    used = sorted(quoted.intersection(machine.firmware))
+    if not used:
+        return not_checked(
+            name, "the quote covers no register of the firmware into which the log measures"
+        )
+    closed = {event.register for event in extending if event.separates(machine.bank)}
+    open_ = [register for register in used if register not in closed]
     if open_:
         return failed(
             name,
@@ -231,4 +254,20 @@ def _separators(log: Log, machine: _Machine) -> Check:
             expected="a separator in each of the firmware's registers",
             got=f"none in {', '.join(map(machine.word, open_))}",
         )
-    return passed(name, "the firmware closed its registers before others ran")
+    return passed(
+        name, f"the firmware closed {', '.join(map(machine.word, used))} before others ran"
+    )
+
+
+def _tells_an_error(event: Event, machine: _Machine) -> bool:
+    """Whether an event is the firmware's mark of an error, whatever the host calls it.
+
+    In one register its digest may be an ordinary boot order's. What is called so there is let
+    through, and whatever follows it is then not taken for the firmware's (``facts``).
+    """
+    if not event.marks_an_error(machine.bank):
+        return False
+    if event.type == tcg.SEPARATOR:
+        return True
+    called_order = event.register == machine.ordered and event.may_be_boot_order
+    return event.register in machine.firmware and not called_order
