@@ -23,6 +23,7 @@ COMMANDS = {
     "data": "Contribute data to a pool, and take it back.",
     "endorsements": "Keep Intel's collateral, to verify old evidence later.",
     "samples": "Get real evidence that others published.",
+    "bench": "Say what a TEE costs an AI workload.",
     "demo": "See the whole lifecycle happen, and be proved.",
 }
 
