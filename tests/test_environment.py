@@ -33,7 +33,8 @@ class Stage:
         (folder / "bin").mkdir()
         (folder / "repo" / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "environment", folder / "repo" / "scripts")
-        for name in ("python3", "apt-get", "id", "bwrap", "unzip", "swtpm", "tpm2_checkquote"):
+        programs = ("bwrap", "unzip", "swtpm", "tpm2_checkquote", "fusermount3")
+        for name in ("python3", "apt-get", "id", *programs):
             path = folder / "bin" / name
             path.write_text(ACTOR)
             path.chmod(0o755)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from functools import cache
 
 from teeproof.core.errors import Error, Malformed
-from teeproof.evidence.collect.simulated import SimulatedPlatform, simulate
+from teeproof.evidence.collect.simulated import SimulatedPlatform, SnpMachine, simulate
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.record import Evidence
-from teeproof.evidence.sev_snp import certificates, crl, report, vek
+from teeproof.evidence.sev_snp import certificates, certtable, crl, report, vek
 from teeproof.evidence.verify import verify
+from tests.sim.tsm import table
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -43,6 +44,16 @@ def fuzz_snp_report(data: bytes) -> None:
         assert again + bytes(368) == data
         assert all(isinstance(words, str) for words in found.body.reserved)
         assert found.body.product in (None, "Milan", "Genoa", "Turin")
+
+
+def fuzz_snp_certificate_table(data: bytes) -> None:
+    """What a host's table lists is part of it, once, and reads as PEM."""
+    with suppress(Malformed):
+        found = certtable.parse(data)
+        assert len(found) <= certtable.MAX_ROWS
+        assert all(data.count(one.content) >= 1 and one.content for one in found)
+        assert sum(len(one.content) for one in found) <= len(data)
+        assert certtable.to_pem(data).count(b"-----BEGIN") == len(found)
 
 
 def fuzz_snp_verdict(data: bytes) -> None:
@@ -80,6 +91,10 @@ def fuzz_amd_revocation_list(data: bytes) -> None:
 
 SEEDS = {
     "fuzz_snp_report": lambda: [_state(name).quote for name in ("up-to-date", "turin", "vlek")],
+    "fuzz_snp_certificate_table": lambda: [
+        table(SnpMachine(_platform().snp).key.chain),
+        bytes(24),
+    ],
     "fuzz_snp_verdict": lambda: [_state("not-revoked").quote],
     "fuzz_amd_certificates": lambda: [_state("not-revoked").certificates],
     "fuzz_amd_certificate": lambda: _parts()[0],
