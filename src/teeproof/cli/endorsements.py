@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from teeproof.cli.endorsements_fetch import command as fetch
 from teeproof.cli.endorsing import archive_of, collateral_files
 from teeproof.cli.options import Nouns, at_option, output_options, paths_argument, time_of
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
@@ -31,10 +32,13 @@ def command() -> None:
 
     \b
     Examples
+      teeproof endorsements fetch quote.bin
       teeproof endorsements add collateral.json
       teeproof endorsements check --at 2026-02-25
     """  # noqa: D301  click reads the \b
 
+
+command.add_command(fetch)
 
 _at = at_option("Say what is in force at this time (2026-02-25); without it, now.")
 
