@@ -24,6 +24,7 @@ COMMANDS = {
     "endorsements": "Keep Intel's collateral, to verify old evidence later.",
     "samples": "Get real evidence that others published.",
     "bench": "Say what a TEE costs an AI workload.",
+    "report": "Go through the report that all this answers, claim by claim.",
     "demo": "See the whole lifecycle happen, and be proved.",
 }
 
