@@ -13,6 +13,7 @@ COMMANDS = {
     "show": "Print what a file claims, without checking it.",
     "why": "Say what a machine measured, or where two machines first differ.",
     "simulate": "Make simulated evidence, right or wrong in a way you choose.",
+    "evidence": "Ask this machine for evidence of itself.",
     "policy": "List, show, explain, check or begin a policy.",
     "seal": "Encrypt a file for whoever shall open it.",
     "open": "Decrypt a sealed file with your key.",

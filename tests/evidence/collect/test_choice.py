@@ -9,9 +9,12 @@ import pytest
 
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.evidence.collect import ATTESTER_VARIABLE, Attester, choose_attester
-from teeproof.evidence.collect.dstack import DSTACK_SOCKETS, DstackAttester
+from teeproof.evidence.collect.dstack import DSTACK_SOCKETS, TAPPD_SOCKETS, DstackAttester
 from teeproof.evidence.collect.simulated import SimulatedAttester, open_platform
+from teeproof.evidence.collect.tsm import TsmAttester
 from tests.evidence.simulated.judge import NOW
+
+REPORTS = "/sys/kernel/config/tsm/report"
 
 
 def _choose(environment, tmp_path, *, present=()):
@@ -93,3 +96,40 @@ except Unavailable:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_guest_agent_comes_before_the_kernel(tmp_path):
+    attester = _choose({}, tmp_path, present=[DSTACK_SOCKETS[0], REPORTS])
+    assert isinstance(attester, DstackAttester)
+
+
+def test_the_kernel_of_a_guest_is_found(tmp_path):
+    attester = _choose({}, tmp_path, present=[REPORTS])
+    assert isinstance(attester, TsmAttester)
+    assert str(attester.place) == REPORTS
+
+
+def test_where_the_kernel_keeps_its_reports_can_be_named(tmp_path):
+    attester = _choose({"TEEPROOF_TSM": "/elsewhere"}, tmp_path, present=["/elsewhere"])
+    assert str(attester.place) == "/elsewhere"
+
+
+def test_a_tpm_is_never_taken_silently(tmp_path):
+    with pytest.raises(Unavailable):
+        _choose({}, tmp_path, present=["/dev/tpmrm0"])
+    attester = _choose({ATTESTER_VARIABLE: "tpm", "TEEPROOF_TPM": "/run/tpm"}, tmp_path)
+    assert (type(attester).__name__, attester.address) == ("TpmAttester", "/run/tpm")
+
+
+@pytest.mark.parametrize("name", ["tsm", "tpm", "azure"])
+def test_a_device_that_is_named_is_not_looked_for(tmp_path, name):
+    attester = _choose({ATTESTER_VARIABLE: name}, tmp_path)
+    assert isinstance(attester, Attester)
+
+
+def test_the_older_agent_can_be_named_alone(tmp_path):
+    present = [DSTACK_SOCKETS[0], TAPPD_SOCKETS[1]]
+    assert _choose({ATTESTER_VARIABLE: "tappd"}, tmp_path, present=present).endpoint == present[1]
+    assert _choose({ATTESTER_VARIABLE: "dstack"}, tmp_path, present=present).endpoint == present[0]
+    with pytest.raises(Unavailable):
+        _choose({ATTESTER_VARIABLE: "tappd"}, tmp_path, present=DSTACK_SOCKETS)

@@ -1,8 +1,8 @@
 """Collect evidence from the machine we run on. The only code of this layer that touches devices.
 
-An attester is whatever makes evidence here: a dstack guest agent, or the simulator. Which one it is
-is the caller's or the environment's choice, and never a silent one: where there is no device, the
-answer is an error, not simulated evidence.
+An attester is whatever makes evidence here: a guest agent, the kernel of a TDX or SEV-SNP guest, a
+TPM, or the simulator (``kinds``). Which one it is is the caller's or the environment's choice, and
+never a silent one: where there is no device, the answer is an error, not simulated evidence.
 
 Trusts: the environment's variables.  Does not trust: what an attester says beyond its quote.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from teeproof.core.errors import Unavailable, Usage
+from teeproof.evidence.collect.kinds import KINDS, Here
 from teeproof.evidence.record import Evidence
 
 __all__ = ["ATTESTER_VARIABLE", "Attester", "choose_attester"]
@@ -49,8 +50,9 @@ def choose_attester(
 ) -> Attester:
     """Return the attester that the environment names, or the device of this machine.
 
-    ``TEEPROOF_ATTESTER`` is ``simulated``, ``dstack``, the path of a guest agent's socket, or an
-    http(s) URL. Where it is not set, a dstack guest agent is looked for at its usual places.
+    ``TEEPROOF_ATTESTER`` is one of ``kinds.KINDS``, the path of a guest agent's socket, or an
+    http(s) URL. Where it is not set, a guest agent is looked for, then configfs-tsm; ``dstack``
+    means either guest agent.
 
     Args:
         environment: the process's variables.
@@ -70,39 +72,44 @@ def choose_attester(
         )
 
         return SimulatedAttester(open_platform(data_directory), now=now)
-    if wanted in ("", "dstack"):
-        return _dstack(_found(environment, exists))
     if "/" in wanted:
-        return _dstack(wanted)
+        from teeproof.evidence.collect.dstack import DstackAttester  # noqa: PLC0415  needs 60 ms
+
+        return DstackAttester(wanted)
+    here = Here(environment, exists)
+    found = next(filter(None, (KINDS[name].make(here) for name in _candidates(wanted, here))), None)
+    if found is None:
+        raise _none_here(wanted, here)
+    return found
+
+
+def _candidates(wanted: str, here: Here) -> list[str]:
+    """Return the kinds to try, the best first."""
+    if not wanted:
+        return [name for name, kind in KINDS.items() if kind.sign and kind.sign(here)]
+    if wanted == "dstack":
+        return ["dstack", "tappd"]
+    if wanted in KINDS:
+        return [wanted]
     raise Usage(
         f"{ATTESTER_VARIABLE} names no attester: correct or unset it",
         code="attester_unknown",
-        expected="simulated, dstack, the path of a socket, or a URL",
+        expected=f"{', '.join(KINDS)}, the path of a socket, or a URL",
         got=wanted[:100],
     )
 
 
-def _dstack(endpoint: str) -> Attester:
-    from teeproof.evidence.collect.dstack import DstackAttester  # noqa: PLC0415  needs 60 ms
+def _none_here(wanted: str, here: Here) -> Unavailable:
+    from teeproof.evidence.collect.dstack import DSTACK_SOCKETS, TAPPD_SOCKETS  # noqa: PLC0415
 
-    return DstackAttester(endpoint)
-
-
-def _found(environment: Mapping[str, str], exists: Callable[[str], bool]) -> str:
-    from teeproof.evidence.collect.dstack import (  # noqa: PLC0415  as above
-        DSTACK_SOCKETS,
-        TAPPD_SOCKETS,
-        default_endpoint,
+    agents = (
+        f"a socket at {', '.join(DSTACK_SOCKETS + TAPPD_SOCKETS)}, or DSTACK_SIMULATOR_ENDPOINT"
     )
-
-    endpoint = default_endpoint(environment, exists=exists)
-    if endpoint is not None:
-        return endpoint
-    places = ", ".join(DSTACK_SOCKETS + TAPPD_SOCKETS)
-    raise Unavailable(
-        "this machine has no attester: run inside a dstack guest with its socket mounted, or set"
-        f" {ATTESTER_VARIABLE}=simulated to try everything with simulated evidence",
+    return Unavailable(
+        "this machine has no attester: run inside a TDX, SEV-SNP or dstack guest (teeproof doctor"
+        f" says what is missing), or set {ATTESTER_VARIABLE}=simulated to try everything with"
+        " simulated evidence",
         code="no_attester",
-        expected=f"a socket at {places}, or DSTACK_SIMULATOR_ENDPOINT",
+        expected=agents if wanted else f"{agents}; or {here.tsm}",
         got="nothing at any of them",
     )

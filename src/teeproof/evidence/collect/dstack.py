@@ -28,7 +28,14 @@ from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable, Us
 from teeproof.evidence.collect import dstack_answer, guest_rpc
 from teeproof.evidence.record import Evidence
 
-__all__ = ["DSTACK_SOCKETS", "TAPPD_SOCKETS", "Dialect", "DstackAttester", "default_endpoint"]
+__all__ = [
+    "DSTACK_SOCKETS",
+    "TAPPD_SOCKETS",
+    "Dialect",
+    "DstackAttester",
+    "default_endpoint",
+    "endpoint_of",
+]
 
 Dialect = Literal["0.5", "0.6", "tappd"]
 
@@ -40,7 +47,10 @@ DSTACK_SOCKETS = (
     "/run/dstack/dstack.sock",
 )
 TAPPD_SOCKETS = tuple(path.replace("dstack.sock", "tappd.sock") for path in DSTACK_SOCKETS)
-_ENVIRONMENT = ("DSTACK_SIMULATOR_ENDPOINT", "TAPPD_SIMULATOR_ENDPOINT")
+_PLACES = {
+    "dstack": ("DSTACK_SIMULATOR_ENDPOINT", DSTACK_SOCKETS),
+    "tappd": ("TAPPD_SIMULATOR_ENDPOINT", TAPPD_SOCKETS),
+}
 
 _REPORT_DATA_BYTES = 64
 _OK, _NOT_FOUND = 200, 404
@@ -56,9 +66,20 @@ def default_endpoint(
     ``DSTACK_SIMULATOR_ENDPOINT`` wins, then ``TAPPD_SIMULATOR_ENDPOINT``, then the first of the
     default sockets that exists, dstack's before tappd's.
     """
-    named = (environment.get(name) for name in _ENVIRONMENT)
+    named = (environment.get(variable) for variable, _ in _PLACES.values())
     found = (path for path in DSTACK_SOCKETS + TAPPD_SOCKETS if exists(path))
     return next(filter(None, named), None) or next(found, None)
+
+
+def endpoint_of(
+    agent: str, environment: Mapping[str, str], *, exists: Callable[[str], bool] = os.path.exists
+) -> str | None:
+    """Return where one of the agents, ``dstack`` or ``tappd``, should listen, or None.
+
+    Its own variable wins over its default sockets.
+    """
+    variable, sockets = _PLACES[agent]
+    return environment.get(variable) or next((path for path in sockets if exists(path)), None)
 
 
 class DstackAttester:

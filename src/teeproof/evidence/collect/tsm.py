@@ -24,9 +24,8 @@ from teeproof.evidence.sev_snp import certtable
 from teeproof.evidence.sev_snp import report as snp_report
 from teeproof.evidence.tdx import quote as tdx_quote
 
-__all__ = ["PLACE_VARIABLE", "PROVIDERS", "TsmAttester", "probe"]
+__all__ = ["PROVIDERS", "TsmAttester", "probe"]
 
-PLACE_VARIABLE = "TEEPROOF_TSM"
 PROVIDERS = {"tdx_guest": "Intel TDX", "sev_guest": "AMD SEV-SNP"}
 """What the kernel calls those whose reports are read here, and what they are."""
 

@@ -1,0 +1,186 @@
+"""``teeproof evidence collect``: ask this machine's attester for fresh evidence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from teeproof.cli.options import PATH, output_options
+from teeproof.cli.outgoing import require_place
+from teeproof.cli.quoting import shell
+from teeproof.cli.screen import ColorChoice, Screen, standard
+from teeproof.core import strictjson
+from teeproof.core.clock import wall_clock
+from teeproof.core.errors import Unavailable, Usage
+from teeproof.core.home import data_directory
+from teeproof.evidence.collect import ATTESTER_VARIABLE, choose_attester
+from teeproof.evidence.recognise import kind_of
+from teeproof.evidence.record import Evidence
+
+__all__ = ["command"]
+
+DEFAULT_FOLDER = Path("evidence")
+_MARK = "SIMULATED.txt"
+_NAMES = {"sev-snp": "report.bin", "nitro": "document.bin"}
+D_BYTES, REPORT_DATA_BYTES = 32, 64
+
+
+@click.command("collect")
+@click.option(
+    "--attester",
+    metavar="NAME|PATH|URL",
+    help="Whom to ask, as teeproof doctor names them; without it, what this machine has.",
+)
+@click.option(
+    "--report-data",
+    metavar="HEX",
+    help="32 or 64 bytes to bind, such as a verifier's nonce; without it, 32 random ones.",
+)
+@click.option(
+    "--out",
+    type=PATH,
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    help="The directory to write; a new or an empty one.",
+)
+@output_options
+def command(
+    *,
+    attester: str | None,
+    report_data: str | None,
+    out: Path,
+    as_json: bool,
+    color: ColorChoice,
+) -> int:
+    """Ask this machine's attester for fresh evidence, and write it into a directory.
+
+    The attester is a guest agent, the kernel of a TDX or SEV-SNP guest, or what --attester or
+    TEEPROOF_ATTESTER names. 32 bytes are followed by 32 zero bytes; a TPM takes no others. What the
+    vendor says of the machine may be missing: verify says what it needs.
+
+    \b
+    Examples
+      teeproof evidence collect
+      teeproof evidence collect --attester tpm --out tpm-evidence
+    """  # noqa: D301  click reads the \b
+    require_place(out, what="a directory")
+    _require_free(out)
+    bound = _bound(report_data)
+    chosen = {} if attester is None else {ATTESTER_VARIABLE: attester}
+    device = choose_attester(
+        os.environ | chosen, data_directory=data_directory(os.environ), now=wall_clock
+    )
+    evidence = device.attest(bound)
+    simulated = (os.environ | chosen).get(ATTESTER_VARIABLE) == "simulated"
+    files = files_of(evidence, simulated=simulated)
+    _write(out, files)
+    _say(
+        standard(color), device.name, out, bound, list(files), simulated=simulated, as_json=as_json
+    )
+    return 0
+
+
+def files_of(evidence: Evidence, *, simulated: bool) -> dict[str, bytes]:
+    """Return evidence as files by name."""
+    first = _NAMES.get(kind_of(evidence.quote), "quote.bin")
+    collateral = evidence.collateral
+    files = {
+        _MARK: _SIMULATED if simulated else None,
+        "evidence.json" if evidence.quote[:1] == b"{" else first: evidence.quote,
+        "certificates.pem": evidence.certificates,
+        "collateral.json": (
+            strictjson.dumps(collateral.to_json(), pretty=True).encode() if collateral else None
+        ),
+        "event_log.json": evidence.event_log,
+        "app-compose.json": evidence.compose,
+        "mr_config.json": evidence.mr_config,
+    }
+    return {name: data for name, data in files.items() if data is not None}
+
+
+_SIMULATED = (
+    b"SIMULATED evidence: teeproof's simulator made it, and it proves nothing about any hardware.\n"
+)
+
+
+def _bound(text: str | None) -> bytes:
+    """Return the 64 bytes to bind."""
+    if text is None:
+        return os.urandom(D_BYTES).ljust(REPORT_DATA_BYTES, b"\0")
+    try:
+        value = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        value = b""
+    if len(value) not in (D_BYTES, REPORT_DATA_BYTES):
+        raise Usage(
+            "--report-data takes 32 or 64 bytes in hex",
+            code="report_data_malformed",
+            expected="64 or 128 hex digits",
+            got=f"{len(text)} characters",
+        )
+    return value.ljust(REPORT_DATA_BYTES, b"\0")
+
+
+def _require_free(out: Path) -> None:
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise Usage(f"{out} is not a directory: name another with --out", code="out_taken")
+    if out.exists() and any(out.iterdir()):
+        raise Usage(
+            f"{out} holds files, and nothing is overwritten: name another with --out",
+            code="out_taken",
+            expected="a new or an empty directory",
+        )
+
+
+def _write(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write a directory whole or not at all."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        try:
+            new.chmod(0o755)
+            for name, data in files.items():
+                (new / name).write_bytes(data)
+            new.replace(out)  # over an empty directory too
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    except OSError as error:
+        raise Unavailable(
+            f"{out} cannot be written: {error.strerror}", code="out_unavailable", got=str(out)
+        ) from None
+
+
+def _say(
+    screen: Screen,
+    name: str,
+    out: Path,
+    bound: bytes,
+    files: list[str],
+    *,
+    simulated: bool,
+    as_json: bool,
+) -> None:
+    following = shell("teeproof", "verify", out)
+    if as_json:
+        said = {
+            "attester": name,
+            "simulated": simulated,
+            "report_data": bound.hex(),
+            "directory": str(out),
+            "files": files,
+            "next": following,
+        }
+        screen.json(said)
+        return
+    mark = screen.paint("SIMULATED ", "magenta", "bold") if simulated else ""
+    screen.write(mark + screen.paint(f"evidence of {name}", "bold"))
+    screen.write()
+    screen.row("written to", str(out))
+    screen.row("files", ", ".join(files))
+    screen.copied("report_data", bound.hex())
+    screen.copied("next", following, "bold")

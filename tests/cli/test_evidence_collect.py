@@ -1,0 +1,160 @@
+"""``teeproof evidence collect``: the attesters of this machine, and what they give, end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from teeproof.core import strictjson
+from teeproof.evidence.collect.simulated import (
+    SimulatedPlatform,
+    opt_in_policy,
+    snp_opt_in_policy,
+)
+from tests.cli.program import Answer
+from tests.evidence.tpm.software import software_tpm
+from tests.sim.tsm import NOW, SEED
+from tests.sim.tsm_mount import Mounted, mounted
+
+PLATFORM = SimulatedPlatform(SEED)
+NONCE = bytes(range(32)).hex()
+REPORT_DATA = NONCE + "00" * 32
+
+
+@pytest.fixture(scope="module")
+def tdx() -> Iterator[Mounted]:
+    with mounted("tdx_guest") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def snp() -> Iterator[Mounted]:
+    with mounted("sev_guest") as found:
+        yield found
+
+
+def verified(teeproof, folder: Path, policy: str, *, report_data: str = REPORT_DATA) -> Answer:
+    """Verify a directory as of the day on which the stand-in's vendor speaks."""
+    expected = folder.parent / "policy.toml"
+    expected.write_text(policy + f'report_data = "{report_data}"\n')
+    return teeproof("verify", folder, "--policy", expected, "--at", NOW.isoformat(), "--json")
+
+
+@pytest.mark.parametrize("named", [[], ["--attester", "tsm"]])
+def test_a_tdx_guests_quote_verifies(teeproof, tdx, tmp_path, monkeypatch, named):
+    monkeypatch.setenv("TEEPROOF_TSM", str(tdx.place))
+    folder = tmp_path / "evidence"
+    answer = teeproof("evidence", "collect", "--report-data", NONCE, "--out", folder, *named)
+    assert answer.code == 0, answer.err
+    assert str(tdx.place) in answer.out
+    assert [path.name for path in folder.iterdir()] == ["quote.bin"]
+    collateral = strictjson.dumps(PLATFORM.collateral(NOW).to_json())
+    (folder / "collateral.json").write_text(collateral)
+    policy = opt_in_policy(PLATFORM)
+    assert verified(teeproof, folder, policy).code == 0
+    assert verified(teeproof, folder, policy, report_data="01" + REPORT_DATA[2:]).code == 4
+
+
+def test_a_tdx_guests_quote_alone_says_what_it_lacks(teeproof, tdx, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEEPROOF_TSM", str(tdx.place))
+    folder = tmp_path / "evidence"
+    teeproof("evidence", "collect", "--report-data", NONCE, "--out", folder)
+    assert verified(teeproof, folder, opt_in_policy(PLATFORM)).code == 3
+
+
+def test_an_sev_snp_guests_report_verifies_with_the_hosts_certificates(
+    teeproof, snp, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TEEPROOF_TSM", str(snp.place))
+    folder = tmp_path / "evidence"
+    answer = teeproof(
+        "evidence", "collect", "--report-data", REPORT_DATA, "--out", folder, "--json"
+    )
+    assert answer.json["files"] == ["report.bin", "certificates.pem"]
+    assert answer.json["report_data"] == REPORT_DATA
+    policy = snp_opt_in_policy(PLATFORM)
+    assert verified(teeproof, folder, policy).code == 0
+    assert verified(teeproof, folder, policy, report_data="01" + REPORT_DATA[2:]).code == 4
+
+
+def test_host_a_report_over_other_data_is_written_nowhere(teeproof, snp, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEEPROOF_TSM", str(snp.place))
+    folder = tmp_path / "evidence"
+    with snp.misbehaving("swapped"):
+        answer = teeproof("evidence", "collect", "--report-data", NONCE, "--out", folder)
+    assert answer.code == 2
+    assert "for other data" in answer.err
+    assert not folder.exists()
+
+
+def test_a_tpms_quote_is_a_document(teeproof, tmp_path, monkeypatch):
+    folder = tmp_path / "evidence"
+    with software_tpm() as address:
+        monkeypatch.setenv("TEEPROOF_TPM", address)
+        answer = teeproof("evidence", "collect", "--attester", "tpm", "--out", folder, "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["files"] == ["evidence.json"]
+    assert not answer.json["simulated"]
+
+
+def test_simulated_evidence_is_marked(teeproof, tmp_path):
+    folder = tmp_path / "evidence"
+    answer = teeproof("evidence", "collect", "--attester", "simulated", "--out", folder)
+    assert answer.out.startswith("SIMULATED evidence of simulator")
+    assert "proves nothing" in (folder / "SIMULATED.txt").read_text()
+    found = teeproof("verify", folder)
+    assert found.code == 4
+    assert "SIMULATED" in found.out
+
+
+def test_a_machine_without_an_attester_says_so_and_writes_nothing(teeproof, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEEPROOF_TSM", str(tmp_path / "nothing"))
+    answer = teeproof("evidence", "collect", "--out", tmp_path / "evidence")
+    assert answer.code == 3
+    assert "teeproof doctor says what is missing" in answer.err
+    assert not (tmp_path / "evidence").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("moon", 1, "names no attester"),
+        ("tsm", 3, "load the module of this guest"),
+        ("tpm", 3, "give the machine a TPM 2.0"),
+        ("azure", 3, "give the machine a TPM 2.0"),
+        ("tappd", 3, "this machine has no attester"),
+    ],
+)
+def test_an_attester_that_is_named_and_is_not_here_is_an_error(
+    teeproof, tmp_path, monkeypatch, name, code, words
+):
+    for variable in ("TEEPROOF_TSM", "TEEPROOF_TPM"):
+        monkeypatch.setenv(variable, str(tmp_path / "nothing"))
+    answer = teeproof("evidence", "collect", "--attester", name, "--out", tmp_path / "evidence")
+    assert (answer.code, words in answer.err) == (code, True), answer.err
+
+
+@pytest.mark.parametrize("given", ["", "00", "zz" * 32, "00" * 33, "00" * 65])
+def test_report_data_of_another_length_is_refused(teeproof, tmp_path, given):
+    answer = teeproof("evidence", "collect", "--report-data", given, "--out", tmp_path / "e")
+    assert answer.code == 1
+    assert "64 or 128 hex digits" in answer.err
+
+
+def test_a_directory_that_holds_something_is_not_written_into(teeproof, tmp_path):
+    (tmp_path / "quote.bin").write_bytes(b"mine")
+    answer = teeproof("evidence", "collect", "--attester", "simulated", "--out", tmp_path)
+    assert answer.code == 1
+    assert (tmp_path / "quote.bin").read_bytes() == b"mine"
+    file = tmp_path / "quote.bin"
+    assert teeproof("evidence", "collect", "--attester", "simulated", "--out", file).code == 1
+
+
+def test_an_empty_directory_is_written_into(teeproof, tmp_path):
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    answer = teeproof("evidence", "collect", "--attester", "simulated", "--out", folder)
+    assert answer.code == 0, answer.err
+    assert (folder / "quote.bin").exists()
