@@ -116,7 +116,8 @@ def on_page(page: str = CHECKS) -> set[tuple[str, str, int]]:
 def verdicts() -> tuple[Verdict, ...]:
     """Return what comes of every state of the simulator under every policy."""
     snp = parse_policy(reference_policy(PLATFORM, report_data=REPORT_DATA, kind="sev-snp"))
-    policies = [opt_in(), reference(), snp, *(load_policy(name) for name in BUILT_IN)]
+    gpus = parse_policy(reference_policy(PLATFORM, report_data=REPORT_DATA, kind="nvidia"))
+    policies = [opt_in(), reference(), snp, gpus, *(load_policy(name) for name in BUILT_IN)]
     found = []
     for name in set(STATES) - UNREADABLE:
         found += [verify(state(name), now=NOW, policy=policy) for policy in policies]
@@ -210,8 +211,9 @@ def assert_told(verdict: Verdict) -> None:
     page = entries(CHECKS)
     order = list(page)
     given = [check.name for check in verdict.checks]
-    places = [order.index(name) for name in given]
-    assert places == sorted(places), given
+    for gpus in (False, True):  # those of GPUs follow the machine's, and come first without one
+        places = [order.index(name) for name in given if name.startswith("gpu-") is gpus]
+        assert places == sorted(places), given
     for check in verdict.checks:
         if check.state == "failed":
             assert page[check.name].codes[check.code or ""] == EXIT_CODES[check.concern], check

@@ -80,7 +80,7 @@ WITH = {
     "max_age_seconds": ("nonce_issued_at",),
 }
 STATE = (
-    {"tcb_grace_days": "out-of-date", "roots": "impostor-root"}
+    {"tcb_grace_days": "out-of-date", "roots": "impostor-root", "gpu": "gpus-beside"}
     | dict.fromkeys(ANSWERED["sev-snp"] - ANSWERED["tdx"], "snp-up-to-date")
     | dict.fromkeys(ANSWERED["nitro"] - ANSWERED["tdx"], "nitro-in-order")
 )

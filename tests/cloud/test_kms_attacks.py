@@ -35,7 +35,7 @@ from teeproof.evidence.collect.simulated import (
     patched,
     publish,
 )
-from teeproof.proof.identity import attachments_of, blobs_of
+from teeproof.proof.blobs import attachments_of, blobs_of
 from teeproof.proof.workload import Identity
 from tests.cloud.keeping import (
     NOW,

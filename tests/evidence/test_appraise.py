@@ -38,6 +38,7 @@ from tests.evidence.scenes import (
 )
 
 MACHINE = PLATFORM.machine()
+GPU_ROOTS = [PLATFORM.gpus.device_root.fingerprint, PLATFORM.gpus.rim_root.fingerprint]
 GUEST, DOMAIN = MACHINE.guest, MACHINE.domain
 PLATFORM_ID = named(sha256(MACHINE.processor.ppid))
 KEYSET, OTHER_KEYSET = "sha256:" + "11" * 32, "sha256:" + "22" * 32
@@ -328,6 +329,13 @@ TABLE: dict[str, Row] = {
         unmet={"blocked_platforms": [OTHER_KEYSET, PLATFORM_ID]},
         code="platform_blocked",
     ),
+    "gpu": Row(
+        check="gpu-count",
+        met={"gpu": {"min_gpus": 2}},
+        unmet={"gpu": {"min_gpus": 3}},
+        code="gpu_count_too_low",
+        given=lambda: state("gpus-beside"),
+    ),
 }
 # Fields that are no expectations, or whose default is one already: tested by themselves below.
 APART = {"name", "description", "roots", "simulated_roots", "mrenclave", "mrsigner"}
@@ -355,6 +363,7 @@ TOLD_BY_GUEST = {
 def _judge(given: Evidence, *, both_paths: bool = True, **changes: Any) -> Verdict:
     pins = IMAGE if TOLD_BY_GUEST & set(changes) else {}
     roots = [each.root_fingerprint for each in (PLATFORM, PLATFORM.snp, PLATFORM.nitro)]
+    changes["gpu"] = {"simulated_roots": GPU_ROOTS} | changes.get("gpu", {})
     policy = opt_in().with_(**pins | changes, simulated_roots=roots)
     return verify(given, policy=policy, now=NOW, both_paths=both_paths)
 

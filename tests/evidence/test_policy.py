@@ -90,6 +90,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "max_age_seconds": REPORT | {"nonce_issued_at": AT, "max_age_seconds": 60},
     "allowed_platforms": {"allowed_platforms": [PIN]},
     "blocked_platforms": {"blocked_platforms": [PIN]},
+    "gpu": {"gpu": {"min_gpus": 8, "rims": True, "nonce": "00" * 32}},
 }  # fmt: skip
 
 fields = pytest.mark.parametrize("name", EXAMPLES)
@@ -366,7 +367,7 @@ def test_each_built_in_policy_loads_and_describes_itself(name: str) -> None:
     policy = load_policy(name)
     assert policy.name == name
     assert policy.description.endswith(".")
-    roots = {"sev-snp": AMD_ROOTS, "nitro": (AWS_NITRO_ROOT,)}
+    roots = {"sev-snp": AMD_ROOTS, "nitro": (AWS_NITRO_ROOT,), "nvidia": ()}
     assert policy.roots == roots.get(name, (INTEL_ROOT,))
     assert policy.simulated_roots == ()
     assert "Revoked" not in (policy.tcb_statuses or ())
@@ -384,6 +385,9 @@ def test_what_every_production_policy_refuses() -> None:
         policy = load_policy(name)
         if name == "genuine":
             assert set(policy.to_json()) == {"name", "description", "roots", "simulated_roots"}
+            continue
+        if name == "nvidia":
+            assert (policy.tee, policy.gpu) == ("nvidia", None)  # of no machine, so no debug
             continue
         assert policy.debug is False
         assert not {"OutOfDate", "OutOfDateConfigurationNeeded"} & set(policy.tcb_statuses or ())

@@ -85,6 +85,7 @@ class Endorsing(msgspec.Struct, frozen=True, kw_only=True):
 _WITHOUT_COLLATERAL: dict[str, str] = {
     "sev-snp": "put AMD's certificates, and its revocation list if you have one, beside the report",
     "nitro": "a Nitro document brings its certificates",
+    "nvidia": "put NVIDIA's manifests and OCSP answers beside the GPUs' evidence",
 }
 
 
@@ -108,7 +109,7 @@ def endorse(
             where = _WITHOUT_COLLATERAL[kind]
             raise Usage(f"--endorsements is Intel's collateral: {where}", code="option_unused")
         beside: Source = "evidence" if bundle.evidence.certificates else "none"
-        return Endorsing(source="inside" if kind == "nitro" else beside)
+        return Endorsing(source="inside" if kind in ("nitro", "nvidia") else beside)
     if given:
         return _named(bundle, given, now)
     if bundle.evidence.collateral is not None:

@@ -2,17 +2,19 @@
 
 The same digest that a verdict has as its subject: of a quote over the signed region, the
 attestation key and the leaf's TBSCertificate, of an SEV-SNP report over the signed region. All
-malleable twins of one piece of evidence share it.
+malleable twins of one piece of evidence share it. A machine with GPUs has one name over both.
 
 Trusts: nothing; a name says nothing about truth.  Does not trust: whoever handed over the evidence.
 """
 
 from __future__ import annotations
 
-from teeproof.core.digests import framed_sha256, named
+from teeproof.core.digests import framed_sha256, named, parse_named
 from teeproof.evidence import sgx, x509
 from teeproof.evidence.nitro import document as nitro_document
 from teeproof.evidence.nitro import facts as nitro_facts
+from teeproof.evidence.nvidia import bundle, certificates
+from teeproof.evidence.nvidia import facts as gpu_facts
 from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.sev_snp import facts as snp_facts
@@ -20,7 +22,7 @@ from teeproof.evidence.sev_snp import report as snp_report
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tdx.facts import evidence_identity
 
-__all__ = ["name_evidence", "report_data_of"]
+__all__ = ["composite_identity", "name_evidence", "report_data_of"]
 
 _SGX_REPORT_DATA = slice(320, 384)  # Intel SGX SDK, sgx_report_body_t
 
@@ -29,9 +31,36 @@ def name_evidence(evidence: Evidence) -> tuple[str, str]:
     """Return the kind, one of ``recognise.Kind``, and the id (``sha256:…``) of evidence.
 
     Raises:
-        Malformed: not a quote or report, or a quote without a certificate chain.
+        Malformed: not a quote or report, or one without a certificate chain.
+        NotAuthentic: a verification service's tokens in the place of GPU evidence.
     """
+    kind, name = _name_quote(evidence)
+    if evidence.gpus is None:
+        return kind, name
+    return kind, composite_identity(name, _name_gpus(evidence.gpus))
+
+
+def composite_identity(machine: str, gpus: str) -> str:
+    """Return ``sha256:…`` that names a machine with its GPUs, by the names of both."""
+    return named(
+        framed_sha256("teeproof.evidence.composite.v1", parse_named(machine), parse_named(gpus))
+    )
+
+
+def _name_gpus(document: bytes) -> str:
+    chains = [
+        (device.report, certificates.parse_chain(device.certificates, what="device's chain"))
+        for device in bundle.parse(document)
+    ]
+    return gpu_facts.bundle_identity(
+        [gpu_facts.evidence_identity(report, chain[0].tbs) for report, chain in chains]
+    )
+
+
+def _name_quote(evidence: Evidence) -> tuple[str, str]:
     kind = kind_of(evidence.quote)
+    if kind == "nvidia":
+        return kind, _name_gpus(evidence.quote)
     if kind == "sev-snp":
         return kind, snp_facts.evidence_identity(snp_report.parse(evidence.quote))
     if kind == "nitro":

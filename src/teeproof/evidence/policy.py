@@ -9,15 +9,15 @@ Trusts: whoever wrote the policy.  Does not trust: the evidence; nothing here co
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal, get_args
 
 import msgspec
 
-from teeproof.core import strictjson, stricttoml
-from teeproof.core.digests import named, sha256
+from teeproof.core import stricttoml
 from teeproof.core.errors import Malformed, TooLarge, Usage
+from teeproof.evidence.nvidia.policy import GpuPolicy
+from teeproof.evidence.policy_digests import digest_of, roots_digest_of
 from teeproof.evidence.policy_forms import (
     check_forms,
     check_together,
@@ -56,7 +56,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         name: what the verdict calls this policy.
         description: one sentence for people.
-        tee: which kind of machine it must be: ``tdx``, ``sgx``, ``sev-snp`` or ``nitro``.
+        tee: which kind of machine it must be: ``tdx``, ``sgx``, ``sev-snp``, ``nitro``
+            or ``nvidia``.
         roots: fingerprints (``sha256:…`` of the SubjectPublicKeyInfo) of trusted vendor roots.
         simulated_roots: fingerprints of simulators' roots that are accepted, as simulated.
         tcb_statuses: platform statuses that are allowed.
@@ -120,11 +121,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         max_age_seconds: the greatest age of the evidence, known through the nonce.
         allowed_platforms: any of these platform ids: ``sha256:…`` of the PPID, or of AMD's chip id.
         blocked_platforms: none of these platform ids.
+        gpu: what is expected of NVIDIA GPUs and switches, a table of its own (``GpuPolicy``).
     """
 
     name: str = "unnamed"
     description: str = ""
-    tee: Literal["tdx", "sgx", "sev-snp", "nitro"] | None = None
+    tee: Literal["tdx", "sgx", "sev-snp", "nitro", "nvidia"] | None = None
     roots: tuple[str, ...] = (INTEL_ROOT,)
     simulated_roots: tuple[str, ...] = ()
     tcb_statuses: tuple[TcbStatus, ...] | None = None
@@ -189,6 +191,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_age_seconds: int | None = None
     allowed_platforms: tuple[str, ...] | None = None
     blocked_platforms: tuple[str, ...] | None = None
+    gpu: GpuPolicy | None = None
 
     def __post_init__(self) -> None:
         """Check forms, however the policy was made; Usage names the field."""
@@ -198,12 +201,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def digest(self) -> str:
         """``sha256:…`` of the canonical form: the same expectations always have the same digest."""
-        return _digest(self)
+        return digest_of(self)
 
     @property
     def roots_digest(self) -> str:
         """``sha256:…`` of all root fingerprints that the policy pins."""
-        return _roots_digest(self)
+        return roots_digest_of(self)
 
     @property
     def told_by_guest(self) -> tuple[str, ...]:
@@ -223,6 +226,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             body["tcb_grace_days"] = dict(self.tcb_grace_days)
         if self.minimum_tcb is not None:
             body["minimum_tcb"] = [{"product": m.product} | m.parts for m in self.minimum_tcb]
+        if self.gpu is not None:
+            body["gpu"] = self.gpu.to_json()
         if self.nonce_issued_at is not None:
             # One instant, one digest, in whatever zone it was written.
             body["nonce_issued_at"] = self.nonce_issued_at.astimezone(UTC).isoformat()
@@ -231,17 +236,6 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def with_(self, **changes: Any) -> Policy:
         """Return a copy with some expectations changed, checked like a new policy."""
         return _checked(self.to_json() | changes)
-
-
-@lru_cache(maxsize=128)
-def _digest(policy: Policy) -> str:
-    return named(sha256(strictjson.dumps(policy.to_json()).encode()))
-
-
-@lru_cache(maxsize=128)
-def _roots_digest(policy: Policy) -> str:
-    pinned = {"roots": sorted(policy.roots), "simulated_roots": sorted(policy.simulated_roots)}
-    return named(sha256(strictjson.dumps(pinned).encode()))
 
 
 def parse_policy(text: str | bytes) -> Policy:
@@ -285,7 +279,10 @@ def _checked(value: dict[str, Any]) -> Policy:
     grace = value.get("tcb_grace_days")
     if isinstance(grace, dict):
         value = value | {"tcb_grace_days": sorted(grace.items())}
-    check_written(value, kinds=Policy.__annotations__, statuses=get_args(TcbStatus))
+    check_written(value, kinds=_KINDS, statuses=get_args(TcbStatus))
+    if isinstance(value.get("gpu"), dict):
+        table = {f"gpu.{field}": given for field, given in value["gpu"].items()}
+        check_written(table, kinds=_KINDS, statuses=())
     try:
         policy = msgspec.convert(value, Policy, strict=True)
     except msgspec.ValidationError as error:
@@ -293,5 +290,9 @@ def _checked(value: dict[str, Any]) -> Policy:
     return policy
 
 
-BUILT_IN = ("standard", "strict", "dstack", "azure", "sgx", "sev-snp", "nitro", "genuine")
+_KINDS = Policy.__annotations__ | {
+    f"gpu.{field}": kind for field, kind in GpuPolicy.__annotations__.items()
+}
+
+BUILT_IN = ("standard", "strict", "dstack", "azure", "sgx", "sev-snp", "nitro", "nvidia", "genuine")
 """Names of the built-in policies; ``recognise.USUAL_POLICY`` says which is the default of what."""

@@ -11,14 +11,16 @@ from __future__ import annotations
 from typing import Literal
 
 from teeproof.evidence.nitro import document as nitro
+from teeproof.evidence.nvidia import bundle as nvidia
 from teeproof.evidence.sev_snp import report as sev_snp
 
 __all__ = ["USUAL_POLICY", "Kind", "kind_of"]
 
-Kind = Literal["tdx", "sgx", "sev-snp", "nitro"]
+Kind = Literal["tdx", "sgx", "sev-snp", "nitro", "nvidia"]
 
 USUAL_POLICY: dict[Kind, str] = {
     "tdx": "standard", "sgx": "sgx", "sev-snp": "sev-snp", "nitro": "nitro",
+    "nvidia": "nvidia",
 }  # fmt: skip
 """The built-in policy of each kind, for who names none."""
 
@@ -31,4 +33,6 @@ def kind_of(quote: bytes) -> Kind:
         return "sev-snp"
     if nitro.looks_like(quote):
         return "nitro"
+    if nvidia.looks_like(quote):
+        return "nvidia"
     return "sgx" if quote[:2] == _SGX_VERSION else "tdx"

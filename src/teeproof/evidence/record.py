@@ -1,7 +1,7 @@
 """Evidence as it is collected, handed over and verified: a quote and what explains it.
 
-Only the quote is signed. Everything else (event log, compose file, collateral) is believed as far
-as digests or signatures tie it to the quote, and no further.
+The quote is signed, and so are the reports of GPUs and what vendors say. Everything else (event
+log, compose file, key document) is believed as far as digests tie it to the quote, and no further.
 
 Trusts: nothing; it only carries.  Does not trust: host, network.
 """
@@ -40,7 +40,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What one machine says of itself.
 
     Attributes:
-        quote: the bytes of the quote, or of the SEV-SNP report.
+        quote: the bytes of the quote, or of the SEV-SNP report, or of the GPUs' evidence where no
+            machine's came along.
         event_log: JSON bytes of a dstack event log, if there is one.
         compose: the exact bytes of app-compose.json, if given.
         mr_config: the exact bytes of the MrConfigV3 document, if given.
@@ -48,6 +49,13 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
             checks that the quote names its key.
         certificates: PEM certificates and revocation lists of the machine's vendor that came along
             beside a report that carries none itself, in any order.
+        gpus: the evidence of NVIDIA GPUs and switches (JSON) that came with a machine's quote.
+        manifests: NVIDIA's manifests (RIMs), XML or the RIM service's JSON answer, in any order.
+        ocsp: archived OCSP answers (DER) about NVIDIA's certificates, in any order.
+        keyset_digest: ``sha256:…`` of the keyset of the key document that came along, if one did;
+            the verifier checks that the quote commits to it.
+        nonce: what went into the binding beside that keyset, as whoever handed over the evidence
+            says. Nobody signed it: it makes the check possible, and shows no freshness.
         collateral: endorsements that came along; the verifier checks them like any other.
         name: what to call it in messages, such as a file name.
     """
@@ -58,5 +66,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     mr_config: bytes | None = None
     certificate: bytes | None = None
     certificates: bytes | None = None
+    gpus: bytes | None = None
+    manifests: tuple[bytes, ...] = ()
+    ocsp: tuple[bytes, ...] = ()
+    keyset_digest: str | None = None
+    nonce: str | None = None
     collateral: Collateral | None = None
     name: str = "evidence"

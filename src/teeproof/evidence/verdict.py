@@ -33,7 +33,8 @@ Concern = Literal["authenticity", "availability", "policy"]
 Level = Literal["hardware", "measured", "simulated"]
 
 MAX_VERDICT_BYTES = 1 << 20
-SIMULATED_ROOT = "simulated-root"  # the check that the policy accepts a simulator's root
+# The checks that the policy accepts a simulator's roots: of a machine, and of its GPUs.
+SIMULATED_ROOTS = frozenset({"simulated-root", "gpu-simulated-root"})
 
 
 class Check(msgspec.Struct, frozen=True, gc=False):
@@ -99,7 +100,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
         tcb_evaluation_number: Intel's ``tcbEvaluationDataNumber`` of that collateral.
         inputs_digest: ``sha256:…`` of all else that came in: the quote's very bytes, event log,
             compose file, MrConfigV3 document, certificate, the channel's key, whether the second
-            path was asked for, and of SEV-SNP the certificates.
+            path was asked for, of SEV-SNP the certificates, the evidence of GPUs with manifests and
+            OCSP answers, and the key document's digest with the nonce that came along.
         replay_memory: whether the verifier was told what it had accepted before.
         time: the T that the verdict speaks of, RFC 3339.
     """
@@ -122,7 +124,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         type: always ``urn:teeproof:verdict:v1``.
         subject: the evidence's identity (``sha256:…``), the same for all its malleable twins.
-        kind: ``tdx``, ``sgx`` or ``sev-snp``.
+        kind: of the machine's evidence: ``tdx``, ``sgx``, ``sev-snp`` or ``nitro``; ``nvidia`` of
+            GPUs whose machine is unknown.
         ok: true if no check failed.
         level: ``hardware``, ``measured`` or ``simulated``; None where no root vouches for it.
         confidential: whether the machine keeps the workload's memory from its host.
@@ -148,7 +151,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         Anyone can make a root that is marked as a simulator's: what hangs on one is authentic only
         if the policy accepts that very root.
         """
-        if self.level == "simulated" and not self._passed(SIMULATED_ROOT):
+        if self.level == "simulated" and not self._accepts_simulator:
             return False
         return not any(c.concern != "policy" for c in self.failures)
 
@@ -181,8 +184,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
                 return candidate
         raise KeyError(name)
 
-    def _passed(self, name: str) -> bool:
-        return any(c.name == name and c.state == "passed" for c in self.checks)
+    @property
+    def _accepts_simulator(self) -> bool:
+        states = [check.state for check in self.checks if check.name in SIMULATED_ROOTS]
+        return bool(states) and all(state == "passed" for state in states)
 
     @property
     def key(self) -> str | None:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.version import VERSION
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.judge import nitro, sev_snp, sgx, tdx
+from teeproof.evidence.judge import composite, nitro, nvidia, sev_snp, sgx, tdx
 from teeproof.evidence.judge.asked import Asked, Judged, any_failed
 from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.recognise import USUAL_POLICY, Kind, kind_of
@@ -28,9 +28,10 @@ _JUDGES: dict[Kind, Callable[[Asked], Judged]] = {
     "sgx": sgx.judge,
     "sev-snp": sev_snp.judge,
     "nitro": nitro.judge,
+    "nvidia": nvidia.judge,
 }
 _ONE_PATH: frozenset[Kind] = frozenset(
-    {"sgx", "sev-snp", "nitro"}
+    {"sgx", "sev-snp", "nitro", "nvidia"}
 )  # whether both were asked for makes no difference
 _default = lru_cache(maxsize=8)(load_policy)
 
@@ -51,7 +52,8 @@ def verify(
         evidence: the bytes of a quote or report, or one with all that explains it.
         now: the T that the verdict speaks of; an aware datetime.
         policy: what the relying party expects; without one, the built-in ``standard`` for TDX,
-            ``sgx`` for SGX, ``sev-snp`` for SEV-SNP and ``nitro`` for Nitro.
+            ``sgx`` for SGX, ``sev-snp`` for SEV-SNP, ``nitro`` for Nitro and ``nvidia`` for GPUs
+            whose machine is unknown.
         collateral: endorsements; without them, those that came along with the evidence.
         both_paths: whether to ask dcap-qvl too; if not, agreement is not checked.
         seen: report_data (64 bytes each) of evidence accepted before, to refuse replays; the
@@ -60,7 +62,9 @@ def verify(
             the evidence must then carry an RA-TLS certificate over that key.
 
     Raises:
-        Malformed: the quote is not a quote; TooLarge: it is too large to be one.
+        Malformed: the quote is not a quote, or what came with it cannot be read; TooLarge: it is
+            too large to be one.
+        NotAuthentic: a verification service's tokens came in the place of GPU evidence.
     """
     if isinstance(evidence, bytes):
         evidence = Evidence(quote=evidence)
@@ -74,7 +78,7 @@ def verify(
         seen=seen,
         expected_spki=expected_spki,
     )
-    return _verdict(asked, kind, _JUDGES[kind](asked))
+    return _verdict(asked, kind, composite.complete(asked, kind, _JUDGES[kind](asked)))
 
 
 def _verdict(asked: Asked, kind: Kind, found: Judged) -> Verdict:

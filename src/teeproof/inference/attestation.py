@@ -22,7 +22,7 @@ from teeproof.core.errors import Malformed
 from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.collect import Attester
 from teeproof.evidence.record import Evidence
-from teeproof.proof.identity import blobs_of
+from teeproof.proof.blobs import blobs_of
 from teeproof.proof.keyset import keyset_of
 from teeproof.proof.workload import Identity
 

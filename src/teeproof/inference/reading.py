@@ -12,16 +12,15 @@ from typing import Any, NamedTuple
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Malformed
-from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.record import Evidence
 from teeproof.inference.link import MAX_ANSWER
 from teeproof.proof import canonical
+from teeproof.proof.blobs import evidence_of_blobs
 from teeproof.proof.identity import IdentityRecord
 
 __all__ = ["MAX_REPORT", "Report", "read_report", "text_of"]
 
 MAX_REPORT = 8 << 20
-_PARTS = ("quote", "event_log", "compose", "mr_config", "certificate", "certificates")
 
 
 class Report(NamedTuple):
@@ -102,11 +101,9 @@ def _bytes(given: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def _evidence(parts: dict[str, bytes]) -> Evidence:
-    collateral = parts.pop("collateral", None)
-    if "quote" not in parts or not parts.keys() <= set(_PARTS):
-        raise Malformed("the report carries no evidence", code="report_malformed")
-    return Evidence(
-        **parts,
-        collateral=None if collateral is None else Collateral.parse(collateral),
-        name="fresh",
-    )
+    try:
+        return evidence_of_blobs(parts, name="fresh")
+    except Malformed as error:
+        raise Malformed(
+            "the report carries no evidence", code="report_malformed", got=error.got
+        ) from None

@@ -19,13 +19,12 @@ from typing import Final, Literal
 
 import msgspec
 
-from teeproof.core import strictjson
-from teeproof.core.digests import named, parse_named, sha256
-from teeproof.core.errors import Malformed, NotAuthentic
+from teeproof.core.digests import named, parse_named
+from teeproof.core.errors import Malformed
 from teeproof.evidence.binding import report_data_for
-from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.record import Evidence
 from teeproof.proof import canonical
+from teeproof.proof.blobs import check_part, checked, evidence_of_blobs
 from teeproof.proof.envelope import MAX_PAYLOAD_BYTES, Envelope, seal_of
 from teeproof.proof.keyring import verify_possession
 from teeproof.proof.keys import Key, KeyDocument
@@ -41,22 +40,19 @@ __all__ = [
     "EvidenceName",
     "IdentityRecord",
     "Rotation",
-    "attachments_of",
-    "blobs_of",
 ]
 
 IDENTITY_TYPE: Final = "urn:teeproof:identity:v1"
 MAX_RECORD_BYTES = 512 << 10
 MAX_NONCE = 256  # characters; a service that speaks ACI is asked for 64 lower-case hex digits
-_BLOBS = ("quote", "event_log", "compose", "mr_config", "certificate", "certificates", "collateral")
 
 
 class EvidenceName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Evidence, by the digest that all its malleable twins share.
 
     Attributes:
-        kind: ``tdx`` or ``sgx``.
-        id: ``sha256:…``, the subject of its verdict.
+        kind: of the machine, such as ``tdx``.
+        id: ``sha256:…``, the subject of its verdict: of a machine with GPUs over both.
     """
 
     kind: str
@@ -123,8 +119,7 @@ class IdentityRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         wire = canonical.decode(data, limit=MAX_RECORD_BYTES, what="identity record", kind=_Wire)
         for name, digest in wire.attachments.items():
-            if name not in _BLOBS:
-                raise _malformed(", ".join(_BLOBS), name)
+            check_part(name)
             parse_named(digest)
         envelope = Envelope.parse(bytes(wire.envelope))
         if envelope.encode() != bytes(wire.envelope):  # what is inside was copied, not read
@@ -229,15 +224,8 @@ class IdentityRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             NotAuthentic: bytes that do not have the digest by which they were asked for.
             Malformed: no quote, or collateral that is none.
         """
-        parts = {name: _checked(blob(digest), digest) for name, digest in self.attachments.items()}
-        if "quote" not in parts:
-            raise _malformed("a quote among the attachments", ", ".join(parts) or "none")
-        collateral = parts.pop("collateral", None)
-        return Evidence(
-            **parts,
-            collateral=None if collateral is None else Collateral.parse(collateral),
-            name=self.name,
-        )
+        parts = {name: checked(blob(digest), digest) for name, digest in self.attachments.items()}
+        return evidence_of_blobs(parts, name=self.name)
 
 
 def identity_payload(claim: Claim) -> bytes:
@@ -252,32 +240,8 @@ def identity_payload(claim: Claim) -> bytes:
     )
 
 
-def blobs_of(evidence: Evidence) -> dict[str, bytes]:
-    """Return the evidence's parts as they are stored, by attachment name."""
-    parts = {name: getattr(evidence, name) for name in _BLOBS if name != "collateral"}
-    if evidence.collateral is not None:
-        parts["collateral"] = strictjson.dumps(evidence.collateral.to_json()).encode()
-    return {name: data for name, data in parts.items() if data is not None}
-
-
-def attachments_of(blobs: dict[str, bytes]) -> dict[str, str]:
-    """Return the digests by which a record names these parts."""
-    return {name: named(sha256(data)) for name, data in blobs.items()}
-
-
 def _subject(keys: KeyDocument) -> Subject:
     return Subject({"sha256": keys.digest.hex()}, name=keys.subject)
-
-
-def _checked(data: bytes, digest: str) -> bytes:
-    if named(sha256(data)) != digest:
-        raise NotAuthentic(
-            "this is not the part of the evidence that the identity names",
-            code="blob_mismatch",
-            expected=digest,
-            got=named(sha256(data)),
-        )
-    return data
 
 
 def _malformed(expected: str, got: str) -> Malformed:

@@ -20,6 +20,7 @@ from teeproof.core.digests import named
 from teeproof.core.errors import NotAllowed, Usage
 from teeproof.evidence.collect import Attester
 from teeproof.evidence.naming import name_evidence
+from teeproof.proof.blobs import attachments_of, blobs_of
 from teeproof.proof.booting import (
     Role,
     attester_of,
@@ -36,8 +37,6 @@ from teeproof.proof.identity import (
     EvidenceName,
     IdentityRecord,
     Rotation,
-    attachments_of,
-    blobs_of,
 )
 from teeproof.proof.keyring import Keyring
 from teeproof.proof.keys import DEFAULT_LIFETIME

@@ -66,7 +66,8 @@ def judge(
     found = verify(devices, rims=rims, ocsp=ocsp, roots=roots, now=to_epoch(now))
     told = list(found.checks)
     if found.facts is not None:
-        told += appraise.checks(found.facts, policy or GpuPolicy(), expected_nonce=nonce)
+        nonces = {} if nonce is None else {nonce: "the expected nonce"}
+        told += appraise.checks(found.facts, policy or GpuPolicy(), nonces=nonces)
     return Answer(found, tuple(told))
 
 

@@ -105,7 +105,7 @@ BESIDE_THE_QUOTE = {
     name
     for name, state in STATES.items()
     if state.outcome == "not-authentic"
-    and name.startswith(("log-", "event", "compose-", "mr-config-"))
+    and name.startswith(("log-", "event", "compose-", "mr-config-", "gpus-"))
 }
 INTELS = {name for name, state in STATES.items() if state.kind == "tdx"}
 QUOTED = sorted(INTELS - set(REFUSED) - {"collateral-missing"})

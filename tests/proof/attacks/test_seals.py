@@ -14,14 +14,13 @@ import pytest
 
 from teeproof.core.errors import Malformed
 from teeproof.evidence.naming import name_evidence
+from teeproof.proof.blobs import attachments_of, blobs_of
 from teeproof.proof.envelope import Envelope, Signature, pae
 from teeproof.proof.file import ProofFile, export, merge
 from teeproof.proof.identity import (
     Claim,
     EvidenceName,
     IdentityRecord,
-    attachments_of,
-    blobs_of,
     identity_payload,
 )
 from teeproof.proof.log.contents import Contents

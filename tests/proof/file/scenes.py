@@ -12,6 +12,7 @@ from typing import Any
 
 from teeproof.core.digests import named, sha256
 from teeproof.proof import canonical
+from teeproof.proof.blobs import attachments_of
 from teeproof.proof.envelope import Envelope, Signature, pae
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.file.zipread import MemoryData, ZipReader
@@ -21,7 +22,6 @@ from teeproof.proof.identity import (
     EvidenceName,
     IdentityRecord,
     Rotation,
-    attachments_of,
     identity_payload,
 )
 from teeproof.proof.keyring import Keyring

@@ -12,7 +12,7 @@ from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
-__all__ = ["checks"]
+__all__ = ["age", "checks", "expected_report_data", "replayed"]
 
 
 def checks(report_data: bytes, policy: Policy, *, now: int, seen: Container[bytes]) -> list[Check]:
@@ -25,11 +25,12 @@ def checks(report_data: bytes, policy: Policy, *, now: int, seen: Container[byte
         seen: report_data of evidence that this verifier already accepted.
     """
     binding = _binding(report_data, policy)
-    return [binding, _replayed(report_data, seen), _age(policy, binding, now)]
+    bound = binding.state == "passed"
+    return [binding, replayed(report_data, seen), age(policy, bound=bound, now=now)]
 
 
 def _binding(report_data: bytes, policy: Policy) -> Check:
-    expected = _expected(policy)
+    expected = expected_report_data(policy)
     if expected is None:
         if not any(report_data):
             return not_checked(
@@ -63,7 +64,8 @@ def _binding(report_data: bytes, policy: Policy) -> Check:
     )
 
 
-def _expected(policy: Policy) -> bytes | None:
+def expected_report_data(policy: Policy) -> bytes | None:
+    """Return the 64 bytes that a policy expects to be bound; None if it does not say."""
     if policy.report_data is not None:
         return bytes.fromhex(policy.report_data)
     if policy.keyset_digest is not None:
@@ -71,7 +73,8 @@ def _expected(policy: Policy) -> bytes | None:
     return None
 
 
-def _replayed(report_data: bytes, seen: Container[bytes]) -> Check:
+def replayed(report_data: bytes, seen: Container[bytes]) -> Check:
+    """Return the check that these 64 bytes were not accepted before."""
     if not any(report_data):
         return not_checked(
             "replay", "report_data is all zero, so two quotes cannot be told apart", "policy"
@@ -90,11 +93,12 @@ def _replayed(report_data: bytes, seen: Container[bytes]) -> Check:
     )
 
 
-def _age(policy: Policy, binding: Check, now: int) -> Check:
+def age(policy: Policy, *, bound: bool, now: int) -> Check:
+    """Return the check of age, known through the nonce of a policy where evidence binds it."""
     limit, issued = policy.max_age_seconds, policy.nonce_issued_at
     if limit is None or issued is None:
         return not_checked("age", "a quote carries no time, and the policy sets no limit", "policy")
-    if binding.state != "passed":
+    if not bound:
         return failed(
             "age",
             "age_unknown",
@@ -102,8 +106,8 @@ def _age(policy: Policy, binding: Check, now: int) -> Check:
             "policy",
             expected=f"at most {limit} seconds",
         )
-    age = now - to_epoch(issued)
-    if age < 0:
+    old = now - to_epoch(issued)
+    if old < 0:
         return failed(
             "age",
             "nonce_from_the_future",
@@ -112,18 +116,18 @@ def _age(policy: Policy, binding: Check, now: int) -> Check:
             expected=f"not after {format_time(now)}",
             got=format_time(issued),
         )
-    if age > limit:
+    if old > limit:
         return failed(
             "age",
             "too_old",
-            f"the nonce is {age} seconds old, the policy allows {limit}: ask for a fresh quote",
+            f"the nonce is {old} seconds old, the policy allows {limit}: ask for a fresh quote",
             "policy",
             expected=f"at most {limit} seconds",
-            got=f"{age} seconds",
+            got=f"{old} seconds",
         )
     return passed(
         "age",
-        f"made within the last {age} seconds, the policy allows {limit}",
+        f"made within the last {old} seconds, the policy allows {limit}",
         "policy",
-        got=f"{age} seconds",
+        got=f"{old} seconds",
     )

@@ -19,6 +19,7 @@ __all__ = ["ANSWERED", "check_kind"]
 _EVERY = frozenset({
     "name", "description", "tee", "roots", "simulated_roots", "debug", "report_data", "nonce",
     "keyset_digest", "nonce_issued_at", "max_age_seconds",
+    "gpu",  # of what comes beside a machine's evidence
 })  # fmt: skip
 ANSWERED: dict[Kind, frozenset[str]] = {
     "tdx": _EVERY | {
@@ -40,6 +41,7 @@ ANSWERED: dict[Kind, frozenset[str]] = {
     "nitro": _EVERY - {"report_data"} | {
         "pcr0", "pcr1", "pcr2", "pcr3", "pcr4", "pcr8", "user_data",
     },
+    "nvidia": _EVERY - {"debug"},
 }  # fmt: skip
 """The fields of a policy that each kind of evidence can answer."""
 
@@ -56,6 +58,7 @@ _WORDS: dict[Kind, _Words] = {
     "sgx": _Words("SGX", "an SGX enclave"),
     "sev-snp": _Words("SEV-SNP", "an SEV-SNP guest"),
     "nitro": _Words("Nitro", "a Nitro enclave"),
+    "nvidia": _Words("NVIDIA", "the evidence of NVIDIA GPUs or switches"),
 }
 
 
@@ -95,4 +98,6 @@ def _another(meant: Kind, given: str) -> tuple[str, str]:
         return "policy_for_sev_snp", f"the policy is for SEV-SNP, {rest}: use one for {given}"
     if meant == "nitro":
         return "policy_for_nitro", f"the policy is for Nitro, {rest}: use one for {given}"
+    if meant == "nvidia":
+        return "policy_for_nvidia", f"the policy is for GPUs alone, {rest}: use one for {given}"
     return "policy_for_tdx", f"the policy is for TDX, {rest}: use one for {given}"

@@ -46,14 +46,28 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             given.certificate,
             self.expected_spki,
         ]
-        if given.certificates is not None:  # quotes of Intel's carry theirs, and have no such part
+        beside = self._beside
+        # Quotes of Intel's carry their certificates, and few machines have GPUs: no such parts.
+        if given.certificates is not None or beside:
             optional.append(given.certificates)
+        optional += beside
         parts = (b"\0" if part is None else b"\1" + part for part in optional)
         return named(
             framed_sha256(
                 "teeproof.verdict-inputs.v1", given.quote, bytes([self.both_paths]), *parts
             )
         )
+
+    @property
+    def _beside(self) -> list[bytes | None]:
+        """GPUs, what their vendor says, and the key document's digest and nonce; empty if none."""
+        given = self.evidence
+        manifests = framed_sha256("teeproof.manifests.v1", *given.manifests)
+        answers = framed_sha256("teeproof.ocsp-answers.v1", *given.ocsp)
+        texts = [given.keyset_digest, given.nonce]
+        if not (given.gpus or given.manifests or given.ocsp) and texts == [None, None]:
+            return []
+        return [given.gpus, manifests, answers, *(t if t is None else t.encode() for t in texts)]
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ Trusts: facts of verified reports.  Does not trust: nothing else comes in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from teeproof.evidence.appraise.expect import any_of
 from teeproof.evidence.nvidia.facts import DeviceFacts, GpuFacts
@@ -15,19 +15,19 @@ from teeproof.evidence.verdict import Check, failed, not_checked, passed
 __all__ = ["checks"]
 
 
-def checks(facts: GpuFacts, policy: GpuPolicy, *, expected_nonce: bytes | None) -> list[Check]:
+def checks(facts: GpuFacts, policy: GpuPolicy, *, nonces: Mapping[bytes, str]) -> list[Check]:
     """Return the checks of a policy.
 
     Args:
         facts: of a verification whose checks all held.
         policy: what the relying party expects.
-        expected_nonce: 32 bytes that the GPUs were asked with (``nonce.gpu_nonce``); None if
-            nobody knows them, and then the reports may be of any time.
+        nonces: what the GPUs may have been asked with: 32 bytes -> one sentence on what such an
+            answer shows; empty if nobody knows, and then the reports may be of any time.
     """
     gpus = facts.gpus
     return [
         *_simulated(facts, policy),
-        _nonce(facts, expected_nonce),
+        _nonce(facts, nonces),
         _count(facts, policy),
         any_of(
             "gpu-architecture",
@@ -77,22 +77,22 @@ def _simulated(facts: GpuFacts, policy: GpuPolicy) -> list[Check]:
     ]
 
 
-def _nonce(facts: GpuFacts, expected: bytes | None) -> Check:
-    if expected is None:
+def _nonce(facts: GpuFacts, nonces: Mapping[bytes, str]) -> Check:
+    if not nonces:
         return not_checked(
             "gpu-nonce",
             "nobody said with which nonce the GPUs were asked, so the reports may be of any time",
             "policy",
             got=facts.nonce.hex(),
         )
-    if facts.nonce == expected:
-        return passed("gpu-nonce", "the reports answer the expected nonce", "policy")
+    if facts.nonce in nonces:
+        return passed("gpu-nonce", nonces[facts.nonce], "policy", got=facts.nonce.hex())
     return failed(
         "gpu-nonce",
         "gpu_nonce_mismatch",
         "the reports answer another nonce: ask the GPUs again, with the expected one",
         "policy",
-        expected=expected.hex(),
+        expected=" or ".join(nonce.hex() for nonce in nonces),
         got=facts.nonce.hex(),
     )
 

@@ -1,9 +1,12 @@
-"""The evidence of several GPUs and switches as NVIDIA's tools write it: a JSON list.
+"""The evidence of several GPUs and switches as NVIDIA's tools write it: a list in JSON.
 
-Each item has ``evidence`` (a report) and ``certificate`` (its PEM chain), both in base64, and
-copies of what the report says: ``arch``, ``nonce``, ``driver_version``, ``vbios_version``. Nobody
-signed the copies: they are held against the report, and nothing else is made of them. A token of a
-verification service is not evidence: it is somebody's word about it, and often not even signed.
+The list stands alone, under ``evidences`` (nvattest) or under ``evidence_list`` (the request of a
+verification service); one device may also stand without a list. Each item has ``evidence`` (a
+report) and ``certificate`` (its PEM chain), both in base64, and copies of what the report says:
+``arch``, ``nonce``, ``driver_version``, ``vbios_version``; some stand beside the list and speak of
+every device. Nobody signed the copies: they are held against the report, and nothing else is made
+of them. A token of a verification service is not evidence: it is somebody's word about it, and
+often not even signed.
 
 Trusts: nothing; it only reads.  Does not trust: sizes, counts, the copies.
 """
@@ -19,11 +22,22 @@ from teeproof.core.errors import Malformed, NotAuthentic
 from teeproof.evidence.nvidia import report as spdm
 from teeproof.evidence.nvidia.report import Report
 
-__all__ = ["MAX_BUNDLE_BYTES", "MAX_DEVICES", "Device", "parse"]
+__all__ = [
+    "MAX_BUNDLE_BYTES",
+    "MAX_DEVICES",
+    "Device",
+    "has_shape",
+    "joined",
+    "looks_like",
+    "parse",
+    "refuse_tokens",
+]
 
 MAX_BUNDLE_BYTES = 1 << 20  # eight GPUs take 100 KB
 MAX_DEVICES = 32
 COPIES = ("arch", "nonce", "driver_version", "vbios_version")
+_LISTS = ("evidences", "evidence_list")
+_DEVICE = frozenset({"evidence", "certificate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +68,64 @@ def parse(data: bytes | str) -> tuple[Device, ...]:
         Malformed: not such a list, more than ``MAX_DEVICES``, or a report that cannot be read.
         NotAuthentic: tokens of a verification service in place of evidence.
     """
+    return tuple(_device(item, beside) for item, beside in _items(data))
+
+
+def looks_like(data: bytes) -> bool:
+    """Whether these bytes are to be read as GPU evidence; nothing is parsed."""
+    start = data[:MAX_BUNDLE_BYTES]
+    is_json = start.lstrip(b" \t\r\n")[:1] in (b"[", b"{")
+    return is_json and all(b'"%s"' % name.encode() in start for name in _DEVICE)
+
+
+def has_shape(value: Any) -> bool:
+    """Whether parsed JSON has the shape of GPU evidence."""
+    if isinstance(value, dict):
+        value = next((value[name] for name in _LISTS if name in value), [value])
+    first = value[0] if isinstance(value, list) and value else None
+    return isinstance(first, dict) and first.keys() >= _DEVICE
+
+
+def joined(*documents: bytes) -> bytes:
+    """Return one document of the devices in several, such as GPUs and switches in files apart.
+
+    Raises:
+        Malformed, TooLarge, NotAuthentic: as ``parse``, of any of them or of all together.
+    """
+    items = [beside | item for data in documents for item, beside in _items(data)]
+    _require_few(items)
+    return strictjson.dumps(items).encode()
+
+
+def _items(data: bytes | str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the object of each device, and the copies that stand beside the list."""
     value = strictjson.loads(data, limit=MAX_BUNDLE_BYTES, what="GPU evidence")
-    if isinstance(value, dict) and isinstance(value.get("evidences"), list):
-        value = value["evidences"]
-    _refuse_tokens(value)
+    refuse_tokens(value)
+    beside: dict[str, Any] = {}
+    if isinstance(value, dict):
+        lists = [name for name in _LISTS if name in value]
+        if len(lists) > 1:
+            raise _malformed("one list of devices", " and ".join(lists))
+        if lists:
+            beside = {name: value[name] for name in COPIES if value.get(name) is not None}
+        value = value[lists[0]] if lists else [value]
     if not isinstance(value, list) or not value:
         raise _malformed("a list of devices", _kind(value))
-    if len(value) > MAX_DEVICES:
-        raise _malformed(f"at most {MAX_DEVICES} devices", f"{len(value)} devices")
-    return tuple(_device(item) for item in value)
+    _require_few(value)
+    for item in value:
+        if not isinstance(item, dict):
+            raise _malformed("an object for each device", _kind(item))
+    return [(item, beside) for item in value]
 
 
-def _device(item: Any) -> Device:
-    if not isinstance(item, dict):
-        raise _malformed("an object for each device", _kind(item))
-    copies = tuple((name, _text(item[name], name)) for name in COPIES if item.get(name) is not None)
+def _require_few(items: list[Any]) -> None:
+    if len(items) > MAX_DEVICES:
+        raise _malformed(f"at most {MAX_DEVICES} devices", f"{len(items)} devices")
+
+
+def _device(item: dict[str, Any], beside: dict[str, Any]) -> Device:
+    given = [*beside.items(), *((n, item[n]) for n in COPIES if item.get(n) is not None)]
+    copies = tuple(dict.fromkeys((name, _text(value, name)) for name, value in given))
     report = spdm.parse(_base64(item.get("evidence"), "evidence"))
     return Device(report, _base64(item.get("certificate"), "certificate"), copies)
 
@@ -91,8 +148,8 @@ def _base64(value: Any, name: str) -> bytes:
     return raw
 
 
-def _refuse_tokens(value: Any) -> None:
-    """Say clearly what is wrong where somebody hands over a service's answer."""
+def refuse_tokens(value: Any) -> None:
+    """Raise NotAuthentic where parsed JSON holds a verification service's tokens."""
     token = _first_token(value, 4)
     if token is None:
         return

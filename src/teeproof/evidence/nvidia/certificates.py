@@ -50,8 +50,6 @@ MAX_CERTIFICATES = 6
 # AlgorithmIdentifier of ecdsa-with-SHA384 (RFC 5758, 3.2), as DER writes it.
 ECDSA_SHA384 = (SEQUENCE, bytes.fromhex("06082a8648ce3d040303"))
 _VERSION_3 = (0xA0, bytes((INTEGER, 1, 2)))
-# 9999-12-31: "no well-defined expiration date" (RFC 5280, 4.1.2.5). A day less can be printed.
-_FOREVER = 253402214399
 _MARK = encode_oid(SIMULATED_ROOT_OID)
 _COMMON_NAME = encode_oid("2.5.4.3")
 _BASIC_CONSTRAINTS, _KEY_USAGE = encode_oid("2.5.29.19"), encode_oid("2.5.29.15")
@@ -184,7 +182,7 @@ def _load(der: bytes) -> Certificate:
         subject_name=fields[5][1],
         issuer_name=fields[3][1],
         not_before=not_before,
-        not_after=min(not_after, _FOREVER),
+        not_after=not_after,
         fingerprint=named(sha256(spki)),
         spki=spki,
         key=_key(spki),

@@ -32,6 +32,10 @@ NVIDIA_DEVICE_ROOT = "sha256:a90c4eb5acfd3e3d03a25db6a26b84f720ad0503196c627c21d
 NVIDIA_RIM_ROOT = "sha256:dec1dc316477aa851eebdf51327ae9f864bc8d89254657ed1e7eb9168af1e1a3"
 
 _NAMED = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_NONCE = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_EXPECTED = (
+    "min_gpus", "min_switches", "architectures", "drivers", "vbios", "rims", "revocation", "nonce",
+)  # fmt: skip
 _LISTS = ("architectures", "drivers", "vbios", "device_roots", "rim_roots", "simulated_roots")
 
 
@@ -60,6 +64,8 @@ class GpuPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         vbios: any of these VBIOS versions for each GPU, such as ``96.00.A5.00.01``.
         rims: true if every measurement must be known to be what the vendor lists.
         revocation: true if the vendor must have said of every certificate that it is good.
+        nonce: exactly these 32 bytes, with which you asked the GPUs yourself, hex. Without it they
+            may also have been asked with the nonce that their machine's evidence determines.
         device_roots: fingerprints of the roots of devices.
         rim_roots: fingerprints of the roots of manifests.
         simulated_roots: fingerprints of simulators' roots, of both kinds, that are accepted.
@@ -72,6 +78,7 @@ class GpuPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     vbios: tuple[str, ...] | None = None
     rims: Literal[True] | None = None
     revocation: Literal[True] | None = None
+    nonce: str | None = None
     device_roots: tuple[str, ...] = (NVIDIA_DEVICE_ROOT,)
     rim_roots: tuple[str, ...] = (NVIDIA_RIM_ROOT,)
     simulated_roots: tuple[str, ...] = ()
@@ -92,6 +99,16 @@ class GpuPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         for text in self.architectures or ():
             if text != text.upper():
                 raise wrong(f'gpu.architectures: write "{text.upper()[:40]}"')
+        for text in (*(self.architectures or ()), *(self.drivers or ()), *(self.vbios or ())):
+            if not text.isascii() or not text.isprintable():
+                raise wrong(f"gpu: reports hold plain text only, got {text[:100]!a}")
+        if self.nonce is not None and not _NONCE.fullmatch(self.nonce):
+            raise wrong(f"gpu.nonce must be 64 lower-case hex digits, got {self.nonce[:100]!a}")
+
+    @property
+    def expects(self) -> bool:
+        """Whether it expects anything that only the evidence of GPUs can show."""
+        return any(getattr(self, field) is not None for field in _EXPECTED)
 
     @property
     def roots(self) -> Roots:

@@ -13,6 +13,7 @@ Trusts: the issuers in a verified chain.  Does not trust: whoever collected the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from teeproof.core.clock import format_time
 from teeproof.core.errors import NotAuthentic
@@ -95,20 +96,32 @@ def _refuse(certificate: Certificate, reason: str | None, since: int) -> None:
 
 
 def _require_signed(answer: Answer, issuer: Certificate, now: int) -> None:
+    signer = _signer(answer, issuer)
+    if signer is None:
+        raise NotAuthentic(
+            "an OCSP answer was signed by nobody who may answer for this issuer",
+            code="ocsp_signature",
+        )
+    if not signer.not_before <= now <= signer.not_after and signer != issuer:
+        raise NotAuthentic(
+            f"the certificate of the responder {signer.subject} was not valid at the time "
+            "in question",
+            code="ocsp_responder_expired",
+            expected=format_time(now),
+            got=f"{format_time(signer.not_before)} to {format_time(signer.not_after)}",
+        )
+
+
+@lru_cache(maxsize=256)
+def _signer(answer: Answer, issuer: Certificate) -> Certificate | None:
+    """Return who signed an answer and may answer for this issuer; None if nobody did.
+
+    Remembered: an answer about a family's authority is looked at for each of its GPUs.
+    """
     for signer in (*(r for r in answer.responders if _may_answer(r, issuer)), issuer):
         if signed_by(signer.key, answer.signature, answer.tbs):
-            if not signer.not_before <= now <= signer.not_after and signer is not issuer:
-                raise NotAuthentic(
-                    f"the certificate of the responder {signer.subject} was not valid at the time "
-                    "in question",
-                    code="ocsp_responder_expired",
-                    expected=format_time(now),
-                    got=f"{format_time(signer.not_before)} to {format_time(signer.not_after)}",
-                )
-            return
-    raise NotAuthentic(
-        "an OCSP answer was signed by nobody who may answer for this issuer", code="ocsp_signature"
-    )
+            return signer
+    return None
 
 
 def _may_answer(responder: Certificate, issuer: Certificate) -> bool:

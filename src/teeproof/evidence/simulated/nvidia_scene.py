@@ -5,9 +5,11 @@ Trusts: whoever holds the seed.  Does not trust: nothing comes from outside.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from teeproof.core import strictjson
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.nvidia.rim import Rim
@@ -30,6 +32,29 @@ class GpuEvidence:
     devices: tuple[Device, ...]
     rims: tuple[Rim, ...]
     ocsp: tuple[bytes, ...]
+
+    def document(self) -> bytes:
+        """Return the evidence of the devices as NVIDIA's tools write it."""
+        items = [
+            {
+                "arch": "HOPPER",
+                "certificate": b64encode(device.certificates).decode(),
+                "evidence": b64encode(device.report.raw).decode(),
+                "nonce": device.report.nonce.hex(),
+            }
+            for device in self.devices
+        ]
+        return strictjson.dumps(items, pretty=True).encode() + b"\n"
+
+    @property
+    def manifests(self) -> tuple[bytes, ...]:
+        """The manifests as files: XML, or as the service that has them by their id answers."""
+        return tuple(rim.xml if rim.id is None else _answered(rim) for rim in self.rims)
+
+
+def _answered(rim: Rim) -> bytes:
+    answer = {"id": rim.id, "rim": b64encode(rim.xml).decode(), "rim_format": "TCG"}
+    return strictjson.dumps(answer).encode()
 
 
 @dataclass(frozen=True, slots=True)

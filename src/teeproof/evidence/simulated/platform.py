@@ -20,6 +20,7 @@ from teeproof.evidence.simulated.hardware import Domain, Processor, QuotingEncla
 from teeproof.evidence.simulated.keys import SEED_BYTES
 from teeproof.evidence.simulated.machine import Machine
 from teeproof.evidence.simulated.nitro import SimulatedNitro
+from teeproof.evidence.simulated.nvidia_pki import GpuVendor
 from teeproof.evidence.simulated.pki import SIMULATED, Names, Pki
 from teeproof.evidence.simulated.snp.pki import SnpPki
 from teeproof.evidence.simulated.storage import load_seed, open_seed
@@ -66,6 +67,11 @@ class SimulatedPlatform:
     def nitro(self) -> SimulatedNitro:
         """The same seed's AWS: its certificates, for enclaves of ``simulated.nitro``."""
         return SimulatedNitro(self.pki.seed, marked=self.pki.names.marked)
+
+    @cached_property
+    def gpus(self) -> GpuVendor:
+        """The same seed's NVIDIA: its certificates, for GPUs of ``simulated.nvidia``."""
+        return GpuVendor(self.pki.seed, marked=self.pki.names.marked)
 
     @property
     def root_der(self) -> bytes:

@@ -12,6 +12,7 @@ from teeproof.core.digests import named, sha256
 from teeproof.evidence.recognise import Kind
 from teeproof.evidence.sev_snp.layout import ReportBody
 from teeproof.evidence.simulated.nitro import Enclave
+from teeproof.evidence.simulated.nvidia_scene import reference_policy as gpu_reference
 from teeproof.evidence.simulated.platform import SimulatedPlatform
 from teeproof.evidence.simulated.snp.machine import SnpGuest, write_body
 from teeproof.evidence.simulated.snp.pki import Chip
@@ -29,6 +30,7 @@ name = "simulated"
 description = "Evidence of one simulator; it proves nothing about hardware."
 roots = []
 simulated_roots = ["{platform.root_fingerprint}"]
+gpu = {{ simulated_roots = {_toml(_gpu_roots(platform))} }}
 
 second_path = true
 tcb_statuses = ["UpToDate"]
@@ -105,6 +107,28 @@ debug = false
 """ + "".join(lines)
 
 
+def _gpu_roots(platform: SimulatedPlatform) -> list[str]:
+    return [platform.gpus.device_root.fingerprint, platform.gpus.rim_root.fingerprint]
+
+
+def _nvidia_reference(platform: SimulatedPlatform, report_data: bytes | None) -> str:
+    expected = gpu_reference(platform.gpus).to_json()
+    expected |= {"device_roots": [], "rim_roots": []}
+    bound = "" if report_data is None else f'report_data = "{report_data.hex()}"\n'
+    lines = (f"{key} = {_toml(value)}\n" for key, value in expected.items())
+    return f"""\
+# Accepts GPUs of the simulator on this machine, at the level "simulated". It proves nothing about
+# hardware: never use it where anything depends on the answer.
+name = "simulated"
+description = "GPUs of one simulator; it proves nothing about hardware."
+roots = []
+
+tee = "nvidia"
+{bound}
+[gpu]
+""" + "".join(lines)
+
+
 def reference_policy(
     platform: SimulatedPlatform, *, report_data: bytes | None = None, kind: Kind = "tdx"
 ) -> str:
@@ -117,6 +141,8 @@ def reference_policy(
         return _snp_reference(platform, report_data)
     if kind == "nitro":
         return _nitro_reference(platform, report_data)
+    if kind == "nvidia":
+        return _nvidia_reference(platform, report_data)
     machine = platform.machine()
     domain, guest = machine.domain, machine.guest
     expected: dict[str, object] = {

@@ -39,7 +39,7 @@ def labels_of(record: bytes, *, blob: Callable[[str], bytes | None]) -> Labels:
 
 
 def _evidence(record: IdentityRecord, blob: Callable[[str], bytes | None]) -> Evidence:
-    """Return quote and event log; collateral is not asked for."""
+    """Return quote, event log and GPUs; collateral is not asked for."""
 
     def here(digest: str) -> bytes:
         data = blob(digest)
@@ -47,7 +47,7 @@ def _evidence(record: IdentityRecord, blob: Callable[[str], bytes | None]) -> Ev
             raise Unavailable("its evidence is not here", code="blob_missing", expected=digest)
         return data
 
-    wanted = {k: v for k, v in record.attachments.items() if k in ("quote", "event_log")}
+    wanted = {k: v for k, v in record.attachments.items() if k in ("quote", "event_log", "gpus")}
     return msgspec.structs.replace(record, attachments=wanted).evidence(here)
 
 

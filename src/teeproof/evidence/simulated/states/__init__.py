@@ -9,6 +9,7 @@ from teeproof.evidence.simulated.states import (
     guest,
     log,
     nitro,
+    nvidia,
     snp,
     tcb,
     vendor,
@@ -20,6 +21,6 @@ __all__ = ["LISTED", "STATES", "Outcome", "State"]
 
 STATES: dict[str, State] = {
     state.name: state
-    for module in (guest, tcb, domain, vendor, forgery, log, snp, nitro)
+    for module in (guest, tcb, domain, vendor, forgery, log, snp, nitro, nvidia)
     for state in module.STATES
 }

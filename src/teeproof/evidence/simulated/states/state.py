@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from teeproof.core.errors import Usage
 from teeproof.evidence.recognise import Kind
 from teeproof.evidence.record import Evidence
@@ -147,15 +149,7 @@ class State:
             raise Usage("this time has no zone: pass an aware datetime", code="time_malformed")
         require_report_data(report_data)
         made = self.make(Scene(platform, report_data, now))
-        return Evidence(
-            quote=made.quote,
-            event_log=made.event_log,
-            compose=made.compose,
-            mr_config=made.mr_config,
-            certificates=made.certificates,
-            collateral=made.collateral,
-            name=f"simulated {self.name}",
-        )
+        return msgspec.structs.replace(made, name=f"simulated {self.name}")
 
 
 def table(outcome: Outcome, *rows: tuple[str, str, Make]) -> tuple[State, ...]:
