@@ -45,6 +45,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "tcb_evaluation_floor": {"tcb_evaluation_floor": [{"since": "2026-01-01", "number": 18}]},
     "max_collateral_age_days": {"max_collateral_age_days": 30},
     "second_path": {"second_path": True},
+    "revocation_list": {"revocation_list": True},
     **{
         name: {name: False}
         for name in (

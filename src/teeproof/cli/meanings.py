@@ -30,6 +30,7 @@ _EXAMPLES = {
     "smt": "false",
     "products": '["Milan", "Genoa", "Turin"]',
     "minimum_tcb": '[{ product = "Milan", bootloader = 4, snp = 25, microcode = 219 }]',
+    "revocation_list": "true",
     "vlek": "false",
     "masked_chip_id": "false",
     "ciphertext_hiding": "true",

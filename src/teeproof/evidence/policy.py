@@ -65,10 +65,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             status is still allowed although ``tcb_statuses`` does not list it.
         denied_advisories: advisories (``INTEL-SA-…``) that may not apply to the platform.
         tcb_evaluation_floor: the least ``tcbEvaluationDataNumber`` that collateral must carry at T.
-        max_collateral_age_days: the oldest accepted issue date of TCB info, counted back from T.
+        max_collateral_age_days: the oldest accepted issue date of TCB info, or of AMD's revocation
+            list, counted back from T.
         products: any of these AMD processors: ``Milan``, ``Genoa``, ``Turin``.
         minimum_tcb: per AMD product, the least security versions of its firmware; AMD publishes no
             signed list of what is up to date, so only a policy can say.
+        revocation_list: true if AMD's revocation list must have come along and hold.
         vlek: false if only the chip's own key (VCEK) may sign, and none that a cloud was lent.
         masked_chip_id: false if the host may not hide which chip it is.
         ciphertext_hiding: true if the host may not even read the encrypted memory.
@@ -136,6 +138,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_collateral_age_days: int | None = None
     products: tuple[Product, ...] | None = None
     minimum_tcb: tuple[MinimumTcb, ...] | None = None
+    revocation_list: Literal[True] | None = None
     vlek: bool | None = None
     masked_chip_id: bool | None = None
     ciphertext_hiding: bool | None = None

@@ -124,8 +124,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         type: always ``urn:teeproof:verdict:v1``.
         subject: the evidence's identity (``sha256:…``), the same for all its malleable twins.
-        kind: of the machine's evidence: ``tdx``, ``sgx``, ``sev-snp`` or ``nitro``; ``nvidia`` of
-            GPUs whose machine is unknown.
+        kind: of the machine's evidence, one of ``recognise.Kind``; ``nvidia`` of GPUs whose machine
+            is unknown.
         ok: true if no check failed.
         level: ``hardware``, ``measured`` or ``simulated``; None where no root vouches for it.
         confidential: whether the machine keeps the workload's memory from its host.

@@ -51,7 +51,7 @@ class EvidenceName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Evidence, by the digest that all its malleable twins share.
 
     Attributes:
-        kind: of the machine, such as ``tdx``.
+        kind: of the machine, one of ``evidence.recognise.Kind``.
         id: ``sha256:…``, the subject of its verdict: of a machine with GPUs over both.
     """
 
@@ -189,7 +189,11 @@ class IdentityRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def report_data(self) -> bytes:
-        """The 64 bytes that TDX or SGX evidence of this identity must carry."""
+        """The 64 bytes that evidence of this identity must carry where its kind binds data.
+
+        That is report_data of TDX, SGX and SEV-SNP. A Nitro document has them as its user data,
+        whole or as D alone, without the zeros behind.
+        """
         return report_data_for(self.keyset_digest, nonce=self.claim.nonce)
 
     @cached_property

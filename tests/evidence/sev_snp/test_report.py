@@ -16,6 +16,7 @@ from teeproof.evidence.sev_snp import certificates, crl, report
 from teeproof.evidence.sev_snp.tcb import Tcb, product_named, product_of_cpuid
 from teeproof.evidence.sev_snp.vek import parse_vek
 from teeproof.evidence.simulated.snp.machine import POLICY, write_body
+from teeproof.evidence.simulated.snp.pki import SnpPki
 from teeproof.evidence.simulated.states.snp import GENOA, TURIN
 from tests.evidence.scenes import NOW, PLATFORM, REPORT_DATA, state
 
@@ -130,6 +131,39 @@ def test_a_key_s_certificate_says_product_firmware_and_chip(chip):
     (leaf,) = certificates.parse_certificates([PKI.vlek(chip).der])
     vek = parse_vek(leaf)
     assert (vek.kind, vek.chip_id, vek.csp_id) == ("VLEK", None, "CN=simulated.invalid")
+
+
+def _wrapped(chip: Chip, value: bytes) -> bytes:
+    """Return a chip's certificate with other bytes as its chip id."""
+
+    class Wrapping(SnpPki):
+        def _vek(self, kind, chip, tcb, names):
+            return super()._vek(kind, chip, tcb, [(names[0][0], value)])
+
+    return Wrapping(PKI.seed).vcek(chip).der
+
+
+@pytest.mark.parametrize("chip", [Chip(), GENOA, TURIN], ids=lambda chip: chip.product)
+def test_a_chip_id_is_read_bare_and_in_an_octet_string_and_at_no_other_length(chip):
+    size, padded = len(chip.hwid), chip.hwid.ljust(64, b"\0")
+    begins_so = bytes([4, size]) + chip.hwid[2:]  # a bare id may begin like a wrapped one
+    for value, found in (
+        (chip.hwid, padded),
+        (bytes([4, size]) + chip.hwid, padded),
+        (begins_so, begins_so.ljust(64, b"\0")),
+    ):
+        (leaf,) = certificates.parse_certificates([_wrapped(chip, value)])
+        assert parse_vek(leaf).chip_id == found
+    other = 8 if size == 64 else 64
+    for value in (
+        chip.hwid[:-1], chip.hwid + b"\0", bytes(other), bytes([4, other]) + bytes(other),
+        bytes([4, size - 1]) + chip.hwid, bytes([5, size]) + chip.hwid, b"",
+        bytes([4, 0x81, size]) + chip.hwid,
+    ):  # fmt: skip
+        (leaf,) = certificates.parse_certificates([_wrapped(chip, value)])
+        with pytest.raises(Malformed) as refused:
+            parse_vek(leaf)
+        assert refused.value.code == "vek_extension_malformed"
 
 
 def test_a_product_that_is_unknown_is_refused_by_name():

@@ -5,6 +5,7 @@ Trusts: facts of a verified report.  Does not trust: nothing else comes in.
 
 from __future__ import annotations
 
+from teeproof.evidence.appraise import revocation
 from teeproof.evidence.appraise.expect import any_of, flag
 from teeproof.evidence.appraise.kind import check_kind
 from teeproof.evidence.appraise.platform import listed, simulated_root
@@ -15,16 +16,17 @@ from teeproof.evidence.verdict import Check, failed, not_checked, passed
 __all__ = ["checks"]
 
 
-def checks(facts: SnpFacts, policy: Policy) -> list[Check]:
-    """Return the checks of machine and guest."""
-    return [*_machine(facts, policy), *_guest(facts, policy), *_identity(facts, policy)]
+def checks(facts: SnpFacts, policy: Policy, *, now: int) -> list[Check]:
+    """Return the checks of machine and guest; ``now`` is the T of the verdict, since 1970."""
+    return [*_machine(facts, policy, now), *_guest(facts, policy), *_identity(facts, policy)]
 
 
-def _machine(facts: SnpFacts, policy: Policy) -> list[Check]:
+def _machine(facts: SnpFacts, policy: Policy, now: int) -> list[Check]:
     vek = facts.vek
     return [
         *simulated_root(facts.level, facts.root, policy),
         _minimum_tcb(facts, policy),
+        *revocation.checks(facts.list_issued, policy, now=now),
         flag(
             "smt",
             policy.smt,

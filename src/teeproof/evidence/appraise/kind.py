@@ -33,7 +33,8 @@ ANSWERED: dict[Kind, frozenset[str]] = {
     },
     "sgx": _EVERY | {"tcb_statuses", "denied_advisories", "mrenclave", "mrsigner"},
     "sev-snp": _EVERY | {
-        "products", "minimum_tcb", "vlek", "masked_chip_id", "ciphertext_hiding", "migration",
+        "products", "minimum_tcb", "revocation_list", "max_collateral_age_days", "vlek",
+        "masked_chip_id", "ciphertext_hiding", "migration",
         "smt", "single_socket", "vmpl", "minimum_guest_svn", "measurement", "host_data",
         "family_id", "image_id", "id_key_digest", "author_key_digest", "allowed_platforms",
         "blocked_platforms",

@@ -3,8 +3,7 @@
 A directory is one bundle. Loose files are one bundle if they hold one quote; with several quotes, a
 piece goes to the quote that it fits: collateral by platform family, a chip's certificate by the
 chip, an event log by replaying to the quote's registers, a compose file or MrConfigV3 document by
-its digest. What fits none or
-several is an error, never a guess.
+its digest. What fits none or several is an error, never a guess.
 
 Trusts: nothing; fitting only sorts, the verifier checks.  Does not trust: names, order, copies.
 """
@@ -72,7 +71,8 @@ def gather(paths: Sequence[Path], *, pieces: Sequence[Piece] = ()) -> list[Bundl
     bundles = folders + [bundle([quote], name=quote.name) for quote in quotes]
     if not bundles:
         raise _no_quote(loose)
-    for piece in others:
+    # A compose file fits by the log or the document that names it, so it comes last.
+    for piece in sorted(others, key=lambda piece: piece.kind == "app-compose"):
         bundles = _join(bundles, piece)
     return bundles
 

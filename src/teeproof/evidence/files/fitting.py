@@ -48,6 +48,8 @@ def fits(piece: Piece, evidence: Evidence) -> bool:
             return _collateral_fits(piece, evidence)
         if piece.kind == "vendor-certificates":
             return _certificates_fit(piece, evidence)
+        if kind_of(evidence.quote) == "sev-snp":
+            return _fits_host_data(piece, evidence)
         from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
 
         body = tdx_quote.parse(evidence.quote).body
@@ -85,6 +87,23 @@ def _certificates_fit(piece: Piece, evidence: Evidence) -> bool:
     ders, _ = certificates.parse_blocks(as_pem(piece.data, form=piece.form))
     leaves = [each for each in certificates.parse_certificates(ders) if not each.is_ca]
     return all(parse_vek(leaf).chip_id in (None, chip) for leaf in leaves)
+
+
+def _fits_host_data(piece: Piece, evidence: Evidence) -> bool:
+    """Whether HOST_DATA commits to a document, or to the one that names a compose file."""
+    from teeproof.evidence.eventlog.compose import compose_hash  # noqa: PLC0415
+    from teeproof.evidence.eventlog.mrconfig import mrconfigid_v3, parse_mr_config  # noqa: PLC0415
+    from teeproof.evidence.sev_snp import report  # noqa: PLC0415
+
+    host_data = report.parse(evidence.quote).body.host_data
+    document = piece.data if piece.kind == "mr-config" else evidence.mr_config
+    if piece.kind == "event-log" or document is None:
+        return False  # such a guest has no registers to hold a log against
+    if mrconfigid_v3(document)[1:33] != host_data:
+        return False
+    return piece.kind == "mr-config" or (
+        parse_mr_config(document).compose_hash == compose_hash(piece.data)
+    )
 
 
 def _rtmr3(log: bytes) -> bytes:

@@ -44,7 +44,7 @@ def judge(asked: Asked) -> Judged:
             event_log=asked.evidence.event_log,
         )
         checks += more
-        checks += guest.checks(facts, policy)
+        checks += guest.checks(facts, policy, now=asked.now)
         checks += freshness.checks(facts.body.report_data, policy, now=asked.now, seen=asked.memory)
     return Judged(
         subject=found.evidence_id,

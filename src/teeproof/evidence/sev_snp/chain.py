@@ -3,8 +3,8 @@
     ARK (self-signed) -> ASK  -> VCEK     the chip's own key
     ARK (self-signed) -> ASVK -> VLEK     a key that AMD lent to a cloud
 
-Nothing here depends on the report or on the time: reports of one chip share every result, so it is
-computed once and remembered. Dates come out as windows.
+Nothing here depends on the time, and on the report only which key it names: reports of one chip and
+TCB share every result, so it is computed once and remembered. Dates come out as windows.
 
 Trusts: the pinned roots.  Does not trust: host, network, whoever chose the certificates.
 """
@@ -13,28 +13,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from teeproof.core.errors import Error, NotAuthentic, Unavailable
+from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable
 from teeproof.evidence.dates import Window
+from teeproof.evidence.marks import SIMULATED_MAKER
 from teeproof.evidence.sev_snp.certificates import (
     MAX_BYTES,
     AmdCertificate,
-    parse_blocks,
-    parse_certificates,
     signed_by,
 )
 from teeproof.evidence.sev_snp.crl import AmdRevocationList, parse_crl, require_crl
-from teeproof.evidence.sev_snp.vek import Vek, parse_vek
+from teeproof.evidence.sev_snp.path import Path, find_path
+from teeproof.evidence.sev_snp.vek import Vek, Wanted, parse_vek
 from teeproof.evidence.steps import Steps
 from teeproof.evidence.verdict import Level, failed, passed
 
 __all__ = ["Chain", "endorse"]
-
-_T = TypeVar("_T")
-_Path = tuple[AmdCertificate, AmdCertificate, AmdCertificate]  # leaf, authority, root
 
 
 @dataclass(slots=True)
@@ -58,21 +54,22 @@ class Chain(Steps):
         return key if isinstance(key, ec.EllipticCurvePublicKey) else None
 
 
-def endorse(pem: bytes | None, roots: frozenset[str]) -> Chain:
+def endorse(pem: bytes | None, roots: frozenset[str], *, wanted: Wanted) -> Chain:
     """Return what hangs on the roots, remembered unless strangers blew it up.
 
     Args:
         pem: the certificates and revocation lists that came along, in any order; None if none did.
         roots: fingerprints of the vendor's root keys.
+        wanted: which key's certificate to take, where several came along.
     """
     small = pem is None or len(pem) <= MAX_BYTES
-    return (_remembered if small else _endorse)(pem, roots)
+    return (_remembered if small else _endorse)(pem, roots, wanted)
 
 
-def _endorse(pem: bytes | None, roots: frozenset[str]) -> Chain:
+def _endorse(pem: bytes | None, roots: frozenset[str], wanted: Wanted) -> Chain:
     out = Chain()
     try:
-        path, lists = _path(pem)
+        path, lists = find_path(pem, wanted)
     except Unavailable as error:
         out.checks.append(
             failed("vek-certificates", "certificates_missing", error.detail, "availability")
@@ -119,47 +116,6 @@ def _unfounded(out: Chain, why: str) -> Chain:
     return out
 
 
-def _path(pem: bytes | None) -> tuple[_Path, list[bytes]]:
-    """Return leaf, authority and root by their names, and the revocation lists.
-
-    Where several certificates have a name that fits, the one that signed counts: a stranger's
-    beside it changes nothing.
-    """
-    ders, lists = parse_blocks(pem or b"")
-    found = parse_certificates(ders)
-    leaves = [each for each in found if isinstance(each.key, ec.EllipticCurvePublicKey)]
-    if len(leaves) != 1:
-        if not leaves:
-            raise _missing("the endorsement key's own certificate (VCEK or VLEK)")
-        raise NotAuthentic(
-            "there are certificates of several endorsement keys: give the one of this report",
-            code="vek_several",
-            expected="1 VCEK or VLEK",
-            got=f"{len(leaves)}",
-        )
-    leaf = leaves[0]
-    authority = _issuer(leaf, found)
-    if authority is None:
-        raise _missing(f"the authority that issued {leaf.subject} (ASK or ASVK)")
-    root = _issuer(authority, found)
-    if root is None:
-        raise _missing(f"AMD's root (ARK) above {authority.subject}")
-    return (leaf, authority, root), lists
-
-
-def _issuer(child: AmdCertificate, found: tuple[AmdCertificate, ...]) -> AmdCertificate | None:
-    named = [each for each in found if each.subject_name == child.issuer_name]
-    signing = [each for each in named if signed_by(each, child.signature, child.tbs)]
-    return next(iter(signing or named), None)
-
-
-def _missing(what: str) -> Unavailable:
-    return Unavailable(
-        f"{what} did not come along, so nothing is known of who signed: put it beside the report;"
-        " AMD's key server has the certificates of every chip"
-    )
-
-
 def _root(root: AmdCertificate, roots: frozenset[str]) -> tuple[str, Level]:
     # Whoever pins a simulator's root as a vendor's is mistaken: it is never hardware.
     if root.fingerprint in roots and not root.simulated:
@@ -174,22 +130,42 @@ def _root(root: AmdCertificate, roots: frozenset[str]) -> tuple[str, Level]:
     )
 
 
-def _held(path: _Path) -> tuple[str, Vek]:
+def _held(path: Path) -> tuple[str, Vek]:
     leaf, authority, root = path
     _require_issued(root, root, code="root_certificate")
     _require_issued(authority, root, code="vek_chain_signature")
     _require_issued(leaf, authority, code="vek_chain_signature")
     vek = parse_vek(leaf)
-    # AMD issues both kinds of key under one root: the authority's name keeps them apart.
-    lent = "VLEK" in authority.subject
-    if leaf.is_ca or not leaf.subject.endswith(f"SEV-{vek.kind}") or lent != (vek.kind == "VLEK"):
+    if leaf.is_ca or authority is root:
         raise NotAuthentic(
-            "the first certificate is not one of an endorsement key, or of the other kind",
+            "the first certificate is not one of an endorsement key, or an authority is missing",
             code="vek_chain_leaf",
-            expected=f"SEV-{vek.kind} by the authority for such keys",
+            expected=f"SEV-{vek.kind}, by an authority that the root certified",
             got=f"{leaf.subject} by {authority.subject}",
         )
+    _require_names(path, vek)
     return f"{root.subject} signed {authority.subject}, which signed {leaf.subject}", vek
+
+
+def _require_names(path: Path, vek: Vek) -> None:
+    """Check that all three certificates are named for this kind of key and this product.
+
+    AMD has one root for each product, and below it one authority for each kind of key. They are
+    told apart by name alone, so a name is held to what the key's certificate says.
+    """
+    maker = SIMULATED_MAKER if path[2].simulated else ""
+    lent = "VLEK-" if vek.kind == "VLEK" else ""
+    names = (f"SEV-{vek.kind}", f"SEV-{lent}{vek.product}", f"ARK-{vek.product}")
+    expected = tuple(f"{maker}{name}" for name in names)
+    got = tuple(each.subject for each in path)
+    if got != expected:
+        raise NotAuthentic(
+            "the authorities are another product's, or for the other kind of key: believe nothing"
+            f" that they say of a {vek.product}'s {vek.kind}",
+            code="vek_chain_names",
+            expected=", ".join(expected),
+            got=", ".join(got),
+        )
 
 
 def _require_issued(child: AmdCertificate, issuer: AmdCertificate, *, code: str) -> None:
@@ -206,30 +182,41 @@ def _require_issued(child: AmdCertificate, issuer: AmdCertificate, *, code: str)
 def _revocation(
     out: Chain, authority: AmdCertificate, root: AmdCertificate, lists: list[bytes]
 ) -> None:
-    if not lists:
-        out.skip("vek-revocation", "no revocation list of AMD's came along")
+    own = [der for der in lists if not _of_another(der, root)]
+    if not own:
+        whose = "only lists of other products" if lists else "no revocation list of AMD's"
+        out.skip("vek-revocation", f"{whose} came along")
         return
-    newest = out.attempt("vek-revocation", lambda: _not_revoked(authority, root, lists))
+    newest = out.attempt("vek-revocation", lambda: _not_revoked(authority, root, own))
     if newest is not None:
         out.list_windows.append(
             Window("AMD revocation list", "crl", newest.this_update, newest.next_update)
         )
 
 
+def _of_another(der: bytes, root: AmdCertificate) -> bool:
+    """Whether a list names another issuer; one that cannot be read is not passed over."""
+    try:
+        return parse_crl(der).issuer_name != root.subject_name
+    except Malformed:
+        return False
+
+
 def _not_revoked(
     authority: AmdCertificate, root: AmdCertificate, lists: list[bytes]
 ) -> tuple[str, AmdRevocationList]:
     parsed = [parse_crl(der) for der in lists]
-    for crl in parsed:
-        require_crl(crl, root)
+    held = [crl for crl in parsed if crl.is_by(root)]
+    if not held:
+        require_crl(parsed[0], root)
     for certificate, code in ((authority, "vek_ca_revoked"), (root, "ark_revoked")):
-        if any(certificate.serial in crl.serials for crl in parsed):
+        if any(certificate.serial in crl.serials for crl in held):
             raise NotAuthentic(
                 f"AMD revoked {certificate.subject}: believe nothing that hangs on it",
                 code=code,
                 got=f"serial number {certificate.serial}",
             )
-    newest = max(parsed, key=lambda crl: crl.this_update)
+    newest = max(held, key=lambda crl: crl.this_update)
     return (
         f"AMD's list names neither {authority.subject} nor {root.subject}; it could not name a"
         " single chip's key, for those have no serial numbers",

@@ -50,6 +50,12 @@ class AmdRevocationList(msgspec.Struct, frozen=True, eq=False):
     next_update: int
     serials: frozenset[int]
 
+    def is_by(self, issuer: AmdCertificate) -> bool:
+        """Whether ``issuer`` issued it."""
+        return self.issuer_name == issuer.subject_name and signed_by(
+            issuer, self.signature, self.tbs
+        )
+
 
 def parse_crl(der: bytes) -> AmdRevocationList:
     """Return the revocation list in ``der``.
@@ -104,7 +110,7 @@ def _serial(entry: bytes) -> int:
 
 def require_crl(crl: AmdRevocationList, issuer: AmdCertificate) -> None:
     """Check that ``issuer`` issued the revocation list; raise NotAuthentic if not."""
-    if crl.issuer_name != issuer.subject_name or not signed_by(issuer, crl.signature, crl.tbs):
+    if not crl.is_by(issuer):
         raise NotAuthentic(
             f"revocation list: {issuer.subject} did not sign it", code="crl_signature"
         )

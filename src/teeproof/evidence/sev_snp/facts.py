@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from teeproof.core.clock import format_time
 from teeproof.core.digests import framed_sha256, named, sha256
 from teeproof.evidence.sev_snp.layout import (
     GUEST_POLICY,
@@ -37,6 +38,8 @@ class SnpFacts(msgspec.Struct, frozen=True, kw_only=True):
         root: fingerprint of the root that vouches for it.
         body: the report's fields.
         vek: the key that signed, by its certificate.
+        list_issued: when the newest revocation list that holds was issued, seconds since 1970;
+            None if none came along.
     """
 
     evidence_id: str
@@ -44,6 +47,7 @@ class SnpFacts(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     body: ReportBody
     vek: Vek
+    list_issued: int | None = None
 
     @property
     def debug(self) -> bool:
@@ -98,7 +102,7 @@ class SnpFacts(msgspec.Struct, frozen=True, kw_only=True):
     def to_json(self) -> dict[str, Any]:
         """Return the facts for people and programs. No chip id: only its digest."""
         body, vek = self.body, self.vek
-        mitigations = body.mitigations
+        mitigations, issued = body.mitigations, self.list_issued
         return {
             "report_version": body.version,
             "measurement": body.measurement.hex(),
@@ -135,6 +139,7 @@ class SnpFacts(msgspec.Struct, frozen=True, kw_only=True):
             "root": self.root,
             "signer": {"kind": vek.kind, "product": vek.product_name, "csp_id": vek.csp_id},
             "platform": {"id": self.platform_id},
+            "revocation_list_issued": None if issued is None else format_time(issued),
         }
 
     def _allows(self, name: str) -> bool:

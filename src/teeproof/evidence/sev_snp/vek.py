@@ -11,7 +11,7 @@ Trusts: nothing; the certificate is verified elsewhere.  Does not trust: the ext
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -20,7 +20,7 @@ from teeproof.evidence import der
 from teeproof.evidence.sev_snp.certificates import AmdCertificate
 from teeproof.evidence.sev_snp.tcb import Product, Tcb, product_named
 
-__all__ = ["Vek", "VekKind", "parse_vek"]
+__all__ = ["Vek", "VekKind", "Wanted", "parse_vek"]
 
 VekKind = Literal["VCEK", "VLEK"]
 
@@ -34,6 +34,7 @@ _SPL: dict[Product, tuple[int, ...]] = {
 }
 _HWID_BYTES: dict[Product, int] = {"Milan": 64, "Genoa": 64, "Turin": 8}
 _IA5 = 0x16
+_UNREAD = (ValueError, KeyError, IndexError)
 
 
 class Vek(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,29 @@ class Vek(msgspec.Struct, frozen=True, kw_only=True):
     csp_id: str | None
 
 
+class Wanted(NamedTuple):
+    """What a report claims of the key that signed it, to find its certificate among others.
+
+    Attributes:
+        kind: of key; None if the report names another.
+        chip_id: 64 bytes; None if the host masked them, or the key is a cloud's.
+        tcb: the eight bytes of the reported TCB version.
+    """
+
+    kind: VekKind | None
+    chip_id: bytes | None
+    tcb: bytes
+
+    def fits(self, certificate: AmdCertificate) -> bool:
+        """Whether a certificate may be the one's; one that nobody signed can fit, too."""
+        try:
+            vek = _parse(certificate.extensions)
+        except _UNREAD:
+            return False
+        chip = self.chip_id is None or vek.chip_id in (None, self.chip_id)
+        return chip and vek.kind == self.kind and vek.tcb.raw == self.tcb
+
+
 def parse_vek(certificate: AmdCertificate) -> Vek:
     """Return what the certificate of an endorsement key says.
 
@@ -64,7 +88,7 @@ def parse_vek(certificate: AmdCertificate) -> Vek:
     """
     try:
         return _parse(certificate.extensions)
-    except (ValueError, KeyError, IndexError) as error:
+    except _UNREAD as error:
         raise Malformed(
             "the endorsement key's certificate does not say what it is for",
             code="vek_extension_malformed",
@@ -81,8 +105,8 @@ def _parse(extensions: dict[bytes, bytes]) -> Vek:
     chip, cloud = extensions.get(_ARC + _HWID), extensions.get(_ARC + _CSP)
     if (chip is None) == (cloud is None):
         raise ValueError("it must name either a chip or a cloud")
-    if chip is not None and len(chip) != _HWID_BYTES[product]:
-        raise ValueError(f"a chip id of {len(chip)} bytes")
+    if chip is not None:
+        chip = _hwid(chip, _HWID_BYTES[product])
     return Vek(
         kind="VCEK" if chip is not None else "VLEK",
         product_name=name,
@@ -92,6 +116,18 @@ def _parse(extensions: dict[bytes, bytes]) -> Vek:
         chip_id=chip.ljust(64, b"\0") if chip is not None else None,
         csp_id=_text(cloud) if cloud is not None else None,
     )
+
+
+def _hwid(value: bytes, size: int) -> bytes:
+    """Return a chip id: AMD writes it bare, and some certificates have it in an OCTET STRING.
+
+    The two differ in length, so no bare id can be read as a wrapped one, whatever it begins with.
+    """
+    if len(value) == size + 2 and value[:2] == bytes((der.OCTETS, size)):
+        return value[2:]
+    if len(value) != size:
+        raise ValueError(f"a chip id of {len(value)} bytes, and this product's have {size}")
+    return value
 
 
 def _number(extensions: dict[bytes, bytes], arc: int) -> int:

@@ -26,7 +26,7 @@ from teeproof.evidence.sev_snp.chain import Chain, endorse
 from teeproof.evidence.sev_snp.facts import SnpFacts, evidence_identity
 from teeproof.evidence.sev_snp.layout import ReportBody
 from teeproof.evidence.sev_snp.report import SnpReport
-from teeproof.evidence.sev_snp.vek import Vek
+from teeproof.evidence.sev_snp.vek import Vek, VekKind, Wanted
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["Verification", "verify"]
@@ -37,7 +37,7 @@ ORDER = int(
     16,
 )
 _SHA384 = ec.ECDSA(hashes.SHA384())
-_SIGNERS = {0: "VCEK", 1: "VLEK"}
+_SIGNERS: dict[int, VekKind] = {0: "VCEK", 1: "VLEK"}
 _UNFOUNDED = "there is no endorsement key that hangs on a trusted root"
 
 
@@ -67,7 +67,7 @@ def verify(
         roots: fingerprints (``sha256:…``) of the vendor's root keys.
         now: the T to verify at, seconds since 1970.
     """
-    chain = endorse(certificates, roots)
+    chain = endorse(certificates, roots, wanted=_wanted(report.body))
     checks = (
         passed("report-format", f"SEV-SNP report version {report.body.version}"),
         *chain.checks,
@@ -86,8 +86,14 @@ def verify(
             root=chain.root.fingerprint,
             body=report.body,
             vek=chain.vek,
+            list_issued=chain.list_windows[0].begins if chain.list_windows else None,
         )
     return Verification(checks=checks, facts=facts, evidence_id=evidence_id)
+
+
+def _wanted(body: ReportBody) -> Wanted:
+    chip = None if body.masked or body.signing_key else body.chip_id
+    return Wanted(_SIGNERS.get(body.signing_key), chip, body.raw[0x180:0x188])
 
 
 def _signature(report: SnpReport, chain: Chain) -> Check:
@@ -120,7 +126,7 @@ def _about_key(body: ReportBody, vek: Vek | None) -> list[Check]:
 
 
 def _signing_key(body: ReportBody, vek: Vek) -> Check:
-    said = _SIGNERS.get(body.signing_key, f"key {body.signing_key}")
+    said: str = _SIGNERS.get(body.signing_key) or f"key {body.signing_key}"
     if said != vek.kind:
         return failed(
             "signing-key",

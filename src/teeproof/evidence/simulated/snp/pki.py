@@ -28,7 +28,7 @@ from teeproof.evidence.der import (
     encode,
     encode_oid,
 )
-from teeproof.evidence.marks import SIMULATED_ROOT_OID, SIMULATED_ROOT_TEXT
+from teeproof.evidence.marks import SIMULATED_MAKER, SIMULATED_ROOT_OID, SIMULATED_ROOT_TEXT
 from teeproof.evidence.simulated.snp.rsa import RsaKey, rsa_key
 
 __all__ = ["Chip", "SnpPki", "Veked"]
@@ -104,21 +104,28 @@ class SnpPki:
 
     @cached_property
     def root(self) -> bytes:
-        """The root (ARK), self-signed."""
+        """The root (ARK) of Milan, self-signed."""
+        return self.root_of("Milan")
+
+    def root_of(self, product: str) -> bytes:
+        """Return a product's root (ARK), self-signed; all products' have one key."""
         key = self._rsa("ARK")
         mark = (SIMULATED_ROOT_OID, encode(_UTF8, SIMULATED_ROOT_TEXT.encode()))
         more = [mark] if self.marked else []
-        return self._issue("ARK", "ARK", key.spki, serial=65536, ca=True, extensions=more)
+        name = f"ARK-{product}"
+        return self._issue(name, (name, "ARK"), key.spki, serial=65536, ca=True, extensions=more)
 
     @property
     def root_fingerprint(self) -> str:
         """``sha256:…`` of the root's SubjectPublicKeyInfo: what a policy pins."""
         return named(sha256(self._rsa("ARK").spki))
 
-    def authority(self, kind: str) -> bytes:
-        """Return the authority for ``VCEK`` (ASK) or ``VLEK`` (ASVK)."""
-        role, serial = _AUTHORITIES[kind]
-        return self._issue(role, "ARK", self._rsa(role).spki, serial=serial, ca=True)
+    def authority(self, kind: str, product: str = "Milan") -> bytes:
+        """Return a product's authority for ``VCEK`` (ASK) or ``VLEK`` (ASVK)."""
+        role, serial, name = _AUTHORITIES[kind]
+        root = (f"ARK-{product}", "ARK")
+        spki = self._rsa(role).spki
+        return self._issue(f"{name}-{product}", root, spki, serial=serial, ca=True)
 
     def vcek(self, chip: Chip, *, tcb: bytes | None = None) -> Veked:
         """Return the chip's own key; ``tcb`` if the certificate shall say another."""
@@ -129,14 +136,16 @@ class SnpPki:
         cloud = encode(_IA5, b"CN=simulated.invalid")
         return self._vek("VLEK", chip, tcb or chip.tcb, [(f"{_ARC}.5", cloud)])
 
-    def crl(self, *, revoked: Iterable[int], issued: datetime, days: int = 180) -> bytes:
-        """Return the root's revocation list (DER)."""
+    def crl(
+        self, *, revoked: Iterable[int], issued: datetime, days: int = 180, product: str = "Milan"
+    ) -> bytes:
+        """Return the revocation list (DER) of a product's root."""
         entries = b"".join(encode(SEQUENCE, _integer(serial) + _time(issued)) for serial in revoked)
         tbs = encode(
             SEQUENCE,
             _integer(1)
             + encode(SEQUENCE, _PSS)
-            + self._name("ARK")
+            + self._name(f"ARK-{product}")
             + _time(issued)
             + _time(issued + timedelta(days=days))
             + (encode(SEQUENCE, entries) if entries else b""),
@@ -157,17 +166,19 @@ class SnpPki:
             *names,
         ]
         spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        role = _AUTHORITIES[kind][0]
-        der = self._issue(f"SEV-{kind}", role, spki, serial=0, extensions=extensions)
-        return Veked(key, der, (self.authority(kind), self.root))
+        role, _, name = _AUTHORITIES[kind]
+        issuer = (f"{name}-{chip.product}", role)
+        der = self._issue(f"SEV-{kind}", issuer, spki, serial=0, extensions=extensions)
+        above = (self.authority(kind, chip.product), self.root_of(chip.product))
+        return Veked(key, der, above)
 
     def _rsa(self, role: str) -> RsaKey:
         return rsa_key(self.seed, role)
 
     def _issue(
         self,
-        role: str,
-        issuer: str,
+        subject: str,
+        issuer: tuple[str, str],
         spki: bytes,
         *,
         serial: int,
@@ -184,22 +195,22 @@ class SnpPki:
             encode(0xA0, _integer(2))
             + _integer(serial)
             + encode(SEQUENCE, _PSS)
-            + self._name(issuer)
+            + self._name(issuer[0])
             + encode(SEQUENCE, _time(NOT_BEFORE) + _time(NOT_AFTER))
-            + self._name(role)
+            + self._name(subject)
             + spki
             + encode(0xA3, encode(SEQUENCE, b"".join(every))),
         )
-        return self._signed(tbs, issuer)
+        return self._signed(tbs, issuer[1])
 
-    def _signed(self, tbs: bytes, issuer: str) -> bytes:
-        signature = self._rsa(issuer).sign(tbs)
+    def _signed(self, tbs: bytes, role: str) -> bytes:
+        signature = self._rsa(role).sign(tbs)
         return encode(SEQUENCE, tbs + encode(SEQUENCE, _PSS) + encode(BITS, b"\0" + signature))
 
-    def _name(self, role: str) -> bytes:
-        maker = "SIMULATED " if self.marked else ""
+    def _name(self, name: str) -> bytes:
+        maker = SIMULATED_MAKER if self.marked else ""
         owner = "teeproof simulator, not AMD" if self.marked else "Advanced Micro Devices"
-        attributes = (("2.5.4.10", owner), ("2.5.4.3", f"{maker}{role}"))
+        attributes = (("2.5.4.10", owner), ("2.5.4.3", f"{maker}{name}"))
         return encode(
             SEQUENCE,
             b"".join(
@@ -212,7 +223,8 @@ class SnpPki:
         )
 
 
-_AUTHORITIES = {"VCEK": ("ASK", 65537), "VLEK": ("ASVK for VLEK", 65793)}
+# Whose key, its certificate's serial number, and the name that its product follows.
+_AUTHORITIES = {"VCEK": ("ASK", 65537, "SEV"), "VLEK": ("ASVK for VLEK", 65793, "SEV-VLEK")}
 
 
 def _extension(oid: str, value: bytes, *, critical: bool = False) -> bytes:
