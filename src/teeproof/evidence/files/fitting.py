@@ -48,20 +48,24 @@ def fits(piece: Piece, evidence: Evidence) -> bool:
             return _collateral_fits(piece, evidence)
         if piece.kind == "vendor-certificates":
             return _certificates_fit(piece, evidence)
-        if kind_of(evidence.quote) == "sev-snp":
-            return _fits_host_data(piece, evidence)
-        from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
-
-        body = tdx_quote.parse(evidence.quote).body
-        if piece.kind == "event-log":
-            return _rtmr3(piece.data) == body.rtmrs[3]
-        if piece.kind == "mr-config":
-            from teeproof.evidence.eventlog.mrconfig import mrconfigid_v3  # noqa: PLC0415
-
-            return mrconfigid_v3(piece.data) == body.mrconfigid
-        return _compose_fits(piece.data, body.mrconfigid, evidence.event_log)
+        snp = kind_of(evidence.quote) == "sev-snp"
+        return (_fits_host_data if snp else _fits_registers)(piece, evidence)
     except Error:
         return False  # what cannot be read fits nothing; the error that follows names it
+
+
+def _fits_registers(piece: Piece, evidence: Evidence) -> bool:
+    """Whether a TDX quote commits to a log, a document, or a compose file."""
+    from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
+
+    body = tdx_quote.parse(evidence.quote).body
+    if piece.kind == "event-log":
+        return _rtmr3(piece.data) == body.rtmrs[3]
+    if piece.kind == "mr-config":
+        from teeproof.evidence.eventlog.mrconfig import mrconfigid_v3  # noqa: PLC0415
+
+        return mrconfigid_v3(piece.data) == body.mrconfigid
+    return _compose_fits(piece.data, body.mrconfigid, evidence.event_log)
 
 
 def _collateral_fits(piece: Piece, evidence: Evidence) -> bool:
