@@ -580,6 +580,8 @@ def test_a_log_that_does_not_hold_leaves_the_application_not_checked() -> None:
 def test_client_a_report_data_that_was_accepted_before_is_refused() -> None:
     fresh = verify(evidence(), policy=opt_in(), now=NOW, seen={bytes(64)})
     assert (fresh.check("replay").state, fresh.exit_code) == ("not_checked", 0)
+    assert "a first time proves nothing" in fresh.check("replay").detail
+    assert "was given no earlier evidence" in judge().check("replay").detail
     again = verify(evidence(), policy=opt_in(), now=NOW, seen={REPORT_DATA})
     assert failures(again) == [("replay", "report_data_reused")]
     assert again.check("replay").got == REPORT_DATA.hex()

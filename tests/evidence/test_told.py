@@ -7,14 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from teeproof.evidence.cca.expectations import CcaExpectations
-from teeproof.evidence.nitro.expectations import NitroExpectations
 from teeproof.evidence.simulated.nitro_states import NITRO_STATES, simulate_nitro
 from tests.evidence.cca import scenes as cca
 from tests.evidence.nitro import scenes as nitro
 from tests.test_reference import assert_told
 
 LISTED = ("ff" * 48,)
-STRICT = NitroExpectations(
+STRICT = nitro.expecting(
     simulated_roots=(nitro.AWS.root_fingerprint,),
     pcr0=LISTED,
     pcr8=LISTED,
@@ -27,7 +26,7 @@ STRICT = NitroExpectations(
 @pytest.mark.parametrize("name", NITRO_STATES)
 def test_every_state_of_a_document_reads_as_the_page_says(name):
     data = simulate_nitro(name, platform=nitro.AWS, now=nitro.NOW)
-    for expected in (nitro.OPT_IN, NitroExpectations(), STRICT):
+    for expected in (nitro.OPT_IN, nitro.expecting(), STRICT):
         assert_told(SimpleNamespace(checks=nitro.judge(data, expected)))
 
 

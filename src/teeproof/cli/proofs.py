@@ -98,7 +98,7 @@ def _write_strength(screen: Screen, verdict: ProofVerdict) -> None:
         style: tuple[str, ...] = ("red",)
         private = "no: simulated evidence keeps no secret"
     elif verdict.confidential:
-        private, style = "yes: no machine's host can read its memory", good_style(verdict.level)
+        private, style = _kept_from(verdict), good_style(verdict.level)
     elif verdict.level is None:
         private, style = "unknown: nothing is established", ("red",)
     else:
@@ -114,6 +114,18 @@ def _write_strength(screen: Screen, verdict: ProofVerdict) -> None:
         "policy", f"{how.policy} {short(how.policy_digest)}" if how.policy_digest else how.policy
     )
     screen.row("log policy", short(how.logs_digest) if how.logs_digest else "none (--logs FILE)")
+
+
+def _kept_from(verdict: ProofVerdict) -> str:
+    """Say whom the machines' memory is closed to; of Nitro, AWS itself is trusted."""
+    kinds = {one.evidence.kind for one in verdict.identities if one.evidence is not None}
+    enclaves = (
+        "no instance can read the memory of an enclave beside it, if AWS's hypervisor is honest"
+    )
+    if kinds == {"nitro"}:
+        return f"yes: {enclaves}"
+    hosts = "no machine's host can read its memory"
+    return f"yes: {hosts}; {enclaves}" if "nitro" in kinds else f"yes: {hosts}"
 
 
 def _write_statements(screen: Screen, verdict: ProofVerdict, *, every: bool) -> None:

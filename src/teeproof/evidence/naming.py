@@ -79,7 +79,7 @@ def _name_quote(evidence: Evidence) -> tuple[str, str]:
 def report_data_of(evidence: Evidence) -> bytes:
     """Return the 64 bytes at the place where a quote carries what it binds; unverified.
 
-    Of a Nitro document its user data, with zeros behind where there are fewer bytes.
+    Of a Nitro document its user data: 32 bytes with zeros behind, any other number as they are.
 
     Raises:
         Malformed, TooLarge: neither a quote nor a report that this program reads.
@@ -90,5 +90,6 @@ def report_data_of(evidence: Evidence) -> bytes:
     if kind == "sgx":
         return sgx.parse(evidence.quote).report[_SGX_REPORT_DATA]
     if kind == "nitro":
-        return (nitro_document.parse(evidence.quote).user_data or b"").ljust(64, b"\0")
+        document = nitro_document.parse(evidence.quote)
+        return document.report_data or document.user_data or b""
     return tdx_quote.parse(evidence.quote).body.report_data

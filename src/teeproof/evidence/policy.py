@@ -117,10 +117,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         report_data: exactly these 64 bytes.
         user_data: exactly these bytes of a Nitro document, hex.
         nonce: the verifier's own; report_data must be the binding of it and ``keyset_digest``. A
-            Nitro document must carry it, and bind both in its user data.
+            Nitro document must carry it, and bind both in its user data if a keyset is expected.
         keyset_digest: ``sha256:…`` of the workload's keyset, which its key document determines.
         nonce_issued_at: when the verifier issued the nonce, RFC 3339.
-        max_age_seconds: the greatest age of the evidence, known through the nonce.
+        max_age_seconds: the greatest age of the evidence, known through the nonce; a Nitro document
+            without ``nonce_issued_at`` is as old as its own time says.
         allowed_platforms: any of these platform ids: ``sha256:…`` of the PPID, or of AMD's chip id.
         blocked_platforms: none of these platform ids.
         gpu: what is expected of NVIDIA GPUs and switches, a table of its own (``GpuPolicy``).

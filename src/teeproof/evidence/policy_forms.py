@@ -216,9 +216,12 @@ def check_together(policy: Policy) -> None:
         raise wrong("report_data and nonce say the same thing twice: set one")
     if policy.user_data is not None and policy.keyset_digest is not None:
         raise wrong("user_data and keyset_digest say the same thing twice: set one")
-    if (policy.nonce is None) != (policy.keyset_digest is None):
+    # A Nitro document has a place for the nonce, and a time of its own.
+    alone = policy.tee == "nitro" and policy.keyset_digest is None
+    if (policy.nonce is None) != (policy.keyset_digest is None) and not alone:
         raise wrong("nonce and keyset_digest belong together: report_data binds both")
-    if policy.max_age_seconds is not None and policy.nonce_issued_at is None:
+    undated = policy.tee != "nitro" and policy.nonce_issued_at is None
+    if policy.max_age_seconds is not None and undated:
         raise wrong("max_age_seconds needs nonce_issued_at: a quote carries no time of its own")
     if policy.nonce_issued_at is not None and policy.nonce is None and policy.report_data is None:
         raise wrong("nonce_issued_at needs nonce or report_data: nothing else shows the age")

@@ -14,14 +14,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from teeproof.evidence.naming import report_data_of
 from teeproof.evidence.nitro.document import parse
-from teeproof.evidence.nitro.expectations import NitroExpectations
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.simulated.cose import cbor, sign1
 from teeproof.evidence.simulated.nitro import Enclave, SimulatedNitro
 from teeproof.evidence.simulated.nitro_states import simulate_nitro
 from teeproof.evidence.verify import verify
-from tests.evidence.nitro.scenes import AWS, NOW, T, failures, genuine, judge, made
+from tests.evidence.nitro.scenes import AWS, NOW, T, expecting, failures, genuine, judge, made
 from tests.evidence.test_cose import KEY
 from tests.vectors import Record, each
 
@@ -75,7 +74,7 @@ def test_host_cannot_swap_the_root_of_a_real_bundle(record: Record) -> None:
     document = genuine(record)
     impostor = SimulatedNitro(b"\x08" * 32, marked=False)
     swapped = replace(document, cabundle=(impostor.root_der, *document.cabundle[1:]))
-    codes = failures(judge(swapped, NitroExpectations(), now=document.seconds))
+    codes = failures(judge(swapped, expecting(), now=document.seconds))
     assert codes == [("root", "root_not_pinned")]
 
 
@@ -85,10 +84,10 @@ def test_host_cannot_hang_its_own_authorities_under_the_real_root(record: Record
     own = SimulatedNitro(b"\x08" * 32, marked=False)
     bundle = [root, *(each.der for each in own.authorities(NOW)[1:])]
     document = own.document(Enclave(), now=NOW, cabundle=bundle)
-    codes = failures(judge(document, NitroExpectations()))
+    codes = failures(judge(document, expecting()))
     assert codes == [("nitro-chain", "nitro_chain_signature")]
     alone = own.document(Enclave(), now=NOW, cabundle=[root])
-    assert failures(judge(alone, NitroExpectations())) == [("nitro-chain", "nitro_chain_signature")]
+    assert failures(judge(alone, expecting())) == [("nitro-chain", "nitro_chain_signature")]
 
 
 def test_host_cannot_reorder_shorten_or_lengthen_the_bundle() -> None:
@@ -227,7 +226,7 @@ def test_host_cannot_give_the_pinned_key_another_certificate() -> None:
         .public_bytes(Encoding.DER)
     )
     bundle = [forged, *(each.der for each in own.authorities(NOW)[1:])]
-    pinned = NitroExpectations(roots=(own.root_fingerprint,))
+    pinned = expecting(roots=(own.root_fingerprint,))
     document = own.document(Enclave(), now=NOW, cabundle=bundle)
     assert failures(judge(document, pinned)) == [("nitro-chain", "root_certificate")]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from teeproof.evidence.nitro import appraise
 from teeproof.evidence.nitro.carrier import nitro_document
+from teeproof.evidence.nitro.chain import AWS_NITRO_ROOT
 from teeproof.evidence.nitro.document import NitroDocument, parse
-from teeproof.evidence.nitro.expectations import NitroExpectations
 from teeproof.evidence.nitro.verify import Verification, verify
+from teeproof.evidence.policy import Policy
 from teeproof.evidence.simulated.nitro import Enclave, SimulatedNitro
 from teeproof.evidence.verdict import Check
 from tests.vectors import Record
@@ -17,7 +19,14 @@ from tests.vectors import Record
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 T = int(NOW.timestamp())
 AWS = SimulatedNitro(b"\5" * 32)
-OPT_IN = NitroExpectations(simulated_roots=(AWS.root_fingerprint,))
+
+
+def expecting(**fields: Any) -> Policy:
+    """Return a policy for Nitro with these expectations; AWS's root unless others are named."""
+    return Policy(**({"tee": "nitro", "roots": (AWS_NITRO_ROOT,)} | fields))
+
+
+OPT_IN = expecting(simulated_roots=(AWS.root_fingerprint,))
 
 
 @cache
@@ -38,7 +47,7 @@ def verified(document: NitroDocument, *, now: int | None = None) -> Verification
 
 
 def judge(
-    data: bytes | NitroDocument, expected: NitroExpectations = OPT_IN, *, now: int = T
+    data: bytes | NitroDocument, expected: Policy = OPT_IN, *, now: int = T
 ) -> tuple[Check, ...]:
     """Return all checks of a document."""
     document = parse(data) if isinstance(data, bytes) else data

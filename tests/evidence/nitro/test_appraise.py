@@ -12,8 +12,9 @@ import pytest
 from teeproof.core.errors import Usage
 from teeproof.evidence.binding import binding
 from teeproof.evidence.nitro import appraise
+from teeproof.evidence.nitro.chain import AWS_NITRO_ROOT
 from teeproof.evidence.nitro.document import parse
-from teeproof.evidence.nitro.expectations import NitroExpectations
+from teeproof.evidence.policy import Policy
 from teeproof.evidence.simulated.nitro import Enclave
 from teeproof.evidence.simulated.nitro_states import simulate_nitro
 from tests.evidence.nitro.scenes import (
@@ -33,7 +34,7 @@ REGISTERS = ("pcr0", "pcr1", "pcr2", "pcr3", "pcr4", "pcr8")
 BOUND = Enclave(user_data=binding(KEYSET, nonce="mine"), nonce=b"mine")
 
 
-def expecting(**fields: Any) -> NitroExpectations:
+def expecting(**fields: Any) -> Policy:
     return msgspec.structs.replace(OPT_IN, **fields)
 
 
@@ -82,9 +83,22 @@ def test_client_answers_with_a_document_for_another_challenge_and_is_refused():
     both = [("user-data", "user_data_mismatch"), ("nonce", "nonce_mismatch")]
     assert failures(judge(made(BOUND), wanted)) == both
     assert failures(judge(made(), wanted)) == both
-    padded = replace(BOUND, user_data=(BOUND.user_data or b"") + bytes(32))
+
+
+def test_a_binding_is_32_bytes_or_those_with_32_zeros_behind_and_nothing_else():
+    bound = BOUND.user_data or b""
     mine = expecting(keyset_digest=KEYSET, nonce="mine")
-    assert failures(judge(made(padded), mine)) == [both[0]]
+    for data in (bound, bound + bytes(32)):
+        assert failures(judge(made(replace(BOUND, user_data=data)), mine)) == []
+    for data in (
+        bound[:-1], bound + b"\0", bound + bytes(31), bound + bytes(33), bound + bytes(31) + b"\1",
+        bytes(32) + bound, bound[:-1] + bytes([bound[-1] ^ 1]) + bytes(32), b"", None,
+    ):  # fmt: skip
+        refused = failures(judge(made(replace(BOUND, user_data=data)), mine))
+        assert refused == [("user-data", "user_data_mismatch")], data
+    exact = expecting(user_data=bound.hex(), nonce="mine")
+    padded = made(replace(BOUND, user_data=bound + bytes(32)))
+    assert failures(judge(padded, exact)) == [("user-data", "user_data_mismatch")]
 
 
 def test_network_replays_a_document_and_is_found_out():
@@ -94,6 +108,10 @@ def test_network_replays_a_document_and_is_found_out():
     seen = {document.user_data}
     checks = appraise.checks(facts, OPT_IN, now=T, seen=seen)
     assert failures(tuple(checks)) == [("replay", "report_data_reused")]
+    other = appraise.checks(facts, OPT_IN, now=T, seen={bytes(64)})
+    assert "a first time proves nothing" in next(c for c in other if c.name == "replay").detail
+    none = appraise.checks(facts, OPT_IN, now=T, seen=None)
+    assert "was given no earlier evidence" in next(c for c in none if c.name == "replay").detail
 
 
 @pytest.mark.parametrize(
@@ -150,4 +168,4 @@ def test_without_the_nonce_nobody_knows_the_age():
 )
 def test_an_expectation_that_cannot_be_met_is_refused(fields):
     with pytest.raises(Usage):
-        NitroExpectations(**fields)
+        Policy(tee="nitro", **({"roots": (AWS_NITRO_ROOT,)} | fields))

@@ -13,14 +13,13 @@ from teeproof.core.errors import Malformed
 from teeproof.evidence.nitro import certificates, chain
 from teeproof.evidence.nitro.carrier import nitro_document
 from teeproof.evidence.nitro.document import parse
-from teeproof.evidence.nitro.expectations import NitroExpectations
 from teeproof.evidence.simulated.nitro import ORDER_P384
-from tests.evidence.nitro.scenes import failures, genuine, judge, state_of, verified
+from tests.evidence.nitro.scenes import expecting, failures, genuine, judge, state_of, verified
 from tests.evidence.scenes import flipped
 from tests.evidence.test_cose import twin
 from tests.vectors import Record, each
 
-HARDWARE = NitroExpectations()
+HARDWARE = expecting()
 # What the manifest says must come of each, as checks that fail.
 EXPECTED = {
     "accept at document time": [],

@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 
 from teeproof.evidence.nitro.document import parse
-from teeproof.evidence.nitro.expectations import NitroExpectations
 from teeproof.evidence.simulated.nitro import Enclave, SimulatedNitro
 from teeproof.evidence.simulated.nitro_states import NITRO_STATES, simulate_nitro
-from tests.evidence.nitro.scenes import AWS, NOW, OPT_IN, T, failures, judge, made, verified
+from tests.evidence.nitro.scenes import (
+    AWS,
+    NOW,
+    OPT_IN,
+    T,
+    expecting,
+    failures,
+    judge,
+    made,
+    verified,
+)
 
 # A leaf that had ended when the document was made has also ended at T.
 ALSO = {"nitro-leaf-expired": [("nitro-time", "nitro_time_outside")]}
@@ -29,12 +38,12 @@ def test_a_document_in_order_is_simulated_and_never_hardware():
 
 
 def test_a_simulators_root_that_is_pinned_as_aws_gives_no_hardware():
-    pinned = NitroExpectations(roots=(AWS.root_fingerprint,))
+    pinned = expecting(roots=(AWS.root_fingerprint,))
     assert failures(judge(made(), pinned)) == [("simulated-root", "simulated_root_not_accepted")]
 
 
 def test_a_simulators_root_is_refused_unless_the_policy_accepts_it():
-    checks = judge(made(), NitroExpectations())
+    checks = judge(made(), expecting())
     assert failures(checks) == [("simulated-root", "simulated_root_not_accepted")]
     assert failures(judge(made(), OPT_IN)) == []
 
@@ -42,7 +51,7 @@ def test_a_simulators_root_is_refused_unless_the_policy_accepts_it():
 def test_an_unmarked_root_of_ones_own_holds_where_it_is_pinned():
     other = SimulatedNitro(b"\6" * 32, marked=False)
     document = other.document(Enclave(), now=NOW)
-    pinned = NitroExpectations(roots=(other.root_fingerprint,))
+    pinned = expecting(roots=(other.root_fingerprint,))
     assert failures(judge(document, pinned)) == []
 
 

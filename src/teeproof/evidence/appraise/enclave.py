@@ -17,7 +17,9 @@ from teeproof.evidence.verdict import Check, failed, not_checked, passed
 __all__ = ["checks"]
 
 
-def checks(facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes]) -> list[Check]:
+def checks(
+    facts: SgxFacts, policy: Policy, *, now: int, seen: Container[bytes] | None
+) -> list[Check]:
     """Return the checks of policy."""
     return [
         _status(facts, policy),

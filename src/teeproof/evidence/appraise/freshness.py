@@ -12,17 +12,19 @@ from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
-__all__ = ["age", "checks", "expected_report_data", "replayed"]
+__all__ = ["age", "checks", "expected_report_data", "first_time", "replayed"]
 
 
-def checks(report_data: bytes, policy: Policy, *, now: int, seen: Container[bytes]) -> list[Check]:
+def checks(
+    report_data: bytes, policy: Policy, *, now: int, seen: Container[bytes] | None
+) -> list[Check]:
     """Return the checks of binding, replay and age.
 
     Args:
         report_data: 64 bytes that the workload chose.
         policy: expectations.
         now: the T of the verdict, seconds since 1970.
-        seen: report_data of evidence that this verifier already accepted.
+        seen: report_data of evidence that this verifier already accepted; None if it keeps none.
     """
     binding = _binding(report_data, policy)
     bound = binding.state == "passed"
@@ -73,13 +75,13 @@ def expected_report_data(policy: Policy) -> bytes | None:
     return None
 
 
-def replayed(report_data: bytes, seen: Container[bytes]) -> Check:
+def replayed(report_data: bytes, seen: Container[bytes] | None) -> Check:
     """Return the check that these 64 bytes were not accepted before."""
     if not any(report_data):
         return not_checked(
             "replay", "report_data is all zero, so two quotes cannot be told apart", "policy"
         )
-    if report_data in seen:
+    if seen is not None and report_data in seen:
         return failed(
             "replay",
             "report_data_reused",
@@ -88,9 +90,14 @@ def replayed(report_data: bytes, seen: Container[bytes]) -> Check:
             expected="report_data that was not seen before",
             got=report_data.hex(),
         )
-    return not_checked(
-        "replay", "the verifier was given no earlier evidence to compare with", "policy"
-    )
+    return not_checked("replay", first_time(seen), "policy")
+
+
+def first_time(seen: Container[bytes] | None) -> str:
+    """Say what it means that evidence is not among what was accepted before."""
+    if seen is None:
+        return "the verifier was given no earlier evidence to compare with"
+    return "not among what this verifier accepted before, and a first time proves nothing"
 
 
 def age(policy: Policy, *, bound: bool, now: int) -> Check:

@@ -29,6 +29,7 @@ from teeproof.evidence.simulated.machine import Machine
 from teeproof.evidence.simulated.platform import SimulatedPlatform
 from teeproof.evidence.simulated.policies import (
     application_policy,
+    nitro_opt_in_policy,
     opt_in_policy,
     reference_policy,
     snp_opt_in_policy,
@@ -57,6 +58,7 @@ __all__ = [
     "application_policy",
     "dstack_event",
     "measurement",
+    "nitro_opt_in_policy",
     "open_platform",
     "opt_in_policy",
     "patched",

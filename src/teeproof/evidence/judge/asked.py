@@ -31,11 +31,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     expected_spki: bytes | None
 
     @property
-    def memory(self) -> Container[bytes]:
-        """The report_data that was accepted before; empty if the verifier keeps none."""
-        return frozenset() if self.seen is None else self.seen
-
-    @property
     def digest(self) -> str:
         """``sha256:…`` of the inputs for which provenance has no digest of their own."""
         given = self.evidence

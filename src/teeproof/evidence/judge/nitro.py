@@ -5,12 +5,9 @@ Trusts: the policy's roots, this code.  Does not trust: host, network, operator,
 
 from __future__ import annotations
 
-from teeproof.evidence.appraise.kind import check_kind
 from teeproof.evidence.judge.asked import Asked, Judged, any_failed, not_appraised
 from teeproof.evidence.nitro import appraise, document
 from teeproof.evidence.nitro import verify as nitro
-from teeproof.evidence.nitro.expectations import NitroExpectations
-from teeproof.evidence.policy import Policy
 from teeproof.evidence.ratls import check_carrier
 
 __all__ = ["judge"]
@@ -30,10 +27,7 @@ def judge(asked: Asked) -> Judged:
     if facts is None:
         checks.append(not_appraised())
     else:
-        checks += appraise.checks(
-            facts, _expected(asked.policy), now=asked.now, seen=asked.memory,
-            tee=check_kind("nitro", asked.policy),
-        )  # fmt: skip
+        checks += appraise.checks(facts, asked.policy, now=asked.now, seen=asked.seen)
     return Judged(
         subject=found.evidence_id,
         checks=checks,
@@ -41,8 +35,3 @@ def judge(asked: Asked) -> Judged:
         level=facts.level if facts else None,
         confidential=facts is not None and facts.confidential,
     )
-
-
-def _expected(policy: Policy) -> NitroExpectations:
-    same = (set(NitroExpectations.__struct_fields__)) & set(Policy.__struct_fields__)
-    return NitroExpectations(**{name: getattr(policy, name) for name in same})

@@ -66,7 +66,7 @@ def judge(asked: Asked) -> Judged:
         bound = any(c.name == "gpu-nonce" and c.state == "passed" for c in checks)
         checks += [
             check_kind("nvidia", asked.policy),
-            freshness.replayed(held.nonce.ljust(64, b"\0"), asked.memory),
+            freshness.replayed(held.nonce.ljust(64, b"\0"), asked.seen),
             freshness.age(asked.policy, bound=bound, now=asked.now),
         ]
     return Judged(

@@ -45,7 +45,7 @@ def judge(asked: Asked) -> Judged:
         )
         checks += more
         checks += guest.checks(facts, policy, now=asked.now)
-        checks += freshness.checks(facts.body.report_data, policy, now=asked.now, seen=asked.memory)
+        checks += freshness.checks(facts.body.report_data, policy, now=asked.now, seen=asked.seen)
     return Judged(
         subject=found.evidence_id,
         checks=checks,

@@ -32,7 +32,7 @@ def judge(asked: Asked) -> Judged:
     if facts is None:
         checks.append(not_appraised())
     else:
-        checks += enclave.checks(facts, policy, now=now, seen=asked.memory)
+        checks += enclave.checks(facts, policy, now=now, seen=asked.seen)
     return Judged(
         subject=evidence_id,
         checks=checks,

@@ -76,7 +76,7 @@ def _appraise(
         *application.checks(
             facts.body, app, policy, log_checks=log_checks, compose=evidence.compose
         ),
-        *freshness.checks(facts.body.report_data, policy, now=now, seen=asked.memory),
+        *freshness.checks(facts.body.report_data, policy, now=now, seen=asked.seen),
     ]
     return checks, facts.to_json() | {"application": application.describe(facts.body, app)}
 

@@ -9,8 +9,12 @@ from collections.abc import Container
 
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.evidence.appraise.expect import any_of
-from teeproof.evidence.nitro.expectations import NitroExpectations
+from teeproof.evidence.appraise.freshness import first_time
+from teeproof.evidence.appraise.kind import check_kind
+from teeproof.evidence.appraise.platform import simulated_root
+from teeproof.evidence.binding import binding
 from teeproof.evidence.nitro.facts import NitroFacts
+from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["checks"]
@@ -18,36 +22,34 @@ __all__ = ["checks"]
 
 def checks(
     facts: NitroFacts,
-    expected: NitroExpectations,
+    policy: Policy,
     *,
     now: int,
-    seen: Container[bytes] = frozenset(),
-    tee: Check | None = None,
+    seen: Container[bytes] | None = None,
 ) -> list[Check]:
     """Return the checks of policy.
 
     Args:
         facts: of a verified document.
-        expected: expectations.
+        policy: expectations; those that speak of other machines fail the check ``tee``.
         now: the T of the verdict, seconds since 1970.
-        seen: user data of evidence that this verifier already accepted.
-        tee: whether the expectations were written for this kind of evidence, where that is asked.
+        seen: user data of evidence that this verifier already accepted; None if it keeps none.
     """
-    nonce = _nonce(facts, expected)
+    nonce = _nonce(facts, policy)
     return [
-        *_simulated(facts, expected),
-        *(() if tee is None else (tee,)),
-        _debug(facts, expected),
-        any_of("pcr0", expected.pcr0, facts.document.pcrs[0].hex(), what="enclave image (PCR0)"),
-        any_of("pcr1", expected.pcr1, _pcr(facts, 1), what="kernel and boot ramdisk (PCR1)"),
-        any_of("pcr2", expected.pcr2, _pcr(facts, 2), what="application (PCR2)"),
-        any_of("pcr3", expected.pcr3, _pcr(facts, 3), what="role of the parent instance (PCR3)"),
-        any_of("pcr4", expected.pcr4, _pcr(facts, 4), what="parent instance (PCR4)"),
-        any_of("pcr8", expected.pcr8, _pcr(facts, 8), what="signer of the image (PCR8)"),
-        _user_data(facts, expected),
+        *simulated_root(facts.level, facts.root, policy),
+        check_kind("nitro", policy),
+        _debug(facts, policy),
+        any_of("pcr0", policy.pcr0, facts.document.pcrs[0].hex(), what="enclave image (PCR0)"),
+        any_of("pcr1", policy.pcr1, _pcr(facts, 1), what="kernel and boot ramdisk (PCR1)"),
+        any_of("pcr2", policy.pcr2, _pcr(facts, 2), what="application (PCR2)"),
+        any_of("pcr3", policy.pcr3, _pcr(facts, 3), what="role of the parent instance (PCR3)"),
+        any_of("pcr4", policy.pcr4, _pcr(facts, 4), what="parent instance (PCR4)"),
+        any_of("pcr8", policy.pcr8, _pcr(facts, 8), what="signer of the image (PCR8)"),
+        _user_data(facts, policy),
         nonce,
         _replayed(facts, seen),
-        _age(facts, expected, nonce, now),
+        _age(facts, policy, nonce, now),
     ]
 
 
@@ -56,28 +58,9 @@ def _pcr(facts: NitroFacts, index: int) -> str | None:
     return _hex(facts.document.pcrs.get(index))
 
 
-def _simulated(facts: NitroFacts, expected: NitroExpectations) -> list[Check]:
-    if facts.level != "simulated":
-        return []
-    if facts.root in expected.simulated_roots:
-        detail = "SIMULATED: the policy accepts this simulator's root"
-        return [passed("simulated-root", detail, "policy")]
-    return [
-        failed(
-            "simulated-root",
-            "simulated_root_not_accepted",
-            "SIMULATED: no enclave stands behind this document, and the policy does not accept "
-            "this simulator's root: pin it under simulated_roots to test with it",
-            "policy",
-            expected=" or ".join(expected.simulated_roots) or "evidence of real hardware",
-            got=facts.root,
-        )
-    ]
-
-
-def _debug(facts: NitroFacts, expected: NitroExpectations) -> Check:
+def _debug(facts: NitroFacts, policy: Policy) -> Check:
     state = "on" if facts.debug else "off"
-    if facts.debug is bool(expected.debug):
+    if facts.debug is bool(policy.debug):
         meaning = (
             "a debug enclave, as the policy asks"
             if facts.debug
@@ -104,29 +87,43 @@ def _debug(facts: NitroFacts, expected: NitroExpectations) -> Check:
     )
 
 
-def _user_data(facts: NitroFacts, expected: NitroExpectations) -> Check:
-    wanted, got = expected.expected_user_data, facts.document.user_data
-    if wanted is None:
+def _wanted(policy: Policy) -> tuple[bytes, ...]:
+    """Return what user data may be: given bytes, or the binding of keyset and nonce.
+
+    A document's user data has any length. The binding is 32 bytes; whoever fills the 64 bytes that
+    other machines bind has zeros behind it.
+    """
+    if policy.user_data is not None:
+        return (bytes.fromhex(policy.user_data),)
+    if policy.keyset_digest is not None:
+        bound = binding(policy.keyset_digest, nonce=policy.nonce)
+        return bound, bound + bytes(32)
+    return ()
+
+
+def _user_data(facts: NitroFacts, policy: Policy) -> Check:
+    wanted, got = _wanted(policy), facts.document.user_data
+    if not wanted:
         why = "the policy does not say what it must bind"
         return not_checked("user-data", why, "policy", got=_hex(got))
-    if got != wanted:
+    if got not in wanted:
         return failed(
             "user-data",
             "user_data_mismatch",
             "user data does not bind what the policy expects: the document was made for something "
             "else; ask for one over your own nonce",
             "policy",
-            expected=wanted.hex(),
+            expected=" or ".join(each.hex() for each in wanted),
             got=_hex(got),
         )
     return passed("user-data", "user data binds exactly what the policy expects", "policy")
 
 
-def _nonce(facts: NitroFacts, expected: NitroExpectations) -> Check:
+def _nonce(facts: NitroFacts, policy: Policy) -> Check:
     got = facts.document.nonce
-    if expected.nonce is None:
+    if policy.nonce is None:
         return not_checked("nonce", "the policy has no nonce", "policy", got=_hex(got))
-    wanted = expected.nonce.encode()
+    wanted = policy.nonce.encode()
     if got != wanted:
         return failed(
             "nonce",
@@ -140,12 +137,14 @@ def _nonce(facts: NitroFacts, expected: NitroExpectations) -> Check:
     return passed("nonce", "the document carries the verifier's nonce", "policy")
 
 
-def _replayed(facts: NitroFacts, seen: Container[bytes]) -> Check:
+def _replayed(facts: NitroFacts, seen: Container[bytes] | None) -> Check:
     data = facts.document.user_data
     if not data or not any(data):
         why = "user data is empty, so two documents cannot be told apart"
         return not_checked("replay", why, "policy")
-    if any(twin in seen for twin in (data, data.ljust(64, b"\0"), data.rstrip(b"\0"))):
+    if seen is not None and any(
+        twin in seen for twin in (data, data.ljust(64, b"\0"), data.rstrip(b"\0"))
+    ):
         return failed(
             "replay",
             "report_data_reused",
@@ -154,12 +153,11 @@ def _replayed(facts: NitroFacts, seen: Container[bytes]) -> Check:
             expected="user data that was not seen before",
             got=data.hex(),
         )
-    why = "the verifier was given no earlier evidence to compare with"
-    return not_checked("replay", why, "policy")
+    return not_checked("replay", first_time(seen), "policy")
 
 
-def _age(facts: NitroFacts, expected: NitroExpectations, nonce: Check, now: int) -> Check:
-    limit, issued = expected.max_age_seconds, expected.nonce_issued_at
+def _age(facts: NitroFacts, policy: Policy, nonce: Check, now: int) -> Check:
+    limit, issued = policy.max_age_seconds, policy.nonce_issued_at
     if limit is None:
         return not_checked("age", "the policy sets no limit", "policy")
     if issued is not None and nonce.state != "passed":

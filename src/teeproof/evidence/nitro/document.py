@@ -66,6 +66,15 @@ class NitroDocument:
     nonce: bytes | None
 
     @property
+    def report_data(self) -> bytes | None:
+        """The user data as the 64 bytes that other machines bind; None if it is no such binding.
+
+        An enclave gives 64 bytes, or the 32 that count: then zeros are meant behind.
+        """
+        data = self.user_data or b""
+        return data.ljust(64, b"\0") if len(data) in (32, 64) else None
+
+    @property
     def seconds(self) -> int:
         """The document's own time, whole seconds since 1970."""
         return self.timestamp // 1000

@@ -58,6 +58,7 @@ class NitroFacts(msgspec.Struct, frozen=True, kw_only=True):
             "debug": self.debug,
             "public_key": _hex(document.public_key),
             "user_data": _hex(document.user_data),
+            "report_data": _hex(document.report_data),
             "nonce": _hex(document.nonce),
             "root": self.root,
         }

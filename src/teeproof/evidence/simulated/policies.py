@@ -18,7 +18,13 @@ from teeproof.evidence.simulated.snp.machine import SnpGuest, write_body
 from teeproof.evidence.simulated.snp.pki import Chip
 from teeproof.evidence.simulated.states import LISTED
 
-__all__ = ["application_policy", "opt_in_policy", "reference_policy", "snp_opt_in_policy"]
+__all__ = [
+    "application_policy",
+    "nitro_opt_in_policy",
+    "opt_in_policy",
+    "reference_policy",
+    "snp_opt_in_policy",
+]
 
 
 def opt_in_policy(platform: SimulatedPlatform) -> str:
@@ -94,6 +100,11 @@ def _nitro_reference(platform: SimulatedPlatform, report_data: bytes | None) -> 
     if report_data is not None:
         expected["user_data"] = report_data.hex()
     lines = (f"{key} = {_toml(value)}\n" for key, value in expected.items())
+    return nitro_opt_in_policy(platform) + "".join(lines)
+
+
+def nitro_opt_in_policy(platform: SimulatedPlatform) -> str:
+    """Return a policy (TOML) that accepts this simulator's Nitro enclaves, as simulated."""
     return f"""\
 # Accepts Nitro enclaves of the simulator on this machine, at the level "simulated". It proves
 # nothing about hardware: never use it where anything depends on the answer.
@@ -104,7 +115,7 @@ simulated_roots = ["{platform.nitro.root_fingerprint}"]
 
 tee = "nitro"
 debug = false
-""" + "".join(lines)
+"""
 
 
 def _gpu_roots(platform: SimulatedPlatform) -> list[str]:

@@ -17,6 +17,7 @@ from teeproof.core.digests import parse_named, sha256
 from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable
 from teeproof.evidence import eventlog, sgx, x509
 from teeproof.evidence.naming import name_evidence
+from teeproof.evidence.nitro import document as nitro
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.sev_snp import report as snp
 from teeproof.evidence.tdx import quote as tdx
@@ -59,6 +60,13 @@ def _values(record: IdentityRecord, evidence: Evidence) -> dict[str, str]:
         )
     if name.kind == "sev-snp":
         return _snp(record, evidence)
+    if name.kind == "nitro":
+        return _nitro(record, evidence)
+    if name.kind not in ("tdx", "sgx"):
+        raise Unavailable(
+            f"nothing is read of {name.kind} evidence without verifying it",
+            code="labels_unsupported",
+        )
     if name.kind == "sgx":
         found, chain, report_data = _sgx(evidence.quote)
     else:
@@ -93,6 +101,15 @@ def _snp(record: IdentityRecord, evidence: Evidence) -> dict[str, str]:
     if not body.masked:
         found["platform"] = sha256(body.chip_id)
     return {key: value.hex() for key, value in found.items() if any(value)}
+
+
+def _nitro(record: IdentityRecord, evidence: Evidence) -> dict[str, str]:
+    """Return the registers of image, kernel, application, role, instance and signer."""
+    document = nitro.parse(evidence.quote)
+    if document.report_data != record.report_data:
+        raise NotAuthentic("its document commits to other keys", code="report_data_mismatch")
+    values = {f"pcr{index}": document.pcrs.get(index, b"") for index in (0, 1, 2, 3, 4, 8)}
+    return {key: value.hex() for key, value in values.items() if any(value)}
 
 
 def _sgx(raw: bytes) -> tuple[dict[str, bytes], bytes, bytes]:

@@ -241,11 +241,12 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
     """What an identity's evidence claims; nothing of it was verified.
 
     Attributes:
-        kind: ``tdx`` or ``sgx``.
+        kind: one of ``evidence.recognise.Kind``.
         evidence: ``sha256:…`` of the evidence.
         values: hex by name: ``mrtd``, ``rtmr0`` to ``rtmr3``, ``mrconfigid``, ``compose_hash``;
-            of an enclave ``mrenclave`` and ``mrsigner``; and ``platform``, the SHA-256 of the PPID.
-            What is all zeros names nothing, and is left out.
+            of an SGX enclave ``mrenclave`` and ``mrsigner``, of an SEV-SNP guest ``measurement``
+            and ``host_data``, of a Nitro enclave ``pcr0`` to ``pcr8``; and ``platform``, the
+            SHA-256 of the PPID or the chip id. All zeros name nothing, and are left out.
         problem: why there are no values, if there are none.
     """
 
