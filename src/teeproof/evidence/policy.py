@@ -65,8 +65,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             status is still allowed although ``tcb_statuses`` does not list it.
         denied_advisories: advisories (``INTEL-SA-…``) that may not apply to the platform.
         tcb_evaluation_floor: the least ``tcbEvaluationDataNumber`` that collateral must carry at T.
-        max_collateral_age_days: the oldest accepted issue date of TCB info, or of AMD's revocation
-            list, counted back from T.
+        max_collateral_age_days: the greatest age of TCB info, or of AMD's revocation list, at T.
         products: any of these AMD processors: ``Milan``, ``Genoa``, ``Turin``.
         minimum_tcb: per AMD product, the least security versions of its firmware; AMD publishes no
             signed list of what is up to date, so only a policy can say.
@@ -120,8 +119,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             Nitro document must carry it, and bind both in its user data if a keyset is expected.
         keyset_digest: ``sha256:…`` of the workload's keyset, which its key document determines.
         nonce_issued_at: when the verifier issued the nonce, RFC 3339.
-        max_age_seconds: the greatest age of the evidence, known through the nonce; a Nitro document
-            without ``nonce_issued_at`` is as old as its own time says.
+        max_age_seconds: the greatest age, by the nonce or by a Nitro document's own time.
         allowed_platforms: any of these platform ids: ``sha256:…`` of the PPID, or of AMD's chip id.
         blocked_platforms: none of these platform ids.
         gpu: what is expected of NVIDIA GPUs and switches, a table of its own (``GpuPolicy``).
