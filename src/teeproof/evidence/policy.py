@@ -29,15 +29,9 @@ from teeproof.evidence.policy_values import INTEL_ROOT, Floor, MinimumTcb, TcbSt
 from teeproof.evidence.sev_snp.tcb import Product
 
 __all__ = [
-    "BUILT_IN",
-    "INTEL_ROOT",
-    "Floor",
-    "Policy",
-    "TcbStatus",
-    "load_policy",
-    "parse_policy",
-    "policy_text",
-]
+    "BUILT_IN", "INTEL_ROOT", "Floor", "Policy", "TcbStatus", "load_policy",
+    "parse_policy", "policy_text",
+]  # fmt: skip
 
 MAX_POLICY_BYTES = 64 << 10
 
