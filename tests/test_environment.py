@@ -33,7 +33,7 @@ class Stage:
         (folder / "bin").mkdir()
         (folder / "repo" / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "environment", folder / "repo" / "scripts")
-        programs = ("bwrap", "unzip", "swtpm", "tpm2_checkquote", "fusermount3")
+        programs = ("bwrap", "unzip", "swtpm", "tpm2_checkquote", "fusermount3", "gcc")
         for name in ("python3", "apt-get", "id", *programs):
             path = folder / "bin" / name
             path.write_text(ACTOR)
