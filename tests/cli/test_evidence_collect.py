@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from teeproof.core import strictjson
+from teeproof.evidence.collect.nvml import NvmlAttester
 from teeproof.evidence.collect.simulated import (
     SimulatedPlatform,
     opt_in_policy,
     snp_opt_in_policy,
 )
+from teeproof.evidence.nvidia.nonce import gpu_nonce
+from teeproof.evidence.policy import parse_policy
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.verify import verify
 from tests.cli.program import Answer
 from tests.evidence.tpm.software import software_tpm
+from tests.sim.nvml import Driver, driver
 from tests.sim.tsm import NOW, SEED
 from tests.sim.tsm_mount import Mounted, mounted
 
@@ -158,3 +165,49 @@ def test_an_empty_directory_is_written_into(teeproof, tmp_path):
     answer = teeproof("evidence", "collect", "--attester", "simulated", "--out", folder)
     assert answer.code == 0, answer.err
     assert (folder / "quote.bin").exists()
+
+
+@pytest.fixture(scope="module")
+def gpus() -> Iterator[Driver]:
+    with driver() as found:
+        yield found
+
+
+def test_gpus_answer_to_the_machines_own_quote(teeproof, tdx, gpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEEPROOF_TSM", str(tdx.place))
+    monkeypatch.setenv("TEEPROOF_NVML", gpus.library)
+    folder = tmp_path / "evidence"
+    answer = teeproof(
+        "evidence", "collect", "--gpus", "--report-data", NONCE, "--out", folder, "--json"
+    )
+    assert answer.code == 0, answer.err
+    assert answer.json["gpus"]["count"] == 2
+    assert answer.json["gpus"]["settings"]["confidential"]
+    evidence = Evidence(
+        quote=(folder / "quote.bin").read_bytes(),
+        gpus=(folder / "gpus.json").read_bytes(),
+        collateral=PLATFORM.collateral(NOW),
+    )
+    policy = parse_policy(opt_in_policy(PLATFORM) + f'report_data = "{REPORT_DATA}"\n')
+
+    def nonce_check(given: Evidence) -> str:
+        checks = verify(given, now=NOW, policy=policy).checks
+        return next(check.state for check in checks if check.name == "gpu-nonce")
+
+    assert nonce_check(evidence) == "passed"
+    other = NvmlAttester(gpus.library).attest(gpu_nonce(bytes(32)))
+    assert nonce_check(msgspec.structs.replace(evidence, gpus=other.document)) == "failed"
+
+
+def test_gpus_whose_mode_is_off_or_open_to_tools_are_said(teeproof, gpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEEPROOF_NVML", gpus.library)
+    command = ["evidence", "collect", "--attester", "simulated", "--gpus", "--out"]
+    monkeypatch.setattr(gpus, "devtools", 1)
+    refused = teeproof(*command, tmp_path / "refused")
+    assert (refused.code, "devtools mode off" in refused.err) == (3, True)
+    allowed = teeproof(*command, tmp_path / "allowed", "--devtools")
+    assert (allowed.code, "DEVELOPERS' TOOLS ON" in allowed.out) == (0, True)
+    monkeypatch.setattr(gpus, "cc", 0)
+    off = teeproof(*command, tmp_path / "off", "--devtools")
+    assert (off.code, "mode of the GPUs is off" in off.err) == (3, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["allowed"]

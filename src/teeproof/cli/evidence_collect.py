@@ -7,8 +7,10 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import click
+import msgspec
 
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.outgoing import require_place
@@ -19,6 +21,9 @@ from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.home import data_directory
 from teeproof.evidence.collect import ATTESTER_VARIABLE, choose_attester
+from teeproof.evidence.collect.kinds import LIBRARY_VARIABLE
+from teeproof.evidence.collect.nvml import LIBRARY, GpuEvidence, NvmlAttester
+from teeproof.evidence.nvidia.nonce import gpu_nonce
 from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 
@@ -48,12 +53,16 @@ D_BYTES, REPORT_DATA_BYTES = 32, 64
     show_default=True,
     help="The directory to write; a new or an empty one.",
 )
+@click.option("--gpus", is_flag=True, help="Ask the machine's NVIDIA GPUs too, for the same bytes.")
+@click.option("--devtools", is_flag=True, help="Ask GPUs that developers' tools may look into.")
 @output_options
 def command(
     *,
     attester: str | None,
     report_data: str | None,
     out: Path,
+    gpus: bool,
+    devtools: bool,
     as_json: bool,
     color: ColorChoice,
 ) -> int:
@@ -66,6 +75,7 @@ def command(
     \b
     Examples
       teeproof evidence collect
+      teeproof evidence collect --gpus
       teeproof evidence collect --attester tpm --out tpm-evidence
     """  # noqa: D301  click reads the \b
     require_place(out, what="a directory")
@@ -75,13 +85,15 @@ def command(
     device = choose_attester(
         os.environ | chosen, data_directory=data_directory(os.environ), now=wall_clock
     )
-    evidence = device.attest(bound)
+    found = _gpus(bound, devtools=devtools) if gpus else None
+    evidence = msgspec.structs.replace(
+        device.attest(bound), gpus=None if found is None else found.document
+    )
     simulated = (os.environ | chosen).get(ATTESTER_VARIABLE) == "simulated"
     files = files_of(evidence, simulated=simulated)
     _write(out, files)
-    _say(
-        standard(color), device.name, out, bound, list(files), simulated=simulated, as_json=as_json
-    )
+    said = _Said(device.name, out, bound, list(files), simulated, found)
+    _say(standard(color), said, as_json=as_json)
     return 0
 
 
@@ -92,6 +104,7 @@ def files_of(evidence: Evidence, *, simulated: bool) -> dict[str, bytes]:
     files = {
         _MARK: _SIMULATED if simulated else None,
         "evidence.json" if evidence.quote[:1] == b"{" else first: evidence.quote,
+        "gpus.json": evidence.gpus,
         "certificates.pem": evidence.certificates,
         "collateral.json": (
             strictjson.dumps(collateral.to_json(), pretty=True).encode() if collateral else None
@@ -126,6 +139,12 @@ def _bound(text: str | None) -> bytes:
     return value.ljust(REPORT_DATA_BYTES, b"\0")
 
 
+def _gpus(bound: bytes, *, devtools: bool) -> GpuEvidence:
+    """Return the evidence of the GPUs over the nonce that D, the first 32 bytes, gives them."""
+    library = os.environ.get(LIBRARY_VARIABLE) or LIBRARY
+    return NvmlAttester(library, devtools=devtools).attest(gpu_nonce(bound[:D_BYTES]))
+
+
 def _require_free(out: Path) -> None:
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise Usage(f"{out} is not a directory: name another with --out", code="out_taken")
@@ -155,32 +174,42 @@ def _write(out: Path, files: Mapping[str, bytes]) -> None:
         ) from None
 
 
-def _say(
-    screen: Screen,
-    name: str,
-    out: Path,
-    bound: bytes,
-    files: list[str],
-    *,
-    simulated: bool,
-    as_json: bool,
-) -> None:
-    following = shell("teeproof", "verify", out)
+class _Said(NamedTuple):
+    """What is told of a collection."""
+
+    name: str
+    out: Path
+    bound: bytes
+    files: list[str]
+    simulated: bool
+    gpus: GpuEvidence | None
+
+
+def _say(screen: Screen, said: _Said, *, as_json: bool) -> None:
+    following = shell("teeproof", "verify", said.out)
     if as_json:
-        said = {
-            "attester": name,
-            "simulated": simulated,
-            "report_data": bound.hex(),
-            "directory": str(out),
-            "files": files,
-            "next": following,
-        }
-        screen.json(said)
+        screen.json(_json(said, following))
         return
-    mark = screen.paint("SIMULATED ", "magenta", "bold") if simulated else ""
-    screen.write(mark + screen.paint(f"evidence of {name}", "bold"))
+    mark = screen.paint("SIMULATED ", "magenta", "bold") if said.simulated else ""
+    screen.write(mark + screen.paint(f"evidence of {said.name}", "bold"))
     screen.write()
-    screen.row("written to", str(out))
-    screen.row("files", ", ".join(files))
-    screen.copied("report_data", bound.hex())
+    screen.row("written to", str(said.out))
+    screen.row("files", ", ".join(said.files))
+    if said.gpus is not None:
+        screen.row("gpus", said.gpus.words, *("yellow",) * said.gpus.settings.devtools)
+    screen.copied("report_data", said.bound.hex())
     screen.copied("next", following, "bold")
+
+
+def _json(said: _Said, following: str) -> dict[str, object]:
+    gpus = said.gpus
+    told = None if gpus is None else {"count": gpus.gpus, "settings": gpus.settings._asdict()}
+    return {
+        "attester": said.name,
+        "simulated": said.simulated,
+        "report_data": said.bound.hex(),
+        "directory": str(said.out),
+        "files": said.files,
+        "gpus": told,
+        "next": following,
+    }

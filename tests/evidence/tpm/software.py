@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -44,10 +45,16 @@ def software_tpm() -> Iterator[str]:
 
 def _wait(path: Path, tpm: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 20
-    while not path.exists():
+    while not _listens(path):
         assert tpm.poll() is None, "swtpm ended at once"
         assert time.monotonic() < until, "swtpm opened no socket"
         time.sleep(0.01)
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody listens at a socket; it is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as knocking:
+        return knocking.connect_ex(str(path)) == 0
 
 
 def lay_down(address: str, index: int, content: bytes) -> None:

@@ -21,10 +21,11 @@ from teeproof.evidence.collect.presence import Presence, missing
 if TYPE_CHECKING:  # each of these takes 60 ms to import, and one of them is needed
     from teeproof.evidence.collect import Attester
 
-__all__ = ["KINDS", "TPM_VARIABLE", "TSM_VARIABLE", "Here", "Kind", "look"]
+__all__ = ["KINDS", "LIBRARY_VARIABLE", "TPM_VARIABLE", "TSM_VARIABLE", "Here", "Kind", "look"]
 
 TSM_VARIABLE = "TEEPROOF_TSM"
 TPM_VARIABLE = "TEEPROOF_TPM"
+LIBRARY_VARIABLE = "TEEPROOF_NVML"
 _PATIENCE = 0.5  # seconds for one answer: a look is to be quick
 
 
@@ -74,7 +75,8 @@ class Kind(NamedTuple):
 
 def look(here: Here) -> tuple[Presence, ...]:
     """Return what this machine has, and lacks, of every kind; nothing is attested."""
-    return tuple(kind.probe(here) for kind in KINDS.values())
+    found = [kind.probe(here) for kind in KINDS.values()]
+    return (*found[:-1], _probe_nvidia(here), found[-1])
 
 
 def _agent(name: str, words: str) -> Kind:
@@ -164,6 +166,13 @@ def _probe_tpm(here: Here) -> Presence:
     except Error as error:
         return missing("tpm", _TPM, *_reason(error))
     return Presence("tpm", _TPM, present=True, detail=f"{here.tpm}, {banks} banks of registers")
+
+
+def _probe_nvidia(here: Here) -> Presence:
+    """GPUs attest beside a machine (``--gpus``), and are no attester of their own."""
+    from teeproof.evidence.collect.nvml import LIBRARY, probe  # noqa: PLC0415
+
+    return probe(here.environment.get(LIBRARY_VARIABLE) or LIBRARY)
 
 
 def _reason(error: Error) -> tuple[str, str]:

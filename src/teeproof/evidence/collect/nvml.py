@@ -21,7 +21,7 @@ from teeproof.evidence.collect.presence import Presence, missing
 from teeproof.evidence.nvidia import bundle
 from teeproof.evidence.nvidia.report import parse as parse_report
 
-__all__ = ["GpuEvidence", "NvmlAttester", "probe"]
+__all__ = ["LIBRARY", "GpuEvidence", "NvmlAttester", "probe"]
 
 WHAT = "NVIDIA GPUs in confidential computing mode, by the driver's library"
 # nvml.h, nvmlDeviceArchitecture_t; the names are those of NVIDIA's attestation tools.
