@@ -18,6 +18,7 @@ LABELS: Mapping[str, str] = {
     "sealed": "sealed file",
     "public-key": "public key",
     "secret-key": "SECRET KEY",
+    "verdict-key": "verdict key",
     "log-policy": "log policy",
     "checkpoint": "checkpoint of a log",
     "log": "log",
@@ -87,6 +88,17 @@ def _secret(_: Path, data: bytes) -> dict[str, Any]:
     return _key(PrivateRecipient.parse(_line(data)).public) | {"remark": advice}
 
 
+def _verdict_key(_: Path, data: bytes) -> dict[str, Any]:
+    from teeproof.proof.results import keyfile  # noqa: PLC0415
+
+    text = _line(data)
+    if not text.startswith(keyfile.SECRET):
+        return {"secret": False, "public": keyfile.PUBLIC + keyfile.parse_public(text).hex()}
+    public = keyfile.parse_secret(text).text
+    advice = "keep it, and show it to nobody: who has it speaks as this verifier"
+    return {"secret": True, "public": public, "remark": advice}
+
+
 def _key(public: Any) -> dict[str, Any]:
     return {
         "suite": public.suite.name,
@@ -136,6 +148,7 @@ _CLAIMS: Mapping[str, Callable[[Path, bytes], dict[str, Any]]] = {
     "sealed": _sealed,
     "public-key": _public,
     "secret-key": _secret,
+    "verdict-key": _verdict_key,
     "log-policy": _log_policy,
     "checkpoint": _checkpoint,
 }

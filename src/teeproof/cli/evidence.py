@@ -1,4 +1,4 @@
-"""``teeproof evidence``: what this machine says of itself."""
+"""``teeproof evidence``: ask for it, and pass on what came of it; each command in its own file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ __all__ = ["COMMANDS", "command"]
 
 COMMANDS = {
     "collect": "Ask this machine's attester for fresh evidence.",
+    "read": "Check a verdict that another verifier signed (EAR or VSA).",
 }
 
 
 @click.command("evidence", cls=LazyGroup, lines=COMMANDS, prefix="evidence_")
 def command() -> None:
-    """Ask this machine for evidence of itself.
+    """Ask this machine for evidence of itself; read verdicts that other verifiers signed.
 
-    teeproof doctor says which attesters it has.
+    teeproof doctor says which attesters this machine has.
 
     \b
     Examples
       teeproof evidence collect
       teeproof evidence collect --attester tsm --report-data HEX
+      teeproof evidence read result.jwt --key verdict.pub
     """  # noqa: D301  click reads the \b

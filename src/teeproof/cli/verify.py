@@ -14,6 +14,7 @@ import msgspec
 from teeproof.cli.asked import Asked
 from teeproof.cli.endorsing import Endorsing, endorse
 from teeproof.cli.expectations import find_policy, policy_of
+from teeproof.cli.exporting import Export, export_options, make_export, write_export
 from teeproof.cli.incoming import on_disk
 from teeproof.cli.options import (
     PATH,
@@ -97,6 +98,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     " local: before it for a chain whose operator sets its clock.",
 )
 @click.option("--all", "every", is_flag=True, help="Show everything that was and was not checked.")
+@export_options
 @output_options
 def command(
     files: Sequence[Path],
@@ -109,6 +111,11 @@ def command(
     author_policy: str | None,
     blocks: Sequence[str],
     every: bool,
+    form: str | None,
+    key: Path | None,
+    out: Path | None,
+    nonce: str | None,
+    force: bool,
     as_json: bool,
     color: ColorChoice,
 ) -> int:
@@ -127,12 +134,15 @@ def command(
       teeproof verify report.bin vcek.der chain.pem
       teeproof verify evidence/ --at 2026-02-25 --policy strict
       teeproof verify quote.hex --set mrtd=91eb2b44d1… --json
+      teeproof verify evidence/ --export ear --key verdict.key -o result.jwt
     """  # noqa: D301  click reads the \b
     now = time_of(at)
+    export = make_export(form, key=key, out=out, nonce=nonce, force=force, as_json=as_json)
     with on_disk(files) as paths:
         require_present(paths)
         if is_pointed_elsewhere(paths):
             _refuse(endorsements, "--endorsements", "a proof carries its own")
+            _refuse(export, "--export", "it is for evidence, and a proof is its own export")
             asked = Asked(
                 files=paths,
                 policy=find_policy(policy, changes, default="standard"),
@@ -162,6 +172,10 @@ def command(
         )
         for bundle in bundles
     ]
+    if export:
+        write_export(export, [found.verdict for found in answers])
+        if export.out is None:
+            return _worst(answers)
     screen = standard(color)
     if as_json:
         screen.json(_json(answers))
@@ -170,7 +184,15 @@ def command(
         if index:
             screen.write("\n" + screen.paint("─" * 40, "dim") + "\n")
         write_answer(screen, found, every=every)
+    _write_exported(screen, export)
     return _worst(answers)
+
+
+def _write_exported(screen: Screen, export: Export | None) -> None:
+    if export:
+        screen.write()
+        screen.copied("written", str(export.out))
+        screen.row("as", export.words)
 
 
 def _refuse(given: object, option: str, why: str) -> None:

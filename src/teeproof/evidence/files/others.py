@@ -35,6 +35,9 @@ _TLOG_PROOF = Other(
 _SEALED = Other("sealed", "a sealed file", "open it with teeproof open FILE --key KEYFILE")
 _SECRET = Other("secret-key", "a secret key", "it opens sealed files, and is shown to nobody")
 _PUBLIC = Other("public-key", "a public key", "files are sealed for it with teeproof seal --to")
+_VERDICT_KEY = Other(
+    "verdict-key", "a verdict key", "it signs verdicts: name it with --key, and --export"
+)
 _LOGS = Other("log-policy", "a log policy", "it says which logs you trust: name it with --logs")
 _CHECKPOINT = Other(
     "checkpoint", "a log's checkpoint", "it says how large the log was, and of no entry that it has"
@@ -61,6 +64,7 @@ _HEADS = (
     (b"TPSEALED", _SEALED),
     (b"teeproof-seal-secret-", _SECRET),
     (b"teeproof-seal-", _PUBLIC),
+    (b"teeproof-verdict-", _VERDICT_KEY),
 )
 _FIELDS: tuple[tuple[frozenset[str], Other], ...] = (
     (frozenset({"payload", "payloadType", "signatures"}), _STATEMENT),
