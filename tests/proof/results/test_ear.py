@@ -15,13 +15,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 import teeproof as tp
 from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Usage
+from teeproof.evidence.verdict import failed
 from teeproof.proof import canonical, signing
 from teeproof.proof.results import ear, jws
 from teeproof.proof.results.ar4si import TIERS
+from tests.evidence.test_composite import bound
+from tests.evidence.test_composite import judge as composite_verdict
 from tests.proof.results.verdicts import (
     AS_OF,
     KEY,
     OTHER,
+    PINNED,
     SIMULATED,
     hardware,
     of_state,
@@ -132,6 +136,52 @@ def test_of_several_parts_the_worst_is_the_whole():
     }  # fmt: skip
     assert found.status == "contraindicated"
     assert read(ear.issue([GOOD, unclear], KEY)).status == "none"
+
+
+GPU = ("gpu-chain", "gpu-signature", "gpu-revocation", "gpu-measurements", "gpu-nonce")
+
+
+def with_gpus(**changed: Any) -> Any:
+    """Return a verdict on a machine of real hardware with its GPUs, whose checks all passed."""
+    machine = hardware(*PINNED, *GPU, facts={"gpus": {"gpus": 2}}, **changed)
+    return replace(machine, confidential=False)
+
+
+def test_a_machine_and_its_gpus_are_two_parts_and_neither_is_affirmed_beyond_what_is_known():
+    found = read(ear.issue([with_gpus()], KEY))
+    assert set(found.submods) == {"tdx", "gpus"}
+    machine, gpus = found.submods["tdx"], found.submods["gpus"]
+    assert {k: v for k, v in machine.vector.items() if v} == {
+        "configuration": 2, "executables": 2, "hardware": 2,
+    }  # fmt: skip
+    assert {k: v for k, v in gpus.vector.items() if v} == {"hardware": 2}
+    assert machine.status == gpus.status == found.status == "none"
+    assert machine.verdict["key"] == gpus.verdict["key"]
+    assert gpus.attester_claims == {}
+
+
+@pytest.mark.parametrize("name", GPU)
+def test_gpus_of_which_something_was_not_checked_are_of_unknown_hardware(name):
+    found = read(ear.issue([with_gpus(**unknown(name))], KEY))
+    assert found.submods["gpus"].vector["hardware"] == 0
+    assert found.submods["gpus"].verdict["not_checked"] == [name]
+    assert found.submods["tdx"].verdict["not_checked"] == []
+
+
+def test_gpus_that_are_refused_are_contraindicated_and_so_is_the_whole():
+    other = failed("gpu-nonce", "gpu_nonce_mismatch", "Another's.", "policy")
+    found = read(ear.issue([with_gpus(gpu_nonce=other)], KEY))
+    assert found.submods["gpus"].status == found.status == "contraindicated"
+    assert found.submods["tdx"].status == "none"
+
+
+def test_a_simulated_machine_with_gpus_is_two_parts_that_nobody_vouches_for():
+    verdict = composite_verdict(bound())
+    assert verdict.ok
+    found = read(ear.issue([verdict], KEY))
+    assert {label: part.status for label, part in found.submods.items()} == {
+        "tdx": "contraindicated", "gpus": "contraindicated",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("record", each("dcap"))

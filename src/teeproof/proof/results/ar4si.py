@@ -23,12 +23,24 @@ Trusts: the verdict that it is given.  Does not trust: nothing else comes in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from teeproof.evidence.verdict import Check, Verdict
 
-__all__ = ["CLAIMS", "TIERS", "Tier", "Vector", "status_of", "summed", "tier_of",
-           "vector_of", "worst"]  # fmt: skip
+__all__ = [
+    "CLAIMS",
+    "TIERS",
+    "Tier",
+    "Vector",
+    "parts_of",
+    "status_of",
+    "summed",
+    "tier_of",
+    "vector_of",
+    "worst",
+]
 
 Tier = Literal["none", "affirming", "warning", "contraindicated"]
 TIERS: tuple[Tier, ...] = ("none", "affirming", "warning", "contraindicated")
@@ -47,6 +59,7 @@ _REVOKED = frozenset({"pck_revoked", "pck_ca_revoked", "vek_ca_revoked"})
 
 # Which checks carry a claim, by kind of evidence. All of a tuple must have passed, or all of one of
 # its alternatives.
+_OPEN = ("debug", "migratable", "service_td")
 _Sets = Mapping[str, tuple[tuple[str, ...], ...]]
 _DOORS = {
     "tdx": ("debug", "migration", "service-td", "sept-ve-disable"),
@@ -73,6 +86,7 @@ _VOUCHED = {
     "tdx": ("pck-chain", "pck-revocation", "tcb-level"),
     "sgx": ("signatures",),
     "sev-snp": ("vek-chain", "vek-revocation", "vek-tcb", "minimum-tcb"),
+    "nvidia": ("gpu-chain", "gpu-signature", "gpu-revocation", "gpu-measurements", "gpu-nonce"),
 }
 
 
@@ -97,6 +111,22 @@ def summed(tiers: Iterable[Tier]) -> Tier:
     given = tuple(tiers)
     found = worst(given)
     return "none" if found == "affirming" and "none" in given else found
+
+
+def parts_of(verdict: Verdict) -> list[tuple[str, Verdict]]:
+    """Return a machine and its GPUs, each by its name and with its own checks.
+
+    The machine is named for its kind of evidence. Its keys belong to it.
+    """
+    gpus = tuple(check for check in verdict.checks if check.name.startswith("gpu-"))
+    if verdict.kind == "nvidia" or not gpus:
+        return [("gpus" if verdict.kind == "nvidia" else verdict.kind, verdict)]
+    machine = tuple(check for check in verdict.checks if check not in gpus)
+    facts = verdict.facts.get("gpus") or {}
+    return [
+        (verdict.kind, _part(verdict, machine, kind=verdict.kind, facts=verdict.facts)),
+        ("gpus", _part(verdict, gpus, kind="nvidia", facts=facts)),
+    ]
 
 
 def vector_of(verdict: Verdict) -> Vector:
@@ -126,6 +156,13 @@ def status_of(verdict: Verdict, vector: Vector) -> Tier:
     found = worst(tier_of(value) for value in vector.values())
     unknown = any(tier_of(vector[claim]) == "none" for claim in _NEEDED)
     return "none" if found == "affirming" and unknown else found
+
+
+def _part(
+    verdict: Verdict, checks: tuple[Check, ...], *, kind: str, facts: dict[str, Any]
+) -> Verdict:
+    ok = not any(check.state == "failed" for check in checks)
+    return msgspec.structs.replace(verdict, checks=checks, ok=ok, kind=kind, facts=facts)
 
 
 def _refused(verdict: Verdict) -> Vector:
@@ -175,14 +212,16 @@ def _hardware(verdict: Verdict) -> int:
         return 96
     if not names or any(_state(verdict, name) != "passed" for name in names):
         return 0
-    if verdict.kind == "sev-snp":
-        return 2
+    if verdict.kind in ("sev-snp", "nvidia"):
+        return 2  # no vendor has a word for how old the patches are
     return 2 if status == "UpToDate" else 32
 
 
 def _runtime(verdict: Verdict) -> int:
-    if verdict.level == "measured":
-        return 0  # a TPM says nothing of memory
+    if verdict.level == "measured" or verdict.kind == "nvidia":
+        return 0  # neither a TPM nor a GPU's report says anything of memory
+    if "gpus" in verdict.facts and not any(verdict.facts.get(door) for door in _OPEN):
+        return 0  # the machine's memory may be closed; that its GPUs' is no report shows
     if not verdict.confidential:
         return 96
     return 32 if verdict.kind == "nitro" else 2
