@@ -22,6 +22,7 @@ from teeproof.evidence.verdict import (
     failed,
     not_checked,
     passed,
+    summary,
 )
 from tests.evidence.scenes import judge, opt_in, state
 
@@ -200,3 +201,23 @@ def test_host_a_saved_verdict_that_contradicts_its_checks_is_refused(
     assert "contradicts" in str(caught.value.got)
     summary = ("exit_code", "authentic", "key")
     assert Verdict.from_json(json.dumps({k: v for k, v in body.items() if k not in summary})) == bad
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "words"),
+    [
+        (0, "hardware", "AUTHENTIC AND ALLOWED"),
+        (0, "simulated", "SIMULATED, AND ALLOWED AS SUCH"),
+        (2, "simulated", "NOT AUTHENTIC"),
+        (3, None, "CANNOT TELL: something needed is missing"),
+        (4, "hardware", "AUTHENTIC, NOT ALLOWED"),
+        (4, "simulated", "SIMULATED, NOT ALLOWED"),
+    ],
+)
+def test_an_outcome_has_its_words(code: int, level: str | None, words: str) -> None:
+    assert summary(code, level) == words
+
+
+def test_a_verdict_prints_as_one_line_that_counts() -> None:
+    verdict = _with(passed("root", "x"), _failed("policy"))
+    assert str(verdict) == "AUTHENTIC, NOT ALLOWED · checks: 1 passed, 1 failed, 0 not checked"

@@ -25,7 +25,8 @@ def command(
 
     Machines are simulated, all else is real: processes in sandboxes, keys, a log with witnesses, a
     chain. It takes some three minutes, most of them training. Nothing is sent anywhere. The files
-    stay in TEEPROOF_HOME/demo until the next demo.
+    stay in TEEPROOF_HOME/demo until the next demo. --json prints what was told; only --once ends it
+    then.
 
     \b
     Examples

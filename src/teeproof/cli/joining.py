@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from teeproof.core.reading import read_bounded
 if TYPE_CHECKING:
     from teeproof.cloud.kms.client import KmsClient
     from teeproof.data.client import PoolClient
+    from teeproof.evidence.policy import Policy
+    from teeproof.proof.log.formats.policy import TlogPolicy
 
 __all__ = ["Joined", "join"]
 
@@ -37,16 +40,26 @@ class Joined:
     urls: dict[str, str]
     kms_policy: str
 
+    @cached_property
+    def policy(self) -> Policy:
+        """What this demo's machines are: simulated by its vendor, running one of its codes."""
+        from teeproof.evidence.policy import parse_policy  # noqa: PLC0415  only who joins pays
+
+        return parse_policy((self.folder / "policy.toml").read_bytes())
+
+    @cached_property
+    def logs(self) -> TlogPolicy:
+        """Which log and witnesses this demo's reader trusts."""
+        from teeproof.proof.log.formats.policy import TlogPolicy  # noqa: PLC0415  as above
+
+        return TlogPolicy.parse((self.folder / "trusted-logs").read_bytes())
+
     def pool(self) -> PoolClient:
         """Return a client of the pool, which believes this demo's machines and log alone."""
         from teeproof.data.client import PoolClient  # noqa: PLC0415  only who joins pays for it
-        from teeproof.evidence.policy import parse_policy  # noqa: PLC0415
-        from teeproof.proof.log.formats.policy import TlogPolicy  # noqa: PLC0415
         from teeproof.proof.verify import Trust  # noqa: PLC0415
 
-        policy = parse_policy((self.folder / "policy.toml").read_bytes())
-        logs = TlogPolicy.parse((self.folder / "trusted-logs").read_bytes())
-        return PoolClient(self.urls["pool"], trust=Trust(policy=policy, logs=logs))
+        return PoolClient(self.urls["pool"], trust=Trust(policy=self.policy, logs=self.logs))
 
     def kms(self) -> KmsClient:
         """Return a client of the KMS."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from teeproof.cli.screen import Screen, short
-from teeproof.evidence.verdict import Check, Verdict
+from teeproof.evidence.verdict import Check, Verdict, summary
 
 __all__ = [
     "STRENGTHS",
@@ -188,17 +188,12 @@ def worded(code: int, level: str | None, lacking: str) -> tuple[str, tuple[str, 
         level: what stands behind it, a key of ``STRENGTHS``.
         lacking: what is missing, for exit code 3.
     """
-    if code == 2:
-        return "NOT AUTHENTIC", ("red", "bold")
+    words = summary(code, level, lacking=lacking)
     if code == 3:
-        return f"CANNOT TELL: {lacking}", ("yellow", "bold")
-    if code == 4 and level == "simulated":
-        return "SIMULATED, NOT ALLOWED", ("magenta", "bold")
-    if code == 4:
-        return "AUTHENTIC, NOT ALLOWED", ("red", "bold")
-    if level == "simulated":
-        return "SIMULATED, AND ALLOWED AS SUCH", ("magenta", "bold")
-    return "AUTHENTIC AND ALLOWED", good_style(level)
+        return words, ("yellow", "bold")
+    if level == "simulated" and code != 2:
+        return words, ("magenta", "bold")
+    return words, ("red", "bold") if code else good_style(level)
 
 
 def counts(verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ Trusts: nothing; it only records.  Does not trust: a verdict that someone else h
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -26,6 +26,7 @@ __all__ = [
     "failed",
     "not_checked",
     "passed",
+    "summary",
 ]
 
 State = Literal["passed", "failed", "not_checked"]
@@ -85,6 +86,23 @@ def not_checked(
 ) -> Check:
     """Return a check that was not made, with the reason in one sentence."""
     return Check(name, "not_checked", detail, concern, None, None, got)
+
+
+def summary(code: int, level: str | None, *, lacking: str = "something needed is missing") -> str:
+    """Return a verdict in a few words, on one piece of evidence or on a whole proof.
+
+    Args:
+        code: its exit code.
+        level: what stands behind it.
+        lacking: what is missing, where the code is 3.
+    """
+    if code == 2:
+        return "NOT AUTHENTIC"
+    if code == 3:
+        return f"CANNOT TELL: {lacking}"
+    if level == "simulated":
+        return "SIMULATED, NOT ALLOWED" if code else "SIMULATED, AND ALLOWED AS SUCH"
+    return "AUTHENTIC, NOT ALLOWED" if code else "AUTHENTIC AND ALLOWED"
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +185,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         if "availability" in concerns:
             return 3
         return 4 if concerns else 0
+
+    def __str__(self) -> str:
+        """Return it in one line, for people."""
+        counts = {state: sum(c.state == state for c in self.checks) for state in get_args(State)}
+        return (
+            f"{summary(self.exit_code, self.level)} · checks:"
+            f" {counts['passed']} passed, {counts['failed']} failed,"
+            f" {counts['not_checked']} not checked"
+        )
 
     def __bool__(self) -> bool:
         """Raise TypeError: ``if verify(…)`` would let every refusal through. Ask for ``.ok``."""

@@ -23,7 +23,7 @@ from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, NotAllowed, NotAuthentic, Unavailable
 from teeproof.evidence.policy import Policy
-from teeproof.evidence.verdict import Check, failed, passed
+from teeproof.evidence.verdict import Check, failed, passed, summary
 from teeproof.inference.checks import alive, check_receipt, events, is_ours
 from teeproof.inference.stream import Sent, events_of
 from teeproof.proof.identity import IdentityRecord
@@ -57,6 +57,9 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     amount: int | None = None
 
 
+_WORST_FIRST = (("authenticity", 2), ("availability", 3), ("policy", 4))
+
+
 class AnswerVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a client may believe of an answer.
 
@@ -69,6 +72,15 @@ class AnswerVerdict(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     checks: tuple[Check, ...]
     identity: IdentityVerdict | None
+
+    def __str__(self) -> str:
+        """Return it in one line, for people."""
+        machine = None if self.identity is None else self.identity.evidence
+        concerns = {check.concern for check in self.failures}
+        code = next((code for concern, code in _WORST_FIRST if concern in concerns), 0)
+        passed = sum(check.state == "passed" for check in self.checks)
+        words = summary(code, None if machine is None else machine.level)
+        return f"{words} · {passed} checks of the answer passed, {len(self.failures)} failed"
 
     @property
     def failures(self) -> tuple[Check, ...]:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,13 +44,22 @@ def run(*, keep: Path | None, once: bool, as_json: bool, color: ColorChoice) -> 
     begun = time.monotonic()
     say = Teller(screen, clock=lambda: time.monotonic() - begun, quiet=as_json)
     with _folder(keep) as folder, _until_told() as told:
-        code = _tell(folder, say, once=once or as_json, told=told)
-    if as_json:
-        screen.json(_as_json(say, folder, code))
-    return code
+        summary = (lambda: screen.json(_as_json(say, folder))) if as_json else _nothing
+        return _tell(folder, say, once=once, told=told, summary=summary)
 
 
-def _tell(folder: Path, say: Teller, *, once: bool, told: threading.Event) -> int:
+def _nothing() -> None:
+    """Print no summary: who reads the lines has read all of it."""
+
+
+def _tell(
+    folder: Path,
+    say: Teller,
+    *,
+    once: bool,
+    told: threading.Event,
+    summary: Callable[[], None],
+) -> int:
     from teeproof.cli.story import (  # noqa: PLC0415  they need nearly everything
         agent,
         answer,
@@ -89,12 +98,13 @@ def _tell(folder: Path, say: Teller, *, once: bool, told: threading.Event) -> in
         withdrawn.tell(world, say, pooled, models=[model.statement.name])
         _write_story(folder, say)
         world.record()
+        world.require_alive()
+        summary()
         if not once:
             _stay(world, say, told=told, next_to=_yours(folder, action))
         else:
             for line in _yours(folder, action):
                 say.words(line)
-        world.require_alive()
     return 0
 
 
@@ -189,6 +199,6 @@ def _write_story(folder: Path, say: Teller) -> None:
     (folder / "story.json").write_bytes(data + b"\n")
 
 
-def _as_json(say: Teller, folder: Path, code: int) -> dict[str, Any]:
+def _as_json(say: Teller, folder: Path) -> dict[str, Any]:
     lines = msgspec.to_builtins(say.lines)
-    return {"ok": code == 0, "folder": str(folder), "lines": lines}
+    return {"ok": True, "folder": str(folder), "lines": lines}

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from teeproof.core.digests import framed_sha256, named
-from teeproof.evidence.verdict import Check, Concern, Level, Verdict
+from teeproof.evidence.verdict import Check, Concern, Level, Verdict, summary
 
 __all__ = [
     "Fault",
@@ -181,6 +181,15 @@ class ProofVerdict(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...]
     provenance: ProofProvenance
 
+    def __str__(self) -> str:
+        """Return it in one line, for people."""
+        counts = (
+            _many(len(self.statements), "statement"),
+            _many(len(self.identities), "machine's identity", "machines' identities"),
+            _many(len(self.faults), "check"),
+        )
+        return f"{summary(self.exit_code, self.level)} · {', '.join(counts)} failed"
+
     def __bool__(self) -> bool:
         """Raise TypeError: ``if verify(…)`` would let every refusal through. Ask for ``.ok``."""
         raise TypeError("a verdict is neither true nor false: ask for verdict.ok")
@@ -239,3 +248,7 @@ class ProofVerdict(msgspec.Struct, frozen=True, kw_only=True):
         return body | {
             "authentic": self.authentic, "exit_code": self.exit_code, "key": self.key,
         }  # fmt: skip
+
+
+def _many(count: int, one: str, more: str | None = None) -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
