@@ -30,7 +30,7 @@ with tempfile.TemporaryDirectory() as folder:
     file.write_text("".join(json.dumps(order) + "\n" for order in ORDERS))
     # Sealed here; the key goes to the KMS, which releases it to the pool's measured code alone.
     made = contribute(file, owner=me, pool=pool, kms=kms, terms=pool.terms(), payout=PAYOUT)
-print(f"{made.decision}, weight {made.weight / 1_000_000:.2f} for {len(ORDERS)} orders")
+print(f"{made.decision}; its weight is {made.weight:,} millionths of a record")
 
 taken = withdraw(made.contribution, owner=me, pool=pool, kms=kms)
 print(f"key erased: {taken.erasure.statement.name[:23]}…")

@@ -16,7 +16,11 @@ ONE_SCREEN = 50
 
 SAID = {
     "ch1_network": ["free", "rented at 30 a second", "closed: ", "proved seconds"],
-    "ch2_data": ["accepted, weight", "key erased: sha256:", "SIMULATED, AND ALLOWED AS SUCH"],
+    "ch2_data": [
+        "accepted; its weight is",
+        "key erased: sha256:",
+        "SIMULATED, AND ALLOWED AS SUCH",
+    ],
     "ch3_training": ["sealed files", "the folder holds that model: True", " 0 checks failed"],
     "ch4_inference": ["receipt sha256:", "of the answer passed, 0 failed"],
     "ch5_agent": ['"sell a tenth of my ETH" -> traded', "-> refused", "one unbroken chain"],
