@@ -39,7 +39,7 @@ def scale(log, *, quote=b"QUOTE", config=CONFIG, kind=0):
     return head + runtime + bytes(64) + octets(config.encode())
 
 
-def pack(log, **platform):
+def pack(log, *, version=1, stack_kind="dstack", stack=None, **platform):
     data = [
         e
         | {"digest": bytes.fromhex(e["digest"]), "event_payload": bytes.fromhex(e["event_payload"])}
@@ -48,11 +48,12 @@ def pack(log, **platform):
     body = {"quote": list(b"QUOTE"), "event_log": data}
     return msgspec.msgpack.encode(
         {
-            "version": 1,
+            "version": version,
             "platform": {"kind": "tdx", "data": body} | platform,
             "stack": {
-                "kind": "dstack",
-                "data": {"report_data": [0] * 64, "runtime_events": [], "config": CONFIG},
+                "kind": stack_kind,
+                "data": {"report_data": [0] * 64, "runtime_events": [], "config": CONFIG}
+                | (stack or {}),
             },
         }
     )
@@ -65,6 +66,13 @@ def test_both_versions_give_the_quote_the_log_and_the_configuration(encode, make
     assert found.quote == b"QUOTE"
     assert parse(found.event_log) == parse(logs.encode(log))
     assert (found.report_data, found.mr_config) == (bytes(64), b"doc")
+
+
+def test_a_pod_s_attestation_says_what_its_report_data_is_of():
+    found = parse_attestation(
+        pack([], stack_kind="dstack-pod", stack={"report_data_payload": "{}"})
+    )
+    assert found.quote == b"QUOTE"
 
 
 def test_a_configuration_without_a_document_has_none():
@@ -91,6 +99,15 @@ def test_a_configuration_without_a_document_has_none():
         pack([], data={"quote": [256], "event_log": []}),
         pack([], data={"quote": "text", "event_log": []}),
         pack([], more=1),
+        pack([], stack={"report_data": [0] * 63}),
+        pack([], stack={"report_data": [0] * 65}),
+        pack([], stack={"report_data_payload": "a pod's"}),
+        pack([], stack={"runtime_events": None}),
+        pack([], stack={"unheard": 1}),
+        pack([], stack_kind="dstack-pod"),
+        pack([], stack_kind="another"),
+        pack([], version=2),
+        pack([], version=True),
         b"\x91" * 100_000,
         b"\xdf\xff\xff\xff\xff",
     ],
@@ -113,3 +130,5 @@ def test_host_announces_more_than_an_attestation_may_hold():
         parse_attestation(b"\0" * 3_000_000)
     with pytest.raises(TooLarge):
         parse_attestation(b"\0\0" + octets(b"QUOTE") + compact(5000))
+    with pytest.raises(TooLarge):
+        parse_attestation(pack([], stack={"runtime_events": [0] * 5000}))

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from teeproof.evidence.eventlog.attestation import parse_attestation
 from teeproof.evidence.nitro import appraise
-from teeproof.evidence.nitro.carrier import nitro_document
 from teeproof.evidence.nitro.chain import AWS_NITRO_ROOT
 from teeproof.evidence.nitro.document import NitroDocument, parse
 from teeproof.evidence.nitro.verify import Verification, verify
@@ -37,7 +37,7 @@ def made(enclave: Enclave | None = None) -> bytes:
 
 def genuine(record: Record) -> NitroDocument:
     """Return a real document, out of the attestation that carries it."""
-    return parse(nitro_document(record.read("document.bin")))
+    return parse(parse_attestation(record.read("document.bin")).quote)
 
 
 def verified(document: NitroDocument, *, now: int | None = None) -> Verification:

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed
+from teeproof.evidence.eventlog.attestation import parse_attestation
 from teeproof.evidence.nitro import certificates, chain
-from teeproof.evidence.nitro.carrier import nitro_document
 from teeproof.evidence.nitro.document import parse
 from teeproof.evidence.simulated.nitro import ORDER_P384
 from tests.evidence.nitro.scenes import expecting, failures, genuine, judge, state_of, verified
@@ -118,10 +118,10 @@ def test_host_cuts_a_real_document_off_or_writes_behind_it_and_gains_nothing(rec
 @real
 def test_host_carries_a_document_in_a_broken_attestation_and_gains_nothing(record: Record):
     data = record.read("document.bin")
-    assert nitro_document(data) == genuine(record).raw
+    assert parse_attestation(data).quote == genuine(record).raw
     for end in {*range(0, len(data), 211), len(data) - 1}:
         with pytest.raises(Malformed):
-            nitro_document(data[:end])
+            parse_attestation(data[:end])
     for broken in (data + b"\0", b"\0\0" + data[2:], b"\1" + data[1:]):
         with pytest.raises(Malformed):
-            nitro_document(broken)
+            parse_attestation(broken)

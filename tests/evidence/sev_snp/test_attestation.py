@@ -94,7 +94,8 @@ def test_an_attestation_is_recognised_by_its_bytes(write):
         scale() + b"\0",
         scale(chain=[b"x"] * 13),
         b"\0\4" + scale()[2:],
-        packed(kind="nitro-enclave"),
+        packed(kind="nitro-enclave"),  # whose data is another's
+        packed(kind="aws-nitro-tpm"),
         packed(chain=[b"x"] * 13),
     ],
 )

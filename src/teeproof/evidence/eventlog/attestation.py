@@ -1,9 +1,9 @@
 """Read dstack's versioned attestation: a quote, its event log and the guest's configuration in one.
 
 Version 0 is SCALE (it opens with 0x00), version 1 a MessagePack map. RA-TLS certificates and the
-guest agent's Attest call carry it. TDX and SEV-SNP are read here; a log comes out as the JSON that
-``parse`` takes, so a log has one way in. An SEV-SNP guest has no registers: nothing ties its events
-to its report, and they are left out.
+guest agent's Attest call carry it. TDX, SEV-SNP and Nitro Enclaves are read here; a log comes out
+as the JSON that ``parse`` takes, so a log has one way in. An SEV-SNP guest and an enclave have no
+registers that grow: nothing ties events to their evidence, and they are left out.
 
 Source: dstack-attest, ``attestation.rs`` and ``v1.rs``; SCALE: parity-scale-codec.
 
@@ -22,12 +22,16 @@ from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.evidence.der import armoured
 from teeproof.evidence.eventlog.event import Version
 from teeproof.evidence.eventlog.parse import MAX_EVENTS
+from teeproof.evidence.eventlog.scale import Scale
 
 __all__ = ["MAX_ATTESTATION_BYTES", "Attestation", "parse_attestation"]
 
 MAX_ATTESTATION_BYTES = 2 << 20  # room for a quote of 64 KiB and a log of 1 MiB; dstack: 10 MiB
 _SCALE_TDX = 0  # AttestationQuote::DstackTdx
+_SCALE_NITRO = 2  # AttestationQuote::DstackNitroEnclave
 _SCALE_SNP = 3  # AttestationQuote::DstackAmdSevSnp
+_KINDS = (_SCALE_TDX, _SCALE_NITRO, _SCALE_SNP)
+_REPORT_DATA_BYTES = 64
 _MAX_CERTIFICATES = 12
 _PEM = b"-----BEGIN CERTIFICATE-----"
 _U8 = range(256)
@@ -38,9 +42,9 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         version: 0 or 1.
-        quote: the bytes of the quote or of the SEV-SNP report.
+        quote: the bytes of the quote, of the SEV-SNP report or of the Nitro document.
         event_log: JSON bytes for ``eventlog.parse``; events of firmware are often left out. None
-            of an SEV-SNP guest.
+            of an SEV-SNP guest and of an enclave.
         report_data: 64 bytes, a copy; the quote's own counts.
         config: JSON text with the VM's configuration.
         certificates: of an SEV-SNP guest, PEM of the certificates that came along.
@@ -101,9 +105,21 @@ class _SnpPlatform(msgspec.Struct, forbid_unknown_fields=True, tag_field="kind",
     data: _Snp
 
 
-class _StackData(msgspec.Struct):
+class _Nitro(msgspec.Struct, forbid_unknown_fields=True):
+    nsm_quote: Any
+
+
+class _NitroPlatform(
+    msgspec.Struct, forbid_unknown_fields=True, tag_field="kind", tag="nitro-enclave"
+):
+    data: _Nitro
+
+
+class _StackData(msgspec.Struct, forbid_unknown_fields=True):
     report_data: Any
+    runtime_events: list[Any]
     config: str
+    report_data_payload: str | None = None  # of a pod
 
 
 class _Stack(msgspec.Struct, forbid_unknown_fields=True):
@@ -113,12 +129,12 @@ class _Stack(msgspec.Struct, forbid_unknown_fields=True):
 
 class _V1(msgspec.Struct, forbid_unknown_fields=True):
     version: Literal[1]
-    platform: _TdxPlatform | _SnpPlatform
+    platform: _TdxPlatform | _SnpPlatform | _NitroPlatform
     stack: _Stack
 
 
 def parse_attestation(data: bytes) -> Attestation:
-    """Return what a versioned attestation of a TDX or SEV-SNP guest carries.
+    """Return what a versioned attestation of a guest, or of a Nitro enclave, carries.
 
     Raises:
         TooLarge: more than ``MAX_ATTESTATION_BYTES``, or too many events.
@@ -135,61 +151,31 @@ def parse_attestation(data: bytes) -> Attestation:
         return _parse_v0(data) if data[:1] == b"\0" else _parse_v1(data)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise Malformed(
-            f"this is not a dstack attestation of a TDX or SEV-SNP guest: {error}",
+            f"this is not a dstack attestation of TDX, SEV-SNP or Nitro Enclaves: {error}",
             code="attestation_malformed",
             got=str(error)[:200],
         ) from None
 
 
-class _Scale:
-    """A cursor over SCALE bytes; every read checks its bounds."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
-
-    def take(self, size: int) -> bytes:
-        if size > len(self.data) - self.at:
-            raise ValueError(f"{size} bytes are announced, {len(self.data) - self.at} are left")
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def compact(self) -> int:
-        first = self.take(1)[0]
-        mode, size = first & 3, (1, 2, 4, 0)[first & 3]
-        if mode == 3:
-            raise ValueError("a length of more than 1 GiB")
-        value = int.from_bytes(bytes([first]) + self.take(size - 1), "little") >> 2
-        if mode and value < (1 << 6 if mode == 1 else 1 << 14):
-            raise ValueError("a length in more bytes than it needs")
-        return value
-
-    def octets(self) -> bytes:
-        return self.take(self.compact())
-
-    def u32(self) -> int:
-        return int.from_bytes(self.take(4), "little")
-
-
 def _parse_v0(data: bytes) -> Attestation:
-    scale = _Scale(data)
+    scale = Scale(data)
     scale.take(1)
     kind = scale.take(1)[0]
-    if kind not in (_SCALE_TDX, _SCALE_SNP):
-        raise ValueError(f"platform {kind} is neither TDX nor SEV-SNP")
+    if kind not in _KINDS:
+        raise ValueError(f"platform {kind} is neither TDX nor SEV-SNP nor a Nitro enclave")
     quote = scale.octets()
     log, chain, document = None, None, None
     if kind == _SCALE_TDX:
         log = _log([_scale_event(scale) for _ in range(_few(scale.compact()))])
-    else:
+    elif kind == _SCALE_SNP:
         chain = _pem(scale.octets() for _ in range(_few_certificates(scale.compact())))
         document = scale.octets().decode()
     for _ in range(_few(scale.compact())):  # the runtime events once more; the log has them
         scale.octets()
         scale.octets()
-    report_data = scale.take(64)
+    report_data = scale.take(_REPORT_DATA_BYTES)
     config = scale.octets().decode()
-    if scale.at != len(data):
-        raise ValueError(f"{len(data) - scale.at} bytes behind the end")
+    scale.end()
     return Attestation(
         version=0,
         quote=quote,
@@ -201,7 +187,7 @@ def _parse_v0(data: bytes) -> Attestation:
     )
 
 
-def _scale_event(scale: _Scale) -> _Event:
+def _scale_event(scale: Scale) -> _Event:
     imr, kind = scale.u32(), scale.u32()
     digest, name, payload = scale.octets(), scale.octets().decode(), scale.octets()
     return _Event(imr=imr, event_type=kind, digest=digest, event=name, event_payload=payload)
@@ -213,26 +199,32 @@ def _parse_v1(data: bytes) -> Attestation:
     if msgspec.msgpack.encode(value) != data:
         raise ValueError("MessagePack in another form than the encoder writes")
     raw = msgspec.convert(value, _V1, strict=True)
-    given, stack = raw.platform.data, raw.stack.data
+    stack = raw.stack.data
+    _few(len(stack.runtime_events))
+    if (raw.stack.kind == "dstack-pod") != (stack.report_data_payload is not None):
+        raise ValueError("a pod's attestation, and no other, has a report_data_payload")
+    report_data = _octets(stack.report_data)
+    if len(report_data) != _REPORT_DATA_BYTES:
+        raise ValueError(f"report_data of {len(report_data)} bytes")
+    return Attestation(
+        version=1, report_data=report_data, config=stack.config, **_platform(raw.platform.data)
+    )
+
+
+def _platform(given: _Tdx | _Snp | _Nitro) -> dict[str, Any]:
+    """Return the fields of an attestation that depend on the platform."""
+    if isinstance(given, _Nitro):
+        return {"quote": _octets(given.nsm_quote), "event_log": None}
     if isinstance(given, _Snp):
         _few_certificates(len(given.cert_chain))
-        return Attestation(
-            version=1,
-            quote=_octets(given.report),
-            event_log=None,
-            report_data=_octets(stack.report_data),
-            config=stack.config,
-            certificates=_pem(_octets(der) for der in given.cert_chain),
-            host_config=given.mr_config,
-        )
+        return {
+            "quote": _octets(given.report),
+            "event_log": None,
+            "certificates": _pem(_octets(der) for der in given.cert_chain),
+            "host_config": given.mr_config,
+        }
     _few(len(given.event_log))
-    return Attestation(
-        version=1,
-        quote=_octets(given.quote),
-        event_log=_log(given.event_log),
-        report_data=_octets(stack.report_data),
-        config=stack.config,
-    )
+    return {"quote": _octets(given.quote), "event_log": _log(given.event_log)}
 
 
 def _octets(value: Any) -> bytes:

@@ -19,7 +19,6 @@ from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
 from teeproof.evidence.files.others import refuse, told_by_bytes, told_by_fields
 from teeproof.evidence.nitro import document as nitro
-from teeproof.evidence.nitro.carrier import is_carrier
 from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
 from teeproof.evidence.sev_snp.layout import REPORT_BYTES
 from teeproof.evidence.sev_snp.report import looks_like
@@ -156,7 +155,8 @@ def _is_attestation(data: bytes) -> bool:
     # version 1 is a MessagePack map whose first key is "version"
     # likewise 0x00, 0x03 for SEV-SNP, and the two bytes of a report's length
     scale = data[:2] == b"\0\0" and INTEL_QE_VENDOR in data[15:34]
-    scale = scale or (is_carrier(data) and nitro.looks_like(data[4:]))  # and likewise 0x00, 0x02
+    # and likewise 0x00, 0x02 for Nitro
+    scale = scale or (data[:2] == b"\0\2" and nitro.looks_like(data[4:]))
     scale = scale or (data[:4] == b"\0\3\x81\x12" and looks_like(data[4 : 4 + REPORT_BYTES]))
     return scale or data[1:9] == b"\xa7version"
 

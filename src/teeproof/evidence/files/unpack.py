@@ -82,14 +82,11 @@ def _response(piece: Piece) -> Unpacked:
 
 def _attestation(piece: Piece) -> Unpacked:
     from teeproof.evidence.eventlog.attestation import parse_attestation  # noqa: PLC0415  rarely used
-    from teeproof.evidence.nitro.carrier import is_carrier, nitro_document  # noqa: PLC0415
 
     data = piece.data
     if piece.form == "json":
         answer = strictjson.loads(data, limit=MAX_FILE_BYTES, what=piece.name)
         data = _hex(piece, "attestation", answer["attestation"])
-    if is_carrier(data):
-        return Unpacked(piece=piece, quote=nitro_document(data))
     found = parse_attestation(data)
     return Unpacked(
         piece=piece,
@@ -157,11 +154,14 @@ def _differing(piece: Piece, answer: dict[str, Any], quote: bytes) -> tuple[str,
 
 
 def _signed(quote: bytes) -> dict[str, str]:
-    from teeproof.evidence.sev_snp.report import looks_like  # noqa: PLC0415  not for other pieces
+    from teeproof.evidence.nitro import document as nitro  # noqa: PLC0415  not for other pieces
+    from teeproof.evidence.sev_snp.report import looks_like  # noqa: PLC0415
     from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
 
     if looks_like(quote):
         return {"report_data": quote[0x50:0x90].hex()}
+    if nitro.looks_like(quote):
+        return _signed_by_nitro(quote)
     try:
         body = tdx_quote.parse(quote).body
     except Error:
@@ -173,6 +173,16 @@ def _signed(quote: bytes) -> dict[str, str]:
         "mr_config_id": body.mrconfigid.hex(),
         **{f"rtmr{index}": value.hex() for index, value in enumerate(body.rtmrs)},
     }
+
+
+def _signed_by_nitro(quote: bytes) -> dict[str, str]:
+    from teeproof.evidence.nitro import document as nitro  # noqa: PLC0415  not for other pieces
+
+    try:
+        report_data = nitro.parse(quote).report_data
+    except Error:
+        return {}  # as below
+    return {} if report_data is None else {"report_data": report_data.hex()}
 
 
 def _hex(piece: Piece, field: str, text: str) -> bytes:

@@ -1,6 +1,6 @@
 """AWS Nitro Enclaves: the attestation document that the Nitro hypervisor signs.
 
-document      bytes -> NitroDocument              CBOR in COSE_Sign1, carrier
+document      bytes -> NitroDocument              CBOR in COSE_Sign1
 verify        document + roots + T -> facts       certificates, chain
 facts         what is established, before anyone's opinion
 appraise      facts + expectations -> checks
