@@ -26,6 +26,7 @@ COMMANDS = {
     "samples": "Get real evidence that others published.",
     "bench": "Say what a TEE costs an AI workload.",
     "report": "Go through the report that all this answers, claim by claim.",
+    "doctor": "Say what this machine has, and what it lacks.",
     "demo": "See the whole lifecycle happen, and be proved.",
 }
 

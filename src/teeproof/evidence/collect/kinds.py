@@ -162,10 +162,10 @@ def _probe_tpm(here: Here) -> Presence:
         )  # fmt: skip
     try:
         with open_tpm(here.tpm, timeout=_PATIENCE) as tpm:
-            banks = len(tpm.banks())
+            banks = sum(bool(bank.registers) for bank in tpm.banks())
     except Error as error:
         return missing("tpm", _TPM, *_reason(error))
-    return Presence("tpm", _TPM, present=True, detail=f"{here.tpm}, {banks} banks of registers")
+    return Presence("tpm", _TPM, present=True, detail=f"{here.tpm}, banks of registers: {banks}")
 
 
 def _probe_nvidia(here: Here) -> Presence:
