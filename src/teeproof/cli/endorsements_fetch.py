@@ -47,6 +47,11 @@ class _Outcome(msgspec.Struct, frozen=True, kw_only=True):
     help="Of Intel's collateral: the edition with this evaluation number.",
 )
 @click.option(
+    "--product",
+    type=click.Choice(["Milan", "Genoa", "Turin"]),
+    help="Of AMD's processor, for a report of version 2, which does not name it.",
+)
+@click.option(
     "--service",
     "services",
     metavar="NAME=URL",
@@ -67,6 +72,7 @@ def command(
     fresh: bool,
     update: Any,
     number: int | None,
+    product: Any,
     services: Sequence[str],
     ca_file: Path | None,
     offline: bool,
@@ -84,8 +90,8 @@ def command(
       teeproof endorsements fetch quote.bin
       teeproof endorsements fetch evidence/ --service pccs=https://localhost:8081 --ca-file pccs.pem
     """  # noqa: D301  click reads the \b
-    from teeproof.evidence.fetch.intel import Edition  # noqa: PLC0415  only who fetches pays for it
-    from teeproof.evidence.fetch.wanted import Asking  # noqa: PLC0415
+    from teeproof.evidence.fetch.asking import Asking  # noqa: PLC0415  only who fetches pays for it
+    from teeproof.evidence.fetch.intel import Edition  # noqa: PLC0415
     from teeproof.evidence.fetch.web import Web  # noqa: PLC0415
 
     configured = with_options(load_services(os.environ), services, ca_file=ca_file, offline=offline)
@@ -94,6 +100,7 @@ def command(
         web=Web(configured, told=_tell),
         now=to_epoch(wall_clock()),
         fresh=fresh,
+        product=product,
         edition=Edition(update=update, number=number) if update or number is not None else None,
     )
     with on_disk(files) as paths:
@@ -105,18 +112,21 @@ def command(
     else:
         for outcome in outcomes:
             _write(screen, outcome)
-        screen.row("kept in", str(asking.directory))
+        if any(outcome.got for outcome in outcomes):
+            screen.row("kept in", str(asking.directory))
     return next((each.error.exit_code for each in outcomes if each.error), 0)
 
 
 def _outcome(bundle: Bundle, asking: Any) -> _Outcome:
     from teeproof.evidence.fetch.wanted import fetch_for  # noqa: PLC0415  as above
 
+    got = []
     try:
-        got = tuple(fetch_for(bundle.evidence, asking))
+        for each in fetch_for(bundle.evidence, asking):
+            got.append(each)
     except Error as error:
-        return _Outcome(name=bundle.name, error=error)
-    return _Outcome(name=bundle.name, got=got)
+        return _Outcome(name=bundle.name, got=tuple(got), error=error)
+    return _Outcome(name=bundle.name, got=tuple(got))
 
 
 def _tell(sentence: str) -> None:

@@ -1,0 +1,104 @@
+"""What the archive has for one report: certificates and lists of AMD's, for a time T.
+
+What came beside the report comes first: the archive only adds what is missing.
+
+Trusts: nothing; the verifier checks what is found here like anything else.
+Does not trust: the disk, what came beside the report.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from teeproof.core.errors import Error
+from teeproof.evidence.kept.amd import about_list, key_subject, pem_of
+from teeproof.evidence.kept.record import Record
+from teeproof.evidence.kept.records import Kept, Lookup, Records
+from teeproof.evidence.sev_snp import report as snp_report
+from teeproof.evidence.sev_snp.certificates import (
+    AmdCertificate,
+    parse_blocks,
+    parse_certificates,
+)
+from teeproof.evidence.sev_snp.report import SnpReport
+from teeproof.evidence.sev_snp.verify import verify
+from teeproof.evidence.shelf import Fault
+
+__all__ = ["Served", "certificates_for"]
+
+_CANDIDATES = 8  # keys of one cloud for one TCB version
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found for a report.
+
+    Attributes:
+        certificates: PEM, what came along and what the archive adds; None if there is nothing.
+        records: what the archive added.
+        passed_over: what was looked at and could not be used.
+    """
+
+    certificates: bytes | None
+    records: tuple[Record, ...] = ()
+    passed_over: tuple[Fault, ...] = ()
+
+
+def certificates_for(report: bytes, given: bytes | None, records: Records, *, at: int) -> Served:
+    """Return what to verify an SEV-SNP report with as of ``at`` (seconds since 1970).
+
+    Args:
+        report: its bytes.
+        given: PEM certificates and lists that came along.
+        records: the archive.
+        at: the T of the verdict.
+
+    Raises:
+        Unavailable: the archive cannot be read.
+    """
+    try:
+        parsed = snp_report.parse(report)
+        ders, lists = parse_blocks(given or b"")
+        beside = parse_certificates(ders)
+    except Error:
+        return Served(certificates=given)  # the verifier says what is wrong with them
+    looked: list[Lookup] = []
+    added = b""
+    about = key_subject(parsed)
+    if about is not None and all(_is_authority(each) for each in beside):
+        looked.append(_key(parsed, about, records, at))
+        for kept in looked[-1].found:
+            chain = [kept.parts[name] for name in ("key", "authority", "root")]
+            ders += chain
+            added += pem_of(*chain)
+    if not lists:
+        for authority in filter(_is_lower_authority, parse_certificates(ders)):
+            looked.append(records.find("amd-crl", about_list(authority), at=at))
+            added += b"".join(pem_of(kept.parts["list"]) for kept in looked[-1].found)
+    return Served(
+        certificates=(given or b"") + added or None,
+        records=tuple(kept.record for each in looked for kept in each.found),
+        passed_over=tuple(dict.fromkeys(fault for each in looked for fault in each.passed_over)),
+    )
+
+
+def _key(report: SnpReport, about: dict[str, str], records: Records, at: int) -> Lookup:
+    """Return the key that a report names, or of several that it may mean the one that signed it."""
+    looked = records.find("amd-key", about, at=at, most=_CANDIDATES, outdated=True)
+    signed = [kept for kept in looked.found if _signed_by(kept, report, at)]
+    found = signed or ([] if about["signer"] == "VLEK" else list(looked.found))
+    return Lookup(found=tuple(found[:1]), passed_over=looked.passed_over)
+
+
+def _signed_by(kept: Kept, report: SnpReport, at: int) -> bool:
+    pem = pem_of(*(kept.parts[name] for name in ("key", "authority", "root")))
+    found = verify(report, certificates=pem, roots=frozenset({kept.record.root}), now=at)
+    return any(c.name == "report-signature" and c.state == "passed" for c in found.checks)
+
+
+def _is_authority(certificate: AmdCertificate) -> bool:
+    return isinstance(certificate.key, rsa.RSAPublicKey)
+
+
+def _is_lower_authority(certificate: AmdCertificate) -> bool:
+    return _is_authority(certificate) and certificate.subject_name != certificate.issuer_name
