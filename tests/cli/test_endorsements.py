@@ -105,7 +105,11 @@ def test_what_is_no_collateral_is_not_added(teeproof, simulated):
     quote = teeproof("endorsements", "add", simulated() / "quote.bin")
     assert quote.code == 2
     assert "quote.bin: a TDX quote, not Intel collateral" in quote.err
-    assert teeproof("endorsements", "list", "--json").json == {"sets": [], "faults": []}
+    assert teeproof("endorsements", "list", "--json").json == {
+        "sets": [],
+        "records": [],
+        "faults": [],
+    }
 
 
 def test_network_endorsements_that_nobody_signed_are_not_added(teeproof, simulated, tmp_path):
@@ -145,7 +149,7 @@ def test_host_one_broken_file_is_reported_and_stops_no_verification(
     assert "zz.json" in listed.out
     checked = teeproof("endorsements", "check", "--at", AT)
     assert checked.code == 2
-    assert "1 sets, 1 faults" in checked.out
+    assert "1 sets, 0 records, 1 faults" in checked.out
     twin = teeproof("endorsements", "check", "--at", AT, "--json").json
     assert (twin["ok"], [fault["name"] for fault in twin["faults"]]) == (False, ["zz.json"])
     assert twin["sets"][0]["intact"] is True
@@ -175,4 +179,4 @@ def test_host_cannot_stop_the_check_with_a_directory_for_a_blob(teeproof, added)
     answer = teeproof("endorsements", "check", "--at", AT)
     assert answer.code == 2
     assert "changed on disk" in answer.out
-    assert "1 sets, 1 faults" in answer.out
+    assert "1 sets, 0 records, 1 faults" in answer.out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from teeproof.core.clock import format_time, wall_clock
 from teeproof.core.home import data_directory
 from teeproof.evidence.collect.simulated import SimulatedPlatform, open_platform
+from tests.evidence.fetch.amd_scene import serve
 from tests.sim.vendors import Vendors, status
 from tests.sim.vendors import vendors as running
 
@@ -139,3 +142,120 @@ def test_host_what_is_no_address_is_asked_by_nobody(teeproof, guest, vendors: Ve
     for wrong in ("kds=http://10.0.0.1", "host=https://a", "pcs"):
         answer = teeproof("endorsements", "fetch", guest, "--service", wrong)
         assert answer.code == 1, answer.out
+
+
+# AMD ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def snp(teeproof, tmp_path, vendors) -> Path:
+    """A simulated SEV-SNP guest's report of now, alone, and AMD's server for its chip."""
+    folder = tmp_path / "snp"
+    assert teeproof("simulate", "snp-up-to-date", "--out", folder).code == 0
+    for path in folder.iterdir():
+        if path.name not in ("report.bin", "policy.toml"):
+            path.unlink()
+    platform = open_platform(data_directory(os.environ))
+    serve(vendors, pki=platform.snp, issued=wall_clock() - timedelta(days=1))
+    return folder
+
+
+def _lines(answer) -> str:
+    return " ".join((answer.out + answer.err).split())
+
+
+def test_a_report_alone_is_verified_offline_once_amd_was_asked(teeproof, snp, here, vendors):
+    verify = ("verify", snp / "report.bin", "--policy", snp / "policy.toml")
+    before = teeproof(*verify)
+    assert before.code == 3
+    assert "teeproof endorsements fetch" in _lines(before)
+    assert "none: not beside the evidence, and not in your archive" in before.out
+    answer = teeproof("endorsements", "fetch", snp, *here)
+    assert answer.code == 0, answer.out + answer.err
+    assert answer.out.count("  fetched  ") == 2
+    asked = list(vendors.asked)
+    found = teeproof(*verify)
+    assert found.code == 0, found.out
+    words = "from your archive: AMD certificate of an endorsement key, AMD revocation list\n"
+    assert f"  endorsements  {words}" in found.out
+    assert "✓ vek-revocation" in found.out
+    given = teeproof(*verify, "--json").json["input"]["endorsements"]
+    assert given["source"] == "archive"
+    assert len(given["added"]) == 2
+    assert vendors.asked == asked
+
+
+def test_a_list_of_the_archive_is_added_to_certificates_that_came_along(
+    teeproof, snp, here, vendors, tmp_path
+):
+    assert teeproof("endorsements", "fetch", snp, *here).code == 0
+    whole = tmp_path / "whole"
+    assert teeproof("simulate", "snp-up-to-date", "--out", whole).code == 0
+    for path in whole.iterdir():
+        if "crl" in path.name:
+            path.unlink()
+    found = teeproof("verify", whole, "--policy", whole / "policy.toml", "--json").json
+    assert found["input"]["endorsements"]["source"] == "evidence"
+    states = {check["name"]: check["state"] for check in found["checks"]}
+    assert states["vek-revocation"] == "passed"
+
+
+def test_what_amd_said_is_listed_checked_and_shown_with_the_chip_by_its_hash(teeproof, snp, here):
+    assert teeproof("endorsements", "fetch", snp, *here).code == 0
+    chip = (snp / "report.bin").read_bytes()[0x1A0:0x1E0].hex()
+    listed = teeproof("endorsements", "list")
+    assert listed.code == 0
+    assert "what          AMD certificate of an endorsement key\n" in listed.out
+    assert "  for           chip sha256:" in listed.out
+    assert "product Milan, signer VCEK, tcb 04000000000018db\n" in listed.out
+    rows = teeproof("endorsements", "list", "--json").json["records"]
+    assert sorted(row["kind"] for row in rows) == ["amd-crl", "amd-key"]
+    checked = teeproof("endorsements", "check")
+    assert checked.code == 0
+    assert "0 sets, 2 records, 0 faults" in checked.out
+    shown = teeproof("endorsements", "show", rows[0]["id"])
+    assert "parts  " in shown.out
+    assert chip not in listed.out + checked.out + shown.out + str(rows)
+
+
+def test_host_a_changed_certificate_in_the_archive_is_noticed_and_passed_over(teeproof, snp, here):
+    assert teeproof("endorsements", "fetch", snp, *here).code == 0
+    directory = data_directory(os.environ) / "endorsements"
+    rows = teeproof("endorsements", "list", "--json").json["records"]
+    key = next(row["id"] for row in rows if row["kind"] == "amd-key")
+    entry = directory / "records" / f"{key.removeprefix('sha256:')}.json"
+    digest = json.loads(entry.read_text())["blobs"]["key"].removeprefix("sha256:")
+    blob = directory / "blobs" / digest[:2] / digest
+    blob.write_bytes(blob.read_bytes()[:-1] + b"!")
+    checked = teeproof("endorsements", "check")
+    assert checked.code == 2
+    assert "changed on disk" in checked.out
+    assert "0 sets, 2 records, 1 faults" in checked.out
+    found = teeproof("verify", snp / "report.bin", "--policy", snp / "policy.toml")
+    assert found.code == 3
+    assert "endorsements passed over" in found.out
+
+
+def test_files_of_amd_are_added_together_with_those_above_them(teeproof, vectors):
+    folder = vectors / "snp" / "milan-virtee"
+    alone = teeproof("endorsements", "add", folder / "vcek.der")
+    assert alone.code == 1
+    assert "cert_chain" in alone.err
+    added = teeproof("endorsements", "add", folder / "vcek.der", folder / "chain.pem")
+    assert added.code == 0, added.err
+    assert "product Milan, signer VCEK, tcb 0300000000000873" in added.out
+    again = teeproof("endorsements", "add", folder / "vcek.der", folder / "chain.pem", "--json")
+    assert [row["new"] for row in again.json] == [False]
+    when = ("--at", "2025-08-01", "--json")
+    found = teeproof("verify", folder / "report.bin", *when)
+    assert found.code == 0
+    assert found.json["input"]["endorsements"]["added"] == [again.json[0]["id"]]
+
+
+def test_a_report_of_another_chip_finds_nothing_in_the_archive(teeproof, vectors, tmp_path):
+    folder = vectors / "snp" / "milan-virtee"
+    assert teeproof("endorsements", "add", folder / "vcek.der", folder / "chain.pem").code == 0
+    other = bytearray((folder / "report.bin").read_bytes())
+    other[0x1A0] ^= 1
+    (tmp_path / "report.bin").write_bytes(other)
+    assert teeproof("verify", tmp_path / "report.bin", "--at", "2025-08-01").code == 3

@@ -60,7 +60,7 @@ def test_intels_endorsements_say_nothing_of_a_report(teeproof, vectors):
     collateral = vectors / "dcap/dstack-quote-report/collateral.json"
     answer = teeproof("verify", vectors / SNP, "--endorsements", collateral, *WHEN)
     assert answer.code == 1
-    assert "put AMD's certificates" in answer.err
+    assert "teeproof endorsements fetch gets them" in answer.err
 
 
 def test_expectations_are_set_where_they_are_needed(teeproof, vectors):

@@ -1,8 +1,9 @@
-"""``teeproof endorsements``: keep Intel's collateral, to verify old evidence later."""
+"""``teeproof endorsements``: keep what vendors say of machines, to verify old evidence later."""
 
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,24 +12,36 @@ from typing import Any
 import click
 
 from teeproof.cli.endorsements_fetch import command as fetch
-from teeproof.cli.endorsing import archive_of, collateral_files
+from teeproof.cli.endorsements_kept import (
+    SUFFIXES,
+    parts_of,
+    record_json,
+    record_state,
+    write_record,
+)
+from teeproof.cli.endorsing import archive_of, parse_collateral
 from teeproof.cli.options import Nouns, at_option, output_options, paths_argument, time_of
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.core import strictjson
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.errors import NotAuthentic, Unavailable, Usage
-from teeproof.evidence.archive import Archive, Fault
+from teeproof.core.reading import read_bounded
+from teeproof.evidence.archive import Fault
+from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
 from teeproof.evidence.entries import Entry
+from teeproof.evidence.kept.record import KINDS, Record
+from teeproof.evidence.kept.records import Records
 
 __all__ = ["command"]
 
 
 @click.group("endorsements", cls=Nouns)
 def command() -> None:
-    """Keep Intel's collateral, to verify old evidence later.
+    """Keep what vendors say of machines, to verify old evidence later.
 
-    Collateral is in force for 30 days, and Intel serves only the newest. What is kept here, by its
-    content, lets evidence be verified as of its own time for ever; verify finds it by itself.
+    Intel's collateral is in force for 30 days, and Intel serves only the newest; AMD's certificates
+    and lists and NVIDIA's manifests and OCSP answers end too. What is kept here, by its content,
+    lets evidence be verified as of its own time for ever; verify finds it by itself.
 
     \b
     Examples
@@ -47,32 +60,62 @@ _at = at_option("Say what is in force at this time (2026-02-25); without it, now
 @paths_argument
 @output_options
 def _add(files: Sequence[Path], *, as_json: bool, color: ColorChoice) -> int:
-    """Add collateral to the archive.
+    """Add collateral, certificates, lists or manifests to the archive.
 
-    Its signatures must hold. Whether its root is one to trust, each use decides.
+    Their signatures must hold. Whether their root is one to trust, each use decides. Name AMD's
+    certificates and lists together with those above them (cert_chain).
 
     \b
-    Example
+    Examples
       teeproof endorsements add collateral.json
+      teeproof endorsements add vcek.der cert_chain.pem milan.crl
     """  # noqa: D301  click reads the \b
     screen = standard(color)
-    found = collateral_files(files)
-    if not found:
-        raise Usage("there is no JSON file in there", code="collateral_missing")
-    archive = archive_of(os.environ)
+    named = _read(files)
+    kept, rest = parts_of(named)
+    found = [(name, parse_collateral(data, name)) for name, data in rest]
+    if not named:
+        raise Usage("there is no file of endorsements in there", code="collateral_missing")
+    archive, records = archive_of(os.environ), _records()
     before = {entry.id for entry in archive.entries()}
+    before |= {record.id for record in records.survey()[0]}
     entries = [archive.add(collateral) for _, collateral in found]
+    others = [records.add(kind, parts) for kind, parts in kept]
     if as_json:
-        screen.json([_json(entry, None) | {"new": entry.id not in before} for entry in entries])
+        rows = [_json(entry, None) for entry in entries]
+        rows += [record_json(record, None) for record in others]
+        screen.json([row | {"new": row["id"] not in before} for row in rows])
         return 0
-    for (path, _), entry in zip(found, entries, strict=True):
-        there = ": already there" if entry.id in before else ""
-        name = screen.paint(f" {path.name}{there}", "bold")
-        screen.write(screen.paint("✓", "green", "bold") + name)
-        screen.row("id", entry.id)
+    for (name, _), entry in zip(found, entries, strict=True):
+        _write_head(screen, name, entry.id, before)
         _write_entry(screen, entry, None)
+    for record in others:
+        _write_head(screen, KINDS[record.kind], record.id, before)
+        write_record(screen, record, None)
     screen.row("kept in", str(archive.directory))
     return 0
+
+
+def _read(paths: Sequence[Path]) -> list[tuple[str, bytes]]:
+    """Return names and contents of files; of a directory, of those that may be endorsements."""
+    files: list[Path] = []
+    for path in paths:
+        inside = (
+            (p for p in sorted(path.iterdir()) if p.suffix in SUFFIXES) if path.is_dir() else ()
+        )
+        files += inside if path.is_dir() else [path]
+    limit = MAX_COLLATERAL_BYTES
+    return [(path.name, read_bounded(path, limit=limit, what="collateral")) for path in files]
+
+
+def _records() -> Records:
+    return Records(archive_of(os.environ).directory)
+
+
+def _write_head(screen: Screen, name: str, entry_id: str, before: set[str]) -> None:
+    there = ": already there" if entry_id in before else ""
+    screen.write(screen.paint("✓", "green", "bold") + screen.paint(f" {name}{there}", "bold"))
+    screen.row("id", entry_id)
 
 
 @command.command("list")
@@ -88,19 +131,28 @@ def _list(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
     screen = standard(color)
     now = time_of(at)
     archive = archive_of(os.environ)
-    entries, faults = archive.survey()
+    (entries, faults), (records, more) = archive.survey(), _records().survey()
+    faults += more
     if as_json:
         screen.json(
-            {"sets": [_json(entry, now) for entry in entries], "faults": _faults_json(faults)}
+            {
+                "sets": [_json(entry, now) for entry in entries],
+                "records": [record_json(record, now) for record in records],
+                "faults": _faults_json(faults),
+            }
         )
         return 0
-    if not entries and not faults:
+    if not entries and not records and not faults:
         screen.text(f"The archive in {archive.directory} is empty.")
-        screen.text("Add collateral: teeproof endorsements add FILE")
+        screen.text("Fetch what evidence needs: teeproof endorsements fetch EVIDENCE")
+        screen.text("Add files: teeproof endorsements add FILE")
         return 0
     for entry in entries:
         screen.text(entry.id, "bold")
         _write_entry(screen, entry, now)
+    for record in records:
+        screen.text(record.id, "bold")
+        write_record(screen, record, now)
     _write_faults(screen, faults)
     return 0
 
@@ -109,7 +161,7 @@ def _list(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
 @click.argument("id", metavar="ID")
 @output_options
 def _show(*, id: str, as_json: bool, color: ColorChoice) -> int:  # noqa: A002  click's name
-    """Print a set of the archive; ID may be cut short.
+    """Print a set or record of the archive; ID may be cut short.
 
     \b
     Example
@@ -121,7 +173,18 @@ def _show(*, id: str, as_json: bool, color: ColorChoice) -> int:  # noqa: A002  
 
     screen = standard(color)
     archive = archive_of(os.environ)
-    entry = _find(archive, id)
+    entry = _find([*archive.entries(), *_records().survey()[0]], id)
+    if isinstance(entry, Record):
+        kept = _records().load(entry.id)
+        if as_json:
+            parts = {name: b64encode(content).decode() for name, content in kept.parts.items()}
+            screen.json(record_json(entry, None) | {"parts": parts})
+        else:
+            screen.text(entry.id, "bold")
+            write_record(screen, entry, None)
+            sizes = (f"{name} {len(content)} bytes" for name, content in kept.parts.items())
+            screen.row("parts", ", ".join(sizes))
+        return 0
     text = strictjson.dumps(archive.load(entry.id).to_json(), pretty=True)
     piece = Piece(kind="collateral", data=text.encode(), name=short(entry.id), form="json")
     found = claims(piece)
@@ -145,26 +208,40 @@ def _check(*, at: str | None, as_json: bool, color: ColorChoice) -> int:
     screen = standard(color)
     now = time_of(at)
     archive = archive_of(os.environ)
-    entries, faults = archive.survey()
+    records = _records()
+    (entries, faults), (others, more) = archive.survey(), records.survey()
+    faults += more
     found = [(entry, archive.fault(entry)) for entry in entries]
-    bad = [*faults, *(fault for _, fault in found if fault)]
+    kept = [(record, records.fault(record)) for record in others]
+    bad = [*faults, *(fault for _, fault in (*found, *kept) if fault)]
     if as_json:
         rows = [_json(entry, now) | {"intact": fault is None} for entry, fault in found]
-        screen.json({"ok": not bad, "sets": rows, "faults": _faults_json(bad)})
+        more_rows = [record_json(r, now) | {"intact": fault is None} for r, fault in kept]
+        screen.json(
+            {"ok": not bad, "sets": rows, "records": more_rows, "faults": _faults_json(bad)}
+        )
         return NotAuthentic.exit_code if bad else 0
     for entry, fault in found:
-        mark, color_name = ("✗", "red") if fault else ("✓", "green")
-        text = fault.why if fault else _state(entry, now)
         label = f"{short(entry.id, 8)} {entry.tee} {entry.fmspc}"
-        screen.row(label, text, mark=screen.paint(mark, color_name, "bold"), column=36)
+        _write_checked(screen, label, fault, _state(entry, now))
+    for record, fault in kept:
+        label = f"{short(record.id, 8)} {record.kind}"
+        _write_checked(screen, label, fault, record_state(record, now))
     _write_faults(screen, faults)
-    screen.text(f"{len(found)} sets, {len(bad)} faults, as of {format_time(now)}", "dim")
+    count = f"{len(found)} sets, {len(kept)} records, {len(bad)} faults"
+    screen.text(f"{count}, as of {format_time(now)}", "dim")
     return NotAuthentic.exit_code if bad else 0
 
 
-def _find(archive: Archive, given: str) -> Entry:
+def _write_checked(screen: Screen, label: str, fault: Fault | None, state: str) -> None:
+    mark, color_name = ("✗", "red") if fault else ("✓", "green")
+    text = fault.why if fault else state
+    screen.row(label, text, mark=screen.paint(mark, color_name, "bold"), column=36)
+
+
+def _find(kept: Sequence[Entry | Record], given: str) -> Entry | Record:
     digits = given.removeprefix("sha256:").rstrip("…").lower()
-    found = [e for e in archive.entries() if e.id.removeprefix("sha256:").startswith(digits)]
+    found = [e for e in kept if e.id.removeprefix("sha256:").startswith(digits)]
     if not found:
         raise Unavailable(
             f"no set in the archive has an id that begins with {digits[:80]}: list them with"

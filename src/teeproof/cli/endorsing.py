@@ -24,10 +24,11 @@ from teeproof.evidence.entries import Entry, describe, in_order, require_held
 from teeproof.evidence.files.bundles import Bundle
 from teeproof.evidence.files.fitting import platform_of
 from teeproof.evidence.files.kinds import identify
-from teeproof.evidence.recognise import kind_of
-from teeproof.evidence.record import Platform
+from teeproof.evidence.kept.record import KINDS, Record
+from teeproof.evidence.recognise import Kind, kind_of
+from teeproof.evidence.record import Evidence, Platform
 
-__all__ = ["ARCHIVE", "Endorsing", "archive_of", "collateral_files", "endorse"]
+__all__ = ["ARCHIVE", "Endorsing", "archive_of", "collateral_files", "endorse", "parse_collateral"]
 
 ARCHIVE = "endorsements"  # the archive's directory in the data directory
 
@@ -44,18 +45,29 @@ class Endorsing(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         source: where they came from.
+        evidence: what to verify: what was given, and what the archive adds to it.
         collateral: the endorsements; None if there are none.
         entry: their dates and platform, not verified; None if they cannot be read.
+        added: what of AMD's and NVIDIA's the archive adds.
         remarks: sentences about endorsements that were passed over.
     """
 
     source: Source
+    evidence: Evidence
     collateral: Collateral | None = None
     entry: Entry | None = None
+    added: tuple[Record, ...] = ()
     remarks: tuple[str, ...] = ()
 
     def words(self) -> str:
         """Return one line about them."""
+        kinds = [KINDS[kind] for kind in dict.fromkeys(record.kind for record in self.added)]
+        more = f"from your archive: {', '.join(kinds)}" if kinds else ""
+        if self.source in ("archive", "inside") and self.collateral is None:
+            return more or self._words()
+        return "; ".join(filter(None, (self._words(), more)))
+
+    def _words(self) -> str:
         if self.source == "inside":
             return "the vendor's certificates, which the document brings"
         if self.collateral is None and self.source == "evidence":
@@ -79,13 +91,15 @@ class Endorsing(msgspec.Struct, frozen=True, kw_only=True):
             "id": self.collateral.id if self.collateral else None,
             "begins": format_time(entry.begins) if entry else None,
             "ends": format_time(entry.ends) if entry else None,
+            "added": [record.id for record in self.added],
         }
 
 
 _WITHOUT_COLLATERAL: dict[str, str] = {
-    "sev-snp": "put AMD's certificates, and its revocation list if you have one, beside the report",
+    "sev-snp": "AMD's certificates lie beside the report, or teeproof endorsements fetch gets them",
     "nitro": "a Nitro document brings its certificates",
-    "nvidia": "put NVIDIA's manifests and OCSP answers beside the GPUs' evidence",
+    "nvidia": "NVIDIA's manifests and OCSP answers lie beside the GPUs' evidence, or teeproof"
+    " endorsements fetch gets them",
 }
 
 
@@ -108,20 +122,57 @@ def endorse(
         if given:
             where = _WITHOUT_COLLATERAL[kind]
             raise Usage(f"--endorsements is Intel's collateral: {where}", code="option_unused")
-        beside: Source = "evidence" if bundle.evidence.certificates else "none"
-        return Endorsing(source="inside" if kind in ("nitro", "nvidia") else beside)
+        return _supplied(bundle, _beside(bundle, kind), now, environment)
+    found = _intel(bundle, given, now, environment)
+    if bundle.evidence.gpus is None:
+        return found
+    return _supplied(bundle, found, now, environment)
+
+
+def _beside(bundle: Bundle, kind: Kind) -> Endorsing:
+    evidence = bundle.evidence
+    came = evidence.certificates or evidence.manifests or evidence.ocsp
+    beside: Source = "evidence" if came else "none"
+    inside = kind in ("nitro", "nvidia") and not came
+    return Endorsing(source="inside" if inside else beside, evidence=evidence)
+
+
+def _supplied(
+    bundle: Bundle, found: Endorsing, now: datetime, environment: Mapping[str, str]
+) -> Endorsing:
+    """Return endorsements with what of AMD's and NVIDIA's the archive adds."""
+    if kind_of(bundle.evidence.quote) == "nitro" and bundle.evidence.gpus is None:
+        return found  # nothing is kept for it
+    from teeproof.evidence.kept.records import Records  # noqa: PLC0415  Intel's quotes need none
+    from teeproof.evidence.kept.serving import supply  # noqa: PLC0415
+
+    records = Records(archive_of(environment).directory)
+    supplied = supply(bundle.evidence, records, at=to_epoch(now))
+    source = "archive" if supplied.records and found.source == "none" else found.source
+    return msgspec.structs.replace(
+        found,
+        source=source,
+        evidence=supplied.evidence,
+        added=supplied.records,
+        remarks=found.remarks + _remarks(supplied.passed_over),
+    )
+
+
+def _intel(
+    bundle: Bundle, given: Sequence[Path], now: datetime, environment: Mapping[str, str]
+) -> Endorsing:
     if given:
         return _named(bundle, given, now)
     if bundle.evidence.collateral is not None:
-        return _made("evidence", bundle.evidence.collateral)
+        return _made(bundle, "evidence", bundle.evidence.collateral)
     platform = _platform(bundle)
     if platform is None:
-        return Endorsing(source="none")
+        return Endorsing(source="none", evidence=bundle.evidence)
     found = archive_of(environment).find(platform, at=to_epoch(now))
     remarks = _remarks(found.passed_over)
     if found.collateral is None:
-        return Endorsing(source="none", remarks=remarks)
-    return _made("archive", found.collateral, remarks)
+        return Endorsing(source="none", evidence=bundle.evidence, remarks=remarks)
+    return _made(bundle, "archive", found.collateral, remarks)
 
 
 def archive_of(environment: Mapping[str, str]) -> Archive:
@@ -141,13 +192,16 @@ def collateral_files(paths: Sequence[Path]) -> list[tuple[Path, Collateral]]:
     return [
         (
             path,
-            _parsed(read_bounded(path, limit=MAX_COLLATERAL_BYTES, what="collateral"), path.name),
+            parse_collateral(
+                read_bounded(path, limit=MAX_COLLATERAL_BYTES, what="collateral"), path.name
+            ),
         )
         for path in files
     ]
 
 
-def _parsed(data: bytes, name: str) -> Collateral:
+def parse_collateral(data: bytes, name: str) -> Collateral:
+    """Return the collateral in a file; Malformed if it is none, and says what it is."""
     try:
         return Collateral.parse(data)
     except Malformed as error:
@@ -167,7 +221,7 @@ def _parsed(data: bytes, name: str) -> Collateral:
 def _named(bundle: Bundle, given: Sequence[Path], now: datetime) -> Endorsing:
     found = [collateral for _, collateral in collateral_files(given)]
     if len(found) == 1:
-        return _made("named", found[0])  # even if it does not fit: the verdict says how
+        return _made(bundle, "named", found[0])  # even if it does not fit: the verdict says how
     platform = _platform(bundle)
     sets = {entry.id: (entry, c) for c in found for entry in [describe(c)]}
     ordered = in_order([entry for entry, _ in sets.values()], platform, at=to_epoch(now))
@@ -186,8 +240,8 @@ def _named(bundle: Bundle, given: Sequence[Path], now: datetime) -> Endorsing:
         except Error as error:
             faults.append(Fault(name=entry.id, why=error.detail))
         else:
-            return _made("named", collateral, _remarks(faults))
-    return _made("named", sets[ordered[0].id][1])  # none holds: the verdict says why
+            return _made(bundle, "named", collateral, _remarks(faults))
+    return _made(bundle, "named", sets[ordered[0].id][1])  # none holds: the verdict says why
 
 
 def _remarks(faults: Sequence[Fault]) -> tuple[str, ...]:
@@ -204,9 +258,17 @@ def _platform(bundle: Bundle) -> Platform | None:
         return None  # the verifier says what is wrong with the quote
 
 
-def _made(source: Source, collateral: Collateral, remarks: tuple[str, ...] = ()) -> Endorsing:
+def _made(
+    bundle: Bundle, source: Source, collateral: Collateral, remarks: tuple[str, ...] = ()
+) -> Endorsing:
     try:
         entry = describe(collateral)
     except Error:
         entry = None  # the verifier says what is wrong with them
-    return Endorsing(source=source, collateral=collateral, entry=entry, remarks=remarks)
+    return Endorsing(
+        source=source,
+        evidence=bundle.evidence,
+        collateral=collateral,
+        entry=entry,
+        remarks=remarks,
+    )

@@ -210,7 +210,7 @@ def verify_bundle(
 ) -> Answer:
     """Return the answer on one bundle; endorsements are looked for where they are due."""
     endorsing = endorse(bundle, given=given, now=now, environment=environment)
-    verdict = verify(bundle.evidence, now=now, policy=policy, collateral=endorsing.collateral)
+    verdict = verify(endorsing.evidence, now=now, policy=policy, collateral=endorsing.collateral)
     return Answer(bundle=bundle, endorsing=endorsing, verdict=verdict)
 
 

@@ -14,28 +14,27 @@ Trusts: NVIDIA's pinned roots.  Does not trust: network, servers.
 from __future__ import annotations
 
 import os
-from base64 import b64decode
 from collections.abc import Callable
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import OCSPNonce, ocsp
 
-from teeproof.core import strictjson
 from teeproof.core.digests import sha384
 from teeproof.core.errors import Malformed, NotAuthentic
 from teeproof.evidence.der import BITS, SEQUENCE, elements, only
 from teeproof.evidence.fetch.web import Web
 from teeproof.evidence.kept.nvidia import ID
+from teeproof.evidence.nvidia import handed
 from teeproof.evidence.nvidia.certificates import Certificate
 from teeproof.evidence.nvidia.ocsp import MAX_ANSWER_BYTES
 from teeproof.evidence.nvidia.xmlsig import MAX_DOCUMENT_BYTES
 from teeproof.evidence.x509 import UNREADABLE
 
-__all__ = ["NONCE_BYTES", "ask_about", "fetch_manifest", "manifest_of", "nonce_of", "request_for"]
+__all__ = ["NONCE_BYTES", "ask_about", "fetch_manifest", "nonce_of", "request_for"]
 
 NONCE_BYTES = 32  # RFC 8954, 2.1: 1 to 32
-_MAX_ANSWER = 4 * MAX_DOCUMENT_BYTES  # base64, and a few fields beside it
+_MAX_ANSWER = 2 * MAX_DOCUMENT_BYTES  # base64, and a few fields beside it
 
 
 def fetch_manifest(name: str, web: Web) -> bytes:
@@ -52,21 +51,15 @@ def fetch_manifest(name: str, web: Web) -> bytes:
             got=ascii(name[:100]),
         )
     reply = web.get("rim", f"/v1/rim/{name}", what=f"manifest {name}", limit=_MAX_ANSWER)
-    return manifest_of(reply.content, name)
-
-
-def manifest_of(content: bytes, name: str) -> bytes:
-    """Return the manifest in the service's answer; Malformed if there is none, or another's."""
-    value = strictjson.loads(content, limit=_MAX_ANSWER, what="RIM service's answer")
-    text = value.get("rim") if isinstance(value, dict) else None
-    if not isinstance(text, str):
-        raise _malformed("an object with rim, in base64", type(value).__name__)
-    if value.get("id", name) != name:
-        raise _malformed(name, ascii(value["id"])[:100])
-    try:
-        return b64decode(text, validate=True)
-    except ValueError:
-        raise _malformed("rim in base64", ascii(text[:40])) from None
+    found = handed.read(reply.content)
+    if found.id != name:
+        raise Malformed(
+            "the server sent another manifest than the one that was asked for",
+            code="rim_unfit",
+            expected=name,
+            got=ascii(found.id)[:100],
+        )
+    return found.xml
 
 
 def ask_about(
@@ -85,7 +78,7 @@ def ask_about(
     nonce = randomness(NONCE_BYTES)
     answer = web.post(
         "ocsp",
-        "/",
+        "",
         request_for(certificate, issuer, nonce=nonce),
         form="application/ocsp-request",
         what=f"OCSP answer about {certificate.subject}",
@@ -137,12 +130,3 @@ def nonce_of(answer: bytes) -> bytes | None:
             got=str(error)[:200],
         ) from None
     return found[0].nonce if found else None
-
-
-def _malformed(expected: str, got: str) -> Malformed:
-    return Malformed(
-        f"this is no answer of a RIM service: expected {expected}, got {got}",
-        code="answer_malformed",
-        expected=expected,
-        got=got,
-    )

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from teeproof.core.errors import Usage
 from teeproof.evidence.archive import Archive
 from teeproof.evidence.entries import Entry, describe
-from teeproof.evidence.fetch import wanted_amd
+from teeproof.evidence.fetch import wanted_amd, wanted_nvidia
 from teeproof.evidence.fetch.asking import Asking, Got, Source
 from teeproof.evidence.fetch.intel import fetch_collateral
 from teeproof.evidence.files.fitting import platform_of
+from teeproof.evidence.kept import gpus
 from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 
@@ -32,17 +33,19 @@ def fetch_for(evidence: Evidence, asking: Asking) -> Iterator[Got]:
         Unavailable: a server was not reached, or the archive cannot be written.
         NotAuthentic: what came does not hold.
     """
-    kind = kind_of(evidence.quote)
+    kind, document = kind_of(evidence.quote), gpus.document_of(evidence)
     if kind in ("tdx", "sgx"):
         yield _intel(evidence, asking)
     elif kind == "sev-snp":
         yield from wanted_amd.fetch_for(evidence, asking)
-    else:
+    elif document is None:
         raise Usage(
             f"{evidence.name} brings its vendor's certificates: there is nothing to fetch",
             code="nothing_to_fetch",
             got=kind,
         )
+    if document is not None:
+        yield from wanted_nvidia.fetch_for(document, asking)
 
 
 def _intel(evidence: Evidence, asking: Asking) -> Got:

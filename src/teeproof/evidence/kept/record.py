@@ -93,7 +93,7 @@ def made_of(kind: Kind, parts: Parts, said: Said) -> Record:
     return Record(
         id=named(framed_sha256("teeproof.kept.v1", kind.encode(), *framed)),
         kind=kind,
-        subject=said.subject,
+        subject=dict(sorted(said.subject.items())),
         root=said.root,
         begins=begins,
         ends=ends,

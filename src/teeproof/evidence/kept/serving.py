@@ -1,6 +1,6 @@
-"""What the archive has for one report: certificates and lists of AMD's, for a time T.
+"""What the archive adds to a piece of evidence, for a time T: of AMD here, of NVIDIA beside this.
 
-What came beside the report comes first: the archive only adds what is missing.
+What came beside the evidence comes first: the archive only adds what is missing.
 
 Trusts: nothing; the verifier checks what is found here like anything else.
 Does not trust: the disk, what came beside the report.
@@ -12,9 +12,13 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from teeproof.core.errors import Error
+from teeproof.evidence.kept import gpus
 from teeproof.evidence.kept.amd import about_list, key_subject, pem_of
 from teeproof.evidence.kept.record import Record
 from teeproof.evidence.kept.records import Kept, Lookup, Records
+from teeproof.evidence.kept.serving_nvidia import added_for
+from teeproof.evidence.recognise import kind_of
+from teeproof.evidence.record import Evidence
 from teeproof.evidence.sev_snp import report as snp_report
 from teeproof.evidence.sev_snp.certificates import (
     AmdCertificate,
@@ -25,7 +29,7 @@ from teeproof.evidence.sev_snp.report import SnpReport
 from teeproof.evidence.sev_snp.verify import verify
 from teeproof.evidence.shelf import Fault
 
-__all__ = ["Served", "certificates_for"]
+__all__ = ["Served", "Supplied", "certificates_for", "supply"]
 
 _CANDIDATES = 8  # keys of one cloud for one TCB version
 
@@ -42,6 +46,46 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     certificates: bytes | None
     records: tuple[Record, ...] = ()
     passed_over: tuple[Fault, ...] = ()
+
+
+class Supplied(msgspec.Struct, frozen=True, kw_only=True):
+    """Evidence with what the archive adds.
+
+    Attributes:
+        evidence: what to verify.
+        records: what was added.
+        passed_over: what was looked at and could not be used.
+    """
+
+    evidence: Evidence
+    records: tuple[Record, ...]
+    passed_over: tuple[Fault, ...]
+
+
+def supply(evidence: Evidence, records: Records, *, at: int) -> Supplied:
+    """Return evidence with what AMD and NVIDIA said of its parts by ``at`` (seconds since 1970).
+
+    Raises:
+        Unavailable: the archive cannot be read.
+    """
+    added: list[Record] = []
+    passed_over: list[Fault] = []
+    if kind_of(evidence.quote) == "sev-snp":
+        served = certificates_for(evidence.quote, evidence.certificates, records, at=at)
+        evidence = msgspec.structs.replace(evidence, certificates=served.certificates)
+        added += served.records
+        passed_over += served.passed_over
+    document = gpus.document_of(evidence)
+    if document is not None:
+        more = added_for(document, records, manifests=evidence.manifests, ocsp=evidence.ocsp, at=at)
+        evidence = msgspec.structs.replace(
+            evidence,
+            manifests=evidence.manifests + more.manifests,
+            ocsp=evidence.ocsp + more.ocsp,
+        )
+        added += more.records
+        passed_over += more.passed_over
+    return Supplied(evidence=evidence, records=tuple(added), passed_over=tuple(passed_over))
 
 
 def certificates_for(report: bytes, given: bytes | None, records: Records, *, at: int) -> Served:

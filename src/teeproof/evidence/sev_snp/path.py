@@ -82,6 +82,6 @@ def _issuer(child: AmdCertificate, found: tuple[AmdCertificate, ...]) -> AmdCert
 
 def _missing(what: str) -> Unavailable:
     return Unavailable(
-        f"{what} did not come along, so nothing is known of who signed: put it beside the report;"
-        " AMD's key server has the certificates of every chip"
+        f"{what} did not come along, so nothing is known of who signed: put it beside the report,"
+        " or let teeproof endorsements fetch ask AMD's key server for it"
     )

@@ -1,0 +1,138 @@
+"""What ``teeproof endorsements`` does with AMD's and NVIDIA's: take in files, list, show, check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from teeproof.cli.screen import Screen
+from teeproof.core.clock import format_time, to_epoch
+from teeproof.core.errors import Error, Usage
+from teeproof.evidence.files.kinds import identify
+from teeproof.evidence.files.unpack import as_pem
+from teeproof.evidence.kept.record import KINDS, Kind, Parts, Record
+from teeproof.evidence.nvidia import handed
+
+__all__ = ["SUFFIXES", "parts_of", "record_json", "record_state", "write_record"]
+
+SUFFIXES = (".json", ".pem", ".der", ".crt", ".cer", ".crl", ".xml", ".swidtag")
+"""Of a directory, the files with these names are looked at."""
+
+_Made = list[tuple[Kind, Parts]]
+
+
+def parts_of(files: Sequence[tuple[str, bytes]]) -> tuple[_Made, list[tuple[str, bytes]]]:
+    """Return the records that files hold, and the files that hold none: Intel's, or others.
+
+    Args:
+        files: names and contents. A key and those above it may lie in files apart.
+
+    Raises:
+        Usage: a certificate or a list without those above it.
+        Malformed: one of these files cannot be read.
+    """
+    made: _Made = []
+    rest: list[tuple[str, bytes]] = []
+    pem = b""
+    for name, data in files:
+        amd = _amd(name, data)
+        if amd is not None:
+            pem += amd
+        elif _is_manifest(name, data):
+            found = handed.read(data)
+            named = {} if found.id is None else {"id": found.id.encode()}
+            made.append(("rim", {"manifest": found.xml} | named))
+        else:
+            rest.append((name, data))
+    return made + (_of_amd(pem) if pem else []), rest
+
+
+def _amd(name: str, data: bytes) -> bytes | None:
+    """Return AMD's certificates and lists in a file as PEM; None if it has none."""
+    try:
+        piece = identify(data, name=name)
+    except Error:
+        return None
+    return as_pem(data, form=piece.form) if piece.kind == "vendor-certificates" else None
+
+
+def _is_manifest(name: str, data: bytes) -> bool:
+    if handed.looks_like(data):
+        return True
+    return data.lstrip()[:1] == b"{" and b'"rim"' in data and b'"tcb_info"' not in data
+
+
+def _of_amd(pem: bytes) -> _Made:
+    from teeproof.evidence.fetch.amd import above  # noqa: PLC0415  needs a while
+    from teeproof.evidence.sev_snp.certificates import (  # noqa: PLC0415
+        parse_blocks,
+        parse_certificates,
+    )
+    from teeproof.evidence.sev_snp.crl import parse_crl  # noqa: PLC0415
+
+    ders, lists = parse_blocks(pem)
+    found = parse_certificates(ders)
+    made: _Made = []
+    for leaf in (each for each in found if not each.is_ca):
+        path = above(leaf, found)
+        if path is None:
+            raise _alone(f"the certificate of {leaf.subject}")
+        made.append(("amd-key", {"key": leaf.der, "authority": path[0].der, "root": path[1].der}))
+    for der in lists:
+        issuer = parse_crl(der).issuer_name
+        root = next((each for each in found if each.subject_name == issuer), None)
+        below = [c for c in found if c.is_ca and c.issuer_name == issuer and c is not root]
+        if root is None or not below:
+            raise _alone("a revocation list")
+        made += [
+            ("amd-crl", {"list": der, "authority": each.der, "root": root.der}) for each in below
+        ]
+    if not made:
+        raise Usage(
+            "these are certificates of AMD's authorities alone: name the key's, or a revocation"
+            " list, along with them",
+            code="endorsements_incomplete",
+        )
+    return made
+
+
+def _alone(what: str) -> Usage:
+    return Usage(
+        f"{what} cannot be verified without those above it: name the file with AMD's authority and"
+        " root (cert_chain) along with it",
+        code="endorsements_incomplete",
+    )
+
+
+def record_state(record: Record, now: datetime) -> str:
+    """Return whether a record is in force, in words."""
+    at = to_epoch(now)
+    says = record.subject.get("says", "good")
+    more = "" if says == "good" else f"; it says: {says}"
+    if at < record.begins:
+        return f"not in force before {format_time(record.begins)[:10]}{more}"
+    if at > record.ends:
+        return f"expired on {format_time(record.ends)[:10]}{more}"
+    return f"in force until {format_time(record.ends)[:10]}{more}"
+
+
+def write_record(screen: Screen, record: Record, now: datetime | None) -> None:
+    """Write what a record is, what it is about, and from when until when."""
+    screen.row("what", KINDS[record.kind])
+    screen.row("for", ", ".join(f"{k} {v}" for k, v in record.subject.items() if k != "says"))
+    dates = f"{format_time(record.begins)[:10]} to {format_time(record.ends)[:10]}"
+    screen.row("in force", dates + (f": {record_state(record, now)}" if now else ""))
+
+
+def record_json(record: Record, now: datetime | None) -> dict[str, Any]:
+    """Return the same facts as ``write_record``."""
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "subject": record.subject,
+        "root": record.root,
+        "begins": format_time(record.begins),
+        "ends": format_time(record.ends),
+        "state": record_state(record, now) if now else None,
+    }
