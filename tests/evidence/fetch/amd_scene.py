@@ -50,6 +50,6 @@ def serve(
     vendors.serve(vcek_path(chip), pki.vcek(chip).der)
     for kind in ("VCEK", "VLEK"):
         base = f"/{kind.lower()}/v1/{chip.product}"
-        pem = armoured(pki.authority(kind)) + armoured(pki.root)
+        pem = armoured(pki.authority(kind, chip.product)) + armoured(pki.root_of(chip.product))
         vendors.serve(f"{base}/cert_chain", pem)
-        vendors.serve(f"{base}/crl", pki.crl(revoked=revoked, issued=issued))
+        vendors.serve(f"{base}/crl", pki.crl(revoked=revoked, issued=issued, product=chip.product))

@@ -257,3 +257,16 @@ def test_real_reports_are_found_by_chip_and_firmware(vectors, tmp_path):
     assert certificates_for(flipped(report, 0x180), None, records, at=record.begins).records == ()
     assert report[0x1A0:0x1E0].hex() not in str(record)
     assert REPORT_DATA  # the scene's own, not the vector's
+
+
+def test_host_that_puts_another_chips_certificate_beside_the_report_changes_nothing(
+    vendors, asking
+):
+    from dataclasses import replace
+
+    serve(vendors)
+    stranger = armoured(PLATFORM.snp.vcek(replace(MILAN, name="another")).der)
+    evidence = Evidence(quote=alone().quote, certificates=stranger)
+    list(fetch_for(evidence, asking()))
+    assert vendors.asked[0] == vcek_path(MILAN)
+    assert _verdict(evidence, asking()).ok

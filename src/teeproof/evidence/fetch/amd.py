@@ -15,13 +15,15 @@ Trusts: AMD's pinned roots.  Does not trust: network, servers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable, Usage
 from teeproof.evidence.fetch.web import Web
-from teeproof.evidence.kept.amd import pem_of
+from teeproof.evidence.kept.amd import is_about, pem_of
 from teeproof.evidence.sev_snp import verify as sev_snp
 from teeproof.evidence.sev_snp.certificates import (
     MAX_BYTES,
@@ -142,9 +144,20 @@ def fetch_list(kind: VekKind, product: Product, web: Web) -> bytes:
     ).content
 
 
-def leaf_of(found: tuple[AmdCertificate, ...]) -> tuple[AmdCertificate, Vek] | None:
-    """Return the only certificate of an endorsement key, and what it says; None if not one."""
-    leaves = [each for each in found if isinstance(each.key, ec.EllipticCurvePublicKey)]
+def leaf_of(
+    found: tuple[AmdCertificate, ...], about: Mapping[str, str] | None = None
+) -> tuple[AmdCertificate, Vek] | None:
+    """Return the certificate of an endorsement key, and what it says; None if not just one.
+
+    Args:
+        found: certificates.
+        about: what the key must be for, where a report says it.
+    """
+    leaves = [
+        each
+        for each in found
+        if isinstance(each.key, ec.EllipticCurvePublicKey) and is_about(each, about or {})
+    ]
     return (leaves[0], parse_vek(leaves[0])) if len(leaves) == 1 else None
 
 

@@ -60,7 +60,7 @@ def _key(
 ) -> tuple[AmdCertificate, tuple[AmdCertificate, AmdCertificate]]:
     """Return the key's certificate, and authority and root above it."""
     given = amd.beside(evidence.certificates)
-    found = amd.leaf_of(given)
+    found = amd.leaf_of(given, key_subject(report))
     if found is None:
         der = amd.fetch_vcek(report.body, asking.web, product=asking.product)
         found = amd.certificate(der)

@@ -11,6 +11,8 @@ Does not trust: whoever handed it over.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAuthentic
 from teeproof.evidence.der import armoured
@@ -19,9 +21,9 @@ from teeproof.evidence.sev_snp import chain
 from teeproof.evidence.sev_snp.certificates import AmdCertificate, parse_certificates, signed_by
 from teeproof.evidence.sev_snp.crl import parse_crl, require_crl
 from teeproof.evidence.sev_snp.report import SnpReport
-from teeproof.evidence.sev_snp.vek import Vek
+from teeproof.evidence.sev_snp.vek import Vek, Wanted, parse_vek
 
-__all__ = ["about_list", "key_said", "key_subject", "list_said", "pem_of"]
+__all__ = ["about_list", "is_about", "key_said", "key_subject", "list_said", "pem_of"]
 
 
 def pem_of(*parts: bytes) -> bytes:
@@ -36,7 +38,11 @@ def key_said(parts: Parts) -> Said:
         Malformed, NotAuthentic: they do not, or a part is not what its name says.
     """
     leaf, authority, root = parse_certificates([parts["key"], parts["authority"], parts["root"]])
-    held = chain.endorse(pem_of(leaf.der, authority.der, root.der), frozenset({root.fingerprint}))
+    held = chain.endorse(
+        pem_of(leaf.der, authority.der, root.der),
+        frozenset({root.fingerprint}),
+        wanted=Wanted(None, None, b""),  # there is one, and no choice
+    )
     for check in held.checks:
         if check.state == "failed":
             raise NotAuthentic(
@@ -57,6 +63,14 @@ def _subject(vek: Vek) -> dict[str, str]:
     if vek.chip_id is not None:
         return subject | {"chip": named(sha256(vek.chip_id))}
     return subject | {"cloud": vek.csp_id or ""}
+
+
+def is_about(leaf: AmdCertificate, about: Mapping[str, str]) -> bool:
+    """Whether the certificate of an endorsement key is for what is looked for, as it says."""
+    try:
+        return about.items() <= _subject(parse_vek(leaf)).items()
+    except Malformed:
+        return False
 
 
 def key_subject(report: SnpReport) -> dict[str, str] | None:

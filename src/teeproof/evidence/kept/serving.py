@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from teeproof.core.errors import Error
 from teeproof.evidence.kept import gpus
-from teeproof.evidence.kept.amd import about_list, key_subject, pem_of
+from teeproof.evidence.kept.amd import about_list, is_about, key_subject, pem_of
 from teeproof.evidence.kept.record import Record
 from teeproof.evidence.kept.records import Kept, Lookup, Records
 from teeproof.evidence.kept.serving_nvidia import added_for
@@ -109,7 +109,8 @@ def certificates_for(report: bytes, given: bytes | None, records: Records, *, at
     looked: list[Lookup] = []
     added = b""
     about = key_subject(parsed)
-    if about is not None and all(_is_authority(each) for each in beside):
+    leaves = [each for each in beside if not _is_authority(each)]
+    if about is not None and not any(is_about(leaf, about) for leaf in leaves):
         looked.append(_key(parsed, about, records, at))
         for kept in looked[-1].found:
             chain = [kept.parts[name] for name in ("key", "authority", "root")]
