@@ -11,6 +11,7 @@ __all__ = ["COMMANDS", "teeproof"]
 COMMANDS = {
     "verify": "Check evidence or a proof and say what may be believed.",
     "show": "Print what a file claims, without checking it.",
+    "measure": "Say what a machine will measure when it boots these files.",
     "why": "Say what a machine measured, or where two machines first differ.",
     "simulate": "Make simulated evidence, right or wrong in a way you choose.",
     "evidence": "Ask this machine for evidence; read verdicts that others signed.",

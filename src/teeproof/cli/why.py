@@ -48,18 +48,34 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 @click.command("why")
 @click.argument("log", metavar="LOG|QUOTE", type=PATH)
 @click.argument("other", metavar="[OTHER]", required=False, type=PATH)
+@click.option(
+    "--expected",
+    type=PATH,
+    metavar="FILE",
+    help="What teeproof measure … --json printed: name the first event that differs from it.",
+)
 @output_options
-def command(log: Path, other: Path | None, *, as_json: bool, color: ColorChoice) -> int:
+def command(
+    log: Path, other: Path | None, *, expected: Path | None, as_json: bool, color: ColorChoice
+) -> int:
     """Say what a machine measured, or where two machines first differ.
 
     With one event log, quote or directory: each event in words, and what it depends on. With two:
-    the first difference, and what must be the same for it to go away. Nothing is verified.
+    the first difference, and what must be the same for it to go away. With --expected: where the
+    machine differs from what its images should give. Nothing is verified.
 
     \b
     Examples
       teeproof why event_log.json
       teeproof why monday/ tuesday/
+      teeproof why event_log.json --expected expected.json
     """  # noqa: D301  click reads the \b
+    if expected is not None:
+        from teeproof.cli.why_expected import explain  # noqa: PLC0415  only then
+
+        if other is not None:
+            raise Usage("--expected compares one log: leave the other out")
+        return explain(standard(color), log, expected, as_json=as_json)
     machines = [_machine(path) for path in (log, other) if path is not None]
     screen = standard(color)
     if len(machines) == 1:

@@ -1,0 +1,125 @@
+"""``teeproof measure tpm``: the registers of a TPM after a measured boot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from teeproof.cli.measuring import (
+    direct_options,
+    file_option,
+    machine_options,
+    read,
+    show,
+    size_of,
+    toml_option,
+)
+from teeproof.cli.options import output_options
+from teeproof.cli.screen import ColorChoice
+from teeproof.core.errors import Usage
+
+if TYPE_CHECKING:
+    from teeproof.evidence.measure.kernel import Machine
+    from teeproof.evidence.measure.steps import Register
+
+__all__ = ["command"]
+
+
+@click.command("tpm")
+@file_option("unified", "A unified kernel image, which the firmware starts from a disk.")
+@direct_options
+@machine_options
+@file_option("firmware", "The OVMF image, for the events of PCR 0 that it determines.")
+@click.option(
+    "--phases",
+    metavar="WORDS",
+    default="",
+    help="How far systemd has booted, for PCR 11, such as enter-initrd:leave-initrd.",
+)
+@click.option(
+    "--bank",
+    type=click.Choice(["sha256", "sha384", "sha512", "sha1"]),
+    default="sha256",
+    help="The hash of the registers.",
+)
+@toml_option
+@output_options
+def command(
+    unified: Path | None,
+    kernel: Path | None,
+    initrd: Path | None,
+    firmware: Path | None,
+    *,
+    cmdline: str,
+    memory: str | None,
+    machine: Machine,
+    phases: str,
+    bank: str,
+    as_toml: bool,
+    as_json: bool,
+    color: ColorChoice,
+) -> int:
+    """Say what a TPM will hold after OVMF has booted: PCR 2 to 7 and 9, of a unified image also 11.
+
+    The firmware starts a unified kernel image, or QEMU hands it a kernel. Secure Boot is taken to
+    be off, and devices to bring no option ROM.
+
+    \b
+    Examples
+      teeproof measure tpm --unified linux.efi
+      teeproof measure tpm --kernel vmlinuz --initrd initrd.gz --cmdline "quiet" --memory 2G
+    """  # noqa: D301  click reads the \b
+    from teeproof.evidence.measure.expected import expected  # noqa: PLC0415  only here
+
+    registers = _registers(
+        unified=read(unified, "unified"),
+        kernel=read(kernel, "kernel"),
+        initrd=read(initrd, "initrd") or b"",
+        firmware=read(firmware, "firmware"),
+        cmdline=cmdline,
+        memory=size_of(memory),
+        machine=machine,
+        phases=phases,
+        bank=bank,
+    )
+    found = expected("tpm", registers, bank=bank)
+    return show(found, as_json=as_json, as_toml=as_toml, color=color)
+
+
+def _registers(
+    *,
+    unified: bytes | None,
+    kernel: bytes | None,
+    initrd: bytes,
+    firmware: bytes | None,
+    cmdline: str,
+    memory: int | None,
+    machine: Machine,
+    phases: str,
+    bank: str,
+) -> tuple[Register, ...]:
+    from teeproof.evidence.measure.tpm import boot  # noqa: PLC0415  only here
+
+    if (unified is None) == (kernel is None):
+        raise Usage("one of --unified and --kernel is measured: give one of them")
+    if unified is not None:
+        if initrd or cmdline or memory is not None:
+            raise Usage("a unified kernel image holds ramdisk and command line: leave them out")
+        words = phases.split(":") if phases else []
+        return boot.unified_boot(image=unified, firmware=firmware, phases=words, bank=bank)
+    if memory is None:
+        raise Usage("QEMU writes the kernel for the machine's memory: give --memory")
+    if phases:
+        raise Usage("--phases are of systemd in a unified kernel image: give --unified")
+    assert kernel is not None
+    return boot.direct_boot(
+        kernel=kernel,
+        memory=memory,
+        initrd=initrd,
+        cmdline=cmdline,
+        firmware=firmware,
+        machine=machine,
+        bank=bank,
+    )
