@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,18 @@ def explain(screen: Screen, log: Path, expected: Path, *, as_json: bool) -> int:
         at = "" if index is None else f"event {index}: "
         screen.row("the log", f"{at}{difference.right}")
         screen.row("depends on", difference.depends_on)
-    same = [name for name in compared if name not in {d.register for d in found}]
-    screen.write()
-    screen.text(f"As expected: {', '.join(same) or 'none'}.", "bold")
+    _write_same(screen, wanted, {difference.register for difference in found})
     return 0
+
+
+def _write_same(screen: Screen, wanted: Expected, other: Collection[str]) -> None:
+    same = [r for r in wanted.registers if r.events and r.name not in other]
+    whole = ", ".join(r.name for r in same if r.values)
+    partly = ", ".join(r.name for r in same if not r.values)
+    screen.write()
+    screen.text(f"As expected: {whole or 'none'}.", "bold")
+    if partly:
+        screen.text(f"As expected, but for events that only the host knows: {partly}.")
 
 
 def _seen(path: Path, wanted: Expected) -> Mapping[str, Sequence[Seen]]:

@@ -101,3 +101,62 @@ def bzimage(
 def entry(name: UUID, data: bytes) -> bytes:
     """Return an entry of OVMF's table."""
     return data + struct.pack("<H", 18 + len(data)) + name.bytes_le
+
+
+FOOTER = UUID("96b582de-1fb2-45f7-baea-a366c55a082d")
+TDX = UUID("e47a6535-984a-4798-865e-4685a7bf8ec2")
+SEV = UUID("dc886566-984a-4798-a75e-5585a7bf67cc")
+HASHES = UUID("7255371f-3a3b-4b04-927b-1da6efa8d454")
+RESET = UUID("00f771de-1a7e-4fcb-890e-68c77e2fb44e")
+CODE = 16 * 4096
+
+# data offset, raw size, address, memory size, type, attributes: as OVMF has them, but smaller
+TDX_SECTIONS = (
+    (4096, CODE - 4096, 0xFFFF_1000, CODE - 4096, 0, 1),
+    (0, 4096, 0xFFFF_0000, 4096, 1, 0),
+    (0, 0, 0x81_0000, 0x1_0000, 3, 0),
+    (0, 0, 0x80_B000, 0x2000, 3, 0),
+    (0, 0, 0x80_9000, 0x2000, 2, 0),
+    (0, 0, 0x80_0000, 0x6000, 3, 0),
+)
+# address, size, type
+SEV_SECTIONS = (
+    (0x80_0000, 0x9000, 1),
+    (0x80_A000, 0x3000, 1),
+    (0x80_D000, 0x1000, 2),
+    (0x80_E000, 0x1000, 3),
+    (0x80_F000, 0x1000, 4),
+    (0x81_0000, 0x1000, 0x10),
+    (0x81_1000, 0xF000, 1),
+)
+HASHES_AT = 0x81_0C00
+RESET_AT = 0x80_B004
+
+
+def ovmf(
+    *,
+    tdx: Sequence[tuple[int, ...]] = TDX_SECTIONS,
+    sev: Sequence[tuple[int, ...]] = SEV_SECTIONS,
+    hashes: int = HASHES_AT,
+    reset: int = RESET_AT,
+    more: Sequence[tuple[UUID, bytes]] = (),
+    size: int = CODE,
+) -> bytes:
+    """Return an image of firmware with TDX and SEV metadata, and a table at its end."""
+    image = bytearray((b"firmware" * (size // 8 + 1))[:size])
+    lists = {
+        TDX: b"TDVF" + struct.pack("<III", 16 + 32 * len(tdx), 1, len(tdx)),
+        SEV: b"ASEV" + struct.pack("<III", 16 + 12 * len(sev), 1, len(sev)),
+    }
+    lists[TDX] += b"".join(struct.pack("<IIQQII", *row) for row in tdx)
+    lists[SEV] += b"".join(struct.pack("<III", *row) for row in sev)
+    rows = [(RESET, struct.pack("<I", reset)), (HASHES, struct.pack("<II", hashes, 0x400)), *more]
+    at = size - 4096
+    for name, content in lists.items():
+        image[at : at + len(content)] = content
+        rows.append((name, struct.pack("<I", size - at)))
+        at += len(content)
+    body = b"".join(entry(name, data) for name, data in rows)
+    whole = body + struct.pack("<H", len(body) + 18) + FOOTER.bytes_le
+    image[size - 32 - len(whole) : size - 32] = whole
+    return bytes(image)

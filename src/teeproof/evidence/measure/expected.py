@@ -94,12 +94,9 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return dict(msgspec.to_builtins(self))
 
     def policy_lines(self) -> list[str]:
-        """Return the lines of a policy file that expect the values that are known."""
-        lines = [f'tee = "{self.tee}"']
-        for register in self.registers:
-            if register.values:
-                lines += self._lines(register)
-        return lines
+        """Return lines for a policy that is about such a machine; they expect what is known."""
+        lines = [line for r in self.registers if r.values for line in self._lines(r)]
+        return lines[1:] if lines and not lines[0] else lines
 
     def _lines(self, register: ExpectedRegister) -> list[str]:
         values = ", ".join(f'"{value}"' for value in register.values)

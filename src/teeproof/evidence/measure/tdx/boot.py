@@ -34,7 +34,7 @@ __all__ = ["direct_boot", "firmware_registers", "kernel_register", "stub_registe
 
 _BANK = "sha384"
 _CONFIGURATION = 1
-_ACPI = "ACPI tables: QEMU's version, number of CPUs, memory and devices"
+_ACPI = "the host's ACPI tables, which depend on QEMU's version, CPUs, memory and devices"
 
 
 def firmware_registers(
@@ -56,7 +56,8 @@ def firmware_registers(
     orders = (order,) if order else tuple(ORDERS)
     values = tuple(mrtd(sections, order=each) for each in orders)
     steps = _configuration(sections, memory=memory, machine=machine)
-    return Register(name="MRTD", values=values), register("RTMR0", steps, algorithm=_BANK)
+    rtmr0 = register("RTMR0", steps, algorithm=_BANK, why=f"it holds {_ACPI}")
+    return Register(name="MRTD", values=values), rtmr0
 
 
 def kernel_register(
