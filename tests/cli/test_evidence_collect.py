@@ -22,6 +22,7 @@ from teeproof.evidence.verify import verify
 from tests.cli.program import Answer
 from tests.evidence.tpm.software import software_tpm
 from tests.sim.nvml import Driver, driver
+from tests.sim.tappd import tappd
 from tests.sim.tsm import NOW, SEED
 from tests.sim.tsm_mount import Mounted, mounted
 
@@ -104,6 +105,23 @@ def test_a_tpms_quote_is_a_document(teeproof, tmp_path, monkeypatch):
     assert answer.code == 0, answer.err
     assert answer.json["files"] == ["evidence.json"]
     assert not answer.json["simulated"]
+
+
+def test_an_older_dstack_guests_quote_verifies(teeproof, tmp_path, monkeypatch):
+    folder = tmp_path / "evidence"
+    with tappd() as socket:
+        monkeypatch.setenv("TAPPD_SIMULATOR_ENDPOINT", socket)
+        monkeypatch.setenv("TEEPROOF_TSM", str(tmp_path / "nothing"))
+        command = ["evidence", "collect", "--report-data", NONCE, "--out", folder]
+        answer = teeproof(*command, "--attester", "tappd", "--json")
+        assert answer.code == 0, answer.err
+        assert answer.json["attester"] == f"dstack guest agent at {socket}"
+    assert answer.json["files"] == ["quote.bin", "event_log.json", "app-compose.json"]
+    collateral = strictjson.dumps(PLATFORM.collateral(NOW).to_json())
+    (folder / "collateral.json").write_text(collateral)
+    policy = opt_in_policy(PLATFORM) + "event_log = true\n"
+    assert verified(teeproof, folder, policy).code == 0
+    assert verified(teeproof, folder, policy, report_data="01" + REPORT_DATA[2:]).code == 4
 
 
 def test_simulated_evidence_is_marked(teeproof, tmp_path):

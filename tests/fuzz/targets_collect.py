@@ -16,10 +16,14 @@ from pathlib import Path
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed
 from teeproof.evidence.collect import dstack_answer, guest_rpc
+from teeproof.evidence.collect.simulated import SimulatedPlatform, SnpMachine
+from teeproof.evidence.collect.tsm import TsmAttester
 from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.naming import report_data_of
 from teeproof.evidence.samples import formats
 from tests.evidence.collect.test_dstack import NONCE, on_platform
 from tests.evidence.test_samples import _vendor_files
+from tests.sim.tsm import table
 
 _QUOTED = on_platform()(NONCE)
 _ANSWER = json.dumps(
@@ -63,6 +67,17 @@ def fuzz_guest_http(data: bytes) -> None:
         guest_rpc.readable(answer, line.path, "/Info")
 
 
+def fuzz_tsm_answer(data: bytes) -> None:
+    """What a kernel gives is refused, or carries what was asked for; the first byte says whose."""
+    provider = "sev_guest" if data[:1] == b"s" else "tdx_guest"
+    size = _REPORT_BYTES if provider == "sev_guest" else len(data)
+    outblob, auxblob = data[1 : 1 + size], data[1 + size :]
+    with suppress(Error):
+        found = TsmAttester().evidence(provider, outblob, auxblob, NONCE)
+        assert report_data_of(found) == NONCE
+        assert found.quote == outblob[: len(found.quote)]
+
+
 def fuzz_sample_from_vendor_files(data: bytes) -> None:
     """What is cut out of the vendor's answer is part of it, byte for byte."""
     with suppress(Malformed):
@@ -97,6 +112,15 @@ def _line() -> _Line:
 
 
 _VENDOR = _vendor_files()
+_REPORT_BYTES = 1184
+
+
+def _tsm_answers() -> list[bytes]:
+    snp = SnpMachine(SimulatedPlatform(bytes(range(32))).snp)
+    report = b"s" + snp.report(NONCE)
+    return [b"t" + _QUOTED.quote, report, report + table(snp.key.chain)]
+
+
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 SEEDS = {
     "fuzz_guest_answer": lambda: [_ANSWER, b'{"quote":"","event_log":""}'],
@@ -106,5 +130,6 @@ SEEDS = {
         b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 400 Bad\r\n\r\n{"error":"no"}',
         b"HTTP/1.1 307 Elsewhere\r\nLocation: /x\r\nContent-Encoding: gzip\r\n\r\n",
     ],
+    "fuzz_tsm_answer": _tsm_answers,
     "fuzz_sample_from_vendor_files": lambda: [_VENDOR["tcb_info"]],
 }

@@ -16,6 +16,7 @@ from teeproof.core.errors import Malformed, Usage
 from teeproof.core.home import data_directory
 from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.collect import ATTESTER_VARIABLE, Attester, choose_attester
+from teeproof.evidence.collect.kinds import KINDS
 from teeproof.evidence.naming import report_data_of
 from teeproof.evidence.record import Evidence
 from teeproof.proof.envelope import Envelope, Signature, pae
@@ -71,7 +72,7 @@ def _no_attester(got: str) -> Usage:
     return Usage(
         "the attester that was passed in is none, and no name of one",
         code="attester_unknown",
-        expected="simulated, dstack, the path of a socket, a URL, an Attester, or nothing",
+        expected=f"{', '.join(KINDS)}, the path of a socket, a URL, an Attester, or nothing",
         got=got[:100],
     )
 

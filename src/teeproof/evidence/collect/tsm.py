@@ -99,6 +99,17 @@ class TsmAttester:
         ) as entry:
             provider = _provider(entry)
             outblob, auxblob = self._ask(entry, provider, report_data)
+        return self.evidence(provider, outblob, auxblob, report_data)
+
+    def evidence(
+        self, provider: str, outblob: bytes, auxblob: bytes, report_data: bytes
+    ) -> Evidence:
+        """Return what a provider's answer is, if it is one to these 64 bytes.
+
+        Raises:
+            NotAuthentic: it is for other bytes, or of another privilege level.
+            Unavailable: it cannot be used.
+        """
         try:
             return self._evidence(provider, outblob, auxblob, report_data)
         except Malformed as error:
