@@ -42,6 +42,7 @@ _UNDERSTOOD = {_BASIC_CONSTRAINTS, _KEY_USAGE, *map(bytes.fromhex, ("551d0e", "5
 _KEY_CERT_SIGN = 0x04  # bit 5 of KeyUsage, counted from the left
 _CA = (BOOLEAN, b"\xff")
 _TRUE = encode(*_CA)
+_VERSION_3 = (0xA0, bytes.fromhex("020102"))
 _TIMES = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}  # UTCTime, GeneralizedTime
 
 
@@ -58,6 +59,7 @@ class Fields(NamedTuple):
         subject: the subject's name, DER content.
         spki: the SubjectPublicKeyInfo, DER.
         extensions: OID (DER content) -> value (DER).
+        critical: the OIDs of those that are critical.
     """
 
     tbs: bytes
@@ -69,6 +71,7 @@ class Fields(NamedTuple):
     subject: bytes
     spki: bytes
     extensions: dict[bytes, bytes]
+    critical: frozenset[bytes]
 
 
 def read_fields(der: bytes) -> Fields:
@@ -82,10 +85,11 @@ def read_fields(der: bytes) -> Fields:
     if not parts[2][1].startswith(b"\0"):
         raise ValueError("a signature with unused bits")
     fields = elements(parts[0][1])
-    if len(fields) != 8 or fields[0][0] != 0xA0 or fields[7][0] != 0xA3:
+    if len(fields) != 8 or fields[0] != _VERSION_3 or fields[7][0] != 0xA3:
         raise ValueError("not a version 3 certificate without unique identifiers")
     if parts[1] != fields[2] or parts[1][0] != SEQUENCE:
         raise ValueError("the signature algorithm differs inside and outside")
+    extensions, critical = _extensions(fields[7][1])
     return Fields(
         tbs=tbs,
         algorithm=parts[1][1],
@@ -95,13 +99,18 @@ def read_fields(der: bytes) -> Fields:
         validity=fields[4][1],
         subject=fields[5][1],
         spki=encode(SEQUENCE, fields[6][1]),
-        extensions=_extensions(fields[7][1]),
+        extensions=extensions,
+        critical=critical,
     )
 
 
-def _extensions(data: bytes) -> dict[bytes, bytes]:
-    """Return {OID: value} of a list of extensions (RFC 5280, 4.1): OID, critical or not, octets."""
+def _extensions(data: bytes) -> tuple[dict[bytes, bytes], frozenset[bytes]]:
+    """Return {OID: value} of a list of extensions (RFC 5280, 4.1), and which are critical.
+
+    Each is an OID, whether it is critical, and octets.
+    """
     found: dict[bytes, bytes] = {}
+    demanding: set[bytes] = set()
     for tag, extension in elements(only(data, SEQUENCE)):
         end = 2 + extension[1]
         oid, rest = extension[2:end], extension[end:]
@@ -111,8 +120,10 @@ def _extensions(data: bytes) -> dict[bytes, bytes]:
         # RFC 5280, 4.2: a critical extension that is not understood voids the certificate.
         if critical and oid not in _UNDERSTOOD:
             raise ValueError(f"an unknown critical extension, OID {oid.hex()}")
+        if critical:
+            demanding.add(oid)
         found[oid] = only(rest[len(_TRUE) :] if critical else rest, OCTETS)
-    return found
+    return found, frozenset(demanding)
 
 
 def common_name(name: bytes) -> str:

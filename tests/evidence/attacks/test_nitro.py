@@ -172,6 +172,39 @@ def test_host_cannot_hide_an_extension_that_nobody_understands() -> None:
     assert failures(judge(document)) == [("nitro-certificates", "certificates_malformed")]
 
 
+def test_host_cannot_make_an_extension_critical_that_others_understand() -> None:
+    named = x509.SubjectKeyIdentifier(bytes(20))
+    for critical, codes in (
+        (True, [("nitro-certificates", "certificates_malformed")]),
+        (False, []),
+    ):
+        _, document = _issue(
+            lambda b, critical=critical: (
+                b.add_extension(LEAF, critical=True)
+                .add_extension(SIGNS, critical=False)
+                .add_extension(named, critical=critical)
+            )
+        )
+        assert failures(judge(document)) == codes
+
+
+def test_host_cannot_use_that_a_chain_was_good_before() -> None:
+    """What is remembered of certificates is remembered by all of their bytes."""
+    assert failures(judge(made())) == []
+    ders = [each.der for each in AWS.authorities(NOW)]
+    for place in range(1, len(ders)):
+        der = ders[place]
+        for at in (len(der) - 1, len(der) // 2):
+            changed = der[:at] + bytes([der[at] ^ 1]) + der[at + 1 :]
+            bundle = [*ders[:place], changed, *ders[place + 1 :]]
+            codes = failures(judge(AWS.document(Enclave(), now=NOW, cabundle=bundle)))
+            assert codes[0][0] in ("nitro-certificates", "nitro-chain"), (place, at)
+    assert failures(judge(made())) == []
+    # Nor does it outlive the pin, or the dates.
+    assert failures(judge(made(), expecting()))[0][0] == "simulated-root"
+    assert ("certificate-dates", "certificate_expired") in failures(judge(made(), now=T + 86400))
+
+
 def test_workload_cannot_issue_certificates_with_its_documents_key() -> None:
     leaf, _ = _issue(
         lambda b: b.add_extension(LEAF, critical=True).add_extension(SIGNS, critical=False)

@@ -203,6 +203,14 @@ def test_certificates_of_another_vendor_are_refused():
         certificates.parse_certificates([PLATFORM.root_der])
 
 
+def test_a_certificate_that_says_it_is_of_another_version_is_refused():
+    der = PKI.root.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020101"), 1)
+    assert der != PKI.root
+    with pytest.raises(Malformed) as refused:
+        certificates.parse_certificates([der])
+    assert "version 3" in (refused.value.got or "")
+
+
 def test_a_revocation_list_is_read_whole():
     issued = NOW.replace(microsecond=0)
     found = crl.parse_crl(PKI.crl(revoked=[5, 65537], issued=issued, days=10))

@@ -6,6 +6,7 @@ Trusts: whoever configures a platform key.  Does not trust: the form of any key.
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -97,6 +98,7 @@ def point_of(key: Any) -> bytes | None:
     return b"\x04" + x + y
 
 
+@lru_cache(maxsize=64)
 def load_point(point: bytes) -> ec.EllipticCurvePublicKey:
     """Return the key whose point is 0x04, x, y; Malformed if it is on none of our curves."""
     curve = _CURVES.get(len(point) // 2)

@@ -5,6 +5,7 @@ Trusts: the verification that made them.  Does not trust: nothing else comes in.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ TCBS = ("reported", "current", "committed", "launch")
 _NO_AGENT = b"\xff" * 32
 
 
-class SnpFacts(msgspec.Struct, frozen=True, kw_only=True):
+class SnpFacts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Facts of one SEV-SNP report.
 
     Attributes:
@@ -80,7 +81,7 @@ class SnpFacts(msgspec.Struct, frozen=True, kw_only=True):
         """``sha256:…`` of the chip id, dstack's device_id; None if it is masked."""
         return None if self.body.masked else named(sha256(self.body.chip_id))
 
-    @property
+    @cached_property
     def reserved(self) -> tuple[str, ...]:
         """What is set although it is reserved, in words."""
         tcbs = [which for which in TCBS if any(self.tcb(which).reserved)]
