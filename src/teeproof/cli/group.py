@@ -19,6 +19,7 @@ COMMANDS = {
     "seal": "Encrypt a file for whoever shall open it.",
     "open": "Decrypt a sealed file with your key.",
     "keys": "Make keys that files are sealed for, or that sign verdicts.",
+    "export": "Make one page of a proof, that checks itself in a browser.",
     "merge": "Put several proof files into one.",
     "graph": "Draw who made what of what.",
     "log": "Keep, serve, fill and check a log of what was said.",

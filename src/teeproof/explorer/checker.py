@@ -1,0 +1,94 @@
+"""The checker that runs in a browser, as one script, and a page that carries a proof with it.
+
+The modules in ``browser`` become one script without imports, always the same bytes for one version
+of teeproof: its digest can be published, and compared with the one in a page's policy
+(``script-src 'sha256-…'``), by which a browser refuses to run any other.
+
+Trusts: whoever saved the page, for its script; its digest says which one that is.
+Does not trust: the proof in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import lru_cache
+from html import escape
+from importlib import resources
+
+from teeproof.core.digests import sha256
+
+__all__ = ["MODULES", "page", "script", "script_digest", "source_digest", "stylesheet"]
+
+MODULES = ("bytes", "zip", "x509", "tdx", "identity", "merkle", "notes", "proof", "element")
+"""The checker's modules, each behind those that it imports from."""
+
+_FILES = resources.files("teeproof.explorer.browser")
+_IMPORT = re.compile(r'^import (?:\{([^}]*)\}|\* as (\w+)) from "\./(\w+)\.js";$', re.MULTILINE)
+_PLACE = re.compile(r"\[\[(\w+)\]\]")
+_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+
+
+@lru_cache(maxsize=1)
+def script() -> str:
+    """Return the checker as one script; each module is a scope of its own."""
+    return "".join(_wrapped(name) for name in MODULES)
+
+
+def script_digest() -> str:
+    """Return ``sha256-…`` of the script, as a content security policy writes it."""
+    return source_digest(script())
+
+
+def source_digest(text: str) -> str:
+    """Return ``sha256-…`` of a script's or style's text, as a content security policy writes it."""
+    return "sha256-" + base64.b64encode(sha256(text.encode())).decode()
+
+
+@lru_cache(maxsize=1)
+def stylesheet() -> str:
+    """Return the style of a page that stands alone."""
+    return (_FILES / "checker.css").read_text("utf-8")
+
+
+def page(
+    proof: bytes, *, name: str, title: str, roots: tuple[str, ...] = (), logs: str = ""
+) -> str:
+    """Return a page that checks the proof in it, from a file and with the network off.
+
+    Args:
+        proof: the proof file.
+        name: what to call it where it is saved.
+        title: what it is about, in a few words.
+        roots: simulators' roots (``sha256:…``) that whoever makes the page accepts.
+        logs: the text of the log policy that whoever makes the page trusts.
+    """
+    style, code = stylesheet(), script()
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none';"
+        f" style-src '{source_digest(style)}'; script-src '{source_digest(code)}'"
+    )
+    text = (_FILES / "page.html").read_text("utf-8")
+    values = {
+        "policy": policy, "title": title, "digest": source_digest(code),
+        "sha256": sha256(proof).hex(), "name": name, "roots": " ".join(roots), "logs": logs,
+        "root_words": ", ".join(roots) or "none: only Intel's own root counts",
+        "log_words": logs.strip() or "none: nothing says when any of it was said",
+    }  # fmt: skip
+    safe = {key: escape(value) for key, value in values.items()}
+    whole = {"style": style, "proof": base64.b64encode(proof).decode(), "script": code}
+    return _PLACE.sub(lambda found: (safe | whole)[found[1]], text)
+
+
+def _wrapped(name: str) -> str:
+    text = (_FILES / f"{name}.js").read_text("utf-8")
+    names = [found[2] for found in _EXPORT.finditer(text)]
+    body = _EXPORT.sub(r"\1", _IMPORT.sub(_bound, text))
+    return f"const ${name} = (() => {{\n{body}\nreturn {{ {', '.join(names)} }};\n}})();\n"
+
+
+def _bound(found: re.Match[str]) -> str:
+    names, whole, module = found.groups()
+    if whole:
+        return f"const {whole} = ${module};"
+    return f"const {{ {names.strip().replace(' as ', ': ')} }} = ${module};"

@@ -1,0 +1,315 @@
+"""The checker in the browser: it agrees with the command, and every changed byte turns it red."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import random
+import re
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from teeproof.cli.demo_proof import tell
+from teeproof.core.clock import wall_clock
+from teeproof.evidence.policy import INTEL_ROOT, parse_policy
+from teeproof.explorer import checker
+from teeproof.explorer.checker import page, script, script_digest
+from teeproof.proof.file import ProofFile
+from teeproof.proof.log.formats.policy import TlogPolicy
+from teeproof.proof.verify import Trust, verify_proof
+from tests.explorer.chromium import dump
+from tests.vectors import ROOT
+
+ANSWER = re.compile(r'<proof-check [^>]*data-answer="(\w+)"')
+FLIPS = 400
+
+# Checks each of some files, and writes what it found into the document.
+HARNESS = """
+const results = [];
+const trust = JSON.parse(document.getElementById("trust").textContent);
+for (const given of JSON.parse(document.getElementById("cases").textContent)) {
+  let found;
+  try {
+    const { rows } = await $proof.checkProof($bytes.fromBase64(given), trust);
+    const failed = rows.filter((row) => row.state === "failed");
+    found = { failed: failed.map((row) => row.name), states: rows.map((row) => row.state) };
+  } catch (error) {
+    found = { refused: error.constructor.name, why: error.message };
+  }
+  results.push(found);
+}
+document.getElementById("out").textContent = JSON.stringify(results);
+"""
+QUOTES = """
+const results = [];
+for (const given of JSON.parse(document.getElementById("cases").textContent)) {
+  let found;
+  try {
+    const quote = $tdx.parse($bytes.fromBase64(given));
+    found = { mrtd: quote.mrtd, ...(await $tdx.verify(quote, { roots: [] })) };
+  } catch (error) {
+    found = { refused: error.constructor.name, why: error.message };
+  }
+  results.push(found);
+}
+document.getElementById("out").textContent = JSON.stringify(results);
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("told")
+    tell(folder, wall_clock)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def proof(told):
+    return next(told.glob("*.proof")).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def policy(told):
+    return parse_policy((told / "policy.toml").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def logs(told):
+    return (told / "trusted-logs").read_text()
+
+
+def made(proof, policy=None, logs=""):
+    roots = policy.simulated_roots if policy else ()
+    return page(proof, name="answer.proof", title="Proof", roots=tuple(roots), logs=logs)
+
+
+def opened(tmp_path, text):
+    (tmp_path / "page.html").write_text(text)
+    return dump(tmp_path / "page.html")
+
+
+def results(tmp_path, harness, cases, trust=None):
+    """What the checker says of each case, in one page."""
+    data = json.dumps([base64.b64encode(case).decode() for case in cases])
+    text = (
+        '<meta charset="utf-8">'
+        f'<script type="text/plain" id="cases">{data}</script><pre id="out"></pre>'
+        f'<script type="text/plain" id="trust">{json.dumps(trust)}</script>'
+        f'<script type="module">{script()}{harness}</script>'
+    )
+    found = re.search(r'<pre id="out">(.+?)</pre>', opened(tmp_path, text), re.DOTALL)
+    assert found, "the checker did not come to an end"
+    return json.loads(html.unescape(found[1]))
+
+
+def trusted(policy, logs, now=None):
+    now = wall_clock() if now is None else now
+    return {"roots": list(policy.simulated_roots), "logs": logs, "now": int(now.timestamp())}
+
+
+def test_a_proof_holds_from_a_file_with_the_network_off(tmp_path, proof, policy, logs):
+    document = opened(tmp_path, made(proof, policy, logs))
+    assert ANSWER.search(document)[1] == "simulated"
+    assert "SIMULATED machines" in document
+    assert "the quorum cosigned" in document
+    assert "TCB, revocation and dates" in document
+
+
+def test_a_root_that_nobody_accepted_is_refused(tmp_path, proof, logs):
+    document = opened(tmp_path, made(proof, None, logs))
+    assert ANSWER.search(document)[1] == "failed"
+    assert "none that you accept" in document
+
+
+def test_without_logs_that_one_trusts_the_log_is_not_checked(tmp_path, proof, policy):
+    document = opened(tmp_path, made(proof, policy))
+    assert ANSWER.search(document)[1] == "simulated"
+    assert "you named no log that you trust" in document
+
+
+def test_every_changed_byte_turns_it_red(tmp_path, proof, policy, logs):
+    places = random.Random(7).sample(range(len(proof)), FLIPS)
+    cases = [proof[:at] + bytes([proof[at] ^ 1]) + proof[at + 1 :] for at in places]
+    found = results(tmp_path, HARNESS, [proof, *cases], trusted(policy, logs))
+    assert found[0]["failed"] == []
+    for at, one in zip(places, found[1:], strict=True):
+        assert one.get("failed") or one["refused"] == "Refused", f"byte {at}: {one}"
+
+
+def rewritten(proof, change):
+    """The proof with its members changed, in an archive that is written in the one way."""
+    from teeproof.proof.file.zipwrite import ZipWriter
+
+    with zipfile.ZipFile(BytesIO(proof)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    out = BytesIO()
+    writer = ZipWriter(out)
+    for name, data in members.items():
+        writer.add(name, data)
+    writer.finish()
+    return out.getvalue()
+
+
+def of(members, folder):
+    return [name for name in members if name.startswith(folder)]
+
+
+def edit_payload(members):
+    name = of(members, "statements/")[0]
+    wire = json.loads(members[name])
+    payload = base64.b64decode(wire["payload"]).replace(b'"step":"', b'"step":"x')
+    wire["payload"] = base64.b64encode(payload).decode()
+    members[name] = json.dumps(wire, separators=(",", ":"), sort_keys=True).encode()
+
+
+def swap_quote(members):
+    record = json.loads(members[of(members, "identities/")[0]])
+    digest = record["attachments"]["quote"].removeprefix("sha256:")
+    members[f"blobs/{digest}"] = b"\0" * 5000
+
+
+def drop_identity(members):
+    del members[of(members, "identities/")[0]]
+
+
+def drop_statement(members):
+    roots = json.loads(members["manifest.json"])["roots"]
+    keep = {f"statements/{root.removeprefix('sha256:')}.json" for root in roots}
+    del members[next(name for name in of(members, "statements/") if name not in keep)]
+
+
+def add_a_root_of_trust(members):
+    members["trust/roots.pem"] = b"mine"
+
+
+def add_a_node(members):
+    name = next(name for name in members if name.endswith("/nodes"))
+    members[name] += bytes(32)
+
+
+def move_an_entry(members):
+    name = next(name for name in members if name.endswith("/entries.json"))
+    entries = json.loads(members[name])
+    entries[0]["salt"], entries[1]["salt"] = entries[1]["salt"], entries[0]["salt"]
+    members[name] = json.dumps(entries, separators=(",", ":"), sort_keys=True).encode()
+
+
+ATTACKS = [
+    edit_payload,
+    swap_quote,
+    drop_identity,
+    drop_statement,
+    add_a_root_of_trust,
+    add_a_node,
+    move_an_entry,
+]
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory, proof, policy, logs):
+    folder = tmp_path_factory.mktemp("attacked")
+    cases = [rewritten(proof, attack) for attack in ATTACKS]
+    found = results(folder, HARNESS, cases, trusted(policy, logs))
+    return dict(zip(ATTACKS, found, strict=True))
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_server_rewrites_the_file_well_and_is_found(attacked, attack):
+    found = attacked[attack]
+    assert found.get("failed") or found.get("refused") == "Refused", found
+
+
+def test_a_file_that_is_only_written_again_holds(tmp_path, proof, policy, logs):
+    case = rewritten(proof, lambda members: None)
+    assert case == proof
+    (found,) = results(tmp_path, HARNESS, [case], trusted(policy, logs))
+    assert found["failed"] == []
+
+
+def test_another_log_than_the_trusted_one_is_refused(tmp_path, proof, policy, logs):
+    other = logs.replace("demo.example/log", "other.example/log")
+    (found,) = results(tmp_path, HARNESS, [proof], trusted(policy, other))
+    assert found.get("failed") or found.get("refused") == "Refused"
+
+
+def test_log_a_witness_of_the_future_does_not_count(tmp_path, proof, policy, logs):
+    from datetime import timedelta
+
+    early = wall_clock() - timedelta(days=1)
+    (found,) = results(tmp_path, HARNESS, [proof], trusted(policy, logs, early))
+    assert "witnesses" in found["failed"]
+
+
+def test_the_command_says_the_same_of_the_same_file(proof, policy, logs):
+    with ProofFile.from_bytes(proof) as opened_proof:
+        trust = Trust(policy=policy, logs=TlogPolicy.parse(logs))
+        assert verify_proof(opened_proof, now=wall_clock(), trust=trust).ok
+
+
+def test_a_script_that_was_changed_does_not_run(tmp_path, proof, policy, logs):
+    text = made(proof, policy, logs)
+    lying = text.replace('found = [["form", "failed", detail]];', "found = [];")
+    assert lying != text
+    document = opened(tmp_path, lying)
+    assert ANSWER.search(document) is None
+    assert "none ran" in document
+
+
+def test_a_second_script_does_not_run(tmp_path, proof, policy):
+    hostile = made(proof, policy).replace("<h1>", "<script>document.title = 'mine'</script><h1>")
+    document = opened(tmp_path, hostile)
+    assert "<title>mine" not in document
+    assert ANSWER.search(document)[1] == "simulated"
+
+
+HOSTILE = '</title><script>alert(1)</script>"><img src=x onerror=alert(2)>[[script]]\u202e'
+
+
+def test_author_puts_markup_into_what_the_page_shows(tmp_path, proof, policy):
+    text = page(proof, name=HOSTILE, title=HOSTILE, roots=tuple(policy.simulated_roots))
+    assert text.count("<script") == 2
+    assert "<img" not in text
+    assert ANSWER.search(opened(tmp_path, text))[1] == "simulated"
+
+
+def test_the_published_digest_is_the_scripts():
+    published = (ROOT / "docs" / "reference" / "browser-check.md").read_text()
+    assert script_digest() in published, "write the new digest into the page and the changelog"
+
+
+def test_the_script_loads_nothing():
+    assert "import(" not in script()
+    assert re.search(r"^\s*(import|export) ", script(), re.MULTILINE) is None
+    assert script().count("fetch(") == 1, "the proof file itself, where the page has none"
+    assert "innerHTML" not in script()
+    assert "eval(" not in script()
+
+
+def test_intels_root_is_the_one_that_the_command_pins():
+    assert f'INTEL_ROOT = "{INTEL_ROOT}"' in script()
+
+
+def test_every_module_is_in_the_script():
+    folder = Path(checker.__file__).parent / "browser"
+    assert {path.stem for path in folder.glob("*.js")} == set(checker.MODULES)
+
+
+@pytest.mark.parametrize("name", ["tdx-v4-b0c06f-uptodate"])
+def test_a_real_quote_leads_to_intels_root_and_no_bit_of_it_may_change(tmp_path, vectors, name):
+    folder = vectors / "dcap" / name
+    quote = next(path for path in folder.iterdir() if "quote" in path.name).read_bytes()
+    signed = 48 + 584
+    places = [0, 6, 48, 200, signed - 1, signed + 4, signed + 70, signed + 140, signed + 600]
+    cases = [quote[:at] + bytes([quote[at] ^ 4]) + quote[at + 1 :] for at in places]
+    first, *rest = results(tmp_path, QUOTES, [quote, *cases])
+    assert [state for _, state, _ in first["rows"]] == ["passed"] * 5
+    assert first["root"] == INTEL_ROOT
+    assert first["mrtd"] == quote[48 + 136 : 48 + 184].hex()
+    for at, one in zip(places, rest, strict=True):
+        bad = one.get("refused") == "Refused" or "failed" in [r[1] for r in one["rows"]]
+        assert bad, f"byte {at}: {one}"
