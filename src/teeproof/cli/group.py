@@ -29,6 +29,7 @@ COMMANDS = {
     "bench": "Say what a TEE costs an AI workload.",
     "report": "Go through the report that all this answers, claim by claim.",
     "doctor": "Say what this machine has, and what it lacks.",
+    "explorer": "Serve pages on which a person checks and follows proofs.",
     "demo": "See the whole lifecycle happen, and be proved.",
 }
 

@@ -1,12 +1,18 @@
-"""What the pages show: the story's lines, and statements of a log with the verdicts on them."""
+"""What the pages show of a log: its statements with the verdicts on them, and what is found in it.
+
+A page costs an export and a verification; those of the last minute are kept, a bounded number.
+"""
 
 from __future__ import annotations
 
 import tempfile
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +20,22 @@ import msgspec
 
 from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named
-from teeproof.core.errors import Unavailable
+from teeproof.core.errors import TooLarge, Unavailable
+from teeproof.explorer.finding import Index
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.graph import Graph
+from teeproof.proof.graph.logs import graph_of_log
 from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import Read
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
 
-__all__ = ["Book", "Page"]
+__all__ = ["Book", "LogFacts", "Page", "page_of"]
+
+_KEPT = 64  # pages
+_FRESH = timedelta(seconds=60)  # for which a verdict is shown again; it says as of when it is
+_MOST_IN_GRAPH = 50_000  # entries of a log of which one graph is made for the pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +47,14 @@ class Page:
         read: the statement.
         verdict: on it and all that it rests on.
         graph: the same as a graph.
+        size: of its proof file, in bytes.
     """
 
     id: str
     read: Read
     verdict: ProofVerdict
     graph: Graph
+    size: int
 
     @property
     def body(self) -> Any:
@@ -48,6 +63,31 @@ class Page:
             return self.read.receipt.body
         statement = self.read.statement
         return {} if statement is None else msgspec.json.decode(statement.payload)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFacts:
+    """What a log says of itself, and its last checkpoint; None where it has published none."""
+
+    directory: Path
+    origin: str
+    key: str
+    entries: int
+    published: int
+    checkpoint: SignedCheckpoint | None
+
+
+def page_of(proof: ProofFile, statement: bytes, verdict: ProofVerdict, *, size: int) -> Page:
+    """Return the page of a statement in a proof that was verified.
+
+    Raises:
+        Unavailable: the proof does not hold it (``statement_unknown``).
+    """
+    read = proof.read(statement)
+    if read is None:
+        raise unknown(statement)
+    graph = Graph.of(proof, roots=[statement])
+    return Page(id=named(statement), read=read, verdict=verdict, graph=graph, size=size)
 
 
 class Book:
@@ -68,9 +108,16 @@ class Book:
         story: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
         now: Callable[[], datetime] = wall_clock,
     ) -> None:
-        self.log, self.trust, self.story = log, trust, story
-        self._now = now
+        self.log, self.trust, self.story, self.now = log, trust, story, now
         self._known: dict[Any, Any] = {}  # identities are judged once for all pages
+        self._pages: OrderedDict[tuple[bytes, int], tuple[datetime, Page]] = OrderedDict()
+        self._graph: tuple[int, Graph] | None = None
+        self._lock = threading.Lock()
+
+    @cached_property
+    def index(self) -> Index:
+        """What can be found in the log."""
+        return Index(self.log)
 
     def page(self, statement: bytes) -> Page:
         """Return what is known of a statement, by its id.
@@ -78,27 +125,69 @@ class Book:
         Raises:
             Unavailable: the log does not hold it (``statement_unknown``).
         """
-        with ProofFile.from_bytes(self._exported(statement)) as proof:
-            read = proof.read(statement)
-            if read is None:
-                raise _unknown(statement)
-            verdict = verify_proof(proof, now=self._now(), trust=self.trust, known=self._known)
-            graph = Graph.of(proof, roots=[statement])
-        return Page(id=named(statement), read=read, verdict=verdict, graph=graph)
+        with Log.open(self.log, read_only=True) as log:
+            key, now = (statement, log.published_size), self.now()
+            with self._lock:
+                made, page = self._pages.get(key, (None, None))
+            if made is not None and page is not None and now - made < _FRESH:
+                return page
+            data = _exported(log, statement)
+        with ProofFile.from_bytes(data) as proof:
+            verdict = verify_proof(proof, now=now, trust=self.trust, known=self._known)
+            page = page_of(proof, statement, verdict, size=len(data))
+        with self._lock:
+            self._pages[key] = now, page
+            while len(self._pages) > _KEPT:
+                self._pages.popitem(last=False)
+        return page
 
-    def _exported(self, statement: bytes) -> bytes:
-        with Log.open(self.log, read_only=True) as log, tempfile.TemporaryFile() as scratch:
-            with closing(Contents(log)) as contents:
-                if contents.statement(statement) is None:
-                    raise _unknown(statement)
-                export(contents, [statement], scratch, allow_missing=True)
-            scratch.seek(0)
-            return scratch.read()
+    def proof(self, statement: bytes) -> bytes:
+        """Return a statement's proof file; raises as ``page``."""
+        with Log.open(self.log, read_only=True) as log:
+            return _exported(log, statement)
+
+    def graph(self) -> Graph:
+        """Return the graph of the whole log, made again when the log has grown.
+
+        Raises:
+            TooLarge: the log has more entries than pages make a graph of.
+        """
+        with self._lock, Log.open(self.log, read_only=True) as log:
+            if log.size > _MOST_IN_GRAPH:
+                raise TooLarge(
+                    "the log is too large to draw what was made of a statement: ask the command"
+                    " teeproof graph",
+                    expected=f"at most {_MOST_IN_GRAPH} entries",
+                    got=f"{log.size}",
+                )
+            if self._graph is None or self._graph[0] != log.size:
+                self._graph = log.size, graph_of_log(log)
+            return self._graph[1]
+
+    def facts(self) -> LogFacts:
+        """Return what the log says of itself."""
+        with Log.open(self.log, read_only=True) as log:
+            published = log.published_size
+            return LogFacts(
+                directory=self.log, origin=log.origin, key=log.verifier.text(), entries=log.size,
+                published=published, checkpoint=log.checkpoint() if published else None,
+            )  # fmt: skip
 
 
-def _unknown(statement: bytes) -> Unavailable:
+def unknown(statement: bytes) -> Unavailable:
+    """Return the error for a statement that is not here."""
     return Unavailable(
         "the log holds no such statement: it may not be published yet",
         code="statement_unknown",
         got=named(statement),
     )
+
+
+def _exported(log: Log, statement: bytes) -> bytes:
+    with tempfile.TemporaryFile() as scratch:
+        with closing(Contents(log)) as contents:
+            if contents.statement(statement) is None:
+                raise unknown(statement)
+            export(contents, [statement], scratch, allow_missing=True)
+        scratch.seek(0)
+        return scratch.read()

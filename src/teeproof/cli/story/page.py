@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.cli.quoting import shell
 from teeproof.cli.story.data import trust_of
 from teeproof.cli.story.telling import short_id
@@ -31,8 +32,10 @@ def serve_page(world: World, story: Callable[[], Sequence[Mapping[str, Any]]]) -
         return shell("teeproof", "verify", world.notary.directory, short_id(name), *trust)
 
     book = Book(world.notary.directory, trust=trust_of(world), story=story)
+    desk = ExplorerDesk(policy=trust_of(world).policy, logs=world.logs_path, words=trust)
+    app = make_app(book, command=command, desk=desk)
     config = uvicorn.Config(
-        make_app(book, command=command), log_level="error", lifespan="off", access_log=False
+        app, log_level="error", lifespan="off", access_log=False, timeout_graceful_shutdown=3
     )
     server = uvicorn.Server(config)
     with listen("127.0.0.1:0") as sock:

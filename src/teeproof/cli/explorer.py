@@ -1,0 +1,141 @@
+"""``teeproof explorer``: serve pages on which a person follows and checks proofs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from teeproof.cli.asked import Asked, trust_of
+from teeproof.cli.expectations import policy_of
+from teeproof.cli.options import PATH, output_options, time_of
+from teeproof.cli.quoting import shell
+from teeproof.cli.screen import ColorChoice, Screen, standard
+from teeproof.core.errors import Unavailable, Usage
+
+__all__ = ["command"]
+
+_DIGITS = 16
+
+
+@click.command("explorer")
+@click.argument("log", metavar="[LOG]", required=False, type=PATH)
+@click.option(
+    "--policy",
+    metavar="NAME|FILE",
+    help="What you expect of every machine: a built-in policy or a TOML file.",
+)
+@click.option(
+    "--logs",
+    metavar="FILE",
+    type=PATH,
+    help="The logs and witnesses that you trust, as a C2SP tlog-policy.",
+)
+@click.option(
+    "--port",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    default=8321,
+    show_default=True,
+    help="Where to listen on this machine; 0 takes a free one.",
+)
+@click.option(
+    "--name",
+    "names",
+    metavar="HOST",
+    multiple=True,
+    help="A further name by which the pages are asked for, behind a proxy; may be repeated.",
+)
+@output_options
+def command(
+    log: Path | None,
+    *,
+    policy: str | None,
+    logs: Path | None,
+    port: int,
+    names: Sequence[str],
+    as_json: bool,
+    color: ColorChoice,
+) -> int:
+    """Serve pages on which a person checks files, and follows what is in LOG.
+
+    LOG is a log's directory; without one, the pages check what is handed to them. Everything works
+    without a script in the browser. Nothing is fetched. Ctrl-C or a SIGTERM ends it.
+
+    \b
+    Examples
+      teeproof explorer
+      teeproof explorer my-log --policy mine.toml --logs trusted-logs
+    """  # noqa: D301  click reads the \b
+    from teeproof.proof.log.http.server import listen, run_until_told, server_for  # noqa: PLC0415
+
+    app = _app(log, policy, logs, names)
+    with ExitStack() as stack:
+        sock = stack.enter_context(listen(f"127.0.0.1:{port}"))
+        about = {
+            "url": f"http://127.0.0.1:{sock.getsockname()[1]}",
+            "log": None if log is None else str(log),
+            "policy": policy,
+            "pid": os.getpid(),
+        }
+        screen = standard(color)
+        server = server_for(app)
+        server.config.timeout_graceful_shutdown = 3  # who listens for news would keep it waiting
+        run_until_told(server, sock, ready=lambda: _say(screen, about, as_json=as_json))
+    return 0
+
+
+def _app(log: Path | None, policy: str | None, logs: Path | None, names: Sequence[str]) -> Any:
+    import teeproof.cli.chapters  # noqa: F401, PLC0415  every kind of statement, and its judge
+    from teeproof.cli.explorer_desk import ExplorerDesk  # noqa: PLC0415
+
+    expected = None if policy is None else policy_of(policy)
+    asked = Asked(files=(), policy=expected, author_policy=None, logs=logs, blocks=(),
+                  now=time_of(None), every=False, as_json=False)  # fmt: skip
+    trust = trust_of(asked)
+    words: list[str | Path] = []
+    if policy is not None:
+        words += ["--policy", policy]
+    if logs is not None:
+        words += ["--logs", logs]
+    try:
+        from teeproof.explorer.app import LOCAL, make_app  # noqa: PLC0415
+        from teeproof.explorer.content import Book  # noqa: PLC0415
+
+        if log is not None and not (log / "log.json").is_file():
+            raise Usage(
+                "this is no log's directory", code="log_missing",
+                expected="a directory that teeproof log init made", got=str(log),
+            )  # fmt: skip
+
+        def check(name: str) -> str:
+            digits = name.removeprefix("sha256:")[:_DIGITS]
+            return shell("teeproof", "verify", log or Path("FILE"), digits, *words)
+
+        return make_app(
+            None if log is None else Book(log, trust=trust),
+            command=check,
+            desk=ExplorerDesk(policy=expected, logs=logs, words=words),
+            names=(*LOCAL, *names),
+        )
+    except ImportError as error:
+        raise Unavailable(
+            "the explorer needs Starlette and Jinja2: pip install 'teeproof[serve]'",
+            code="extra_missing", got=str(error),
+        ) from None  # fmt: skip
+
+
+def _say(screen: Screen, about: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        screen.json(about)
+    else:
+        screen.copied("explorer", str(about["url"]), "bold")
+        screen.row("log", str(about["log"] or "none: it checks what is handed to it"))
+        screen.row("policy", str(about["policy"] or "the usual one of each kind"))
+        screen.row("stop", "Ctrl-C")
+    sys.stdout.flush()

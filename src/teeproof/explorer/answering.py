@@ -1,0 +1,138 @@
+"""How every page is answered: escaped, bounded, with one shape for errors and strict headers.
+
+Each text that a template prints is harmless: markup is escaped, what does not print or turns the
+direction around is written as its escape, and none is longer than ``LONGEST`` characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from teeproof.core import strictjson
+from teeproof.core.errors import Error
+from teeproof.core.text import cut, plain
+from teeproof.proof.log.http.asgi import status_of
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+__all__ = ["LONGEST", "MOST_JSON", "Pages", "download", "file_name", "json_answer", "svg_answer"]
+
+LONGEST = 4_000  # characters of one text on a page
+MOST_JSON = 64 << 10  # characters of a statement that a page shows; its .json twin has all
+HEADERS: Mapping[str, str] = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self';"
+    " script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+"""Nothing is loaded from elsewhere, nobody frames a page, and no copy of one is kept."""
+
+_FILES = resources.files("teeproof.explorer")
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_STATUS = {"result_unknown": 404, "upload_foreign": 403, "nothing_found": 404}
+
+
+class Pages:
+    """Renders templates.
+
+    Args:
+        frame: what ``base.html`` shows on every page, such as whether there is a log.
+    """
+
+    def __init__(self, **frame: Any) -> None:
+        from jinja2 import Environment, FunctionLoader, StrictUndefined  # noqa: PLC0415  an extra
+
+        self._templates = Environment(
+            loader=FunctionLoader(lambda name: (_FILES / "templates" / name).read_text("utf-8")),
+            autoescape=True, undefined=StrictUndefined, finalize=_harmless,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        self._templates.filters |= {"cut": cut, "text": _text, "short": _short}
+        self._templates.globals |= frame
+
+    def html(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """Return a page."""
+        body = self._templates.get_template(template).render(**values)
+        return _answer(body, "text/html", status=status)
+
+    def refusal(self, error: Error, *, as_json: bool) -> Response:
+        """Return an error: a page, or the one object that every service of ours answers with."""
+        status = _STATUS.get(error.code) or status_of(error)
+        if as_json:
+            return json_answer(error.to_json(), status=status)
+        title = "Not here" if status == 404 else "That did not work"
+        return self.html("error.html", status=status, title=title, error=error)
+
+
+def json_answer(value: Any, *, status: int = 200) -> Response:
+    """Return a page's twin."""
+    return _answer(strictjson.dumps(value) + "\n", "application/json", status=status)
+
+
+def svg_answer(svg: str) -> Response:
+    """Return a drawing with its styles inside, which is all that it may use."""
+    style = (_FILES / "static" / "drawing.css").read_text("utf-8")
+    body = svg.replace(">", f"><style>{style}</style>", 1)
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return _answer(body, "image/svg+xml", headers={"content-security-policy": policy})
+
+
+def static(name: str) -> Response:
+    """Return one of our own files: a stylesheet or a script."""
+    names = ("style.css", "drawing.css") if name == "style.css" else (name,)
+    body = "\n".join((_FILES / "static" / one).read_text("utf-8") for one in names)
+    return _answer(body, _TYPES[name.rpartition(".")[2]])
+
+
+def download(data: bytes, name: str) -> Response:
+    """Return bytes to be kept as a file, never to be shown by a browser."""
+    from starlette.responses import Response  # noqa: PLC0415  only a server needs it
+
+    headers = {**HEADERS, "content-disposition": f'attachment; filename="{file_name(name)}"'}
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+def file_name(name: str) -> str:
+    """Return a stranger's file name as one that no shell, disk or header takes amiss."""
+    safe = "".join(c if c in _PLAIN_NAME else "_" for c in name[-80:]).lstrip(".-_")
+    return safe or "file"
+
+
+def _harmless(value: Any) -> Any:
+    if type(value) is not str or (len(value) <= LONGEST and value.isprintable()):
+        return value
+    return plain(value) if len(value) <= LONGEST else plain(value[:LONGEST]) + "…"
+
+
+def _text(value: str) -> Any:
+    """Return text of several lines, escaped; each line end stays one."""
+    from markupsafe import Markup, escape  # noqa: PLC0415  Jinja2's own
+
+    kept = value[:MOST_JSON]
+    rest = "" if len(kept) == len(value) else f"\n… and {len(value) - len(kept)} characters more"
+    return Markup("\n").join(escape(plain(line)) for line in f"{kept}{rest}".split("\n"))
+
+
+def _short(name: str | None, digits: int = 8) -> str:
+    """Return the first digits of an id, with or without ``sha256:``."""
+    return (name or "").rpartition(":")[2][:digits]
+
+
+def _answer(
+    body: str, kind: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    from starlette.responses import Response  # noqa: PLC0415  only a server needs it
+
+    # Half a surrogate pair is text for JSON and for nobody else.
+    data = body.encode("utf-8", "backslashreplace")
+    return Response(
+        data, status_code=status, media_type=kind, headers={**HEADERS, **(headers or {})}
+    )

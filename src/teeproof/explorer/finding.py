@@ -1,0 +1,221 @@
+"""Find anything that a log speaks of by what a person pastes: an id, a digest, a hash, a word.
+
+The index is made of the log's records and of nothing else, in memory, a bounded number of keys; it
+follows the log when it is asked, and at most once a second.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from teeproof.core.errors import Error, Usage
+from teeproof.core.text import cut
+from teeproof.explorer.sentences import clause
+from teeproof.proof.graph.labels import labels_of
+from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.log.formats.entry import IDENTITY
+from teeproof.proof.log.storage.log import Log
+from teeproof.proof.source import Read, read_record
+
+__all__ = ["LATEST", "SEARCHED", "Entry", "Found", "Index"]
+
+SEARCHED = (
+    "a statement's id", "the digest of an input or output", "a receipt's id",
+    "an identity", "a machine's platform id or measurement", "a transaction's hash or an account",
+    "a word such as training",
+)  # fmt: skip
+"""What can be searched for, in words."""
+
+LATEST = 200  # statements that are remembered as the latest
+MOST_KEYS = 1_000_000
+_MOST_OF_ONE = 200  # keys from one record, and statements for one key
+_SHORTEST = 4
+_LONGEST = 200
+_EVERY = 1.0  # seconds
+_TOKEN = re.compile(r"0x[0-9a-f]{40}(?:[0-9a-f]{24})?|(?:rcpt|chatcmpl)-[0-9a-z]{8,64}")
+_WHAT = {66: "transaction or block named by", 42: "account named by"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A statement of the log: its number there, its id (hex), what it says."""
+
+    number: int
+    id: str
+    title: str
+    clause: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return {"number": self.number, "id": f"sha256:{self.id}", "title": self.title,
+                "says": self.clause}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a key is to a statement: ``output of``, ``identity that said``; and the statement."""
+
+    key: str
+    meaning: str
+    statement: str
+    title: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return {"key": self.key, "meaning": self.meaning, "statement": f"sha256:{self.statement}",
+                "title": self.title}  # fmt: skip
+
+
+class Index:
+    """What can be found in one log.
+
+    Args:
+        log: its directory; another process may be writing to it.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, log: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._directory, self._clock = log, clock
+        self._lock = threading.Lock()
+        self._asked: float | None = None
+        self._done = 0
+        self._keys: dict[str, list[tuple[str, str]]] = {}
+        self._titles: dict[str, str] = {}
+        self._sorted: list[str] | None = None
+        self._said_by: dict[str, str] = {}  # labels of machines, by their identity
+        self._latest: deque[Entry] = deque(maxlen=LATEST)
+        self.full = False
+
+    def latest(self, count: int = 20) -> list[Entry]:
+        """Return the latest statements, newest first."""
+        with self._lock:
+            self._follow()
+            return list(self._latest)[: -count - 1 : -1]
+
+    def find(self, text: str) -> list[Found]:
+        """Return what a text names: a whole key, or the beginning of some.
+
+        Raises:
+            Usage: too short or too long a text (``search_malformed``).
+        """
+        wanted = text.strip().lower().removeprefix("sha256:").rstrip("….")
+        if not _SHORTEST <= len(wanted) <= _LONGEST:
+            raise Usage(
+                "this cannot be searched for", code="search_malformed",
+                expected=f"{_SHORTEST} to {_LONGEST} characters: " + ", ".join(SEARCHED),
+                got=cut(text, 60) or "nothing",
+            )  # fmt: skip
+        with self._lock:
+            self._follow()
+            return list(self._matching(wanted))
+
+    def _matching(self, wanted: str) -> Iterator[Found]:
+        if self._sorted is None:
+            self._sorted = sorted(self._keys)
+        if wanted in self._keys:
+            names = [wanted]
+        else:
+            at = bisect_left(self._sorted, wanted)
+            few = self._sorted[at : at + _MOST_OF_ONE]
+            names = [name for name in few if name.startswith(wanted)]
+        left = _MOST_OF_ONE
+        for name in names:
+            for meaning, statement in self._keys[name][:left]:
+                left -= 1
+                yield Found(key=name, meaning=meaning, statement=statement,
+                            title=self._titles.get(statement, ""))  # fmt: skip
+
+    def _follow(self) -> None:
+        """Read what the log has taken in since; whoever calls holds the lock."""
+        now = self._clock()
+        if self._asked is not None and now - self._asked < _EVERY:
+            return
+        with Log.open(self._directory, read_only=True) as log:
+            size = log.size
+            for stored in log.iterate(self._done) if size > self._done else ():
+                if self._done >= size:
+                    break
+                with suppress(Error):  # a record that is none: the log's own pages say so
+                    if stored.kind == IDENTITY:
+                        self._add_identity(log, stored.record)
+                    else:
+                        self._add_statement(self._done, read_record(stored.record))
+                self._done += 1
+        self._asked = now
+
+    def _add_statement(self, number: int, read: Read) -> None:
+        one, body = read.id.hex(), _body(read)
+        title = cut(read.title, 80)
+        self._titles[one] = title
+        said = clause(read.type, body.get("predicate", body), title=read.title)
+        self._latest.append(Entry(number=number, id=one, title=title, clause=cut(said, 200)))
+        found: dict[str, str] = {one: "statement"}
+        for subject in read.subjects:
+            found.setdefault(subject.sha256.removeprefix("sha256:"), "output of")
+        for link in read.links:
+            found.setdefault(link.digest.removeprefix("sha256:"), "input of")
+        author = read.author.hex() if read.author else (read.keyset or "").removeprefix("sha256:")
+        if author:
+            found.setdefault(author, "identity that said")
+        for label, meaning in self._labels(author):
+            found.setdefault(label, f"{meaning} of the machine that said")
+        found.setdefault(title.lower(), "word for")
+        for token in dict.fromkeys(_TOKEN.findall(_text(body))):
+            found.setdefault(token, _WHAT.get(len(token), "receipt id in"))
+        for key, meaning in list(found.items())[:_MOST_OF_ONE]:
+            self._put(key, meaning, one)
+
+    def _add_identity(self, log: Log, record: bytes) -> None:
+        parsed = IdentityRecord.parse(record)
+
+        def blob(digest: str) -> bytes | None:
+            try:
+                return log.blob(digest)
+            except Error:
+                return None
+
+        labels = labels_of(record, blob=blob)
+        pairs = {value: name for name, value in labels.values.items()}
+        pairs[labels.evidence.partition(":")[2]] = "evidence"
+        text = "\n".join(f"{value} {name}" for value, name in pairs.items())
+        for name in (parsed.digest.hex(), parsed.keyset_digest.removeprefix("sha256:")):
+            self._said_by[name] = text
+
+    def _labels(self, author: str) -> Iterator[tuple[str, str]]:
+        for line in self._said_by.get(author, "").splitlines():
+            value, _, name = line.partition(" ")
+            yield value, name.replace("_", " ")
+
+    def _put(self, key: str, meaning: str, statement: str) -> None:
+        known = self._keys.get(key)
+        if known is None:
+            if len(self._keys) >= MOST_KEYS:
+                self.full = True
+                return
+            known = self._keys[key] = []
+            self._sorted = None
+        if len(known) < _MOST_OF_ONE:
+            known.append((meaning, statement))
+
+
+def _body(read: Read) -> dict[str, Any]:
+    if read.receipt is not None:
+        return read.receipt.body
+    statement = read.statement
+    body = {} if statement is None else msgspec.json.decode(statement.payload)
+    return body if isinstance(body, dict) else {}
+
+
+def _text(body: Any) -> str:
+    return msgspec.json.encode(body).decode("utf-8", "replace").lower()

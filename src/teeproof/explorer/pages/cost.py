@@ -1,0 +1,100 @@
+"""What a TEE costs: the published figures, the model, and a prediction for one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from teeproof.bench.compare import Compared, compare
+from teeproof.bench.platforms import NAMES, find_platform
+from teeproof.bench.predict import Prediction, Workload, find_model, predict
+from teeproof.core.errors import Usage
+from teeproof.explorer.answering import json_answer
+from teeproof.explorer.pages.family import Site
+from teeproof.explorer.plots import bars
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["CostPages"]
+
+MODELS = ("llama-3.1-8b", "phi-3-14b", "llama-3.1-70b")
+_NUMBERS = {"layers": int, "parameters": float, "bits": int, "batch": int, "step_ms": float}
+
+
+class CostPages:
+    """The page of costs."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def page(self, request: Request) -> Response:
+        """The page."""
+        found, asked = _asked(request.query_params)
+        rows = compare()
+        plots = [
+            (gpu, model, some, bars(some, title=f"what a TEE costs {model} on {gpu}, in percent"))
+            for gpu, model in dict.fromkeys((row.gpu, row.model) for row in rows)
+            for some in [[row for row in rows if (row.gpu, row.model) == (gpu, model)]]
+        ]
+        return self._site.pages.html(
+            "cost.html", title="What a TEE costs", plots=plots, models=MODELS, machines=NAMES,
+            found=found, asked=asked,
+        )  # fmt: skip
+
+    async def twin(self, request: Request) -> Response:
+        """The same for programs."""
+        found, _ = _asked(request.query_params)
+        return json_answer({
+            "source": "arXiv 2409.03992v4", "rows": [_row(row) for row in compare()],
+            "prediction": None if found is None else _prediction(found),
+        })  # fmt: skip
+
+
+def _asked(query: QueryParams) -> tuple[Prediction | None, dict[str, str]]:
+    """Return the prediction that was asked for, and what stood in the form."""
+    asked = {key: value[:40] for key, value in query.items()}
+    if "on" not in asked:
+        return None, asked
+    numbers = {name: _number(name, asked[name]) for name in _NUMBERS if asked.get(name)}
+    known = find_model(asked.get("model", ""))
+    if known is None and not {"layers", "parameters"} <= set(numbers):
+        raise Usage(
+            "name a model of the list, or give its layers and parameters", code="model_unknown",
+            expected=", ".join(MODELS), got=asked.get("model", ""),
+        )  # fmt: skip
+    eager = asked.get("eager") == "on" or (known is not None and not known.graphs)
+    work = Workload(
+        name=known.name if known else "your model",
+        layers=int(numbers.get("layers") or (known.layers if known else 0)),
+        parameters=numbers.get("parameters") or (known.parameters if known else 0),
+        bits=int(numbers.get("bits") or (known.bits if known else 16)),
+        execution="eager" if eager else "graph",
+        batch=int(numbers.get("batch") or 1),
+        step_ms=numbers.get("step_ms"),
+    )
+    return predict(work, find_platform(asked["on"])), asked
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(_NUMBERS[name](text))
+    except ValueError:
+        raise Usage(
+            "this is no number", code="number_malformed", expected=f"{name} as a number",
+            got=text,
+        ) from None  # fmt: skip
+
+
+def _prediction(found: Prediction) -> dict[str, Any]:
+    off, on = found.tokens_per_second
+    body: dict[str, Any] = msgspec.to_builtins(found)
+    return body | {"tokens_per_second": {"off": off, "on": on}}
+
+
+def _row(row: Compared) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.to_builtins(row)
+    return body | {"error": row.error}

@@ -1,0 +1,86 @@
+"""What every family of pages is given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from teeproof.core.errors import Unavailable, Usage
+from teeproof.explorer.answering import Pages
+from teeproof.explorer.content import Book
+from teeproof.explorer.desk import Desk, Judged
+from teeproof.explorer.shelf import Shelf
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    Route = Callable[[Request], Awaitable[Response]]
+
+__all__ = ["Site", "aside", "digest_of"]
+
+T = TypeVar("T")
+_AT_ONCE = 16  # requests that may wait for work in threads; more are told to come again
+
+
+@dataclass(slots=True)
+class Site:
+    """What the pages share.
+
+    Attributes:
+        pages: renders templates.
+        book: the log; None for an explorer that only judges files.
+        desk: judges files; None where none may be sent.
+        shelf: results of what was sent.
+        command: from an id (``sha256:…``) to what a person types to check it.
+        at_work: how many requests wait for work.
+    """
+
+    pages: Pages
+    book: Book | None
+    desk: Desk | None
+    shelf: Shelf[Judged]
+    command: Callable[[str], str]
+    at_work: int = 0
+
+    @property
+    def log(self) -> Book:
+        """The log; Unavailable (``log_missing``) where there is none."""
+        if self.book is None:
+            raise Unavailable(
+                "this explorer has no log: start it with one, teeproof explorer LOG",
+                code="route_unknown",
+            )
+        return self.book
+
+
+async def aside(site: Site, work: Callable[[], T]) -> T:
+    """Return what a long piece of work returns, done in a thread.
+
+    Raises:
+        Unavailable: too many wait already (``busy``).
+    """
+    from starlette.concurrency import run_in_threadpool  # noqa: PLC0415  only a server needs it
+
+    if site.at_work >= _AT_ONCE:
+        raise Unavailable("too many ask at once: try again in a moment", code="busy")
+    site.at_work += 1
+    try:
+        return await run_in_threadpool(work)
+    finally:
+        site.at_work -= 1
+
+
+def digest_of(text: str) -> bytes:
+    """Return the 32 bytes of a statement's id in an address; Usage (``id_malformed``) if none."""
+    try:
+        found = bytes.fromhex(text.removeprefix("sha256:"))
+    except ValueError:
+        found = b""
+    if len(found) != 32 or not text.isascii():
+        raise Usage(
+            "this is no statement's id", code="id_malformed", expected="64 hex digits",
+            got=text[:100],
+        )  # fmt: skip
+    return found

@@ -1,0 +1,120 @@
+"""The first page: search anything, hand in a file, see what was said last.
+
+GET /                what happened, what was said last
+GET /search?q=…      what a text names: straight to its page, or a list
+GET /events          each new statement, as server-sent events
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from teeproof.core import strictjson
+from teeproof.core.errors import Error, Unavailable
+from teeproof.core.text import cut
+from teeproof.explorer.answering import HEADERS, json_answer
+from teeproof.explorer.finding import SEARCHED, Entry, Found
+from teeproof.explorer.pages.family import Site, aside
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["HomePages"]
+
+_SHOWN = 20
+_EVERY = 2.0  # seconds between looks at the log, for all who listen together
+_LISTENERS = 500
+_LONGEST = 3600.0  # seconds for which one listener is served; a browser asks again
+
+
+class HomePages:
+    """The first page, and search."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._listeners = 0
+
+    async def home(self, _: Request) -> Response:
+        """The first page."""
+        return self._site.pages.html(
+            "home.html", title="Check what a TEE proves", lines=self._lines(),
+            latest=await self._latest(), searched=SEARCHED,
+        )  # fmt: skip
+
+    async def home_json(self, _: Request) -> Response:
+        """The same for programs."""
+        latest = [entry.to_json() for entry in await self._latest()]
+        return json_answer({"lines": list(self._lines()), "latest": latest})
+
+    async def search(self, request: Request) -> Response:
+        """What a text names."""
+        found = await self._find(request)
+        statements = list(dict.fromkeys(one.statement for one in found))
+        if len(statements) == 1:
+            from starlette.responses import RedirectResponse  # noqa: PLC0415  only a server needs it
+
+            return RedirectResponse(f"/p/{statements[0]}", status_code=303, headers=HEADERS)
+        return self._site.pages.html(
+            "search.html", title="Found", query=_query(request), found=found, total=len(statements)
+        )
+
+    async def search_json(self, request: Request) -> Response:
+        """The same for programs."""
+        found = await self._find(request)
+        return json_answer({"query": _query(request), "found": [one.to_json() for one in found]})
+
+    async def events(self, request: Request) -> Response:
+        """Each new statement, as it comes."""
+        from starlette.responses import StreamingResponse  # noqa: PLC0415  only a server needs it
+
+        assert request.method
+        _ = self._site.log  # without one there is no news
+        if self._listeners >= _LISTENERS:
+            raise Unavailable("too many listen already: reload the page now and then", code="busy")
+        headers = {**HEADERS, "x-accel-buffering": "no"}
+        return StreamingResponse(self._stream(), media_type="text/event-stream", headers=headers)
+
+    async def _stream(self) -> AsyncIterator[str]:
+        self._listeners += 1
+        try:
+            seen = max((entry.number for entry in await self._latest()), default=-1)
+            yield "retry: 5000\n\n"
+            for _ in range(int(_LONGEST / _EVERY)):
+                await asyncio.sleep(_EVERY)
+                fresh = [entry for entry in await self._latest() if entry.number > seen]
+                for entry in reversed(fresh):
+                    seen = entry.number
+                    yield f"id: {entry.number}\ndata: {strictjson.dumps(entry.to_json())}\n\n"
+                if not fresh:
+                    yield ": nothing new\n\n"  # so that a listener who left is noticed
+        finally:
+            self._listeners -= 1
+
+    def _lines(self) -> Any:
+        return () if self._site.book is None else self._site.book.story()
+
+    async def _latest(self) -> list[Entry]:
+        book = self._site.book
+        if book is None:
+            return []
+        try:
+            return await aside(self._site, lambda: book.index.latest(_SHOWN))
+        except Error:
+            return []  # the log has published nothing yet; its own page says so
+
+    async def _find(self, request: Request) -> list[Found]:
+        query, book = _query(request), self._site.log
+        found = await aside(self._site, lambda: book.index.find(query))
+        if not found:
+            raise Unavailable(
+                "the log speaks of nothing by this name", code="nothing_found",
+                expected=", ".join(SEARCHED), got=cut(query, 100),
+            )  # fmt: skip
+        return found
+
+
+def _query(request: Request) -> str:
+    return request.query_params.get("q", "")[:4096]

@@ -1,0 +1,117 @@
+"""A statement's page: the answer, its checks, what it says, what it was made of, its file.
+
+GET /p/<id>          the page
+GET /p/<id>.json     the same for programs
+GET /p/<id>.proof    the proof file
+GET /g/<id>.svg      what it was made of, as a drawing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from teeproof.core import strictjson
+from teeproof.explorer.answering import download, json_answer, svg_answer
+from teeproof.explorer.content import Page
+from teeproof.explorer.drawing import draw
+from teeproof.explorer.pages.family import Site, aside, digest_of
+from teeproof.explorer.telling_proof import told_proof
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["ProofPages", "proof_json", "proof_values"]
+
+_MOST_OPEN = 400  # checks, links and statements that a page lists; its twin has all
+
+
+class ProofPages:
+    """The pages of statements in the log."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def page(self, request: Request) -> Response:
+        """The page."""
+        page = await self._page(request)
+        values = proof_values(
+            page, command=self._site.command(page.id), href=lambda one: f"/p/{one}",
+            download=f"/p/{page.read.id.hex()}.proof", twin=f"/p/{page.read.id.hex()}.json",
+            drawing=f"/g/{page.read.id.hex()}.svg", graph=f"/graph/{page.read.id.hex()}",
+        )  # fmt: skip
+        return self._site.pages.html("proof.html", **values)
+
+    async def twin(self, request: Request) -> Response:
+        """The same for programs."""
+        page = await self._page(request)
+        return json_answer(proof_json(page, command=self._site.command(page.id)))
+
+    async def file(self, request: Request) -> Response:
+        """The proof file."""
+        one, book = digest_of(request.path_params["id"]), self._site.log
+        data = await aside(self._site, lambda: book.proof(one))
+        return download(data, f"{one.hex()[:16]}.proof")
+
+    async def drawing(self, request: Request) -> Response:
+        """What it was made of."""
+        page = await self._page(request)
+        return svg_answer(draw(page.graph, root=page.read.id, href=lambda one: f"/p/{one.hex()}"))
+
+    async def _page(self, request: Request) -> Page:
+        one, book = digest_of(request.path_params["id"]), self._site.log
+        return await aside(self._site, lambda: book.page(one))
+
+
+def proof_values(
+    page: Page,
+    *,
+    command: str,
+    href: Callable[[str], str],
+    download: str,
+    twin: str,
+    drawing: str | None = None,
+    graph: str | None = None,
+    note: str | None = None,
+) -> dict[str, Any]:
+    """Return what ``proof.html`` shows.
+
+    Args:
+        page: the statement.
+        command: what a person types to check it.
+        href: from a statement's id in hex to its page.
+        download: where its proof file is.
+        twin: where the same stands as JSON.
+        drawing: where the drawing stands alone, if it does.
+        graph: where the page of its graph is, if there is one.
+        note: a sentence about where the page comes from.
+    """
+    verdict, body = page.verdict, page.body
+    told = told_proof(verdict, page.read, body, command=command)
+    own = verdict.statement(page.id)
+    return {
+        "title": page.read.title, "page": page, "told": told, "verdict": verdict, "own": own,
+        "machines": [
+            (one, one.evidence) for one in verdict.identities if one.id == own.author
+        ],
+        "inputs": page.read.links[:_MOST_OPEN], "outputs": page.read.subjects[:_MOST_OPEN],
+        "more_inputs": max(0, len(page.read.links) - _MOST_OPEN),
+        "more_outputs": max(0, len(page.read.subjects) - _MOST_OPEN),
+        "users": [edge.below for edge in page.graph.below(page.read.id)][:_MOST_OPEN],
+        "faults": verdict.faults[:_MOST_OPEN],
+        "more_faults": max(0, len(verdict.faults) - _MOST_OPEN),
+        "body": strictjson.dumps(body, pretty=True),
+        "svg": draw(page.graph, root=page.read.id, href=lambda one: href(one.hex())),
+        "command": command, "href": href, "download": download, "twin": twin,
+        "drawing": drawing, "graph": graph, "note": note,
+    }  # fmt: skip
+
+
+def proof_json(page: Page, *, command: str) -> dict[str, Any]:
+    """Return a statement's page for programs."""
+    told = told_proof(page.verdict, page.read, page.body, command=command)
+    return {
+        "id": page.id, "statement": page.body, "told": told.to_json(),
+        "verdict": page.verdict.to_json(), "check_it_yourself": command,
+    }  # fmt: skip

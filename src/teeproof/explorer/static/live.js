@@ -1,0 +1,24 @@
+// Adds statements to the list as they are said. Without it the list is as new as the page.
+"use strict";
+const list = document.getElementById("latest");
+const said = document.getElementById("live");
+if (list && said && "EventSource" in window) {
+  const source = new EventSource("/events");
+  source.onopen = () => { said.textContent = "New statements appear here by themselves."; };
+  source.onerror = () => { said.textContent = "Not connected: reload to see what is new."; };
+  source.onmessage = (event) => {
+    const entry = JSON.parse(event.data);
+    const id = entry.id.replace("sha256:", "");
+    const item = document.createElement("li");
+    const link = document.createElement("a");
+    link.href = "/p/" + encodeURIComponent(id);
+    link.textContent = entry.says;
+    const digits = document.createElement("span");
+    digits.className = "id quiet";
+    digits.textContent = " " + id.slice(0, 8);
+    item.append(link, digits);
+    list.prepend(item);
+    while (list.children.length > 20) list.lastElementChild.remove();
+  };
+  addEventListener("pagehide", () => source.close());
+}

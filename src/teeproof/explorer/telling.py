@@ -1,0 +1,175 @@
+"""A verdict told to somebody who has never heard of attestation: one sentence, and five answers.
+
+    who ran this · what was said · how strong is it · what was not checked · what to do next
+
+Nothing here judges: every word follows from a check, a level or a fact of the verdict. Only what a
+verdict of level ``hardware`` says is good; whoever may read the memory is never left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from teeproof.evidence.verdict import Check, Level
+
+__all__ = [
+    "BADGES",
+    "Block",
+    "Telling",
+    "Tone",
+    "badge",
+    "open_questions",
+    "sentence",
+    "strength",
+    "tone_of",
+]
+
+Tone = Literal["good", "bad", "simulated", "measured", "unknown"]
+
+BADGES = {2: "NOT AUTHENTIC", 3: "CANNOT TELL", 4: "AUTHENTIC, NOT ALLOWED"}
+_UNASKED = "the policy "  # how the detail of an expectation begins that the policy leaves unset
+_LISTED = 6
+_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One of the five answers.
+
+    Attributes:
+        title: the question.
+        short: the answer in a few words.
+        lines: what more there is to say, a sentence each.
+        points: smaller questions, each with its answer.
+        tone: its colour; the words say the same.
+        commands: what to type, if anything.
+    """
+
+    title: str
+    short: str
+    lines: tuple[str, ...] = ()
+    points: tuple[tuple[str, str], ...] = ()
+    tone: Tone = "unknown"
+    commands: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return {
+            "question": self.title,
+            "answer": self.short,
+            "points": dict(self.points),
+            "more": list(self.lines),
+            "commands": list(self.commands),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """A whole answer: the badge, the sentence, the five blocks."""
+
+    badge: str
+    tone: Tone
+    sentence: str
+    blocks: tuple[Block, Block, Block, Block, Block]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        blocks = [block.to_json() for block in self.blocks]
+        return {"badge": self.badge, "sentence": self.sentence, "answers": blocks}
+
+
+def badge(code: int, level: Level | None) -> str:
+    """Return an exit code in a few words, as ``teeproof verify`` writes them."""
+    if code == 0:
+        return "SIMULATED, AND ALLOWED AS SUCH" if level == "simulated" else "AUTHENTIC AND ALLOWED"
+    return "SIMULATED, NOT ALLOWED" if code == 4 and level == "simulated" else BADGES[code]
+
+
+def tone_of(code: int, level: Level | None) -> Tone:
+    """Return the colour of an answer; green is for hardware alone."""
+    if code == 2 or (code == 4 and level != "simulated"):
+        return "bad"
+    if code == 3 or level is None:
+        return "unknown"
+    return "good" if level == "hardware" else level
+
+
+def strength(level: Level | None, *, confidential: bool, why_not: str) -> Block:
+    """Return the third answer: are the machines real, and could their operator read along?
+
+    Args:
+        level: of the verdict.
+        confidential: whether it is shown that the operator cannot.
+        why_not: where it is not, the reason.
+    """
+    real = {
+        "hardware": "Yes: a vendor's root key vouches for the hardware.",
+        "measured": "A TPM vouches for what was started, and not for secrecy.",
+        "simulated": "No. A simulator made the evidence, and anybody can run one.",
+        None: "Not shown: nothing here vouches for any hardware.",
+    }[level]
+    kept = level == "hardware" and confidential
+    read = (
+        "No, as far as the vendor's hardware and its patches hold: the memory is encrypted."
+        if kept
+        else f"Assume yes: {why_not}."
+    )
+    words = {"hardware": "Hardware", "measured": "Measured", "simulated": "Simulated"}
+    return Block(
+        title="How strong is it?",
+        short=words.get(level or "", "Nothing is established"),
+        points=(("Are the machines real?", real), ("Could their operator read it?", read)),
+        tone="good" if kept else level_tone(level),
+    )
+
+
+def level_tone(level: Level | None) -> Tone:
+    """Return a level's colour, where nobody has shown that the operator is kept out."""
+    return "unknown" if level is None else "measured" if level == "hardware" else level
+
+
+def open_questions(checks: Sequence[Check], further: Sequence[Check] = ()) -> Block:
+    """Return the fourth answer: what nobody checked.
+
+    Args:
+        checks: of the thing itself; each reason is told.
+        further: of what it rests on; alike ones are told once, with how many there are.
+    """
+    unset = list(dict.fromkeys(c.name for c in (*checks, *further) if _is_unset(c)))
+    own: dict[str, list[str]] = {}
+    for check in filter(_is_open, checks):
+        own.setdefault(check.detail, []).append(check.name)
+    rest = Counter(c.name for c in further if _is_open(c) and c.detail not in own)
+    details = {c.name: c.detail for c in reversed(further) if _is_open(c)}
+    lines = [f"{', '.join(names)}: {sentence(why)}" for why, names in own.items()]
+    lines += [
+        f"Below it, {name}{f', {count} times, such as' if count > 1 else ''}:"
+        f" {sentence(details[name])}"
+        for name, count in rest.items()
+    ]
+    count = sum(map(len, own.values())) + len(rest) + len(unset)
+    if len(lines) > _LISTED:
+        left = len(lines) - _LISTED
+        lines = [*lines[:_LISTED], f"And {left} more: each stands with its check."]
+    if unset:
+        more = f" and {len(unset) - _NAMED} more" if len(unset) > _NAMED else ""
+        lines.append(f"The policy does not ask about {', '.join(unset[:_NAMED])}{more}.")
+    short = "Everything was checked" if not count else f"{count} thing{'s' * (count != 1)}"
+    return Block(title="What was not checked?", short=short, lines=tuple(lines))
+
+
+def sentence(text: str) -> str:
+    """Return text that ends as a sentence does."""
+    return text if text.endswith((".", "…")) else f"{text}."
+
+
+def _is_open(check: Check) -> bool:
+    return check.state == "not_checked" and not _is_unset(check)
+
+
+def _is_unset(check: Check) -> bool:
+    unset = check.concern == "policy" and check.detail.startswith(_UNASKED)
+    return check.state == "not_checked" and unset

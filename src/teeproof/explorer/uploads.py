@@ -1,0 +1,146 @@
+"""Read an upload, bounded while it streams: a form with files, or a text that was pasted.
+
+Nothing is written but into one temporary directory that is gone when the judge is done. A client's
+file name is only a label; no client can name a path, a policy's file, or an address.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from teeproof.core.errors import Malformed, NotAllowed, TooLarge, Usage
+from teeproof.explorer.answering import file_name
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+__all__ = ["MOST_BYTES", "MOST_FILES", "Upload", "on_disk", "read_upload"]
+
+MOST_BYTES = 16 << 20  # of one upload; larger proofs are for the command
+MOST_FILES = 16
+_MOST_FIELDS = 8
+_MOST_TEXT = 1 << 20
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_PASTED = "pasted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """What came: files by name, the chosen policy, and as of when."""
+
+    files: tuple[tuple[str, bytes], ...]
+    policy: str = ""
+    at: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(len(data) for _, data in self.files)
+
+
+async def read_upload(request: Request) -> Upload:
+    """Return what a client sent: a form, or a body that is one file.
+
+    Raises:
+        TooLarge: more than ``MOST_BYTES``; what is beyond is not read.
+        Malformed: a form that cannot be read.
+        Usage: nothing was sent.
+        NotAllowed: another site's page sent the form (``upload_foreign``).
+    """
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise NotAllowed(
+            "another site's page sent this: upload it here yourself", code="upload_foreign",
+            got=request.headers["sec-fetch-site"][:20],
+        )  # fmt: skip
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > MOST_BYTES:
+        raise _too_large()
+    bounded = _bounded(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    upload = await (_form(bounded) if kind in _FORMS else _body(bounded))
+    if not upload.files:
+        raise Usage(
+            "nothing was sent: choose a file, or paste a quote", code="upload_empty",
+            expected="a file, or a text in hex, base64 or JSON",
+        )  # fmt: skip
+    return upload
+
+
+@contextmanager
+def on_disk(upload: Upload) -> Iterator[tuple[Path, ...]]:
+    """Give the files of an upload as files, in a directory of their own that goes away."""
+    with tempfile.TemporaryDirectory(prefix="teeproof-upload-") as folder:
+        paths: list[Path] = []
+        for number, (name, data) in enumerate(upload.files):
+            path = Path(folder) / name
+            if path in paths:
+                path = Path(folder) / f"{number}-{name}"
+            path.write_bytes(data)
+            paths.append(path)
+        yield tuple(paths)
+
+
+async def _body(request: Request) -> Upload:
+    data = await request.body()
+    return Upload(files=(("upload", data),) if data else ())
+
+
+async def _form(request: Request) -> Upload:
+    from starlette.datastructures import UploadFile  # noqa: PLC0415  only a server needs it
+    from starlette.exceptions import HTTPException  # noqa: PLC0415
+
+    files: list[tuple[str, bytes]] = []
+    words: dict[str, str] = {}
+    try:
+        async with request.form(
+            max_files=MOST_FILES, max_fields=_MOST_FIELDS, max_part_size=_MOST_TEXT
+        ) as form:
+            for key, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    data = await value.read()
+                    if data or value.filename:
+                        files.append((file_name(value.filename or "file"), data))
+                elif key in words:
+                    raise Malformed("a field was sent twice", code="upload_malformed", got=key[:40])
+                else:
+                    words[key] = value
+    except HTTPException as error:
+        raise Malformed(
+            "the form cannot be read", code="upload_malformed", got=str(error.detail)[:200]
+        ) from None
+    text = words.get("text", "").strip()
+    if text:
+        files.append((_PASTED, text.encode("utf-8", "replace")))
+    if sum(len(data) for _, data in files) > MOST_BYTES:
+        raise _too_large()
+    return Upload(
+        files=tuple(files), policy=words.get("policy", ""), at=words.get("at", "").strip()
+    )
+
+
+def _bounded(request: Request) -> Request:
+    """Return the same request with a body that ends in TooLarge where it is too long."""
+    from starlette.requests import Request as Plain  # noqa: PLC0415
+
+    receive, left = request.receive, [MOST_BYTES + (64 << 10)]  # a form's own lines come on top
+
+    async def counted() -> MutableMapping[str, Any]:
+        message = await receive()
+        left[0] -= len(message.get("body", b""))
+        if left[0] < 0:
+            raise _too_large()
+        return message
+
+    return Plain(request.scope, counted)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(
+        "this is too large for a page: run teeproof verify on your own machine",
+        expected=f"at most {MOST_BYTES >> 20} MiB in all",
+    )
