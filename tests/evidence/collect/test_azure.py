@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from teeproof.core.errors import Unavailable
+from teeproof.core.errors import Unavailable, Usage
 from teeproof.evidence.azure import document
 from teeproof.evidence.azure.verify import verify
-from teeproof.evidence.collect.azure import AK_HANDLE, REPORT_INDEX, collect
+from teeproof.evidence.collect import Attester
+from teeproof.evidence.collect.azure import AK_HANDLE, REPORT_INDEX, AzureAttester, collect
 from teeproof.evidence.collect.tpm_commands import rsa_ak_template
 from teeproof.evidence.tpm import public
 from tests.evidence.azure import hcl_reports as made
@@ -53,6 +54,20 @@ def test_another_question_gets_another_answer(machine):
         expected_data=D,
     )
     assert failures(found) == [("tpm-qualifying-data", "qualifying_data_mismatch")]
+
+
+def test_the_attester_binds_d_and_gives_the_document(machine):
+    attester = AzureAttester(machine)
+    assert isinstance(attester, Attester)
+    given = document.parse(attester.attest(D + bytes(32)).quote)
+    found = verify(given, hardware=made.established, now=NOW, expected_data=D)
+    assert failures(found) == []
+
+
+@pytest.mark.parametrize("data", [D, D + bytes(31), D + bytes(31) + b"\1", D + bytes(33)])
+def test_report_data_that_a_tpm_cannot_quote_is_refused_before_it_is_asked(data):
+    with pytest.raises(Usage):
+        AzureAttester("/nowhere/tpm").attest(data)
 
 
 def test_a_machine_that_is_not_azures_has_no_report():

@@ -158,9 +158,7 @@ def opened(
     try:
         yield Entry(path, timeout=timeout, clock=clock, sleep=sleep)
     finally:
-        with suppress(OSError):  # the kernel removes it with its provider
-            path.rmdir()
-        os.close(lock)
+        _remove(path, lock)
 
 
 def unreached(path: Path, error: OSError) -> Unavailable:
@@ -202,9 +200,19 @@ def _remove_abandoned(place: Path) -> None:
             continue
         lock = _lock(place / name)
         if lock is not None:
-            with suppress(OSError):
-                (place / name).rmdir()
-            os.close(lock)
+            _remove(place / name, lock)
+
+
+def _remove(path: Path, lock: int) -> None:
+    """Remove an instance, and let go of its lock; it may be gone already, with its provider."""
+    try:
+        path.rmdir()
+    except OSError:
+        os.close(lock)
+        with suppress(OSError):  # a file system may keep a directory that is open
+            path.rmdir()
+    else:
+        os.close(lock)
 
 
 def _write(path: Path, data: bytes) -> bytes:
