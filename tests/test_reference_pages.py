@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,7 +15,9 @@ from teeproof.core.errors import Usage
 from teeproof.evidence import policy_forms
 from teeproof.evidence.appraise.kind import ANSWERED
 from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.policy import Policy, parse_policy
+from teeproof.evidence.simulated.nvidia_pki import GpuVendor
 from teeproof.evidence.verdict import Check, Provenance, Verdict
 from teeproof.evidence.verify import verify
 from tests.cli.program import program
@@ -54,6 +57,9 @@ def policy_of(*names: str) -> Policy:
     return parse_policy("\n".join(lines.values()))
 
 
+# The stranger of the states gpu-other-root and gpu-rim-other-root.
+STRANGER = GpuVendor(bytes(byte ^ 0xFF for byte in PLATFORM.gpus.seed), marked=False)
+GPU_ROOTS = [PLATFORM.gpus.device_root.fingerprint, PLATFORM.gpus.rim_root.fingerprint]
 ROOT_KEYS = [
     PLATFORM.root_fingerprint,
     PLATFORM.snp.root_fingerprint,
@@ -204,6 +210,50 @@ def test_the_page_names_every_fact_of_sev_snp_and_no_other(name):
     facts = verify(state(name), now=NOW, policy=policy).facts
     whole = {"mitigations": None, "tcb": dict.fromkeys(facts["tcb"])}
     assert paths({"facts": facts | whole}) == set(rows(JSON, "Facts of an SEV-SNP report"))
+
+
+def test_the_page_names_every_fact_of_gpus_and_no_other():
+    policy = parse_policy(f"roots = []\nsimulated_roots = {json.dumps(ROOT_KEYS)}")
+    told = set(rows(JSON, "Facts of GPUs and switches"))
+    alone = dict(verify(state("gpu-good"), now=NOW, policy=policy).facts)
+    for device in alone["devices"]:
+        device["measurements"] = None  # by their numbers
+    assert paths({"facts": alone}) == told
+    beside = verify(state("gpus-beside"), now=NOW, policy=policy).facts
+    assert set(beside["gpus"]) == set(alone)
+
+
+GPU_STATE = {
+    "nonce": "gpus-beside", "device_roots": "gpu-other-root", "rim_roots": "gpu-rim-other-root",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", GpuPolicy.__struct_fields__)
+def test_a_field_of_the_table_changes_the_checks_that_the_page_names(field):
+    (row,) = re.findall(
+        rf"^\| `gpu\.{field}` \| `{field} = (.+?)` \| .+ \|(.*)\|$", POLICY, re.MULTILINE
+    )
+    accepted = {"simulated_roots": GPU_ROOTS} if field != "simulated_roots" else {}
+    example = tomllib.loads(f"x = {row[0].replace('…', 'ab' * 32)}")["x"]
+    if field.endswith("_roots"):
+        example = {"device_roots": [STRANGER.device_root.fingerprint],
+                   "rim_roots": [STRANGER.rim_root.fingerprint]}.get(field, GPU_ROOTS)  # fmt: skip
+    policy = parse_policy(f"roots = []\nsimulated_roots = {json.dumps(ROOT_KEYS)}")
+    given = state(GPU_STATE.get(field, "gpus-beside"))
+    checks = [
+        {check.name: check for check in verify(given, now=NOW, policy=policy.with_(gpu=gpu)).checks}
+        for gpu in (accepted, accepted | {field: example})
+    ]
+    changed = {name for name, check in checks[1].items() if checks[0].get(name) != check}
+    named = set(re.findall(r"`(.+?)`", row[1]))
+    assert named <= changed
+    if not field.endswith("_roots"):  # of whom a root is trusted, more may be said
+        assert named == changed
+
+
+def test_the_page_names_every_field_of_the_table_and_no_other():
+    told = re.findall(r"^\| `gpu\.(\w+)`", POLICY, re.MULTILINE)
+    assert tuple(told) == GpuPolicy.__struct_fields__
 
 
 ERRORS = {error: int(row[0]) for error, row in rows(JSON, "Errors").items()}

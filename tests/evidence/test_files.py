@@ -71,21 +71,6 @@ def test_every_real_bundle_is_gathered_whole(record):
     assert bundle.remarks == ()
 
 
-@pytest.mark.parametrize(
-    ("path", "words"),
-    [
-        ("nvidia/evidence-json/hopper_evidence.json", "NVIDIA GPU evidence"),
-    ],
-)
-def test_other_platforms_evidence_is_named_and_refused(vectors, path, words):
-    with pytest.raises(
-        Malformed, match="this version verifies TDX, SGX, SEV-SNP and Nitro"
-    ) as refused:
-        identify((vectors / path).read_bytes())
-    assert refused.value.got == words
-    assert refused.value.code == "evidence_unsupported"
-
-
 def test_a_tpm_quote_is_named_and_refused():
     with pytest.raises(Malformed, match="a TPM quote"):
         identify(b"\xffTCG\x80\x18" + bytes(100))

@@ -24,7 +24,15 @@ Claims = dict[str, Any]
 
 
 CARRIERS: frozenset[Kind] = frozenset(
-    {"tdx-quote", "sgx-quote", "snp-report", "quote-response", "attestation", "certificate"}
+    {
+        "tdx-quote",
+        "sgx-quote",
+        "snp-report",
+        "gpu-evidence",
+        "quote-response",
+        "attestation",
+        "certificate",
+    }
 )
 """Kinds of files that hold a quote."""
 
@@ -210,7 +218,28 @@ def _verdict(piece: Piece) -> Claims:
     return {"verdict": Verdict.from_json(piece.data).to_json()}
 
 
+def _gpu_evidence(piece: Piece) -> Claims:
+    from teeproof.cli.claims_gpu import gpu_evidence  # noqa: PLC0415  most quotes are Intel's
+
+    return gpu_evidence(piece.data)
+
+
+def _gpu_manifest(piece: Piece) -> Claims:
+    from teeproof.cli.claims_gpu import gpu_manifest  # noqa: PLC0415
+
+    return gpu_manifest(piece.data)
+
+
+def _ocsp_answer(piece: Piece) -> Claims:
+    from teeproof.cli.claims_gpu import ocsp_answer  # noqa: PLC0415
+
+    return ocsp_answer(piece.data)
+
+
 _READERS: dict[Kind, Callable[[Piece], Claims]] = {
+    "gpu-evidence": _gpu_evidence,
+    "gpu-manifest": _gpu_manifest,
+    "ocsp-answer": _ocsp_answer,
     "collateral": _collateral,
     "event-log": _event_log,
     "app-compose": _app_compose,

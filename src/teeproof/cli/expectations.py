@@ -9,12 +9,18 @@ from typing import Any
 from teeproof.core import stricttoml
 from teeproof.core.errors import Malformed, Usage
 from teeproof.core.reading import read_bounded
+from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.policy import BUILT_IN, MAX_POLICY_BYTES, Policy, load_policy, parse_policy
 
-__all__ = ["FIELDS", "find_policy", "policy_of", "read_policy"]
+__all__ = ["FIELDS", "TABLE", "find_policy", "policy_of", "read_policy"]
 
 FIELDS = Policy.__struct_fields__
 """Every key that a policy may have, in reading order."""
+
+TABLE = "gpu"
+_KINDS = Policy.__annotations__ | {
+    f"{TABLE}.{field}": kind for field, kind in GpuPolicy.__annotations__.items()
+}
 
 _KNOWN = f"{', '.join(BUILT_IN)}, or a TOML file"
 
@@ -30,7 +36,7 @@ def find_policy(name: str | None, changes: Sequence[str] = (), *, default: str) 
     if name is None and not changes:
         return None
     policy = policy_of(default if name is None else name)
-    return policy.with_(**_changes(changes)) if changes else policy
+    return policy.with_(**_changes(changes, policy)) if changes else policy
 
 
 def policy_of(name: str) -> Policy:
@@ -55,7 +61,9 @@ def read_policy(path: Path) -> Policy:
         )
     data = read_bounded(path, limit=MAX_POLICY_BYTES, what="policy")
     try:
-        keys = list(stricttoml.loads(data, limit=MAX_POLICY_BYTES))
+        written = stricttoml.loads(data, limit=MAX_POLICY_BYTES)
+        table = written.get(TABLE)
+        keys = [*written, *(f"{TABLE}.{key}" for key in table or () if isinstance(table, dict))]
     except Malformed:
         keys = []  # parse_policy says what is wrong
     try:
@@ -69,8 +77,8 @@ def read_policy(path: Path) -> Policy:
 
 
 def _require_known(key: str) -> None:
-    if key not in FIELDS:
-        near = _nearest(key, FIELDS)
+    if key not in _KINDS:
+        near = _nearest(key, tuple(_KINDS))
         raise Usage(
             f"a policy has no key {key[:100]!r}{near}",
             code="policy_key_unknown",
@@ -86,7 +94,8 @@ def _nearest(word: str, words: Sequence[str]) -> str:
     return f": did you mean {near[0]}?" if near else ""
 
 
-def _changes(changes: Sequence[str]) -> dict[str, Any]:
+def _changes(changes: Sequence[str], policy: Policy) -> dict[str, Any]:
+    """Return the fields that differ; one of the table's leaves its others as they were."""
     found: dict[str, Any] = {}
     for change in changes:
         field, separator, text = change.partition("=")
@@ -96,13 +105,17 @@ def _changes(changes: Sequence[str]) -> dict[str, Any]:
             )
         field = field.strip().replace("-", "_")
         _require_known(field)
-        found[field] = _value(field, text.strip())
+        value = _value(field, text.strip())
+        if field.startswith(f"{TABLE}."):
+            before = found.get(TABLE) or (policy.gpu.to_json() if policy.gpu else {})
+            field, value = TABLE, before | {field.removeprefix(f"{TABLE}."): value}
+        found[field] = value
     return found
 
 
 def _value(field: str, text: str) -> Any:
     """Read a value as TOML would; bare words are text, and one thing stands for a list of it."""
-    annotation = str(Policy.__annotations__[field])
+    annotation = str(_KINDS[field])
     try:
         value = stricttoml.loads(f"value = {text}", limit=MAX_POLICY_BYTES)["value"]
     except Malformed:

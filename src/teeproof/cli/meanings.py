@@ -46,6 +46,7 @@ _EXAMPLES = {
     "max_age_seconds": "300",
     "allowed_platforms": '["sha256:…"]',
     "blocked_platforms": '["sha256:…"]',
+    "gpu": "{ min_gpus = 8, rims = true, revocation = true }",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import tempfile
@@ -38,6 +39,7 @@ _OURS = frozenset(
     {
         MARK,
         "quote.bin",
+        "gpus.json",
         "report.bin",
         "certificates.pem",
         "collateral.json",
@@ -47,6 +49,7 @@ _OURS = frozenset(
         "policy.toml",
     }
 )
+_NUMBERED = re.compile(r"manifest-\d+\.(xml|json)|ocsp-\d+\.der")
 _ANSWERS = {
     "accepted": (0, "allowed, as simulated evidence"),
     "not-authentic": (2, "not authentic"),
@@ -112,8 +115,14 @@ def files_of(evidence: Evidence, *, policy: str, state: State) -> dict[str, byte
     kind = kind_of(evidence.quote)
     files = {
         MARK: _mark(state),
-        _NAMES.get(kind, "quote.bin"): evidence.quote,
+        _NAMES.get(kind, "quote.bin"): evidence.quote if kind != "nvidia" else None,
         "certificates.pem": evidence.certificates,
+        "gpus.json": evidence.quote if kind == "nvidia" else evidence.gpus,
+        **{
+            f"manifest-{number}.{_ending(data)}": data
+            for number, data in enumerate(evidence.manifests)
+        },
+        **{f"ocsp-{number}.der": data for number, data in enumerate(evidence.ocsp)},
         "collateral.json": _json(collateral.to_json()) if collateral else None,
         "event_log.json": evidence.event_log,
         "app-compose.json": evidence.compose,
@@ -124,6 +133,10 @@ def files_of(evidence: Evidence, *, policy: str, state: State) -> dict[str, byte
 
 
 _NAMES = {"sev-snp": "report.bin", "nitro": "document.bin"}
+
+
+def _ending(manifest: bytes) -> str:
+    return "json" if manifest[:1] == b"{" else "xml"
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -160,12 +173,13 @@ def _require_ours(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise Usage(f"{folder} is not a directory: name another with --out", code="out_taken")
     present = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
-    if present and not (MARK in present and present <= _OURS):
+    strange = {name for name in present - _OURS if not _NUMBERED.fullmatch(name)}
+    if present and not (MARK in present and not strange):
         raise Usage(
             f"{folder} holds other files, and nothing is overwritten: name another with --out",
             code="out_taken",
             expected="a new directory, or one with earlier simulated evidence",
-            got=", ".join(sorted(present - _OURS or present))[:200],
+            got=", ".join(sorted(strange or present))[:200],
         )
 
 

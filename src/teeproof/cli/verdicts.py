@@ -5,6 +5,7 @@ Only what a verdict of level ``hardware`` says is green.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from teeproof.cli.screen import Screen, short
@@ -87,6 +88,8 @@ def _secrecy(verdict: Verdict) -> str:
     if verdict.level == "simulated":
         return "no: simulated evidence keeps no secret"
     if not verdict.confidential:
+        if verdict.kind == "nvidia" or "gpus" in verdict.facts:
+            return _GPUS_SECRECY
         reasons = [why for fact, why in _SHARED.items() if verdict.facts.get(fact)]
         unknown = "its attributes hold bits that nobody knows, so nobody can say what they open"
         hardware = verdict.level == "hardware"
@@ -99,6 +102,9 @@ def _secrecy(verdict: Verdict) -> str:
     return f"yes, {patches}: the host cannot read the workload's memory"
 
 
+_GPUS_SECRECY = (
+    "unknown: no report shows whether the GPUs keep their memory from the host (gpu-mode)"
+)
 _READABLE = "the host can read the workload's memory"
 _SHARED = {
     "debug": f"{_READABLE} (debug)",
@@ -156,17 +162,28 @@ def write_answer(screen: Screen, verdict: Verdict) -> None:
 
 
 def write_opt_in(screen: Screen, failures: Iterable[Check]) -> None:
-    """Where a simulator's root is not accepted, write the option that accepts it."""
-    refused = [check for check in failures if check.code == "simulated_root_not_accepted"]
-    if not refused:
-        return
-    # What the policy accepts already stays accepted: the option replaces the whole field.
-    before = [root for check in refused for root in (check.expected or "").split(" or ")]
-    roots = [root for root in before if root.startswith("sha256:")]
-    roots += [check.got for check in refused if check.got]
-    screen.write()
-    screen.text("It proves nothing about hardware. To test with this simulator all the same, add")
-    screen.copied("", f"--set simulated_roots={','.join(dict.fromkeys(roots))}", "bold")
+    """Where a simulator's root is not accepted, write the options that accept it."""
+    refused: dict[str, list[Check]] = {}
+    for check in failures:
+        if check.code in _OPTIONS:
+            refused.setdefault(_OPTIONS[check.code], []).append(check)
+    if refused:
+        screen.write()
+        screen.text(
+            "It proves nothing about hardware. To test with this simulator all the same, add"
+        )
+    for option, checks in refused.items():
+        # What the policy accepts already stays accepted: the option replaces the whole field.
+        named = [*(c.expected or "" for c in checks), *(c.got or "" for c in checks)]
+        roots = [root for text in named for root in re.split(" or |, ", text)]
+        whole = ",".join(dict.fromkeys(root for root in roots if root.startswith("sha256:")))
+        screen.copied("", f"--set {option}={whole}", "bold")
+
+
+_OPTIONS = {
+    "simulated_root_not_accepted": "simulated_roots",
+    "gpu_simulated_root_not_accepted": "gpu.simulated_roots",
+}
 
 
 def answer(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
@@ -175,9 +192,16 @@ def answer(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     lacking = missing.detail if missing else ""
     if missing and "endorsements" in str(missing.code):
         lacking = "endorsements missing"
-    if missing and missing.code == "certificates_missing":
-        lacking = "certificates missing"
+    if missing and missing.code in _LACKING:
+        lacking = _LACKING[missing.code]
     return worded(verdict.exit_code, verdict.level, lacking)
+
+
+_LACKING = {
+    "certificates_missing": "certificates missing",
+    "gpu_rims_missing": "manifests missing",
+    "gpu_revocation_unknown": "OCSP answers missing",
+}
 
 
 def worded(code: int, level: str | None, lacking: str) -> tuple[str, tuple[str, ...]]:

@@ -123,9 +123,10 @@ def command(
 
     FILE is a proof, a log entry (.tlog-proof, with its record), or a log's directory with the ids
     of statements in it, or their first 8 digits. Of evidence, each FILE is a quote, collateral, an
-    SEV-SNP report, AMD's certificates, an event log, a dstack response, an RA-TLS certificate or an
-    app-compose.json; a directory holds what belongs to one quote or report; - is standard input.
-    What something is shows in its bytes. Nothing is sent anywhere.
+    SEV-SNP report, AMD's certificates, the evidence of GPUs with NVIDIA's manifests and OCSP
+    answers, an event log, a dstack response, an RA-TLS certificate or an app-compose.json; a
+    directory holds what belongs to one quote or report; - is standard input. What something is
+    shows in its bytes. Nothing is sent anywhere.
 
     \b
     Examples

@@ -116,7 +116,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         max_age_seconds: the greatest age, by the nonce or by a Nitro document's own time.
         allowed_platforms: any of these platform ids: ``sha256:…`` of the PPID, or of AMD's chip id.
         blocked_platforms: none of these platform ids.
-        gpu: what is expected of NVIDIA GPUs and switches, a table of its own (``GpuPolicy``).
+        gpu: what is expected of NVIDIA GPUs and switches, a table of its own.
     """
 
     name: str = "unnamed"

@@ -3,7 +3,8 @@
 A directory is one bundle. Loose files are one bundle if they hold one quote; with several quotes, a
 piece goes to the quote that it fits: collateral by platform family, a chip's certificate by the
 chip, an event log by replaying to the quote's registers, a compose file or MrConfigV3 document by
-its digest. What fits none or several is an error, never a guess.
+its digest, GPUs by the nonce that they answer. What fits none or several is an error, never a
+guess. GPUs without any quote are a bundle of their own, whose machine is unknown.
 
 Trusts: nothing; fitting only sorts, the verifier checks.  Does not trust: names, order, copies.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,6 +24,7 @@ from teeproof.evidence.files.fitting import fits
 from teeproof.evidence.files.kinds import Kind, Piece
 from teeproof.evidence.files.reading import read_files, read_folder
 from teeproof.evidence.files.unpack import Unpacked, as_pem, unpack
+from teeproof.evidence.nvidia.bundle import joined
 from teeproof.evidence.record import Evidence
 
 __all__ = ["Bundle", "bundle", "gather"]
@@ -32,9 +35,13 @@ _ROLES: dict[Kind, str] = {
     "app-compose": "compose",
     "mr-config": "mr_config",
     "vendor-certificates": "certificates",
+    "gpu-evidence": "gpus",
+    "gpu-manifest": "manifests",
+    "ocsp-answer": "ocsp",
 }
 
-_SHARED: tuple[Kind, ...] = ("collateral", "vendor-certificates")  # may be several machines'
+# These may be several machines'.
+_SHARED: tuple[Kind, ...] = ("collateral", "vendor-certificates", "gpu-manifest", "ocsp-answer")
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +74,11 @@ def gather(paths: Sequence[Path], *, pieces: Sequence[Piece] = ()) -> list[Bundl
     """
     folders = [_folder(path) for path in paths if os.path.isdir(path)]
     loose = [*read_files([path for path in paths if not os.path.isdir(path)]), *pieces]
-    quotes, others = _split(loose)
-    bundles = folders + [bundle([quote], name=quote.name) for quote in quotes]
+    quotes, others = _split(loose, machines=bool(folders))
+    machines = [[quote] for quote in quotes if quote.kind in _QUOTES] or (
+        [quotes] if quotes else []
+    )
+    bundles = folders + [bundle(each, name=each[0].name) for each in machines]
     if not bundles:
         raise _no_quote(loose)
     # A compose file fits by the log or the document that names it, so it comes last.
@@ -110,9 +120,17 @@ _NOT_EVIDENCE: dict[Kind, str] = {
 }
 
 
-def _split(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+def _split(pieces: Sequence[Piece], *, machines: bool = False) -> tuple[list[Piece], list[Piece]]:
+    """Return what makes bundles, and what belongs to them, GPUs first: others belong to these.
+
+    Args:
+        pieces: all that was given.
+        machines: whether there are machines' bundles already that GPUs may belong to.
+    """
+    gpus = [piece for piece in pieces if piece.kind == "gpu-evidence"]
     quotes = [piece for piece in pieces if piece.kind in _QUOTES]
-    return quotes, [piece for piece in pieces if piece.kind not in _QUOTES]
+    rest = [piece for piece in pieces if piece.kind not in (*_QUOTES, "gpu-evidence")]
+    return (quotes, [*gpus, *rest]) if quotes or machines else (gpus, rest)
 
 
 _QUOTES: tuple[Kind, ...] = (
@@ -146,6 +164,8 @@ def _from_quote(found: Unpacked, name: str) -> Bundle:
 def _merge(made: Bundle, found: Unpacked) -> Bundle:
     """Add a second file that carries the same quote, such as the response it came in."""
     piece = found.piece
+    if piece.kind == "gpu-evidence":
+        return _noted(_changed(made, quote=joined(made.evidence.quote, found.quote)), piece)
     if found.quote != made.evidence.quote:
         raise Usage(
             f"{made.files[0][1]} and {piece.name} hold two different quotes: name one of them",
@@ -159,11 +179,7 @@ def _merge(made: Bundle, found: Unpacked) -> Bundle:
             made = _with(made, field, value, piece)
     if found.certificates:
         made = _with_certificates(made, found.certificates)
-    return msgspec.structs.replace(
-        made,
-        files=(*made.files, (piece.kind, piece.name)),
-        remarks=made.remarks + found.remarks,
-    )
+    return _noted(msgspec.structs.replace(made, remarks=made.remarks + found.remarks), piece)
 
 
 def _add(made: Bundle, piece: Piece) -> Bundle:
@@ -174,20 +190,36 @@ def _add(made: Bundle, piece: Piece) -> Bundle:
             code="not_evidence",
             got=piece.words,
         )
+    return _noted(_added(made, piece), piece)
+
+
+def _added(made: Bundle, piece: Piece) -> Bundle:
+    evidence, field = made.evidence, _ROLES[piece.kind]
     if piece.kind == "vendor-certificates":
-        added = _with_certificates(made, as_pem(piece.data, form=piece.form))
-    else:
-        value = Collateral.parse(piece.data) if piece.kind == "collateral" else piece.data
-        added = _with(made, _ROLES[piece.kind], value, piece)
-    return msgspec.structs.replace(added, files=(*made.files, (piece.kind, piece.name)))
+        return _with_certificates(made, as_pem(piece.data, form=piece.form))
+    if piece.kind in ("gpu-manifest", "ocsp-answer"):
+        return _changed(made, **{field: (*getattr(evidence, field), piece.data)})
+    if piece.kind == "gpu-evidence":
+        return _changed(
+            made, gpus=joined(evidence.gpus, piece.data) if evidence.gpus else piece.data
+        )
+    value = Collateral.parse(piece.data) if piece.kind == "collateral" else piece.data
+    return _with(made, field, value, piece)
+
+
+def _noted(made: Bundle, piece: Piece) -> Bundle:
+    return msgspec.structs.replace(made, files=(*made.files, (piece.kind, piece.name)))
+
+
+def _changed(made: Bundle, **fields: Any) -> Bundle:
+    """Return the bundle with other parts of its evidence."""
+    return msgspec.structs.replace(made, evidence=msgspec.structs.replace(made.evidence, **fields))
 
 
 def _with_certificates(made: Bundle, pem: bytes) -> Bundle:
     """Add to the certificates: each file holds one of a chain, or some."""
     more = (made.evidence.certificates or b"") + pem
-    return msgspec.structs.replace(
-        made, evidence=msgspec.structs.replace(made.evidence, certificates=more)
-    )
+    return _changed(made, certificates=more)
 
 
 def _with(made: Bundle, field: str, value: object, piece: Piece) -> Bundle:
@@ -199,9 +231,7 @@ def _with(made: Bundle, field: str, value: object, piece: Piece) -> Bundle:
             expected=f"one {field.replace('_', ' ')} per quote",
             got=piece.name,
         )
-    return msgspec.structs.replace(
-        made, evidence=msgspec.structs.replace(made.evidence, **{field: value})
-    )
+    return _changed(made, **{field: value})
 
 
 def _join(bundles: list[Bundle], piece: Piece) -> list[Bundle]:

@@ -8,10 +8,12 @@ Trusts: nothing; it only compares.  Does not trust: whoever made the files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from teeproof.core import strictjson
 from teeproof.core.errors import Error
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES, Collateral
-from teeproof.evidence.files.kinds import Piece
+from teeproof.evidence.files.kinds import Kind, Piece
 from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence, Platform
 
@@ -42,12 +44,10 @@ def platform_of(quote: bytes) -> Platform:
 
 
 def fits(piece: Piece, evidence: Evidence) -> bool:
-    """Whether collateral, certificates, a log or a document belong to a quote."""
+    """Whether collateral, certificates, GPUs, a log or a document belong to a quote."""
     try:
-        if piece.kind == "collateral":
-            return _collateral_fits(piece, evidence)
-        if piece.kind == "vendor-certificates":
-            return _certificates_fit(piece, evidence)
+        if piece.kind in _FITS:
+            return _FITS[piece.kind](piece, evidence)
         snp = kind_of(evidence.quote) == "sev-snp"
         return (_fits_host_data if snp else _fits_registers)(piece, evidence)
     except Error:
@@ -108,6 +108,30 @@ def _fits_host_data(piece: Piece, evidence: Evidence) -> bool:
     return piece.kind == "mr-config" or (
         parse_mr_config(document).compose_hash == compose_hash(piece.data)
     )
+
+
+def _gpus_fit(piece: Piece, evidence: Evidence) -> bool:
+    """Whether GPUs answer the nonce that the quote's report_data determines."""
+    from teeproof.evidence.naming import report_data_of  # noqa: PLC0415
+    from teeproof.evidence.nvidia import bundle  # noqa: PLC0415
+    from teeproof.evidence.nvidia.nonce import gpu_nonce  # noqa: PLC0415
+
+    expected = gpu_nonce(report_data_of(evidence)[:32])
+    return all(device.report.nonce == expected for device in bundle.parse(piece.data))
+
+
+def _words_fit(piece: Piece, evidence: Evidence) -> bool:
+    """Whether the evidence has GPUs, of which a manifest or an OCSP answer may speak."""
+    return evidence.gpus is not None or kind_of(evidence.quote) == "nvidia"
+
+
+_FITS: dict[Kind, Callable[[Piece, Evidence], bool]] = {
+    "collateral": _collateral_fits,
+    "vendor-certificates": _certificates_fit,
+    "gpu-evidence": _gpus_fit,
+    "gpu-manifest": _words_fit,
+    "ocsp-answer": _words_fit,
+}
 
 
 def _rtmr3(log: bytes) -> bytes:

@@ -15,9 +15,11 @@ from typing import Any, Literal
 import msgspec
 
 from teeproof.core import strictjson, stricttoml
-from teeproof.core.errors import Error, Malformed, TooLarge
+from teeproof.core.errors import Malformed, TooLarge
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
+from teeproof.evidence.files import gpus
 from teeproof.evidence.files.others import refuse, told_by_bytes, told_by_fields
+from teeproof.evidence.files.refusing import foreign, not_understood, some
 from teeproof.evidence.nitro import document as nitro
 from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
 from teeproof.evidence.sev_snp.layout import REPORT_BYTES
@@ -34,6 +36,9 @@ Kind = Literal[
     "sgx-quote",
     "snp-report",
     "nitro-document",
+    "gpu-evidence",
+    "gpu-manifest",
+    "ocsp-answer",
     "vendor-certificates",
     "collateral",
     "event-log",
@@ -50,6 +55,9 @@ KINDS: dict[Kind, str] = {
     "sgx-quote": "SGX quote",
     "snp-report": "SEV-SNP report",
     "nitro-document": "Nitro document",
+    "gpu-evidence": "piece of GPU evidence",
+    "gpu-manifest": "NVIDIA manifest (RIM)",
+    "ocsp-answer": "OCSP answer",
     "vendor-certificates": "AMD certificate or revocation list",
     "collateral": "Intel collateral",
     "event-log": "dstack event log",
@@ -63,13 +71,6 @@ KINDS: dict[Kind, str] = {
 }
 """Each kind in words."""
 
-_UNDERSTOOD = (
-    "a proof file; a log proof with its record; a log's directory; a TDX quote (version 4 or 5) or"
-    " SGX quote (version 3) in binary, hex or base64; an SEV-SNP report (version 2 to 5) likewise,"
-    " and AMD's certificates or revocation list, DER or PEM; a document of AWS Nitro; Intel"
-    " collateral (QuoteCollateralV3 JSON); a dstack event log, GetQuote response, attestation,"
-    " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a policy (TOML); a verdict"
-)
 _HEX = re.compile(rb"(?:0[xX])?([0-9a-fA-F]+)")  # these two are matched without white space
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _POLICY_FIELDS = frozenset(Policy.__struct_fields__)
@@ -104,6 +105,7 @@ def identify(data: bytes, *, name: str = "file") -> Piece:
 
     Raises:
         TooLarge: larger than anything that is understood.
+        NotAuthentic: a verification service's tokens, which are no evidence.
         Malformed: nothing that is understood; the error lists what is.
         Usage: code ``not_evidence``; it is another of teeproof's files, such as a proof.
     """
@@ -118,6 +120,8 @@ def identify(data: bytes, *, name: str = "file") -> Piece:
         return _piece(kind, data, name, "binary")
     if _is_attestation(data):
         return _piece("attestation", data, name, "binary")
+    if told := gpus.of_bytes(data):
+        return _piece(told, data, name, "xml" if told == "gpu-manifest" else "binary")
     _refuse_foreign_bytes(data, name)
     text = data.lstrip(b" \t\r\n")
     if text[:1] in (b"{", b"["):
@@ -191,13 +195,16 @@ def _json_kind(data: bytes, name: str) -> Kind:
     for kind, fits in _SHAPES.items():
         if fits(value):
             return kind
+    if told := gpus.of_json(value):
+        return told
     other = told_by_fields(value)
     if other is not None:
         raise refuse(other, name)
+    gpus.refuse_tokens(data, value)
     for words, keys in _FOREIGN_OBJECTS:
         if keys <= set(value):
-            raise _foreign(name, words)
-    raise _not_understood(name, f"a JSON object with {_some(value)}")
+            raise foreign(name, words)
+    raise not_understood(name, f"a JSON object with {some(value)}")
 
 
 _SHAPES: dict[Kind, Any] = {
@@ -211,18 +218,17 @@ _SHAPES: dict[Kind, Any] = {
 _FOREIGN_OBJECTS = (
     ("Intel's TCB info alone, and a verifier needs the whole collateral", {"tcbInfo"}),
     ("Intel's QE identity alone, and a verifier needs the whole collateral", {"enclaveIdentity"}),
-    ("NVIDIA GPU evidence", {"evidence_list"}),
-    ("NVIDIA GPU evidence", {"arch", "evidence", "certificate"}),
 )
 
 
 def _list_kind(value: list[Any], name: str) -> Kind:
     first = value[0] if value else None
-    if isinstance(first, dict) and {"arch", "evidence"} <= set(first):
-        raise _foreign(name, "NVIDIA GPU evidence")
+    if told := gpus.of_json(value):
+        return told
+    gpus.refuse_tokens(b"", value)
     if (isinstance(first, dict) and "imr" in first) or (not value and "event" in name):
         return "event-log"
-    raise _not_understood(name, f"a JSON list of {len(value)} other things")
+    raise not_understood(name, f"a JSON list of {len(value)} other things")
 
 
 def _certificate(data: bytes, name: str) -> Piece:
@@ -235,7 +241,7 @@ def _certificate(data: bytes, name: str) -> Piece:
     if _DSTACK_ARC not in der and _PSS in der:
         return _piece("vendor-certificates", data, name, "binary" if der is data else "pem")
     if _DSTACK_ARC not in der:
-        raise _not_understood(name, "a certificate that carries no quote")
+        raise not_understood(name, "a certificate that carries no quote")
     return _piece("certificate", data, name, "binary" if der is data else "pem")
 
 
@@ -253,43 +259,21 @@ def _refuse_foreign_bytes(data: bytes, name: str) -> None:
     if other is not None:
         raise refuse(other, name)
     if data[:2] == b"\x1f\x8b" or data[:4] in (b"PK\x03\x04", b"\x28\xb5\x2f\xfd"):
-        raise _not_understood(name, "a compressed file: unpack it first")
+        raise not_understood(name, "a compressed file: unpack it first")
     # COSE_Sign1: an array of four whose protected header {1: -35} says ES384
     if b"\x84\x44\xa1\x01\x38\x22" in data[:16]:
-        raise _foreign(name, "an AWS Nitro document")
+        raise foreign(name, "an AWS Nitro document")
     if data[:4] == b"\xffTCG":  # TPM_GENERATED_VALUE
-        raise _foreign(name, "a TPM quote")
+        raise foreign(name, "a TPM quote")
     if data[:4] == b"HCLA":
-        raise _foreign(name, "an Azure HCL report")
-
-
-def _foreign(name: str, words: str) -> Error:
-    return Malformed(
-        f"{name} looks like {words}; this version verifies TDX, SGX, SEV-SNP and Nitro",
-        code="evidence_unsupported",
-        expected=_UNDERSTOOD,
-        got=words,
-    )
-
-
-def _not_understood(name: str, got: str) -> Error:
-    return Malformed(
-        f"{name} is nothing that teeproof understands",
-        code="file_unknown",
-        expected=_UNDERSTOOD,
-        got=got,
-    )
+        raise foreign(name, "an Azure HCL report")
 
 
 def _unknown(data: bytes, name: str) -> Piece:
     if not data:
-        raise _not_understood(name, "an empty file")
+        raise not_understood(name, "an empty file")
+    gpus.refuse_tokens(data)
     words = data[:60].split(b"\n")[0].decode("ascii", "replace")
     if words.isprintable() and " " in words and "\ufffd" not in words:
-        raise _not_understood(name, f'text that begins with "{words.rpartition(" ")[0]}"')
-    raise _not_understood(name, f"{len(data)} bytes that begin with {data[:8].hex()}")
-
-
-def _some(value: dict[str, Any]) -> str:
-    keys = [ascii(key[:40])[1:-1] for key in list(value)[:6]]
-    return ", ".join(keys) + (", …" if len(value) > 6 else "") if keys else "no fields"
+        raise not_understood(name, f'text that begins with "{words.rpartition(" ")[0]}"')
+    raise not_understood(name, f"{len(data)} bytes that begin with {data[:8].hex()}")

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from teeproof.core.errors import Error, Malformed, TooLarge, Unavailable, Usage
+from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable, Usage
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.files.kinds import MAX_FILE_BYTES, Piece, identify
 
@@ -57,7 +57,7 @@ def read_folder(path: Path) -> tuple[list[Piece], list[tuple[str, str]]]:
     for entry in _listed(path):
         try:
             pieces.append(identify(_read(entry), name=entry.name))
-        except (Malformed, Usage) as error:
+        except (Malformed, NotAuthentic, Usage) as error:
             # A file by one of the usual names must be what its name says; others may be anything.
             if entry.name in _WELL_KNOWN:
                 raise
@@ -109,7 +109,7 @@ def _why(error: Error) -> str:
     if isinstance(error, TooLarge):
         return f"too large: {error.got}"
     if error.code == "evidence_unsupported":
-        return f"{error.got}; this version verifies TDX, SGX, SEV-SNP and Nitro"
+        return f"{error.got}; this version verifies TDX, SGX, SEV-SNP, Nitro and NVIDIA"
     return error.got or error.detail
 
 

@@ -91,10 +91,18 @@ def joined(*documents: bytes) -> bytes:
 
     Raises:
         Malformed, TooLarge, NotAuthentic: as ``parse``, of any of them or of all together.
+        Malformed: a copy beside a list is not the device's own, so one of the two would be lost.
     """
-    items = [beside | item for data in documents for item, beside in _items(data)]
+    items = [_one_copy(item, beside) for data in documents for item, beside in _items(data)]
     _require_few(items)
     return strictjson.dumps(items).encode()
+
+
+def _one_copy(item: dict[str, Any], beside: dict[str, Any]) -> dict[str, Any]:
+    for name, copy in beside.items():
+        if item.get(name) not in (None, copy):
+            raise _malformed(f"one {name} of a device", "another beside the list of devices")
+    return item | beside
 
 
 def _items(data: bytes | str) -> list[tuple[dict[str, Any], dict[str, Any]]]:

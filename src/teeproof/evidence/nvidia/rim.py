@@ -24,7 +24,7 @@ from teeproof.evidence.nvidia.chain import Endorsed
 from teeproof.evidence.nvidia.report import Report
 from teeproof.evidence.verdict import Level
 
-__all__ = ["MAX_MANIFESTS", "Manifest", "Rim", "Wanted", "endorse", "find", "wanted"]
+__all__ = ["MAX_MANIFESTS", "Manifest", "Rim", "Wanted", "claimed", "endorse", "find", "wanted"]
 
 MAX_MANIFESTS = 64
 MAX_CLAIMING = 4  # that are tried for one driver or VBIOS: each costs signatures
@@ -117,12 +117,13 @@ def find(rims: Sequence[Rim], want: Wanted) -> tuple[Rim, ...]:
 
 
 def _claims(xml: bytes, want: Wanted) -> bool:
-    meta = _claimed(xml)
+    meta = claimed(xml)
     return meta is not None and meta[0] in want.products and _same(meta[1], want.version)
 
 
 @lru_cache(maxsize=64)
-def _claimed(xml: bytes) -> tuple[str, str] | None:
+def claimed(xml: bytes) -> tuple[str, str] | None:
+    """Return product and version by a manifest's own words, unverified; None if it has none."""
     try:
         meta = xmlsig.peek(xml, f"{_SWID}Meta")
     except Error:

@@ -1,0 +1,41 @@
+"""Tell files about NVIDIA GPUs by their bytes: evidence, manifests, OCSP answers; refuse tokens.
+
+Trusts: nothing; the verifier reads them strictly.  Does not trust: whoever made the files.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from teeproof.evidence.nvidia import bundle, handed
+
+__all__ = ["GpuKind", "of_bytes", "of_json", "refuse_tokens"]
+
+GpuKind = Literal["gpu-evidence", "gpu-manifest", "ocsp-answer"]
+
+_SEQUENCE, _STATUS = 0x30, b"\x0a\x01"  # RFC 6960, 4.2.1: responseStatus, ENUMERATED, comes first
+_TOKEN = re.compile(rb"\s*eyJ[\w-]+\.[\w-]+\.[\w-]*\s*", re.ASCII)  # RFC 7515, 3.1: '{"' in base64
+
+
+def of_bytes(data: bytes) -> GpuKind | None:
+    """Return what is no JSON: a manifest in XML, or an OCSP answer in DER."""
+    if handed.looks_like(data):
+        return "gpu-manifest"
+    if data[:1] == bytes([_SEQUENCE]) and len(data) > 2:
+        head = 2 + (data[1] & 0x7F if data[1] & 0x80 else 0)
+        return "ocsp-answer" if data[head : head + 2] == _STATUS else None
+    return None
+
+
+def of_json(value: Any) -> GpuKind | None:
+    """Return what parsed JSON is: evidence of devices, or the RIM service's answer."""
+    if bundle.has_shape(value):
+        return "gpu-evidence"
+    return "gpu-manifest" if isinstance(value, dict) and handed.is_answer(value) else None
+
+
+def refuse_tokens(data: bytes, value: Any = None) -> None:
+    """Raise NotAuthentic where a file holds a verification service's tokens, as text or in JSON."""
+    text = data[: bundle.MAX_BUNDLE_BYTES] if value is None else b""
+    bundle.refuse_tokens(text.decode().strip() if _TOKEN.fullmatch(text) else value)

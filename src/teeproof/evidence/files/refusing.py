@@ -1,0 +1,47 @@
+"""What is understood, and the errors for files that are not.
+
+Trusts: nothing; only words come of it.  Does not trust: whoever made the file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from teeproof.core.errors import Malformed
+
+__all__ = ["foreign", "not_understood", "some"]
+
+_UNDERSTOOD = (
+    "a proof file; a log proof with its record; a log's directory; a TDX quote (version 4 or 5) or"
+    " SGX quote (version 3) in binary, hex or base64; an SEV-SNP report (version 2 to 5) likewise,"
+    " and AMD's certificates or revocation list, DER or PEM; a document of AWS Nitro; the evidence"
+    " of NVIDIA GPUs (JSON), NVIDIA's manifests (RIM) and OCSP answers (DER); Intel"
+    " collateral (QuoteCollateralV3 JSON); a dstack event log, GetQuote response, attestation,"
+    " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a policy (TOML); a verdict"
+)
+
+
+def foreign(name: str, words: str) -> Malformed:
+    """Return the error for evidence of a kind that this version does not verify."""
+    return Malformed(
+        f"{name} looks like {words}; this version verifies TDX, SGX, SEV-SNP, Nitro and NVIDIA",
+        code="evidence_unsupported",
+        expected=_UNDERSTOOD,
+        got=words,
+    )
+
+
+def not_understood(name: str, got: str) -> Malformed:
+    """Return the error for a file that is nothing of what is understood."""
+    return Malformed(
+        f"{name} is nothing that teeproof understands",
+        code="file_unknown",
+        expected=_UNDERSTOOD,
+        got=got,
+    )
+
+
+def some(value: dict[str, Any]) -> str:
+    """Return the first names of an object's fields, for an error."""
+    keys = [ascii(key[:40])[1:-1] for key in list(value)[:6]]
+    return ", ".join(keys) + (", …" if len(value) > 6 else "") if keys else "no fields"
