@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from contextlib import suppress
 from functools import cache
 
@@ -14,7 +15,9 @@ from teeproof.evidence.files.kinds import KINDS, identify
 from teeproof.evidence.files.unpack import unpack
 from tests.evidence import scenes
 
-CARRIERS = ("tdx-quote", "sgx-quote", "quote-response", "attestation", "certificate")
+CARRIERS = (
+    "tdx-quote", "sgx-quote", "gpu-evidence", "quote-response", "attestation", "certificate",
+)  # fmt: skip
 
 
 def fuzz_identify(data: bytes) -> None:
@@ -42,6 +45,13 @@ def fuzz_claims(data: bytes) -> None:
         strictjson.dumps(found)
 
 
+def _of_gpus() -> list[bytes]:
+    given = scenes.state("gpus-beside")
+    answer = {"id": "NV_1", "rim": b64encode(given.manifests[0]).decode()}
+    assert given.gpus
+    return [given.gpus, given.manifests[0], json.dumps(answer).encode(), given.ocsp[0]]
+
+
 @cache
 def _seeds() -> list[bytes]:
     evidence = scenes.evidence()
@@ -53,6 +63,7 @@ def _seeds() -> list[bytes]:
         evidence.compose,
         json.dumps(evidence.collateral.to_json()).encode(),
         json.dumps(response | {"report_data": "00" * 64}).encode(),
+        *_of_gpus(),
         b'debug = false\nmrtd = ["' + b"0" * 96 + b'"]\n',
     ]
 
