@@ -178,6 +178,17 @@ def test_what_is_asked_is_in_no_log_and_no_error(vendors, web, caplog):
     assert any(secret in path for path in vendors.asked)
 
 
+def test_network_what_is_not_encrypted_goes_through_no_proxy(vendors, web, monkeypatch):
+    vendors.serve("/a", b"yes")
+    with running() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("no_proxy", "")
+        assert _ask(web()) == b"yes"
+        assert proxy.asked == []
+
+
 # Which servers ----------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """One bounded request to a configured server: retried where that may help, and never led elsewhere.
 
 A redirect is an error, whatever it names. Nothing is decompressed, so a short answer is short. An
-answer is read up to its bound and no further, and each try has a time in which it must be done.
+answer is read up to its bound and no further, and its body must be there in a bounded time.
 
 What is asked is in messages by its words alone: the address of an AMD certificate has the chip's id
 in it, so addresses are neither in errors nor in logs.
@@ -175,6 +175,8 @@ class Web:
                     timeout=TIMEOUT,
                     follow_redirects=False,
                     verify=self._trusted(question.service),
+                    # What is not encrypted stays on this machine: no proxy of the environment's.
+                    trust_env=url.startswith("https:"),
                 ) as client,
                 client.stream(method, url, content=question.content) as answer,
             ):
