@@ -64,7 +64,7 @@ def _is_manifest(name: str, data: bytes) -> bool:
 
 
 def _of_amd(pem: bytes) -> _Made:
-    from teeproof.evidence.fetch.amd import above  # noqa: PLC0415  needs a while
+    from teeproof.evidence.kept.amd import above  # noqa: PLC0415  needs a while
     from teeproof.evidence.sev_snp.certificates import (  # noqa: PLC0415
         parse_blocks,
         parse_certificates,

@@ -87,6 +87,15 @@ def test_what_came_beside_the_report_is_not_asked_for(vendors, asking):
     leaf = Evidence(quote=alone().quote, certificates=armoured(machine().key.der))
     assert [each.source for each in fetch_for(leaf, asking())] == ["fetched", "fetched"]
     assert vendors.asked == ["/vcek/v1/Milan/cert_chain", "/vcek/v1/Milan/crl"]
+    assert _verdict(leaf, asking()).ok
+    # What lies above it is another chip's too, and what it signed is still checked.
+    from dataclasses import replace
+
+    other = machine(replace(MILAN, name="chip 9"))
+    its = Evidence(quote=other.report(REPORT_DATA), certificates=armoured(other.key.der))
+    assert _verdict(its, asking()).ok
+    wrong = Evidence(quote=its.quote, certificates=leaf.certificates)
+    assert not _verdict(wrong, asking()).ok
 
 
 def test_a_vlek_is_taken_from_beside_the_report_for_amd_gives_it_to_nobody_else(vendors, asking):
@@ -115,6 +124,10 @@ def test_host_that_masks_the_chip_is_told_apart_and_nobody_is_asked(vendors, ask
     assert (caught.value.exit_code, caught.value.code) == (3, "chip_masked")
     assert "the host masked the chip's id" in caught.value.detail
     assert vendors.asked == []
+    given = Evidence(quote=alone(masked=True).quote, certificates=armoured(machine().key.der))
+    list(fetch_for(given, asking()))
+    assert not [c for c in _verdict(given, asking()).failures if c.concern != "policy"]
+    assert certificates_for(alone(masked=True).quote, None, asking().records, at=AT).records == ()
 
 
 def test_a_report_of_version_2_needs_the_product_named(vendors, asking):

@@ -37,7 +37,6 @@ from teeproof.evidence.sev_snp.tcb import Product, product_named
 from teeproof.evidence.sev_snp.vek import Vek, VekKind, parse_vek
 
 __all__ = [
-    "above",
     "beside",
     "certificate",
     "fetch_above",
@@ -121,17 +120,6 @@ def fetch_above(kind: VekKind, product: Product, web: Web) -> tuple[AmdCertifica
             limit=MAX_BYTES,
         ).content
     )
-
-
-def above(
-    leaf: AmdCertificate, found: tuple[AmdCertificate, ...]
-) -> tuple[AmdCertificate, AmdCertificate] | None:
-    """Return authority and root of a key among certificates, by names alone; None if not there."""
-    authority = next((c for c in found if c.subject_name == leaf.issuer_name), None)
-    if authority is None:
-        return None
-    root = next((c for c in found if c.subject_name == authority.issuer_name), None)
-    return None if root is None else (authority, root)
 
 
 def fetch_list(kind: VekKind, product: Product, web: Web) -> bytes:

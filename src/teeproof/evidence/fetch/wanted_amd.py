@@ -14,6 +14,7 @@ from teeproof.core.errors import NotAuthentic
 from teeproof.evidence.fetch import amd
 from teeproof.evidence.fetch.asking import Asking, Got
 from teeproof.evidence.kept.amd import about_list, key_subject
+from teeproof.evidence.kept.amd import above as above_of
 from teeproof.evidence.kept.record import Parts, Record
 from teeproof.evidence.kept.records import Kept
 from teeproof.evidence.policy import load_policy
@@ -65,9 +66,9 @@ def _key(
         der = amd.fetch_vcek(report.body, asking.web, product=asking.product)
         found = amd.certificate(der)
     leaf, vek = found
-    above = amd.above(leaf, given) or _kept_above(vek, asking)
+    above = above_of(leaf, given) or _kept_above(vek, asking)
     if above is None:
-        above = amd.above(leaf, amd.fetch_above(vek.kind, vek.product, asking.web))
+        above = above_of(leaf, amd.fetch_above(vek.kind, vek.product, asking.web))
     if above is None:
         raise NotAuthentic(
             f"the server's certificates are not those above {leaf.subject}: nothing is kept",

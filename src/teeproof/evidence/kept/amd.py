@@ -23,7 +23,7 @@ from teeproof.evidence.sev_snp.crl import parse_crl, require_crl
 from teeproof.evidence.sev_snp.report import SnpReport
 from teeproof.evidence.sev_snp.vek import Vek, Wanted, parse_vek
 
-__all__ = ["about_list", "is_about", "key_said", "key_subject", "list_said", "pem_of"]
+__all__ = ["about_list", "above", "is_about", "key_said", "key_subject", "list_said", "pem_of"]
 
 
 def pem_of(*parts: bytes) -> bytes:
@@ -63,6 +63,17 @@ def _subject(vek: Vek) -> dict[str, str]:
     if vek.chip_id is not None:
         return subject | {"chip": named(sha256(vek.chip_id))}
     return subject | {"cloud": vek.csp_id or ""}
+
+
+def above(
+    leaf: AmdCertificate, found: tuple[AmdCertificate, ...]
+) -> tuple[AmdCertificate, AmdCertificate] | None:
+    """Return authority and root of a key among certificates, by names alone; None if not there."""
+    authority = next((c for c in found if c.subject_name == leaf.issuer_name), None)
+    if authority is None:
+        return None
+    root = next((c for c in found if c.subject_name == authority.issuer_name), None)
+    return None if root is None else (authority, root)
 
 
 def is_about(leaf: AmdCertificate, about: Mapping[str, str]) -> bool:

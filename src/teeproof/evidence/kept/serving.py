@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from teeproof.core.errors import Error
 from teeproof.evidence.kept import gpus
-from teeproof.evidence.kept.amd import about_list, is_about, key_subject, pem_of
+from teeproof.evidence.kept.amd import about_list, above, is_about, key_subject, pem_of
 from teeproof.evidence.kept.record import Record
 from teeproof.evidence.kept.records import Kept, Lookup, Records
 from teeproof.evidence.kept.serving_nvidia import added_for
@@ -26,6 +26,7 @@ from teeproof.evidence.sev_snp.certificates import (
     parse_certificates,
 )
 from teeproof.evidence.sev_snp.report import SnpReport
+from teeproof.evidence.sev_snp.vek import parse_vek
 from teeproof.evidence.sev_snp.verify import verify
 from teeproof.evidence.shelf import Fault
 
@@ -106,20 +107,21 @@ def certificates_for(report: bytes, given: bytes | None, records: Records, *, at
         beside = parse_certificates(ders)
     except Error:
         return Served(certificates=given)  # the verifier says what is wrong with them
-    looked: list[Lookup] = []
-    added = b""
     about = key_subject(parsed)
     leaves = [each for each in beside if not _is_authority(each)]
-    if about is not None and not any(is_about(leaf, about) for leaf in leaves):
-        looked.append(_key(parsed, about, records, at))
-        for kept in looked[-1].found:
-            chain = [kept.parts[name] for name in ("key", "authority", "root")]
-            ders += chain
-            added += pem_of(*chain)
+    own = [leaf for leaf in leaves if is_about(leaf, about or {})]
+    if own:
+        looked, chain = _above(own[0], beside, records, at)
+    elif about is not None:
+        looked, chain = _key(parsed, about, records, at)
+    else:
+        return Served(certificates=given)  # the host masked which chip it is
+    added = pem_of(*chain)
+    ders += chain
     if not lists:
         for authority in filter(_is_lower_authority, parse_certificates(ders)):
             looked.append(records.find("amd-crl", about_list(authority), at=at))
-            added += b"".join(pem_of(kept.parts["list"]) for kept in looked[-1].found)
+            added += pem_of(*(kept.parts["list"] for kept in looked[-1].found))
     return Served(
         certificates=(given or b"") + added or None,
         records=tuple(kept.record for each in looked for kept in each.found),
@@ -127,12 +129,29 @@ def certificates_for(report: bytes, given: bytes | None, records: Records, *, at
     )
 
 
-def _key(report: SnpReport, about: dict[str, str], records: Records, at: int) -> Lookup:
+_Found = tuple[list[Lookup], list[bytes]]  # what was looked up, and the certificates that it gave
+
+
+def _key(report: SnpReport, about: dict[str, str], records: Records, at: int) -> _Found:
     """Return the key that a report names, or of several that it may mean the one that signed it."""
     looked = records.find("amd-key", about, at=at, most=_CANDIDATES, outdated=True)
     signed = [kept for kept in looked.found if _signed_by(kept, report, at)]
-    found = signed or ([] if about["signer"] == "VLEK" else list(looked.found))
-    return Lookup(found=tuple(found[:1]), passed_over=looked.passed_over)
+    found = (signed or ([] if about["signer"] == "VLEK" else list(looked.found)))[:1]
+    chain = [kept.parts[name] for kept in found for name in ("key", "authority", "root")]
+    return [Lookup(found=tuple(found), passed_over=looked.passed_over)], chain
+
+
+def _above(
+    leaf: AmdCertificate, beside: tuple[AmdCertificate, ...], records: Records, at: int
+) -> _Found:
+    """Return authority and root above a key that came along without them."""
+    if above(leaf, beside) is not None:
+        return [], []
+    vek = parse_vek(leaf)
+    about = {"signer": vek.kind, "product": vek.product}
+    looked = records.find("amd-key", about, at=at, outdated=True)
+    chain = [kept.parts[name] for kept in looked.found for name in ("authority", "root")]
+    return [looked], chain
 
 
 def _signed_by(kept: Kept, report: SnpReport, at: int) -> bool:
