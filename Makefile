@@ -10,10 +10,10 @@ BENCH := $(BIN)/python -m bench.run
 FUZZ := $(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz format clean
+.PHONY: help demo test check bench fuzz measured-boot format clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/with-demo  ## the whole story in the terminal
 	@$(DEMO)
@@ -34,12 +34,15 @@ bench: .venv/with-dev  ## every speed claim, beside the limit measured in the sa
 fuzz: .venv/with-dev .venv/with-fuzz  ## FUZZ_SECONDS (60) on each parser; TARGETS="a b" picks some
 	@$(FUZZ) $(TARGETS)
 
+measured-boot: .venv/with-dev  ## boot machines under QEMU; compare each register with what is computed
+	@scripts/measured-boot
+
 format: .venv/with-dev  ## rewrite the sources in the one format
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
 clean:  ## remove .venv and every cache
-	@rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis .fuzz
+	@rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis .fuzz .measured-boot
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp per extra; each is made again when the dependencies may have changed.

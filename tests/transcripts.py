@@ -121,7 +121,7 @@ def _runnable(line: int, command: str, expected: str) -> str | None:
 
 def make_targets() -> set[str]:
     """Return the targets that the Makefile offers."""
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def check(text: str, folder: Path, *, vectors: bool | None = None) -> int:

@@ -11,6 +11,7 @@ from teeproof.evidence.measure.kernel import as_qemu_loads
 from teeproof.evidence.measure.ovmf import MAX_MEMORY, firmware, sev_sections, table, tdx_sections
 from teeproof.evidence.measure.snp.launch import measurement
 from teeproof.evidence.measure.tdx.boot import firmware_registers
+from teeproof.evidence.measure.tpm import grub
 from teeproof.evidence.measure.tpm.boot import unified_boot
 from teeproof.evidence.measure.tpm.volumes import MAX_UNPACKED, inner_volumes
 from tests.evidence.measure import images, test_expected, test_tpm
@@ -68,7 +69,16 @@ def fuzz_measure_expected(data: bytes) -> None:
         assert expected.parse(json.dumps(found.to_json()).encode()) == found
 
 
+def fuzz_measure_grub_commands(data: bytes) -> None:
+    """What is accepted has no more texts than lines, and none with a NUL."""
+    with suppress(Malformed):
+        found = grub.parse_commands(data)
+        assert len(found) <= data.count(b"\n") + 1
+        assert not any("\0" in text for text in found)
+
+
 SEEDS = {
+    "fuzz_measure_grub_commands": lambda: [b"grub_cmd: set a=\\n\\\\\nlinux /vmlinuz\n"],
     "fuzz_measure_program": lambda: [images.program(), images.program(certificates=b"c" * 8)],
     "fuzz_measure_kernel": lambda: [images.bzimage(), images.bzimage(protocol=0x203, flags=0)],
     "fuzz_measure_firmware": lambda: [images.ovmf()],

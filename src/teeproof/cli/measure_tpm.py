@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from teeproof.cli.measuring import (
     size_of,
     toml_option,
 )
-from teeproof.cli.options import output_options
+from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice
 from teeproof.core.errors import Usage
 
@@ -32,6 +33,15 @@ __all__ = ["command"]
 @direct_options
 @machine_options
 @file_option("firmware", "The OVMF image, for the events of PCR 0 that it determines.")
+@file_option("grub-commands", "What GRUB measures, one text a line, for PCR 8.")
+@click.option(
+    "--grub-file",
+    "grub_files",
+    type=PATH,
+    metavar="FILE",
+    multiple=True,
+    help="A file that GRUB reads, for PCR 9; repeat it in GRUB's order.",
+)
 @click.option(
     "--phases",
     metavar="WORDS",
@@ -51,7 +61,8 @@ def command(
     kernel: Path | None,
     initrd: Path | None,
     firmware: Path | None,
-    *,
+    grub_commands: Path | None,
+    grub_files: tuple[Path, ...],
     cmdline: str,
     memory: str | None,
     machine: Machine,
@@ -64,7 +75,8 @@ def command(
     """Say what a TPM will hold after OVMF has booted: PCR 2 to 7 and 9, of a unified image also 11.
 
     The firmware starts a unified kernel image, or QEMU hands it a kernel. Secure Boot is taken to
-    be off, and devices to bring no option ROM.
+    be off, and devices to bring no option ROM. Of a boot by GRUB, PCR 8 and 9 are measured from
+    what it ran and read.
 
     \b
     Examples
@@ -73,6 +85,11 @@ def command(
     """  # noqa: D301  click reads the \b
     from teeproof.evidence.measure.expected import expected  # noqa: PLC0415  only here
 
+    if grub_commands is not None or grub_files:
+        if unified is not None or kernel is not None:
+            raise Usage("GRUB's registers are measured by themselves: leave the kernel out")
+        found = expected("tpm", _grub(grub_commands, grub_files, bank=bank), bank=bank)
+        return show(found, as_json=as_json, as_toml=as_toml, color=color)
     registers = _registers(
         unified=read(unified, "unified"),
         kernel=read(kernel, "kernel"),
@@ -86,6 +103,14 @@ def command(
     )
     found = expected("tpm", registers, bank=bank)
     return show(found, as_json=as_json, as_toml=as_toml, color=color)
+
+
+def _grub(commands: Path | None, files: Sequence[Path], *, bank: str) -> tuple[Register, Register]:
+    from teeproof.evidence.measure.tpm import grub  # noqa: PLC0415  only here
+
+    texts = grub.parse_commands(read(commands, "grub-commands") or b"")
+    contents = [read(path, "initrd") or b"" for path in files]
+    return grub.grub_registers(texts, contents, bank=bank)
 
 
 def _registers(

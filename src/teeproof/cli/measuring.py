@@ -17,6 +17,7 @@ from teeproof.evidence.eventlog.mrconfig import MAX_DOCUMENT_BYTES
 from teeproof.evidence.measure.expected import Expected
 from teeproof.evidence.measure.image import MAX_FIRMWARE_BYTES, MAX_INITRD_BYTES, MAX_KERNEL_BYTES
 from teeproof.evidence.measure.kernel import MACHINES
+from teeproof.evidence.measure.tpm.grub import MAX_COMMANDS_BYTES
 from teeproof.evidence.record import MAX_COMPOSE_BYTES
 
 __all__ = [
@@ -37,6 +38,7 @@ _LIMITS = {
     "kernel": MAX_KERNEL_BYTES,
     "unified": MAX_KERNEL_BYTES,
     "initrd": MAX_INITRD_BYTES,
+    "grub-commands": MAX_COMMANDS_BYTES,
     "compose": MAX_COMPOSE_BYTES,
     "mr-config": MAX_DOCUMENT_BYTES,
 }

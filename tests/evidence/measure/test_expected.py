@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 
 import pytest
 
 from teeproof.core.errors import Malformed
 from teeproof.evidence.eventlog import firmware
+from teeproof.evidence.measure import image, ovmf, pe
 from teeproof.evidence.measure.compare import Seen, differences, of_firmware
-from teeproof.evidence.measure.expected import expected, parse
+from teeproof.evidence.measure.expected import (
+    Expected,
+    ExpectedEvent,
+    ExpectedRegister,
+    expected,
+    parse,
+)
 from teeproof.evidence.measure.steps import Step, known, register
 from teeproof.evidence.measure.tdx import boot
+from teeproof.evidence.measure.tpm import grub, volumes
 from teeproof.evidence.policy import parse_policy
 from tests.evidence.eventlog import tcglogs
 from tests.evidence.measure import images
+from tests.vectors import ROOT
 
 STEPS = (
     known("one", "the first", b"1"),
@@ -116,3 +126,29 @@ def test_a_log_without_the_expected_bank_cannot_be_compared():
     log = firmware.parse(tcglogs.whole(banks=(0x4,)))
     assert of_firmware(log, expected=TPM) is None
     assert of_firmware(firmware.parse(tcglogs.whole()), expected=TPM)
+
+
+def test_the_reference_page_names_every_field_and_no_other():
+    page = (ROOT / "docs/reference/expected.md").read_text()
+    said = set(re.findall(r"^\| `([a-z_.\[\]]+)` \| ", page, re.MULTILINE))
+    register, event = "registers[].", "registers[].events[]."
+    fields = {*Expected.__struct_fields__}
+    fields |= {register + name for name in ExpectedRegister.__struct_fields__}
+    fields |= {event + name for name in ExpectedEvent.__struct_fields__}
+    assert said == fields
+
+
+@pytest.mark.parametrize(
+    ("words", "bound"),
+    [
+        ("| firmware image | 16 MiB", image.MAX_FIRMWARE_BYTES == 16 << 20),
+        ("64 sections, 64 MiB of memory", (ovmf.MAX_SECTIONS, ovmf.MAX_MEMORY) == (64, 64 << 20)),
+        ("64 MiB unpacked", volumes.MAX_UNPACKED == 64 << 20),
+        ("512 MiB, 96 sections", (image.MAX_KERNEL_BYTES, pe.MAX_SECTIONS) == (512 << 20, 96)),
+        ("1 GiB", image.MAX_INITRD_BYTES == 1 << 30),
+        ("1 MiB, 2,048 lines", (grub.MAX_COMMANDS_BYTES, grub.MAX_COMMANDS) == (1 << 20, 2048)),
+    ],
+)
+def test_the_reference_page_names_the_bounds_that_hold(words, bound):
+    assert words in (ROOT / "docs/reference/expected.md").read_text()
+    assert bound
