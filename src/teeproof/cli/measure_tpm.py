@@ -57,6 +57,7 @@ __all__ = ["command"]
 @toml_option
 @output_options
 def command(
+    *,
     unified: Path | None,
     kernel: Path | None,
     initrd: Path | None,
