@@ -236,7 +236,16 @@ def _ocsp_answer(piece: Piece) -> Claims:
     return ocsp_answer(piece.data)
 
 
+def _keys(piece: Piece) -> Claims:
+    from teeproof.cli.keys_beside import keyset_of_piece  # noqa: PLC0415  few files hold keys
+
+    keyset, nonce = keyset_of_piece(piece)
+    return {"keyset": keyset, "nonce": nonce}
+
+
 _READERS: dict[Kind, Callable[[Piece], Claims]] = {
+    "key-document": _keys,
+    "identity-record": _keys,
     "gpu-evidence": _gpu_evidence,
     "gpu-manifest": _gpu_manifest,
     "ocsp-answer": _ocsp_answer,

@@ -16,6 +16,7 @@ from teeproof.cli.endorsing import Endorsing, endorse
 from teeproof.cli.expectations import find_policy, policy_of
 from teeproof.cli.exporting import Export, export_options, make_export, write_export
 from teeproof.cli.incoming import on_disk
+from teeproof.cli.keys_beside import with_keys
 from teeproof.cli.options import (
     PATH,
     at_option,
@@ -155,7 +156,7 @@ def command(
                 as_json=as_json,
             )
             return answer_about(standard(color), asked)
-        bundles = gather(paths)
+        bundles = [with_keys(bundle) for bundle in gather(paths)]
     for given, option in (
         (logs, "--logs"),
         (author_policy, "--author-policy"),

@@ -22,6 +22,7 @@ from teeproof.core.errors import Usage
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.files.fitting import fits
 from teeproof.evidence.files.kinds import Kind, Piece
+from teeproof.evidence.files.others import IDENTITY, refuse
 from teeproof.evidence.files.reading import read_files, read_folder
 from teeproof.evidence.files.unpack import Unpacked, as_pem, unpack
 from teeproof.evidence.nvidia.bundle import joined
@@ -40,6 +41,8 @@ _ROLES: dict[Kind, str] = {
     "ocsp-answer": "ocsp",
 }
 
+_KEYS: tuple[Kind, ...] = ("key-document", "identity-record")
+
 # These may be several machines'.
 _SHARED: tuple[Kind, ...] = ("collateral", "vendor-certificates", "gpu-manifest", "ocsp-answer")
 
@@ -52,12 +55,15 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         files: what was used: what it is, and the file's name.
         ignored: what was not: the file's name, and why.
         remarks: sentences about copies that differ from what is signed.
+        keys: the workload's key document, or its identity record, which names one; this layer knows
+            their digest only (``Evidence.keyset_digest``), so whoever knows them has to read them.
     """
 
     evidence: Evidence
     files: tuple[tuple[Kind, str], ...]
     ignored: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
+    keys: tuple[Piece, ...] = ()
 
     @property
     def name(self) -> str:
@@ -184,7 +190,7 @@ def _merge(made: Bundle, found: Unpacked) -> Bundle:
 
 def _add(made: Bundle, piece: Piece) -> Bundle:
     """Add a piece that is no quote."""
-    if piece.kind not in _ROLES:
+    if piece.kind not in (*_ROLES, *_KEYS):
         raise Usage(
             f"{piece.name} is a {piece.words}, which is no evidence: {_NOT_EVIDENCE[piece.kind]}",
             code="not_evidence",
@@ -194,6 +200,8 @@ def _add(made: Bundle, piece: Piece) -> Bundle:
 
 
 def _added(made: Bundle, piece: Piece) -> Bundle:
+    if piece.kind in _KEYS:
+        return msgspec.structs.replace(made, keys=(*made.keys, piece))
     evidence, field = made.evidence, _ROLES[piece.kind]
     if piece.kind == "vendor-certificates":
         return _with_certificates(made, as_pem(piece.data, form=piece.form))
@@ -236,7 +244,7 @@ def _with(made: Bundle, field: str, value: object, piece: Piece) -> Bundle:
 
 def _join(bundles: list[Bundle], piece: Piece) -> list[Bundle]:
     """Add a loose piece to the bundles that it belongs to."""
-    if len(bundles) == 1 or piece.kind not in _ROLES:
+    if len(bundles) == 1 or piece.kind not in (*_ROLES, *_KEYS):
         return [_add(bundles[0], piece), *bundles[1:]]
     fitting = [index for index, made in enumerate(bundles) if fits(piece, made.evidence)]
     if not fitting or (len(fitting) > 1 and piece.kind not in _SHARED):
@@ -252,6 +260,8 @@ def _join(bundles: list[Bundle], piece: Piece) -> list[Bundle]:
 
 
 def _no_quote(pieces: Sequence[Piece], ignored: Sequence[tuple[str, str]] = ()) -> Usage:
+    if [piece.kind for piece in pieces] == ["identity-record"]:
+        return refuse(IDENTITY, pieces[0].name)
     found = [f"{piece.name} ({piece.words})" for piece in pieces]
     found += [f"{name} ({why})" for name, why in ignored[:6]]
     found += [f"and {len(ignored) - 6} others"] if len(ignored) > 6 else []

@@ -131,6 +131,8 @@ _FITS: dict[Kind, Callable[[Piece, Evidence], bool]] = {
     "gpu-evidence": _gpus_fit,
     "gpu-manifest": _words_fit,
     "ocsp-answer": _words_fit,
+    "key-document": lambda *_: False,  # this layer knows of keys their digest only
+    "identity-record": lambda *_: False,
 }
 
 

@@ -47,6 +47,8 @@ Kind = Literal[
     "app-compose",
     "mr-config",
     "certificate",
+    "key-document",
+    "identity-record",
     "policy",
     "verdict",
 ]
@@ -66,6 +68,8 @@ KINDS: dict[Kind, str] = {
     "app-compose": "app-compose.json",
     "mr-config": "MrConfigV3 document",
     "certificate": "RA-TLS certificate",
+    "key-document": "key document",
+    "identity-record": "identity record",
     "policy": "policy",
     "verdict": "saved verdict",
 }
@@ -210,6 +214,8 @@ def _json_kind(data: bytes, name: str) -> Kind:
 _SHAPES: dict[Kind, Any] = {
     "collateral": lambda v: "tcb_info" in v and "qe_identity" in v,
     "verdict": lambda v: v.get("type") == "urn:teeproof:verdict:v1",
+    "key-document": lambda v: v.get("type") == "urn:teeproof:keys:v1",
+    "identity-record": lambda v: v.keys() == {"attachments", "envelope"},
     "quote-response": lambda v: isinstance(v.get("quote"), str) and "tcb_info" not in v,
     "attestation": lambda v: isinstance(v.get("attestation"), str),
     "app-compose": lambda v: "docker_compose_file" in v or {"manifest_version", "runner"} <= set(v),

@@ -42,6 +42,13 @@ def load(*paths: str | PathLike[str]) -> Evidence:
             expected="one quote",
             got=names,
         )
+    if bundles[0].keys:
+        raise Usage(
+            "a key document lies beside this evidence, and only teeproof verify reads it here: name"
+            " the other files, or give Evidence.keyset_digest (proof.keyset.keyset_of) yourself",
+            code="key_document_unread",
+            got=bundles[0].keys[0].name,
+        )
     return bundles[0].evidence
 
 

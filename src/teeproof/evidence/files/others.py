@@ -46,7 +46,7 @@ _FORK = Other(
     "fork", "a proof that a log forked", "verify it by itself, with --logs for the log's key"
 )
 _STATEMENT = Other("statement", "a signed statement alone", _ALONE)
-_IDENTITY = Other("identity", "an identity record alone", _ALONE)
+IDENTITY = Other("identity", "an identity record alone", _ALONE)
 _RECEIPT = Other("receipt", "an ACI receipt alone", _ALONE)
 _VERDICT = Other(
     "proof-verdict", "a saved verdict on a proof", "it proves nothing: verify the proof anew"
@@ -68,7 +68,7 @@ _HEADS = (
 )
 _FIELDS: tuple[tuple[frozenset[str], Other], ...] = (
     (frozenset({"payload", "payloadType", "signatures"}), _STATEMENT),
-    (frozenset({"attachments", "envelope"}), _IDENTITY),
+    (frozenset({"attachments", "envelope"}), IDENTITY),
     (frozenset({"api_version", "workload_keyset_digest"}), _RECEIPT),
     (frozenset({"checkpoints", "entry", "nodes"}), _FORK),
 )

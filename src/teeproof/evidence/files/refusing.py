@@ -17,7 +17,8 @@ _UNDERSTOOD = (
     " and AMD's certificates or revocation list, DER or PEM; a document of AWS Nitro; the evidence"
     " of NVIDIA GPUs (JSON), NVIDIA's manifests (RIM) and OCSP answers (DER); Intel"
     " collateral (QuoteCollateralV3 JSON); a dstack event log, GetQuote response, attestation,"
-    " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a policy (TOML); a verdict"
+    " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a workload's key"
+    " document or identity record beside a quote; a policy (TOML); a verdict"
 )
 
 
