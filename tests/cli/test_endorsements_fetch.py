@@ -12,7 +12,10 @@ import pytest
 from teeproof.core.clock import format_time, wall_clock
 from teeproof.core.home import data_directory
 from teeproof.evidence.collect.simulated import SimulatedPlatform, open_platform
+from teeproof.evidence.nvidia import handed, rim
+from teeproof.evidence.simulated.nvidia import DRIVER
 from tests.evidence.fetch.amd_scene import serve
+from tests.evidence.fetch.nvidia_scene import DRIVER_ID, VBIOS_ID, Responder
 from tests.sim.vendors import Vendors, status
 from tests.sim.vendors import vendors as running
 
@@ -259,3 +262,82 @@ def test_a_report_of_another_chip_finds_nothing_in_the_archive(teeproof, vectors
     other[0x1A0] ^= 1
     (tmp_path / "report.bin").write_bytes(other)
     assert teeproof("verify", tmp_path / "report.bin", "--at", "2025-08-01").code == 3
+
+
+# NVIDIA -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served_gpus(teeproof, tmp_path, vendors):
+    """Return ``served_gpus(state) -> folder``: evidence of GPUs alone, and NVIDIA's services."""
+
+    def make(state: str) -> Path:
+        folder = tmp_path / state
+        assert teeproof("simulate", state, "--out", folder).code == 0
+        for path in folder.glob("manifest-*"):
+            found = handed.read(path.read_bytes())
+            is_driver = (rim.claimed(found.xml) or ("", ""))[1] == DRIVER
+            vendors.publish_rim(DRIVER_ID if is_driver else VBIOS_ID, found.xml)
+            path.unlink()
+        for path in folder.glob("ocsp-*"):
+            path.unlink()
+        platform = open_platform(data_directory(os.environ))
+        vendors.answers = Responder(vendor=platform.gpus, now=wall_clock() - timedelta(hours=1))
+        return folder
+
+    return make
+
+
+def test_gpus_alone_are_verified_offline_once_nvidia_was_asked(
+    teeproof, served_gpus, here, vendors
+):
+    folder = served_gpus("gpu-good")
+    verify = ("verify", folder, "--policy", folder / "policy.toml", "--json")
+    before = {check["name"]: check["state"] for check in teeproof(*verify).json["checks"]}
+    assert before["gpu-measurements"] == before["gpu-revocation"] == "not_checked"
+    answer = teeproof("endorsements", "fetch", folder, *here)
+    assert answer.code == 0, answer.out + answer.err
+    assert answer.out.count("  fetched  ") == 8
+    asked = list(vendors.asked)
+    found = teeproof(*verify)
+    after = {check["name"]: check["state"] for check in found.json["checks"]}
+    assert after["gpu-measurements"] == after["gpu-revocation"] == "passed"
+    assert after["gpu-rim-revocation"] == "passed"
+    assert found.code == 0
+    assert len(found.json["input"]["endorsements"]["added"]) == 8
+    assert "from your archive: NVIDIA manifest, NVIDIA OCSP answer" in teeproof(*verify[:-1]).out
+    assert vendors.asked == asked
+    assert "0 sets, 8 records, 0 faults" in teeproof("endorsements", "check").out
+
+
+def test_a_machine_and_its_gpus_are_fetched_for_in_one_call(
+    teeproof, served_gpus, here, vendors, platform
+):
+    folder = served_gpus("gpus-beside")
+    (folder / "collateral.json").unlink()
+    vendors.publish(platform.collateral(wall_clock()))
+    answer = teeproof("endorsements", "fetch", folder, *here, "--json")
+    assert answer.code == 0, answer.out
+    assert len(answer.json[0]["endorsements"]) == 9
+    found = teeproof("verify", folder, "--policy", folder / "policy.toml", "--json")
+    assert found.code == 0, found.out
+    assert found.json["input"]["endorsements"]["source"] == "archive"
+    screen = teeproof("verify", folder, "--policy", folder / "policy.toml").out
+    assert "; from your archive: NVIDIA manifest, NVIDIA OCSP answer\n" in screen
+
+
+def test_files_of_nvidia_are_added_together_with_what_they_are_about(teeproof, tmp_path):
+    folder = tmp_path / "gpu"
+    assert teeproof("simulate", "gpu-good", "--out", folder).code == 0
+    files = sorted([*folder.glob("manifest-*"), *folder.glob("ocsp-*")])
+    alone = teeproof("endorsements", "add", *folder.glob("ocsp-*"))
+    assert alone.code == 1
+    assert "is about a certificate that is not among these files" in alone.err
+    added = teeproof("endorsements", "add", *files, folder / "gpus.json", "--json")
+    assert added.code == 0, added.err
+    assert len(added.json) == len(files) == 8
+    for path in files:
+        path.unlink()
+    found = teeproof("verify", folder, "--policy", folder / "policy.toml", "--json")
+    assert found.code == 0
+    assert len(found.json["input"]["endorsements"]["added"]) == 8

@@ -60,10 +60,11 @@ _at = at_option("Say what is in force at this time (2026-02-25); without it, now
 @paths_argument
 @output_options
 def _add(files: Sequence[Path], *, as_json: bool, color: ColorChoice) -> int:
-    """Add collateral, certificates, lists or manifests to the archive.
+    """Add collateral, certificates, lists, manifests or OCSP answers to the archive.
 
     Their signatures must hold. Whether their root is one to trust, each use decides. Name AMD's
-    certificates and lists together with those above them (cert_chain).
+    certificates and lists together with those above them (cert_chain), and OCSP answers together
+    with the GPUs' evidence or the manifest that they are about.
 
     \b
     Examples

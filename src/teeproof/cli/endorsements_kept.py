@@ -9,10 +9,12 @@ from typing import Any
 from teeproof.cli.screen import Screen
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.errors import Error, Usage
-from teeproof.evidence.files.kinds import identify
+from teeproof.evidence.files.kinds import Piece, identify
 from teeproof.evidence.files.unpack import as_pem
+from teeproof.evidence.kept import gpus
 from teeproof.evidence.kept.record import KINDS, Kind, Parts, Record
 from teeproof.evidence.nvidia import handed
+from teeproof.evidence.nvidia.ocsp import parse_answer
 
 __all__ = ["SUFFIXES", "parts_of", "record_json", "record_state", "write_record"]
 
@@ -26,7 +28,8 @@ def parts_of(files: Sequence[tuple[str, bytes]]) -> tuple[_Made, list[tuple[str,
     """Return the records that files hold, and the files that hold none: Intel's, or others.
 
     Args:
-        files: names and contents. A key and those above it may lie in files apart.
+        files: names and contents. A key and those above it may lie in files apart; the evidence of
+            GPUs says which certificates OCSP answers are about, and is not kept itself.
 
     Raises:
         Usage: a certificate or a list without those above it.
@@ -34,33 +37,51 @@ def parts_of(files: Sequence[tuple[str, bytes]]) -> tuple[_Made, list[tuple[str,
     """
     made: _Made = []
     rest: list[tuple[str, bytes]] = []
-    pem = b""
+    pem, answers = b"", []
+    pairs: list[gpus.Pair] = []
     for name, data in files:
-        amd = _amd(name, data)
-        if amd is not None:
-            pem += amd
-        elif _is_manifest(name, data):
+        piece = _recognised(name, data)
+        if piece is None:
+            rest.append((name, data))
+        elif piece.kind == "vendor-certificates":
+            pem += as_pem(data, form=piece.form)
+        elif piece.kind == "gpu-manifest":
             found = handed.read(data)
             named = {} if found.id is None else {"id": found.id.encode()}
             made.append(("rim", {"manifest": found.xml} | named))
+            pairs += gpus.pairs_of_manifest(found.xml)
+        elif piece.kind == "gpu-evidence":
+            devices = gpus.endorsed(data)
+            pairs += [pair for _, held in devices for pair in gpus.pairs_of_device(held)]
         else:
-            rest.append((name, data))
+            answers.append((name, data))
+    made += [("ocsp", _answer(name, der, pairs)) for name, der in answers]
     return made + (_of_amd(pem) if pem else []), rest
 
 
-def _amd(name: str, data: bytes) -> bytes | None:
-    """Return AMD's certificates and lists in a file as PEM; None if it has none."""
+def _recognised(name: str, data: bytes) -> Piece | None:
+    """Return what a file is, if it is AMD's or NVIDIA's; None if it is not, or nothing known."""
     try:
         piece = identify(data, name=name)
     except Error:
         return None
-    return as_pem(data, form=piece.form) if piece.kind == "vendor-certificates" else None
+    return piece if piece.kind in _OURS else None
 
 
-def _is_manifest(name: str, data: bytes) -> bool:
-    if handed.looks_like(data):
-        return True
-    return data.lstrip()[:1] == b"{" and b'"rim"' in data and b'"tcb_info"' not in data
+_OURS = ("vendor-certificates", "gpu-manifest", "gpu-evidence", "ocsp-answer")
+
+
+def _answer(name: str, der: bytes, pairs: Sequence[gpus.Pair]) -> Parts:
+    """Return an answer with the certificate that it is about, which it names by a number alone."""
+    answer = parse_answer(der)
+    for certificate, issuer in pairs:
+        if answer.about(certificate, issuer):
+            return {"answer": der, "certificate": certificate.der, "issuer": issuer.der}
+    raise Usage(
+        f"{name} is about a certificate that is not among these files: name the GPUs' evidence, or"
+        " the manifest, along with it",
+        code="endorsements_incomplete",
+    )
 
 
 def _of_amd(pem: bytes) -> _Made:
