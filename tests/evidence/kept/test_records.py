@@ -18,8 +18,12 @@ import pytest
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable
+from teeproof.evidence.kept.amd import above
 from teeproof.evidence.kept.record import KINDS, Kind, Record, Said, made_of
 from teeproof.evidence.kept.records import Records
+from teeproof.evidence.kept.serving import certificates_for
+from teeproof.evidence.nvidia.policy import NVIDIA_RIM_ROOT
+from teeproof.evidence.sev_snp.certificates import parse_blocks, parse_certificates
 from teeproof.evidence.simulated.nvidia import answer
 from teeproof.evidence.simulated.snp.pki import SnpPki
 from tests.evidence.fetch.amd_scene import GENOA, MILAN, TURIN
@@ -303,3 +307,57 @@ def test_host_a_process_that_is_killed_while_adding_leaves_nothing_half_written(
     with pytest.raises(Error):
         records.load("sha256:" + "11" * 32)
     assert records.add(*given[0]) in _whole(records)
+
+
+# Real ones ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("h100-535.86.09/vbios_rim.swidtag", ("GH100", "96.00.5E.00.01")),
+        ("roots-and-rims/driver_rim_550.144.03.xml", ("GH100", "550.144.03")),
+        ("nvswitch-ls10/rim.xml", ("LS10", "96.10.55.00.01")),
+    ],
+)
+def test_nvidias_own_manifests_are_kept_by_product_and_version(
+    name: str, subject: tuple[str, str], records: Records, vectors: Path
+) -> None:
+    record = records.add("rim", {"manifest": (vectors / "nvidia" / name).read_bytes()})
+    assert (record.subject["product"], record.subject["version"]) == subject
+    assert record.root == NVIDIA_RIM_ROOT
+    assert record.begins < record.ends
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nvswitch-ls10/rim_invalid_signature.xml",
+        "roots-and-rims/driver_rim_bad_signature.xml",
+        "roots-and-rims/driver_rim_bad_chain.xml",
+        "h100-535.86.09/driver_rim_tampered.xml",
+    ],
+)
+def test_network_nvidias_manifests_that_somebody_changed_are_not_kept(
+    name: str, records: Records, vectors: Path
+) -> None:
+    with pytest.raises((Malformed, NotAuthentic)):
+        records.add("rim", {"manifest": (vectors / "nvidia" / name).read_bytes()})
+    assert not records.directory.exists()
+
+
+@pytest.mark.parametrize("name", ["milan-virtee", "milan-vlek-trustee", "milan-google-debug"])
+def test_amds_own_certificates_are_kept(name: str, records: Records, vectors: Path) -> None:
+    folder = vectors / "snp" / name
+    (leaf,) = (path.read_bytes() for path in folder.glob("v?ek.der"))
+    ders, _ = parse_blocks((folder / "chain.pem").read_bytes())
+    kept = parse_certificates([leaf, *ders])
+    path = above(kept[0], kept)
+    assert path is not None
+    parts = {"key": leaf, "authority": path[0].der, "root": path[1].der}
+    record = records.add("amd-key", parts)
+    assert record.subject["signer"] == ("VLEK" if "vlek" in name else "VCEK")
+    report = (folder / "report.bin").read_bytes()
+    served = certificates_for(report, None, records, at=record.begins)
+    assert [each.id for each in served.records] == [record.id]
+    assert report[0x1A0:0x1E0].hex() not in str(record)
