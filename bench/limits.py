@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 __all__ = ["Work", "forget", "p256", "p384", "rsa_2048", "rsa_pss_4096", "together"]
 
 Work = Callable[[], object]
+_OURS = "teeproof.evidence"
+_CACHE = type(lru_cache(id))
 _SIZE = 1024  # bytes that are signed: reports have 672, certificates some 600 to 1,300
 
 
@@ -52,12 +54,16 @@ def together(*works: Work) -> Work:
 
 def forget() -> None:
     """Empty every cache of ``teeproof.evidence``: what follows is as in a fresh process."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("teeproof.evidence"):
-            for value in list(vars(module).values()):
-                clear = getattr(value, "cache_clear", None)
-                if clear is not None:
-                    clear()
+    for clear in _caches(len(sys.modules)):
+        clear()
+
+
+@cache
+def _caches(modules: int) -> list[Work]:
+    """Return how to empty each cache; they are looked for again where more modules are loaded."""
+    loaded = [module for name, module in sys.modules.items() if name.startswith(_OURS)]
+    values = [value for module in loaded for value in vars(module).values()]
+    return [value.cache_clear for value in values if isinstance(value, _CACHE)]
 
 
 def _ecdsa(

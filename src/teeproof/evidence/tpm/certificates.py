@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from cryptography import x509
@@ -53,9 +54,9 @@ _UNREADABLE = (*UNREADABLE, x509.DuplicateExtension, x509.UnsupportedGeneralName
 _E = TypeVar("_E", bound=x509.ExtensionType)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AkChain:
-    """Certificates, leaf first.
+    """Certificates, leaf first; one text of PEM gives one object.
 
     Attributes:
         certificates: as the library reads them.
@@ -80,7 +81,14 @@ def parse_chain(pem: bytes) -> AkChain:
     Raises:
         Malformed: anything but one to six certificates that can be read.
     """
-    found = _PEM.findall(pem) if len(pem) <= MAX_CHAIN_BYTES else []
+    if len(pem) > MAX_CHAIN_BYTES:
+        raise _malformed(f"at most {MAX_CHAIN_BYTES} bytes", f"{len(pem)} bytes")
+    return _parsed(pem)
+
+
+@lru_cache(maxsize=64)
+def _parsed(pem: bytes) -> AkChain:
+    found = _PEM.findall(pem)
     if not 1 <= len(found) <= MAX_CERTIFICATES or _PEM.sub(b"", pem).strip():
         raise _malformed("one to six PEM certificates and nothing else", f"{len(found)} of them")
     try:
@@ -133,6 +141,12 @@ def require_chain(chain: AkChain) -> None:
     Raises:
         NotAuthentic: one is not, or its issuer may not sign certificates.
     """
+    _held(chain)
+
+
+@lru_cache(maxsize=64)
+def _held(chain: AkChain) -> None:
+    """Remember what was found good: of certificates alone, whatever roots and T are asked for."""
     above = chain.certificates[1:]
     for depth, (child, issuer) in enumerate(zip(chain.certificates, above, strict=False)):
         _require_issued(child, issuer, below=depth)
