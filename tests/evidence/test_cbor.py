@@ -75,7 +75,7 @@ def test_the_examples_of_the_standard_are_read(text, value):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "1 bytes are announced, 0 are left"),
+        ("", "a value is announced, and nothing is left"),
         ("0000", "1 bytes behind the end"),
         ("a201010102", "the key 1 twice"),
         ("a2616101616102", "the key a twice"),

@@ -106,7 +106,10 @@ class _Reader:
 
     def head(self) -> tuple[int, int, int]:
         """Return major type, additional information and argument (RFC 8949, 3)."""
-        first = self.take(1)[0]
+        if self.at >= len(self.data):
+            self.refuse("a value is announced, and nothing is left")
+        first = self.data[self.at]
+        self.at += 1
         major, info = first >> 5, first & 31
         if info < 24 or info == _INDEFINITE:
             return major, info, info

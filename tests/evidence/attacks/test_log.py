@@ -338,3 +338,20 @@ def test_host_cannot_use_a_log_that_only_its_digests_support() -> None:
     checks, facts = verify_log(json.dumps(log).encode(), rtmrs=registers)  # type: ignore[arg-type]
     assert [check.code for check in checks if check.state == "failed"] == [PAYLOAD[1]]
     assert facts is None
+
+
+def test_host_cannot_use_that_a_log_was_good_before() -> None:
+    """What is remembered of a log is remembered by all of its bytes, and by the registers."""
+    given, other = _made(), _made(replace(GOOD, log_version=2))
+    log = given.event_log
+    assert log is not None
+    assert verify(given, now=NOW, policy=_wanted()).ok
+    payload = log.index(COMPOSE_HASH.encode())
+    changed = log[:payload] + b"00" + log[payload + 2 :]
+    assert PAYLOAD in failures(verify(but(given, event_log=changed), now=NOW, policy=_wanted()))
+    assert verify(other, now=NOW, policy=opt_in()).ok
+    swapped = but(other, event_log=log)
+    assert REPLAY in failures(verify(swapped, now=NOW, policy=opt_in()))
+    spoilt = but(given, compose=(given.compose or b"") + b" ")
+    assert ("compose", "compose_mismatch") in failures(verify(spoilt, now=NOW, policy=_wanted()))
+    assert verify(given, now=NOW, policy=_wanted()).ok
