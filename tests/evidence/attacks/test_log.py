@@ -353,5 +353,5 @@ def test_host_cannot_use_that_a_log_was_good_before() -> None:
     swapped = but(other, event_log=log)
     assert REPLAY in failures(verify(swapped, now=NOW, policy=opt_in()))
     spoilt = but(given, compose=(given.compose or b"") + b" ")
-    assert ("compose", "compose_mismatch") in failures(verify(spoilt, now=NOW, policy=_wanted()))
+    assert ("compose", "compose_reformatted") in failures(verify(spoilt, now=NOW, policy=_wanted()))
     assert verify(given, now=NOW, policy=_wanted()).ok
