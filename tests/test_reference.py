@@ -128,6 +128,9 @@ UNREADABLE = {
     "section-length-huge",
     "quote-truncated",
     "snp-unsigned-bytes",
+    "tpm-bank-twice",
+    "cca-profile-unknown",
+    "cca-rim-too-long",
 }  # no quote, so no verdict
 
 

@@ -17,6 +17,7 @@ from teeproof.evidence.appraise.kind import ANSWERED
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.policy import Policy, parse_policy
+from teeproof.evidence.policy_tables import TABLES
 from teeproof.evidence.simulated.nvidia_pki import GpuVendor
 from teeproof.evidence.verdict import Check, Provenance, Verdict
 from teeproof.evidence.verify import verify
@@ -64,6 +65,8 @@ ROOT_KEYS = [
     PLATFORM.root_fingerprint,
     PLATFORM.snp.root_fingerprint,
     PLATFORM.nitro.root_fingerprint,
+    PLATFORM.tpm.root_fingerprint,
+    PLATFORM.cca.root_fingerprint,
 ]
 
 
@@ -89,6 +92,7 @@ STATE = (
     {"tcb_grace_days": "out-of-date", "roots": "impostor-root", "gpu": "gpus-beside"}
     | dict.fromkeys(ANSWERED["sev-snp"] - ANSWERED["tdx"], "snp-up-to-date")
     | dict.fromkeys(ANSWERED["nitro"] - ANSWERED["tdx"], "nitro-in-order")
+    | {"tpm": "tpm-in-order", "boot": "tpm-in-order", "cca": "cca-in-order"}
 )
 
 
@@ -103,6 +107,12 @@ def changed(name: str) -> frozenset[str]:
 
 def test_the_page_names_every_field_and_no_other():
     assert tuple(sorted(FIELDS)) == tuple(sorted(Policy.__struct_fields__))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_page_names_every_field_of_a_table_and_no_other(table):
+    named = re.findall(rf"^\| `{table}\.(\w+)` \|", POLICY, re.MULTILINE)
+    assert sorted(named) == sorted(TABLES[table].__struct_fields__)
 
 
 def test_a_field_that_the_page_forgets_is_caught():

@@ -23,6 +23,7 @@ from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.recognise import USUAL_POLICY, Kind
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.simulated.nitro import Enclave
+from teeproof.evidence.simulated.tpm import TpmMachine
 from teeproof.evidence.verdict import Verdict
 from teeproof.evidence.verify import verify
 from tests.evidence.scenes import (
@@ -175,6 +176,10 @@ SNP_ROWS: dict[str, Row] = {
 
 def _nitro() -> Evidence:
     return state("nitro-in-order")
+
+
+def _pcr7(*values: str) -> list[dict[str, Any]]:
+    return [{"bank": "sha256", "pcr": 7, "values": list(values)}]
 
 
 NITRO_ROWS: dict[str, Row] = {
@@ -345,6 +350,29 @@ TABLE: dict[str, Row] = {
         given=lambda: state("gpus-beside"),
     ),
 }
+TABLE |= {
+    "tpm": Row(
+        check="tpm-pcr-values",
+        met={"tpm": {"pcrs": _pcr7(TpmMachine().registers[7].hex())}},
+        unmet={"tpm": {"pcrs": _pcr7(NOTHING)}},
+        code="tpm_pcr_mismatch",
+        given=lambda: state("tpm-in-order"),
+    ),
+    "boot": Row(
+        check="secure-boot",
+        met={"boot": {"secure_boot": True}},
+        unmet={"boot": {"secure_boot": False}},
+        code="secure_boot_on",
+        given=lambda: state("tpm-in-order"),
+    ),
+    "cca": Row(
+        check="rim",
+        met={"cca": {"rim": [NOTHING, PLATFORM.cca.realm_claims(bytes(64))[44238].hex()]}},
+        unmet={"cca": {"rim": [NOTHING]}},
+        code="rim_mismatch",
+        given=lambda: state("cca-in-order"),
+    ),
+}
 # Fields that are no expectations, or whose default is one already: tested by themselves below.
 APART = {"name", "description", "roots", "simulated_roots", "mrenclave", "mrsigner"}
 
@@ -370,7 +398,8 @@ TOLD_BY_GUEST = {
 
 def _judge(given: Evidence, *, both_paths: bool = True, **changes: Any) -> Verdict:
     pins = IMAGE if TOLD_BY_GUEST & set(changes) else {}
-    roots = [each.root_fingerprint for each in (PLATFORM, PLATFORM.snp, PLATFORM.nitro)]
+    vendors = (PLATFORM, PLATFORM.snp, PLATFORM.nitro, PLATFORM.tpm, PLATFORM.cca)
+    roots = [each.root_fingerprint for each in vendors]
     changes["gpu"] = {"simulated_roots": GPU_ROOTS} | changes.get("gpu", {})
     policy = opt_in().with_(**pins | changes, simulated_roots=roots)
     return verify(given, policy=policy, now=NOW, both_paths=both_paths)

@@ -91,6 +91,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "max_age_seconds": REPORT | {"nonce_issued_at": AT, "max_age_seconds": 60},
     "allowed_platforms": {"allowed_platforms": [PIN]},
     "blocked_platforms": {"blocked_platforms": [PIN]},
+    "tpm": {"tpm": {"pcrs": [{"bank": "sha256", "pcr": 7, "values": ["00" * 32]}]}},
+    "boot": {"boot": {"log": True, "images": ["00" * 32]}},
+    "cca": {"cca": {"lifecycle": ["secured"], "rim": ["00" * 64]}},
     "gpu": {"gpu": {"min_gpus": 8, "rims": True, "nonce": "00" * 32}},
 }  # fmt: skip
 
@@ -368,7 +371,8 @@ def test_each_built_in_policy_loads_and_describes_itself(name: str) -> None:
     policy = load_policy(name)
     assert policy.name == name
     assert policy.description.endswith(".")
-    roots = {"sev-snp": AMD_ROOTS, "nitro": (AWS_NITRO_ROOT,), "nvidia": ()}
+    roots = {"sev-snp": AMD_ROOTS, "azure-snp": AMD_ROOTS, "nitro": (AWS_NITRO_ROOT,)}
+    roots |= dict.fromkeys(("nvidia", "tpm", "cca"), ())  # nobody certifies all of these
     assert policy.roots == roots.get(name, (INTEL_ROOT,))
     assert policy.simulated_roots == ()
     assert "Revoked" not in (policy.tcb_statuses or ())
@@ -390,9 +394,12 @@ def test_what_every_production_policy_refuses() -> None:
         if name == "nvidia":
             assert (policy.tee, policy.gpu) == ("nvidia", None)  # of no machine, so no debug
             continue
+        if name in ("tpm", "cca"):
+            assert (policy.tee, policy.debug) == (name, None)  # such evidence tells of no debugging
+            continue
         assert policy.debug is False
         assert not {"OutOfDate", "OutOfDateConfigurationNeeded"} & set(policy.tcb_statuses or ())
-        if name == "sev-snp":
+        if name in ("sev-snp", "azure-snp"):
             assert (policy.migration, policy.vmpl, policy.vlek) == (False, (0,), False)
         elif name not in ("sgx", "nitro"):
             assert (policy.migration, policy.service_td) == (False, False)
@@ -430,6 +437,28 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(name: str) -> Non
         ('products = "Milan"', 'write products = ["Milan"]'),
         ('tee = "sev-snp"', "needs roots of AMD's"),
         ('tee = "nitro"', "needs a root of AWS's"),
+        ('tee = "tpm"', "needs roots of its own"),
+        ('tee = "cca"', "needs roots of its own"),
+        ('tee = "azure-snp"', "needs roots of its own: AMD's"),
+        ('tpm = { pcrs = [{ bank = "sha1", pcr = 7, values = [] }] }', "tpm.pcrs"),
+        ('tpm = { pcrs = [{ bank = "sha256", pcr = 24, values = [] }] }', "from 0 to 23"),
+        ('tpm = { pcrs = [{ bank = "sha256", pcr = 7, values = ["ab"] }] }', "64 lower-case"),
+        ("tpm = { pcrs = [] }", "expect nothing"),
+        (
+            'tpm = { pcrs = [{ bank = "sha256", pcr = 7, values = [] },'
+            ' { bank = "sha256", pcr = 7, values = [] }] }',
+            "names a register twice",
+        ),
+        ('tpm = { keys = ["ab"] }', "tpm.keys"),
+        ('tpm = { roots = "sha256:00" }', 'write tpm.roots = ["sha256:00"]'),
+        ("tpm = { pcr = [] }", "pcr"),
+        ("boot = { log = false }", "only true has a meaning"),
+        ('boot = { secure_boot = "true" }', "without quotes"),
+        ('boot = { images = ["ABCD"] }', "boot.images"),
+        ('cca = { rim = ["00"] }', "cca.rim"),
+        ('cca = { lifecycle = ["safe"] }', "lifecycle"),
+        ('cca = { lifecycle = "secured" }', 'write cca.lifecycle = ["secured"]'),
+        ('cca = { implementation_id = ["zz"] }', "cca.implementation_id"),
         ("minimum_guest_svn = 1", "any host can sign an ID block"),
         (f'family_id = ["{"ab" * 16}"]', "any host can sign an ID block"),
         (f'image_id = ["{"ab" * 16}"]\nid_key_digest = []', "any host can sign an ID block"),

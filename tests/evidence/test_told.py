@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from teeproof.evidence.cca.expectations import CcaExpectations
+from teeproof.evidence.cca.policy import CcaPolicy
 from teeproof.evidence.simulated.nitro_states import NITRO_STATES, simulate_nitro
 from tests.evidence.cca import scenes as cca
 from tests.evidence.nitro import scenes as nitro
@@ -31,7 +31,7 @@ def test_every_state_of_a_document_reads_as_the_page_says(name):
 
 
 def test_every_token_reads_as_the_page_says():
-    simulated = CcaExpectations(simulated_keys=(cca.KEY,), rim=("ff" * 64,))
+    simulated = cca.Trusted(simulated_keys=(cca.KEY,), cca=CcaPolicy(rim=("ff" * 64,)))
     tokens = (
         cca.token(),
         cca.token({"c2395": 0x4000}),
@@ -40,5 +40,5 @@ def test_every_token_reads_as_the_page_says():
         cca.token(cpak=cca.RAK),
     )
     for data in tokens:
-        for expected in (cca.TRUSTED, CcaExpectations(), simulated):
+        for expected in (cca.TRUSTED, cca.Trusted(), simulated):
             assert_told(SimpleNamespace(checks=cca.judge(data, expected)))

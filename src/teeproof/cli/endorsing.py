@@ -100,6 +100,9 @@ _WITHOUT_COLLATERAL: dict[str, str] = {
     "nitro": "a Nitro document brings its certificates",
     "nvidia": "NVIDIA's manifests and OCSP answers lie beside the GPUs' evidence, or teeproof"
     " endorsements fetch gets them",
+    "tpm": "a TPM's evidence brings its certificates",
+    "cca": "put the platform's key (a JSON Web Key) beside the token",
+    "azure-snp": "put AMD's certificates of the authorities beside the document",
 }
 
 
@@ -131,9 +134,10 @@ def endorse(
 
 def _beside(bundle: Bundle, kind: Kind) -> Endorsing:
     evidence = bundle.evidence
-    came = evidence.certificates or evidence.manifests or evidence.ocsp
+    came = evidence.certificates or evidence.manifests or evidence.ocsp or evidence.platform_key
     beside: Source = "evidence" if came else "none"
-    inside = kind in ("nitro", "nvidia") and not came
+    brings = kind in ("nitro", "nvidia") or (kind == "tpm" and b'"certificates"' in evidence.quote)
+    inside = brings and not came
     return Endorsing(source="inside" if inside else beside, evidence=evidence)
 
 

@@ -35,13 +35,19 @@ __all__ = ["MARK", "command", "files_of", "write_folder"]
 
 DEFAULT_FOLDER = Path("simulated-evidence")
 MARK = "SIMULATED.txt"
+_NAMES = {
+    "sev-snp": "report.bin", "nitro": "document.bin", "tpm": "tpm.json", "cca": "token.cbor",
+    "azure-tdx": "azure.json", "azure-snp": "azure.json",
+}  # fmt: skip
 _OURS = frozenset(
     {
         MARK,
         "quote.bin",
         "gpus.json",
-        "report.bin",
+        *_NAMES.values(),
         "certificates.pem",
+        "firmware_log.bin",
+        "platform_key.json",
         "collateral.json",
         "event_log.json",
         "app-compose.json",
@@ -115,7 +121,6 @@ def files_of(evidence: Evidence, *, policy: str, state: State) -> dict[str, byte
     kind = kind_of(evidence.quote)
     files = {
         MARK: _mark(state),
-        _NAMES.get(kind, "quote.bin"): evidence.quote if kind != "nvidia" else None,
         "certificates.pem": evidence.certificates,
         "gpus.json": evidence.quote if kind == "nvidia" else evidence.gpus,
         **{
@@ -127,12 +132,13 @@ def files_of(evidence: Evidence, *, policy: str, state: State) -> dict[str, byte
         "event_log.json": evidence.event_log,
         "app-compose.json": evidence.compose,
         "mr_config.json": evidence.mr_config,
+        "firmware_log.bin": evidence.firmware_log,
+        "tpm.json": evidence.tpm,
+        "platform_key.json": evidence.platform_key,
         "policy.toml": policy.encode(),
+        _NAMES.get(kind, "quote.bin"): evidence.quote if kind != "nvidia" else None,
     }
     return {name: data for name, data in files.items() if data is not None}
-
-
-_NAMES = {"sev-snp": "report.bin", "nitro": "document.bin"}
 
 
 def _ending(manifest: bytes) -> str:

@@ -9,8 +9,16 @@ Trusts: nothing; a name says nothing about truth.  Does not trust: whoever hande
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
 from teeproof.core.digests import framed_sha256, named, parse_named
 from teeproof.evidence import sgx, x509
+from teeproof.evidence.azure import document as azure_document
+from teeproof.evidence.azure import hcl
+from teeproof.evidence.cca import facts as cca_facts
+from teeproof.evidence.cca import token as cca_token
 from teeproof.evidence.nitro import document as nitro_document
 from teeproof.evidence.nitro import facts as nitro_facts
 from teeproof.evidence.nvidia import bundle, certificates
@@ -21,8 +29,11 @@ from teeproof.evidence.sev_snp import facts as snp_facts
 from teeproof.evidence.sev_snp import report as snp_report
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tdx.facts import evidence_identity
+from teeproof.evidence.tpm import document as tpm_document
+from teeproof.evidence.tpm import quote as tpm_quote
+from teeproof.evidence.tpm.identity import identity_of
 
-__all__ = ["composite_identity", "name_evidence", "report_data_of"]
+__all__ = ["composite_identity", "name_evidence", "report_data_of", "with_tpm"]
 
 _SGX_REPORT_DATA = slice(320, 384)  # Intel SGX SDK, sgx_report_body_t
 
@@ -65,6 +76,8 @@ def _name_quote(evidence: Evidence) -> tuple[str, str]:
         return kind, snp_facts.evidence_identity(snp_report.parse(evidence.quote))
     if kind == "nitro":
         return kind, nitro_facts.evidence_identity(nitro_document.parse(evidence.quote))
+    if kind in _OTHERS:
+        return kind, _OTHERS[kind].name(evidence.quote)
     if kind == "sgx":
         found = sgx.parse(evidence.quote)
         leaf = x509.parse_chain(found.pck_chain, what="PCK certificate chain")[0]
@@ -73,13 +86,56 @@ def _name_quote(evidence: Evidence) -> tuple[str, str]:
         )
     quote = tdx_quote.parse(evidence.quote)
     leaf = x509.parse_chain(quote.signature.pck_chain, what="PCK certificate chain")[0]
-    return "tdx", evidence_identity(quote, leaf.tbs)
+    name = evidence_identity(quote, leaf.tbs)
+    if evidence.tpm is not None:
+        name = with_tpm(name, identity_of(tpm_document.parse(evidence.tpm)))
+    return "tdx", name
+
+
+def _asked_of_tpm(quote: bytes) -> bytes:
+    return tpm_quote.parse(quote).extra_data.ljust(64, b"\0")
+
+
+def _name_azure(document: bytes) -> str:
+    given = azure_document.parse(document)
+    return identity_of(replace(given.tpm, spki=hcl.parse(given.hcl_report).ak))
+
+
+class _Other(NamedTuple):
+    """How a kind is named, and what it binds."""
+
+    name: Callable[[bytes], str]
+    bound: Callable[[bytes], bytes]
+
+
+_AZURE = _Other(_name_azure, lambda data: _asked_of_tpm(azure_document.parse(data).tpm.quote))
+_OTHERS: dict[str, _Other] = {
+    "azure-tdx": _AZURE,
+    "azure-snp": _AZURE,
+    "cca": _Other(
+        lambda data: cca_facts.evidence_identity(cca_token.parse(data)),
+        lambda data: cca_token.parse(data).realm.challenge,
+    ),
+    "tpm": _Other(
+        lambda data: identity_of(tpm_document.parse(data)),
+        lambda data: _asked_of_tpm(tpm_document.parse(data).quote),
+    ),
+}
+
+
+def with_tpm(quote: str, tpm: str) -> str:
+    """Return ``sha256:…`` that names a quote and a TPM's evidence beside it, by both names."""
+    return named(
+        framed_sha256("teeproof.evidence.with-tpm.v1", parse_named(quote), parse_named(tpm))
+    )
 
 
 def report_data_of(evidence: Evidence) -> bytes:
     """Return the 64 bytes at the place where a quote carries what it binds; unverified.
 
     Of a Nitro document its user data: 32 bytes with zeros behind, any other number as they are.
+    Of a TPM (an Azure machine's too) what it was asked to sign, with zeros behind where there are
+    fewer bytes. Of a CCA token the realm's challenge.
 
     Raises:
         Malformed, TooLarge: neither a quote nor a report that this program reads.
@@ -89,6 +145,8 @@ def report_data_of(evidence: Evidence) -> bytes:
         return snp_report.parse(evidence.quote).body.report_data
     if kind == "sgx":
         return sgx.parse(evidence.quote).report[_SGX_REPORT_DATA]
+    if kind in _OTHERS:
+        return _OTHERS[kind].bound(evidence.quote)
     if kind == "nitro":
         document = nitro_document.parse(evidence.quote)
         return document.report_data or document.user_data or b""

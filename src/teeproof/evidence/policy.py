@@ -8,7 +8,7 @@ Trusts: whoever wrote the policy.  Does not trust: the evidence; nothing here co
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import resources
 from typing import Any, Literal, get_args
 
@@ -16,7 +16,6 @@ import msgspec
 
 from teeproof.core import stricttoml
 from teeproof.core.errors import Malformed, TooLarge, Usage
-from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.policy_digests import digest_of, roots_digest_of
 from teeproof.evidence.policy_forms import (
     check_forms,
@@ -25,7 +24,15 @@ from teeproof.evidence.policy_forms import (
     in_words,
     wrong,
 )
-from teeproof.evidence.policy_values import INTEL_ROOT, Floor, MinimumTcb, TcbStatus
+from teeproof.evidence.policy_tables import (
+    BootPolicy,
+    CcaPolicy,
+    GpuPolicy,
+    TpmPolicy,
+    check_tables,
+    written,
+)
+from teeproof.evidence.policy_values import INTEL_ROOT, Floor, MinimumTcb, TcbStatus, Tee
 from teeproof.evidence.sev_snp.tcb import Product
 
 __all__ = [
@@ -50,8 +57,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         name: what the verdict calls this policy.
         description: one sentence for people.
-        tee: which kind of machine it must be: ``tdx``, ``sgx``, ``sev-snp``, ``nitro``
-            or ``nvidia``.
+        tee: which kind of machine it must be: ``tdx``, ``sgx``, ``sev-snp``, ``nitro``, ``nvidia``,
+            ``tpm``, ``azure-tdx``, ``azure-snp`` or ``cca``.
         roots: fingerprints (``sha256:…`` of the SubjectPublicKeyInfo) of trusted vendor roots.
         simulated_roots: fingerprints of simulators' roots that are accepted, as simulated.
         tcb_statuses: platform statuses that are allowed.
@@ -117,11 +124,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         allowed_platforms: any of these platform ids: ``sha256:…`` of the PPID, or of AMD's chip id.
         blocked_platforms: none of these platform ids.
         gpu: what is expected of NVIDIA GPUs and switches, a table of its own.
+        tpm: what is expected of a TPM, likewise.
+        boot: what is expected of the boot, by a firmware's log, likewise.
+        cca: what is expected of an Arm CCA realm and its platform, likewise.
     """
 
     name: str = "unnamed"
     description: str = ""
-    tee: Literal["tdx", "sgx", "sev-snp", "nitro", "nvidia"] | None = None
+    tee: Tee | None = None
     roots: tuple[str, ...] = (INTEL_ROOT,)
     simulated_roots: tuple[str, ...] = ()
     tcb_statuses: tuple[TcbStatus, ...] | None = None
@@ -188,6 +198,9 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     allowed_platforms: tuple[str, ...] | None = None
     blocked_platforms: tuple[str, ...] | None = None
     gpu: GpuPolicy | None = None
+    tpm: TpmPolicy | None = None
+    boot: BootPolicy | None = None
+    cca: CcaPolicy | None = None
 
     def __post_init__(self) -> None:
         """Check forms, however the policy was made; Usage names the field."""
@@ -217,17 +230,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that are set."""
-        body = {k: v for k, v in msgspec.to_builtins(self).items() if v is not None}
-        if self.tcb_grace_days is not None:
-            body["tcb_grace_days"] = dict(self.tcb_grace_days)
-        if self.minimum_tcb is not None:
-            body["minimum_tcb"] = [{"product": m.product} | m.parts for m in self.minimum_tcb]
-        if self.gpu is not None:
-            body["gpu"] = self.gpu.to_json()
-        if self.nonce_issued_at is not None:
-            # One instant, one digest, in whatever zone it was written.
-            body["nonce_issued_at"] = self.nonce_issued_at.astimezone(UTC).isoformat()
-        return body
+        return written(self)
 
     def with_(self, **changes: Any) -> Policy:
         """Return a copy with some expectations changed, checked like a new policy."""
@@ -275,10 +278,8 @@ def _checked(value: dict[str, Any]) -> Policy:
     grace = value.get("tcb_grace_days")
     if isinstance(grace, dict):
         value = value | {"tcb_grace_days": sorted(grace.items())}
-    check_written(value, kinds=_KINDS, statuses=get_args(TcbStatus))
-    if isinstance(value.get("gpu"), dict):
-        table = {f"gpu.{field}": given for field, given in value["gpu"].items()}
-        check_written(table, kinds=_KINDS, statuses=())
+    check_written(value, kinds=Policy.__annotations__, statuses=get_args(TcbStatus))
+    check_tables(value)
     try:
         policy = msgspec.convert(value, Policy, strict=True)
     except msgspec.ValidationError as error:
@@ -286,9 +287,8 @@ def _checked(value: dict[str, Any]) -> Policy:
     return policy
 
 
-_KINDS = Policy.__annotations__ | {
-    f"gpu.{field}": kind for field, kind in GpuPolicy.__annotations__.items()
-}
-
-BUILT_IN = ("standard", "strict", "dstack", "azure", "sgx", "sev-snp", "nitro", "nvidia", "genuine")
+BUILT_IN = (
+    "standard", "strict", "dstack", "azure", "sgx", "sev-snp", "nitro", "nvidia", "tpm",
+    "azure-tdx", "azure-snp", "cca", "genuine",
+)  # fmt: skip
 """Names of the built-in policies; ``recognise.USUAL_POLICY`` says which is the default of what."""

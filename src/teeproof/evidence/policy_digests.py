@@ -26,11 +26,13 @@ def digest_of(policy: Policy) -> str:
 
 @lru_cache(maxsize=128)
 def roots_digest_of(policy: Policy) -> str:
-    """Return ``sha256:…`` of all roots that a policy pins, those of GPUs and their makers' too."""
+    """Return ``sha256:…`` of all roots that a policy pins, those of GPUs and TPMs too."""
     gpu = policy.gpu or GpuPolicy()  # what it pins where the policy says nothing of GPUs
     pinned = {
         "roots": sorted(policy.roots),
         "simulated_roots": sorted(policy.simulated_roots),
         "gpu": [sorted(gpu.device_roots), sorted(gpu.rim_roots), sorted(gpu.simulated_roots)],
     }
+    if policy.tpm is not None and (policy.tpm.roots or policy.tpm.keys):
+        pinned |= {"tpm": [sorted(policy.tpm.roots), sorted(policy.tpm.keys or ())]}
     return named(sha256(strictjson.dumps(pinned).encode()))

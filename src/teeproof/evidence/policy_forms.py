@@ -40,13 +40,17 @@ HEX_BYTES = {
     "pcr4": 48, "pcr8": 48,
 }  # fmt: skip
 _ADVISORY = re.compile(r"INTEL-[A-Z]{2,4}-[0-9]{5}", re.ASCII)
-_LISTS = ("tuple[str", "tuple[TcbStatus", "tuple[Product")
+_LISTS = ("tuple[str", "tuple[Lifecycle", "tuple[TcbStatus", "tuple[Product")
 _TEXTS = ("tee", "name", "description", "report_data", "user_data", "nonce", "keyset_digest")
 _NAMED = ("roots", "simulated_roots", "allowed_platforms", "blocked_platforms")
 
 
 def check_written(
-    value: Mapping[str, Any], *, kinds: Mapping[str, str], statuses: Sequence[str]
+    value: Mapping[str, Any],
+    *,
+    kinds: Mapping[str, str],
+    statuses: Sequence[str],
+    table: str = "",
 ) -> None:
     """Say of the usual mistakes what to write instead; Usage names the field.
 
@@ -54,9 +58,10 @@ def check_written(
         value: what was written, by field.
         kinds: the type of each field, as its annotation says it.
         statuses: the TCB statuses that there are.
+        table: the name of the table that the fields stand in, if they do.
     """
-    for field, given in value.items():
-        kind = kinds.get(field, "")
+    for name, given in value.items():
+        kind, field = kinds.get(name, ""), f"{table}.{name}" if table else name
         if kind.startswith("Literal[True]") and given is False:
             raise wrong(f"{field} = false: only true has a meaning, so leave {field} out")
         if kind.startswith("bool") and isinstance(given, str):
@@ -200,6 +205,13 @@ def _check_id_block(policy: Policy) -> None:
             )
 
 
+_ROOTS = {
+    "tpm": "the fingerprints of the root keys of the TPM's maker or cloud, or roots = []",
+    "cca": "the fingerprints of platform keys (CPAK) that an endorser gave you, or roots = []",
+    "azure-snp": "AMD's, which teeproof policy show azure-snp lists",
+}
+
+
 def check_together(policy: Policy) -> None:
     """Check which fields go together; Usage names both."""
     _check_minimum_tcb(policy)
@@ -208,6 +220,8 @@ def check_together(policy: Policy) -> None:
         raise wrong(
             'tee = "sev-snp" needs roots of AMD\'s: copy them from teeproof policy show sev-snp'
         )
+    if policy.tee in ("tpm", "cca", "azure-snp") and policy.roots == (INTEL_ROOT,):
+        raise wrong(f'tee = "{policy.tee}" needs roots of its own: {_ROOTS[policy.tee]}')
     if policy.tee == "nitro" and policy.roots == (INTEL_ROOT,):
         raise wrong('tee = "nitro" needs a root of AWS\'s: copy it from teeproof policy show nitro')
     if policy.tcb_grace_days is not None and policy.tcb_statuses is None:

@@ -12,7 +12,7 @@ import msgspec
 
 from teeproof.evidence.sev_snp.tcb import PARTS, Product
 
-__all__ = ["AMD_ROOTS", "INTEL_ROOT", "Floor", "MinimumTcb", "TcbStatus"]
+__all__ = ["AMD_ROOTS", "INTEL_ROOT", "Floor", "MinimumTcb", "TcbStatus", "Tee"]
 
 # SHA-256 of the SubjectPublicKeyInfo of "Intel SGX Root CA" (valid 2018-05-21 to 2049-12-31), the
 # root of every SGX and TDX certificate.
@@ -28,6 +28,11 @@ AMD_ROOTS = (
     "sha256:429a69c9422aa258ee4d8db5fcda9c6470ef15f8cd5a9cebd6cbc7d90b863831",
     "sha256:4f125410563a2ab9a50356f9243f6fe0b6f73de98603f53f90339c70e9d7ad08",
 )
+
+Tee = Literal[
+    "tdx", "sgx", "sev-snp", "nitro", "nvidia", "tpm", "azure-tdx", "azure-snp", "cca"
+]  # fmt: skip
+"""The kinds of machine that a policy may be for."""
 
 TcbStatus = Literal[
     "UpToDate",

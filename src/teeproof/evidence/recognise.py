@@ -8,19 +8,23 @@ Trusts: nothing; a kind says nothing about truth.  Does not trust: whoever made 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
+from teeproof.evidence.azure import document as azure
+from teeproof.evidence.cca import token as cca
 from teeproof.evidence.nitro import document as nitro
 from teeproof.evidence.nvidia import bundle as nvidia
 from teeproof.evidence.sev_snp import report as sev_snp
+from teeproof.evidence.tpm import document as tpm
 
 __all__ = ["USUAL_POLICY", "Kind", "kind_of"]
 
-Kind = Literal["tdx", "sgx", "sev-snp", "nitro", "nvidia"]
+Kind = Literal["tdx", "sgx", "sev-snp", "nitro", "nvidia", "tpm", "azure-tdx", "azure-snp", "cca"]
 
 USUAL_POLICY: dict[Kind, str] = {
-    "tdx": "standard", "sgx": "sgx", "sev-snp": "sev-snp", "nitro": "nitro",
-    "nvidia": "nvidia",
+    "tdx": "standard", "sgx": "sgx", "sev-snp": "sev-snp", "nitro": "nitro", "nvidia": "nvidia",
+    "tpm": "tpm", "azure-tdx": "azure-tdx", "azure-snp": "azure-snp", "cca": "cca",
 }  # fmt: skip
 """The built-in policy of each kind, for who names none."""
 
@@ -29,10 +33,18 @@ _SGX_VERSION = b"\x03\x00"  # the first two bytes of an SGX quote, version 3
 
 def kind_of(quote: bytes) -> Kind:
     """Return the kind of evidence that begins with these bytes."""
-    if sev_snp.looks_like(quote):
-        return "sev-snp"
-    if nitro.looks_like(quote):
-        return "nitro"
-    if nvidia.looks_like(quote):
-        return "nvidia"
+    for kind, fits in _FORMS:
+        if fits(quote):
+            return kind
     return "sgx" if quote[:2] == _SGX_VERSION else "tdx"
+
+
+_FORMS: tuple[tuple[Kind, Callable[[bytes], bool]], ...] = (
+    ("sev-snp", sev_snp.looks_like),
+    ("nitro", nitro.looks_like),
+    ("nvidia", nvidia.looks_like),
+    ("cca", cca.looks_like),
+    ("azure-tdx", lambda data: azure.looks_like(data) and b'"td_quote"' in data),
+    ("azure-snp", azure.looks_like),
+    ("tpm", tpm.looks_like),
+)

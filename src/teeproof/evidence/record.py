@@ -56,6 +56,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
             the verifier checks that the quote commits to it.
         nonce: what went into the binding beside that keyset, as whoever handed over the evidence
             says. Nobody signed it: it makes the check possible, and shows no freshness.
+        firmware_log: the log of firmware and boot loader (TCG's form, or CCEL), if given.
+        tpm: the evidence of a TPM that came beside a machine's quote (JSON).
+        platform_key: of Arm CCA, the platform's public key (JSON Web Key) as its endorser gives it.
         collateral: endorsements that came along; the verifier checks them like any other.
         name: what to call it in messages, such as a file name.
     """
@@ -71,5 +74,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     ocsp: tuple[bytes, ...] = ()
     keyset_digest: str | None = None
     nonce: str | None = None
+    firmware_log: bytes | None = None
+    tpm: bytes | None = None
+    platform_key: bytes | None = None
     collateral: Collateral | None = None
     name: str = "evidence"

@@ -12,9 +12,10 @@ from datetime import datetime
 from functools import lru_cache
 
 from teeproof.core.clock import format_time, to_epoch
+from teeproof.core.errors import Usage
 from teeproof.core.version import VERSION
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.judge import composite, nitro, nvidia, sev_snp, sgx, tdx
+from teeproof.evidence.judge import azure, cca, composite, nitro, nvidia, sev_snp, sgx, tdx, tpm
 from teeproof.evidence.judge.asked import Asked, Judged, any_failed
 from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.recognise import USUAL_POLICY, Kind, kind_of
@@ -29,9 +30,13 @@ _JUDGES: dict[Kind, Callable[[Asked], Judged]] = {
     "sev-snp": sev_snp.judge,
     "nitro": nitro.judge,
     "nvidia": nvidia.judge,
+    "tpm": tpm.judge,
+    "azure-tdx": azure.judge_tdx,
+    "azure-snp": azure.judge_snp,
+    "cca": cca.judge,
 }
 _ONE_PATH: frozenset[Kind] = frozenset(
-    {"sgx", "sev-snp", "nitro", "nvidia"}
+    {"sgx", "sev-snp", "nitro", "nvidia", "tpm", "azure-snp", "cca"}
 )  # whether both were asked for makes no difference
 _default = lru_cache(maxsize=8)(load_policy)
 
@@ -52,8 +57,7 @@ def verify(
         evidence: the bytes of a quote or report, or one with all that explains it.
         now: the T that the verdict speaks of; an aware datetime.
         policy: what the relying party expects; without one, the built-in ``standard`` for TDX,
-            ``sgx`` for SGX, ``sev-snp`` for SEV-SNP, ``nitro`` for Nitro and ``nvidia`` for GPUs
-            whose machine is unknown.
+            ``sgx`` for SGX, and of the other kinds the one that is called like the kind.
         collateral: endorsements; without them, those that came along with the evidence.
         both_paths: whether to ask dcap-qvl too; if not, agreement is not checked.
         seen: report_data (64 bytes each) of evidence accepted before, to refuse replays; the
@@ -65,10 +69,13 @@ def verify(
         Malformed: the quote is not a quote, or what came with it cannot be read; TooLarge: it is
             too large to be one.
         NotAuthentic: a verification service's tokens came in the place of GPU evidence.
+        Usage: a firmware's log, a TPM's evidence or a platform key came with evidence that nothing
+            ties it to.
     """
     if isinstance(evidence, bytes):
         evidence = Evidence(quote=evidence)
     kind = kind_of(evidence.quote)
+    _require_read(evidence, kind)
     asked = Asked(
         evidence=evidence,
         policy=policy or _default(USUAL_POLICY[kind]),
@@ -79,6 +86,26 @@ def verify(
         expected_spki=expected_spki,
     )
     return _verdict(asked, kind, composite.complete(asked, kind, _JUDGES[kind](asked)))
+
+
+_READ: dict[str, frozenset[Kind]] = {
+    "firmware_log": frozenset({"tdx", "tpm", "azure-tdx", "azure-snp"}),
+    "tpm": frozenset({"tdx"}),
+    "platform_key": frozenset({"cca"}),
+}
+
+
+def _require_read(evidence: Evidence, kind: Kind) -> None:
+    """Refuse what no judge of this kind looks at: it must not seem to have been verified."""
+    for part, kinds in _READ.items():
+        if getattr(evidence, part) is not None and kind not in kinds:
+            raise Usage(
+                f"nothing ties a {part.replace('_', ' ')} to evidence of the kind {kind}: leave it"
+                " out",
+                code="piece_without_quote",
+                expected=" or ".join(sorted(kinds)),
+                got=kind,
+            )
 
 
 def _verdict(asked: Asked, kind: Kind, found: Judged) -> Verdict:

@@ -2,88 +2,70 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from teeproof.evidence.cca import appraise
-from teeproof.evidence.cca.expectations import CcaExpectations
 from teeproof.evidence.cca.keys import PlatformKey
+from teeproof.evidence.cca.policy import CcaPolicy
 from teeproof.evidence.cca.token import parse
 from teeproof.evidence.cca.verify import Verification, verify
-from teeproof.evidence.simulated.cose import cbor, sign1
+from teeproof.evidence.policy import Policy
+from teeproof.evidence.simulated.cca import SimulatedCca, point, wrap
 from teeproof.evidence.verdict import Check
 from tests.vectors import records
 
-INSTANCE = b"\1" + bytes(range(32))
-CPAK = ec.derive_private_key(1001, ec.SECP384R1())
-RAK = ec.derive_private_key(1002, ec.SECP384R1())
+__all__ = ["CCA", "CHALLENGE", "CPAK", "INSTANCE", "KEY", "RAK", "TRUSTED", "Trusted", "failures"]
+__all__ += ["found", "judge", "platform_claims", "point", "realm_claims", "sample", "states"]
+__all__ += ["token", "wrap"]
 
-
-def point(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Return 0x04, x, y."""
-    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-
-
+CCA = SimulatedCca(b"\5" * 32)
+INSTANCE, CPAK, RAK = CCA.instance_id, CCA.cpak, CCA.rak
+CHALLENGE = bytes(range(64))
 KEY = PlatformKey(point=point(CPAK), instance_id=INSTANCE)
-TRUSTED = CcaExpectations(platform_keys=(KEY,))
 
 
-def realm_claims(**changes: Any) -> dict[Any, Any]:
+@dataclass(frozen=True)
+class Trusted:
+    """Keys of platforms that are believed, and what is expected of a realm."""
+
+    platform_keys: tuple[PlatformKey, ...] = ()
+    simulated_keys: tuple[PlatformKey, ...] = ()
+    cca: CcaPolicy | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """The same as a policy, which names keys by their fingerprints."""
+        return Policy(
+            roots=tuple(key.fingerprint for key in self.platform_keys),
+            simulated_roots=tuple(key.fingerprint for key in self.simulated_keys),
+            cca=self.cca,
+        )
+
+
+TRUSTED = Trusted(platform_keys=(KEY,))
+
+
+def realm_claims(**changes: Any) -> dict[int, Any]:
     """Return a realm's claims by their labels; a change names one as ``c265``."""
-    claims = {
-        10: bytes(range(64)),
-        44235: bytes(64),
-        44237: point(RAK),
-        44236: "sha-512",
-        44240: "sha-256",
-        44238: b"\7" * 64,
-        44239: [bytes(64)] * 4,
-    }
-    return _changed(claims, changes)
+    return CCA.realm_claims(CHALLENGE) | {int(name[1:]): v for name, v in changes.items()}
 
 
-def platform_claims(public_key: bytes, **changes: Any) -> dict[Any, Any]:
+def platform_claims(public_key: bytes) -> dict[int, Any]:
     """Return a platform's claims by their labels, for a realm with this key."""
-    component = {1: "RMM", 2: b"\1" * 32, 5: b"\2" * 32, 4: "1.0", 6: "sha-256"}
-    claims = {
-        265: "http://arm.com/CCA-SSD/1.0.0",
-        10: hashlib.sha256(public_key).digest(),
-        2396: b"\3" * 32,
-        256: INSTANCE,
-        2401: b"\4",
-        2395: 0x3003,
-        2402: "sha-256",
-        2399: [component],
-    }
-    return _changed(claims, changes)
-
-
-def _changed(claims: dict[Any, Any], changes: dict[str, Any]) -> dict[Any, Any]:
-    claims = claims | {int(name[1:]): value for name, value in changes.items()}
-    return {label: value for label, value in claims.items() if value is not None}
-
-
-def wrap(platform: bytes, realm: bytes) -> bytes:
-    """Return a token of these two."""
-    return b"\xd9\x01\x8f" + cbor({44234: platform, 44241: realm})
+    return CCA.platform_claims(public_key)
 
 
 def token(
-    platform: dict[str, Any] | None = None,
-    realm: dict[str, Any] | None = None,
-    *,
-    cpak: ec.EllipticCurvePrivateKey = CPAK,
-    rak: ec.EllipticCurvePrivateKey = RAK,
+    platform: dict[str, Any] | None = None, realm: dict[str, Any] | None = None, **by: Any
 ) -> bytes:
-    """Return a token with these changes of its claims."""
-    said = realm_claims(**(realm or {}))
-    key = said.get(44237)
-    vouched = platform_claims(key if isinstance(key, bytes) else b"", **(platform or {}))
-    return wrap(sign1(cpak, cbor(vouched), tagged=True), sign1(rak, cbor(said), tagged=True))
+    """Return a token with these changes of its claims; a change names one as ``c265``."""
+    changes = [
+        {int(name[1:]): value for name, value in (given or {}).items()}
+        for given in (platform, realm)
+    ]
+    return CCA.token(CHALLENGE, platform=changes[0], realm=changes[1], **by)
 
 
 @cache
@@ -93,7 +75,7 @@ def sample() -> bytes:
     return record.read("cca-example-token.cbor")
 
 
-def found(data: bytes, expected: CcaExpectations = TRUSTED) -> Verification:
+def found(data: bytes, expected: Trusted = TRUSTED) -> Verification:
     """Return what verification finds."""
     return verify(
         parse(data),
@@ -102,10 +84,10 @@ def found(data: bytes, expected: CcaExpectations = TRUSTED) -> Verification:
     )
 
 
-def judge(data: bytes, expected: CcaExpectations = TRUSTED) -> tuple[Check, ...]:
+def judge(data: bytes, expected: Trusted = TRUSTED) -> tuple[Check, ...]:
     """Return all checks of a token."""
     verified = found(data, expected)
-    more = appraise.checks(verified.facts, expected) if verified.facts else []
+    more = appraise.checks(verified.facts, expected.policy) if verified.facts else []
     return (*verified.checks, *more)
 
 

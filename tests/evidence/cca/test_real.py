@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import replace
+
 import pytest
 
 from teeproof.core.errors import Malformed
 from teeproof.evidence.appraise import freshness
-from teeproof.evidence.cca.expectations import CcaExpectations
 from teeproof.evidence.cca.keys import parse_platform_key
 from teeproof.evidence.cca.token import parse
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.simulated.nitro import ORDER_P384
-from tests.evidence.cca.scenes import KEY, failures, found, judge, states, wrap
+from tests.evidence.cca.scenes import KEY, Trusted, failures, found, judge, states, wrap
 from tests.evidence.scenes import flipped
 from tests.evidence.test_cose import twin
 from tests.vectors import Record, each
@@ -22,8 +22,8 @@ real = pytest.mark.parametrize(
 )
 
 
-def with_key(record: Record, kind: str = "platform_keys") -> CcaExpectations:
-    return CcaExpectations(**{kind: (parse_platform_key(record.read("cpak-pub.json")),)})
+def with_key(record: Record, kind: str = "platform_keys") -> Trusted:
+    return Trusted(**{kind: (parse_platform_key(record.read("cpak-pub.json")),)})
 
 
 def data(record: Record) -> bytes:
@@ -50,7 +50,7 @@ def test_the_sample_is_accepted_with_its_platforms_key(record: Record):
 @real
 def test_a_key_of_test_data_gives_the_level_simulated(record: Record):
     expected = with_key(record, "simulated_keys")
-    both = msgspec.structs.replace(expected, platform_keys=expected.simulated_keys)
+    both = replace(expected, platform_keys=expected.simulated_keys)
     for each_ in (expected, both):
         facts = found(data(record), each_).facts
         assert facts is not None
@@ -60,15 +60,15 @@ def test_a_key_of_test_data_gives_the_level_simulated(record: Record):
 
 @real
 def test_the_sample_proves_nothing_without_its_platforms_key(record: Record):
-    for expected in (CcaExpectations(), CcaExpectations(platform_keys=(KEY,))):
+    for expected in (Trusted(), Trusted(platform_keys=(KEY,))):
         verified = found(data(record), expected)
         assert verified.facts is None
         assert verified.root is None
         assert states(verified.checks)["cca-platform-signature"] == "not_checked"
     missing = ("cca-platform-key", "platform_key_missing", "availability")
-    assert failures(judge(data(record), CcaExpectations())) == [missing]
+    assert failures(judge(data(record), Trusted())) == [missing]
     unknown = ("cca-platform-key", "platform_key_unknown", "authenticity")
-    assert failures(judge(data(record), CcaExpectations(platform_keys=(KEY,)))) == [unknown]
+    assert failures(judge(data(record), Trusted(platform_keys=(KEY,)))) == [unknown]
 
 
 @real

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from typing import Any
 
-import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from teeproof.core.errors import Error, Malformed, TooLarge, Usage
-from teeproof.evidence.cca.expectations import CcaExpectations
 from teeproof.evidence.cca.keys import PlatformKey, parse_platform_key
+from teeproof.evidence.cca.policy import CcaPolicy
 from teeproof.evidence.cca.token import MAX_TOKEN_BYTES, parse
 from teeproof.evidence.simulated.cose import cbor, sign1
 from tests.evidence.cca.scenes import (
+    CCA,
     CPAK,
     INSTANCE,
     KEY,
     RAK,
     TRUSTED,
+    Trusted,
     failures,
     found,
     judge,
@@ -63,7 +65,8 @@ def test_the_digest_of_the_realms_key_may_be_any_of_three(name, size):
 
     challenge = hashlib.new(name.replace("-", ""), point(RAK)).digest()
     assert len(challenge) == size
-    assert failures(judge(token({"c10": challenge}, {"c44240": name}))) == []
+    realm = {"c44240": name, "c44237": point(RAK), "c265": None}
+    assert failures(judge(token({"c10": challenge}, realm))) == []
 
 
 def test_claims_that_are_not_understood_are_listed_and_change_nothing():
@@ -78,6 +81,15 @@ def test_claims_that_are_not_understood_are_listed_and_change_nothing():
     [
         ({"c265": None}, {}),
         ({"c265": 7}, {}),
+        ({"c265": "tag:arm.com,2023:cca_platform#1.0.1"}, {}),
+        ({"c265": "tag:arm.com,2023:realm#1.0.0"}, {}),
+        ({"c2402": "sha-512", "c2399": [{2: bytes(32), 5: bytes(32)}]}, {}),
+        ({"c2399": [{2: bytes(32), 5: bytes(32), 6: "sha-384"}]}, {}),
+        ({"c2399": [{2: bytes(32), 5: bytes(32), 6: "sha-1"}]}, {}),
+        ({}, {"c265": "tag:arm.com,2023:realm#2.0.0"}),
+        ({}, {"c44238": bytes(64)}),
+        ({}, {"c44239": [bytes(32)] * 3 + [bytes(48)]}),
+        ({}, {"c44236": "sha-384"}),
         ({"c10": bytes(31)}, {}),
         ({"c10": [bytes(32)]}, {}),
         ({"c2396": bytes(31)}, {}),
@@ -174,51 +186,65 @@ def test_operator_debugs_the_platform_and_is_refused():
 
 def test_a_key_serves_its_own_platform_only():
     other = b"\1" + bytes(32)
-    elsewhere = CcaExpectations(platform_keys=(PlatformKey(point=point(CPAK), instance_id=other),))
+    elsewhere = Trusted(platform_keys=(PlatformKey(point=point(CPAK), instance_id=other),))
     codes = failures(judge(token(), elsewhere))
     assert codes == [("cca-platform-key", "platform_key_unknown", "authenticity")]
-    anywhere = CcaExpectations(platform_keys=(PlatformKey(point=point(CPAK)),))
+    anywhere = Trusted(platform_keys=(PlatformKey(point=point(CPAK)),))
     assert failures(judge(token(), anywhere)) == []
 
 
 def test_of_several_keys_the_one_that_signed_counts():
     wrong = PlatformKey(point=point(OTHER))
-    several = CcaExpectations(platform_keys=(wrong, KEY), simulated_keys=(wrong,))
+    several = Trusted(platform_keys=(wrong, KEY), simulated_keys=(wrong,))
     facts = found(token(), several).facts
     assert facts is not None
     assert (facts.level, facts.root) == ("hardware", KEY.fingerprint)
 
 
+_REALM, _PLATFORM = CCA.realm_claims(bytes(64)), CCA.platform_claims(b"")
 LISTED: dict[str, tuple[str, ...]] = {
-    "implementation_id": ("03" * 32,),
-    "rim": ("07" * 64,),
-    "rem0": ("00" * 64,),
-    "rem1": ("00" * 64,),
-    "rem2": ("00" * 64,),
-    "rem3": ("00" * 64,),
-    "personalization_value": ("00" * 64,),
+    "implementation_id": (_PLATFORM[2396].hex(),),
+    "rim": (_REALM[44238].hex(),),
+    **{f"rem{index}": (value.hex(),) for index, value in enumerate(_REALM[44239])},
+    "personalization_value": (_REALM[44235].hex(),),
 }
+
+
+def expecting(**fields: Any) -> Trusted:
+    return replace(TRUSTED, cca=CcaPolicy(**fields))
 
 
 @pytest.mark.parametrize("name", LISTED)
 def test_a_value_is_held_against_the_list(name):
     check, code = name.replace("_", "-"), f"{name}_mismatch"
-    good = msgspec.structs.replace(TRUSTED, **{name: LISTED[name]})
+    good = expecting(**{name: LISTED[name]})
     assert states(judge(token(), good))[check] == "passed"
     assert states(judge(token()))[check] == "not_checked"
-    bad = msgspec.structs.replace(TRUSTED, **{name: ("ff" * (len(LISTED[name][0]) // 2),)})
+    bad = expecting(**{name: ("ff" * (len(LISTED[name][0]) // 2),)})
     assert failures(judge(token(), bad)) == [(check, code, "policy")]
 
 
 def test_every_part_of_the_firmware_is_held_against_the_list():
-    right, wrong = ("01" * 32,), ("02" * 32,)
-    good = msgspec.structs.replace(TRUSTED, component_measurements=right, component_signers=wrong)
+    measured = tuple(each[2].hex() for each in _PLATFORM[2399])
+    signer = (_PLATFORM[2399][0][5].hex(),)
+    good = expecting(component_measurements=measured, component_signers=signer)
     assert states(judge(token(), good))["platform-components"] == "passed"
     assert states(judge(token()))["platform-components"] == "not_checked"
-    for fields in ({"component_measurements": wrong}, {"component_signers": right}):
-        bad: Any = msgspec.structs.replace(TRUSTED, **fields)
+    for fields in ({"component_measurements": measured[1:]}, {"component_signers": measured}):
+        bad = expecting(**fields)
         codes = failures(judge(token(), bad))
         assert codes == [("platform-components", "platform_component_unlisted", "policy")]
+
+
+def test_a_state_of_the_platforms_life_that_the_policy_lists_is_let_through_and_shares_secrets():
+    debugged = token({"c2395": 0x5000})
+    listing = expecting(lifecycle=("secured", "recoverable debug"))
+    assert failures(judge(debugged, listing)) == []
+    facts = found(debugged, listing).facts
+    assert (facts.level, facts.confidential) == ("hardware", False)
+    assert failures(judge(token(), listing)) == []
+    codes = failures(judge(debugged, expecting(lifecycle=("secured",))))
+    assert codes == [("cca-lifecycle", "lifecycle_not_listed", "policy")]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +254,7 @@ def test_every_part_of_the_firmware_is_held_against_the_list():
 )
 def test_an_expectation_that_cannot_be_met_is_refused(fields):
     with pytest.raises(Usage):
-        CcaExpectations(**fields)
+        CcaPolicy(**fields)
 
 
 def jwk(**changes: Any) -> str:

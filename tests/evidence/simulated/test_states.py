@@ -293,7 +293,8 @@ def test_a_time_without_a_zone_is_refused():
 def test_the_opt_in_policy_pins_this_root_and_no_vendor():
     policy = tomllib.loads(opt_in_policy(PLATFORM))
     assert policy["roots"] == []
-    assert policy["simulated_roots"] == [PLATFORM.root_fingerprint]
+    roots = [PLATFORM.root_fingerprint, PLATFORM.tpm.root_fingerprint]  # of a TPM beside it too
+    assert policy["simulated_roots"] == roots
     verdict = verify(_evidence("up-to-date"), policy=parse_policy(opt_in_policy(PLATFORM)), now=NOW)
     assert (verdict.exit_code, verdict.level, verdict.confidential) == (0, "simulated", False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from teeproof.evidence.appraise.expect import any_of, flag
 from teeproof.evidence.appraise.kind import check_kind
 from teeproof.evidence.policy import Policy
+from teeproof.evidence.recognise import Kind
 from teeproof.evidence.tdx.facts import TdxFacts
 from teeproof.evidence.tdx.layout import TdReport15
 from teeproof.evidence.verdict import Check, failed, passed
@@ -15,12 +16,12 @@ from teeproof.evidence.verdict import Check, failed, passed
 __all__ = ["checks"]
 
 
-def checks(facts: TdxFacts, policy: Policy) -> list[Check]:
-    """Return the checks of attributes and measurements."""
+def checks(facts: TdxFacts, policy: Policy, *, kind: Kind = "tdx") -> list[Check]:
+    """Return the checks of attributes and measurements; ``kind`` is that of the evidence."""
     attributes, body = facts.attributes, facts.body
     rtmrs = body.rtmrs
     return [
-        check_kind("tdx", policy),
+        check_kind(kind, policy),
         _unknown_attributes(facts),
         flag(
             "debug",

@@ -10,15 +10,24 @@ from teeproof.evidence.appraise.expect import any_of, flag
 from teeproof.evidence.appraise.kind import check_kind
 from teeproof.evidence.appraise.platform import listed, simulated_root
 from teeproof.evidence.policy import Policy
+from teeproof.evidence.recognise import Kind
 from teeproof.evidence.sev_snp.facts import TCBS, SnpFacts
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["checks"]
 
 
-def checks(facts: SnpFacts, policy: Policy, *, now: int) -> list[Check]:
-    """Return the checks of machine and guest; ``now`` is the T of the verdict, since 1970."""
-    return [*_machine(facts, policy, now), *_guest(facts, policy), *_identity(facts, policy)]
+def checks(facts: SnpFacts, policy: Policy, *, now: int, kind: Kind = "sev-snp") -> list[Check]:
+    """Return the checks of machine and guest.
+
+    Args:
+        facts: of a verified report.
+        policy: expectations.
+        now: the T of the verdict, since 1970.
+        kind: of the evidence that the report came in.
+    """
+    machine = _machine(facts, policy, now)
+    return [*machine, *_guest(facts, policy, kind), *_identity(facts, policy)]
 
 
 def _machine(facts: SnpFacts, policy: Policy, now: int) -> list[Check]:
@@ -60,9 +69,9 @@ def _machine(facts: SnpFacts, policy: Policy, now: int) -> list[Check]:
     ]
 
 
-def _guest(facts: SnpFacts, policy: Policy) -> list[Check]:
+def _guest(facts: SnpFacts, policy: Policy, kind: Kind) -> list[Check]:
     return [
-        check_kind("sev-snp", policy),
+        check_kind(kind, policy),
         _reserved(facts),
         flag(
             "debug",

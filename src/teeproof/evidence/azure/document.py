@@ -24,7 +24,7 @@ from teeproof.evidence.tpm.document import TpmEvidence, parse_azure
 from teeproof.evidence.tpm.signature import parse as parse_signature
 from teeproof.evidence.tpm.wire import SHA256
 
-__all__ = ["MAX_DOCUMENT_BYTES", "AzureEvidence", "parse"]
+__all__ = ["MAX_DOCUMENT_BYTES", "AzureEvidence", "looks_like", "parse"]
 
 MAX_DOCUMENT_BYTES = 1 << 20
 
@@ -70,6 +70,11 @@ class _Raw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tpm_quote: dict[str, Any]
     td_quote: str | None = None
     vcek: str | None = None
+
+
+def looks_like(data: bytes) -> bool:
+    """Whether this is JSON that says it holds a paravisor's report; nothing is parsed."""
+    return data.lstrip(b" \t\r\n")[:1] == b"{" and b'"hcl_report"' in data[:MAX_DOCUMENT_BYTES]
 
 
 def parse(data: bytes) -> AzureEvidence:

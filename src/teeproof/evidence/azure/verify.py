@@ -12,6 +12,7 @@ Does not trust: host, network, guest, the unsigned parts of the paravisor's repo
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from teeproof.evidence.azure import hcl
@@ -45,7 +46,12 @@ class Verification:
 
 
 def verify(
-    evidence: AzureEvidence, *, hardware: Hardware, now: int, expected_data: bytes | None = None
+    evidence: AzureEvidence,
+    *,
+    hardware: Hardware,
+    now: int,
+    paravisors: Collection[str] | None = None,
+    expected_data: bytes | None = None,
 ) -> Verification:
     """Return the checks and, if all held, the facts.
 
@@ -53,6 +59,8 @@ def verify(
         evidence: the machine's evidence.
         hardware: verifies the hardware's report inside, such as ``hardware.tdx_hardware(…)``.
         now: the T to verify at, seconds since 1970.
+        paravisors: measurements (hex) of the paravisors that the relying party believes; with one
+            of them the TPM is as good as the hardware that runs it, and else only a measured one.
         expected_data: the qualifying data that the relying party asked for, such as D (32 bytes).
 
     Raises:
@@ -61,10 +69,11 @@ def verify(
     report = hcl.parse(evidence.hcl_report)
     hardware_checks, established = hardware(report)
     runtime = check_runtime_data(report, established)
+    paravisor = _paravisor(established, paravisors)
     voucher = None
     if established is not None and runtime.state == "passed":
         by = f"the paravisor's report, through {established.what},"
-        level: Level = "simulated" if established.level == "simulated" else "measured"
+        level = _level(established, paravisor)
         voucher = Voucher(spki=report.ak, by=by, level=level)
     quoted = tpm.verify(
         replace(evidence.tpm, spki=report.ak),
@@ -77,13 +86,8 @@ def verify(
         passed("hcl-format", f"a paravisor's report with one of {report.kind} inside"),
         *hardware_checks,
         runtime,
-        not_checked(
-            "hcl-paravisor",
-            "that the measured domain is Azure's paravisor: whoever runs one of his own can write"
-            " such a report, and make up the TPM behind it",
-            "policy",
-        ),
-        *quoted.checks,
+        paravisor,
+        *(_because(check, hardware_checks) for check in quoted.checks),
     )
     refused = any(check.state == "failed" for check in checks)
     return Verification(
@@ -93,6 +97,38 @@ def verify(
         facts=None if refused else quoted.facts,
         evidence_id=quoted.evidence_id,
     )
+
+
+def _because(check: Check, hardware_checks: Sequence[Check]) -> Check:
+    """Leave to the hardware's own failure what follows from it: that nobody names the key."""
+    if check.code == "ak_not_bound" and any(each.state == "failed" for each in hardware_checks):
+        why = "nothing is established of the hardware's report, through which the key is named"
+        return not_checked(check.name, why)
+    return check
+
+
+def _paravisor(established: Established | None, listed: Collection[str] | None) -> Check:
+    name = "hcl-paravisor"
+    if established is None or listed is None:
+        return not_checked(
+            name,
+            "that the measured domain is Azure's paravisor: whoever runs one of his own can write"
+            " such a report, and make up the TPM behind it",
+            "policy",
+        )
+    measurement = established.measurement.hex()
+    if measurement not in listed:
+        why = "the domain's measurement is none of those that the policy lists"
+        return not_checked(name, why, "policy", got=measurement)
+    return passed(
+        name, "the domain is a paravisor that the policy lists", "policy", got=measurement
+    )
+
+
+def _level(established: Established, paravisor: Check) -> Level:
+    if established.level == "simulated" or paravisor.state == "passed":
+        return established.level
+    return "measured"
 
 
 def check_runtime_data(report: HclReport, established: Established | None) -> Check:

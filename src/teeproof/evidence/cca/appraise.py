@@ -1,4 +1,4 @@
-"""Hold an Arm CCA realm against expectations: on what platform it runs, and what was started.
+"""Hold an Arm CCA realm against a policy: on what platform it runs, and what was started.
 
 Trusts: facts of a verified token.  Does not trust: nothing else comes in.
 """
@@ -8,27 +8,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from teeproof.evidence.appraise.expect import any_of
-from teeproof.evidence.cca.expectations import CcaExpectations
+from teeproof.evidence.appraise.kind import check_kind
+from teeproof.evidence.appraise.platform import listed, simulated_root
 from teeproof.evidence.cca.facts import CcaFacts, lifecycle_name
+from teeproof.evidence.cca.policy import CcaPolicy
+from teeproof.evidence.policy import Policy
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["checks"]
 
 
-def checks(facts: CcaFacts, expected: CcaExpectations) -> list[Check]:
+def checks(facts: CcaFacts, policy: Policy) -> list[Check]:
     """Return the checks of policy, but for those of ``appraise.freshness``."""
-    platform, realm = facts.token.platform, facts.token.realm
-    rems = [value.hex() for value in realm.extensible_measurements]
+    expected = policy.cca or CcaPolicy()
     return [
-        *_simulated(facts),
-        _lifecycle(facts),
+        *simulated_root(facts.level, facts.root, policy),
+        listed(facts.platform_id, policy),
+        *_platform(facts, expected),
+        check_kind("cca", policy),
+        *_realm(facts, expected),
+    ]
+
+
+def _platform(facts: CcaFacts, expected: CcaPolicy) -> list[Check]:
+    return [
+        _lifecycle(facts, expected),
         any_of(
             "implementation-id",
             expected.implementation_id,
-            platform.implementation_id.hex(),
+            facts.token.platform.implementation_id.hex(),
             what="kind of platform (implementation id)",
         ),
         _components(facts, expected),
+    ]
+
+
+def _realm(facts: CcaFacts, expected: CcaPolicy) -> list[Check]:
+    realm = facts.token.realm
+    rems = [value.hex() for value in realm.extensible_measurements]
+    return [
         any_of(
             "rim",
             expected.rim,
@@ -48,18 +66,24 @@ def checks(facts: CcaFacts, expected: CcaExpectations) -> list[Check]:
     ]
 
 
-def _simulated(facts: CcaFacts) -> list[Check]:
-    if facts.level != "simulated":
-        return []
-    detail = "SIMULATED: the policy accepts this platform key, as one of a model or of test data"
-    return [passed("simulated-root", detail, "policy")]
-
-
-def _lifecycle(facts: CcaFacts) -> Check:
+def _lifecycle(facts: CcaFacts, expected: CcaPolicy) -> Check:
     value = facts.token.platform.lifecycle
-    got = f"{lifecycle_name(value)} ({value:#06x})"
+    name = lifecycle_name(value)
+    got = f"{name} ({value:#06x})"
+    if expected.lifecycle is not None and name not in expected.lifecycle:
+        return failed(
+            "cca-lifecycle",
+            "lifecycle_not_listed",
+            "the platform is in a state of its life that the policy does not list",
+            "policy",
+            expected=" or ".join(expected.lifecycle) or "nothing: the policy's list is empty",
+            got=got,
+        )
     if facts.secured:
         detail = "the platform is secured: nobody debugs it"
+        return passed("cca-lifecycle", detail, "policy", got=got)
+    if expected.lifecycle is not None:
+        detail = "the policy lists this state of the platform, in which others may look into it"
         return passed("cca-lifecycle", detail, "policy", got=got)
     return failed(
         "cca-lifecycle",
@@ -72,7 +96,7 @@ def _lifecycle(facts: CcaFacts) -> Check:
     )
 
 
-def _components(facts: CcaFacts, expected: CcaExpectations) -> Check:
+def _components(facts: CcaFacts, expected: CcaPolicy) -> Check:
     measurements, signers = expected.component_measurements, expected.component_signers
     if measurements is None and signers is None:
         why = "the policy does not say which firmware it expects"

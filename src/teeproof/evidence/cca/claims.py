@@ -3,7 +3,8 @@
 draft-ffm-rats-cca-token, "CCA Claims", and the RMM specification, "Attestation token format". As
 EAT asks (RFC 9711), claims that are not understood are left alone: they are signed, and only
 listed. Of the realm's key both forms are read: the bare point of the first profile, and the
-COSE_Key of ``tag:arm.com,2023:realm#1.0.0``.
+COSE_Key of ``tag:arm.com,2023:realm#1.0.0``. Other profiles may give the labels another meaning,
+so they are refused; every measurement is as long as its hash.
 
 Trusts: nothing; it only reads.  Does not trust: types and lengths.
 """
@@ -22,8 +23,12 @@ __all__ = ["Component", "Platform", "Realm", "parse_platform", "parse_realm"]
 
 MAX_CLAIMS_BYTES = 32 << 10  # the sample has 1.4 KB
 MAX_COMPONENTS = 64
-_HASHES = ("sha-256", "sha-384", "sha-512")
-_HASH_BYTES = (32, 48, 64)
+_HASHES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
+_HASH_BYTES = tuple(_HASHES.values())
+# The profile of draft-ffm-rats-cca-token, and the one before it, of Arm's CCA security model 1.0.
+PLATFORM_PROFILES = ("tag:arm.com,2023:cca_platform#1.0.0", "http://arm.com/CCA-SSD/1.0.0")
+# RMM specification 1.0; the first profile writes none.
+REALM_PROFILES = ("tag:arm.com,2023:realm#1.0.0",)
 
 
 class Component(NamedTuple):
@@ -110,6 +115,10 @@ def _octets(*sizes: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, bytes) and len(value) in sizes
 
 
+def _one_of(*texts: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in texts
+
+
 def _text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 256
 
@@ -137,8 +146,11 @@ def _components(value: Any) -> bool:
 
 def _component(value: dict[Any, Any]) -> bool:
     digest = _octets(*_HASH_BYTES)
-    texts = all(value.get(label) is None or _text(value[label]) for label in (1, 4, 6))
-    return texts and digest(value.get(2)) and digest(value.get(5))
+    texts = all(value.get(label) is None or _text(value[label]) for label in (1, 4))
+    own = value.get(6)
+    return (
+        texts and (own is None or _hash_name(own)) and digest(value.get(2)) and digest(value.get(5))
+    )
 
 
 def _config(value: Any) -> bool:
@@ -150,7 +162,7 @@ def _lifecycle(value: Any) -> bool:
 
 
 _PLATFORM = {
-    265: _Rule("cca-platform-profile", _text),
+    265: _Rule("cca-platform-profile", _one_of(*PLATFORM_PROFILES)),
     10: _Rule("cca-platform-challenge", _octets(*_HASH_BYTES)),
     2396: _Rule("cca-platform-implementation-id", _octets(32)),
     256: _Rule("cca-platform-instance-id", _instance),
@@ -162,7 +174,7 @@ _PLATFORM = {
 }
 _REALM = {
     10: _Rule("cca-realm-challenge", _octets(64)),
-    265: _Rule("cca-realm-profile", _text, optional=True),
+    265: _Rule("cca-realm-profile", _one_of(*REALM_PROFILES), optional=True),
     44235: _Rule("cca-realm-personalization-value", _octets(64)),
     44238: _Rule("cca-realm-initial-measurement", _octets(*_HASH_BYTES)),
     44239: _Rule("cca-realm-extensible-measurements", _extensible),
@@ -175,6 +187,8 @@ _REALM = {
 def parse_platform(payload: bytes) -> Platform:
     """Return the platform's claims; Malformed names the first that is absent or of another form."""
     found, others = _claims(payload, _PLATFORM, what="CCA platform token")
+    for component in found[2399]:
+        _require_length("cca-platform-sw-components", component[2], component.get(6, found[2402]))
     return Platform(
         profile=found[265],
         challenge=found[10],
@@ -191,6 +205,8 @@ def parse_platform(payload: bytes) -> Platform:
 def parse_realm(payload: bytes) -> Realm:
     """Return the realm's claims; Malformed as above."""
     found, others = _claims(payload, _REALM, what="CCA realm token")
+    for value in (found[44238], *found[44239]):
+        _require_length("a measurement of the realm", value, found[44236])
     return Realm(
         profile=found.get(265),
         challenge=found[10],
@@ -216,8 +232,14 @@ def _claims(
             if not rule.optional:
                 raise _malformed(rule.name, "the claim", "nothing")
         elif not rule.holds(found[label]):
-            raise _malformed(rule.name, "the form of the specification", _shape(found[label]))
+            raise _malformed(rule.name, _form(label), _shape(found[label]))
     return found, tuple(str(label)[:40] for label in found if label not in rules)
+
+
+def _require_length(what: str, digest: bytes, algorithm: str) -> None:
+    if len(digest) != _HASHES[algorithm]:
+        expected = f"{_HASHES[algorithm]} bytes, as {algorithm} has"
+        raise _malformed(what, expected, f"{len(digest)} bytes")
 
 
 def _point(claim: bytes) -> bytes:
@@ -228,6 +250,11 @@ def _point(claim: bytes) -> bytes:
     if point is None:
         raise _malformed("cca-realm-public-key", "a point or a COSE_Key on a NIST curve", "neither")
     return point
+
+
+def _form(label: int) -> str:
+    profile = "a profile that this version reads: " + ", ".join(PLATFORM_PROFILES + REALM_PROFILES)
+    return profile if label == 265 else "the form of the specification"
 
 
 def _shape(value: Any) -> str:

@@ -5,7 +5,7 @@ Trusts: whoever configures a platform key.  Does not trust: the form of any key.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import lru_cache
 from typing import Any
 
@@ -61,20 +61,22 @@ def parse_platform_key(text: bytes | str, *, instance_id: bytes | None = None) -
     """Return the key in a JSON Web Key (RFC 7517), as endorsers publish it.
 
     Raises:
-        Malformed, TooLarge: not JSON. Usage: not an elliptic curve's public key.
+        Malformed, TooLarge: not JSON, or not an elliptic curve's public key.
     """
     value = strictjson.loads(text, limit=MAX_KEY_BYTES, what="platform key")
     fields = value if isinstance(value, dict) else {}
     size = _JWK_BYTES.get(str(fields.get("crv")))
     if fields.get("kty") != "EC" or size is None or "d" in fields:
-        raise Usage(
+        raise Malformed(
             "this is not the public key of a platform: give a JSON Web Key with kty, crv, x and y",
-            code="policy_malformed",
+            code="platform_key_malformed",
             expected=" or ".join(_JWK_BYTES),
             got=str(fields.get("crv"))[:40],
         )
     x, y = (_coordinate(fields.get(name), size) for name in ("x", "y"))
-    return PlatformKey(point=b"\x04" + x + y, instance_id=instance_id)
+    point = b"\x04" + x + y
+    load_point(point)
+    return PlatformKey(point=point, instance_id=instance_id)
 
 
 def _coordinate(text: Any, size: int) -> bytes:
@@ -82,8 +84,13 @@ def _coordinate(text: Any, size: int) -> bytes:
         value = urlsafe_b64decode(str(text) + "=" * (-len(str(text)) % 4))
     except ValueError:
         value = b""
-    if len(value) != size:
-        raise Usage(f"a coordinate has {size} bytes in base64url", code="policy_malformed")
+    if len(value) != size or urlsafe_b64encode(value).decode().rstrip("=") != str(text).rstrip("="):
+        raise Malformed(
+            f"a coordinate has {size} bytes in base64url",
+            code="platform_key_malformed",
+            expected=f"{size} bytes",
+            got=f"{len(value)} bytes",
+        )
     return value
 
 

@@ -16,10 +16,11 @@ from teeproof.evidence import cbor, cose
 from teeproof.evidence.cca.claims import Platform, Realm, parse_platform, parse_realm
 from teeproof.evidence.cose import Sign1
 
-__all__ = ["MAX_TOKEN_BYTES", "CcaToken", "parse"]
+__all__ = ["MAX_TOKEN_BYTES", "CcaToken", "looks_like", "parse"]
 
 MAX_TOKEN_BYTES = 64 << 10  # the sample has 2.2 KB
 _TOKEN_TAG, _PLATFORM, _REALM = 399, 44234, 44241
+_TAG_HEADS = (b"\xd9\x01\x8f", b"\xda\0\0\x01\x8f", b"\xdb\0\0\0\0\0\0\x01\x8f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ class CcaToken:
     realm_message: Sign1
     platform: Platform
     realm: Realm
+
+
+def looks_like(data: bytes) -> bool:
+    """Whether this begins with the token's tag, at whatever width; nothing is parsed."""
+    return data.startswith(_TAG_HEADS)
 
 
 def parse(raw: bytes) -> CcaToken:

@@ -54,6 +54,7 @@ def verify(
     *,
     platform_keys: Sequence[PlatformKey],
     simulated_keys: Sequence[PlatformKey] = (),
+    offered: PlatformKey | None = None,
 ) -> Verification:
     """Return the checks and, if all held, the facts.
 
@@ -61,13 +62,14 @@ def verify(
         token: a parsed token.
         platform_keys: keys of real platforms, from their endorsers.
         simulated_keys: keys of models and test data: what they sign is marked as simulated.
+        offered: a key that came along and that the relying party does not name, for messages.
     """
     steps = Steps([passed("cca-format", f"a CCA token, profile {token.platform.profile}")])
     # A key that is named as both is simulated: the weaker word counts.
     named: list[tuple[PlatformKey, Level]] = [(key, "simulated") for key in simulated_keys]
     named += [(key, "hardware") for key in platform_keys if key.point not in _points(named)]
     fitting = [(k, level) for k, level in named if _fits(k, token)]
-    steps.checks.append(_platform_key(named_any=bool(named), fitting=len(fitting)))
+    steps.checks.append(_platform_key(len(named), len(fitting), offered))
     signer: tuple[PlatformKey, Level] | None = None
     if fitting:
         signer = steps.attempt("cca-platform-signature", lambda: _platform(token, fitting))
@@ -94,10 +96,19 @@ def _fits(key: PlatformKey, token: CcaToken) -> bool:
     return key.instance_id is None or key.instance_id == token.platform.instance_id
 
 
-def _platform_key(*, named_any: bool, fitting: int) -> Check:
+def _platform_key(named: int, fitting: int, offered: PlatformKey | None) -> Check:
     if fitting:
         return passed("cca-platform-key", "the relying party names a key for this platform")
-    if named_any:
+    if offered is not None:
+        return failed(
+            "cca-platform-key",
+            "platform_key_unknown",
+            "the platform's key that came along is none that the relying party names: anybody can "
+            "make one",
+            expected="a key that the policy's roots name",
+            got=offered.fingerprint,
+        )
+    if named:
         return failed(
             "cca-platform-key",
             "platform_key_unknown",

@@ -1,5 +1,6 @@
 """From paths to evidence: what each file is, what it carries, and which pieces belong together.
 
+    words     what each kind is called
     kinds     bytes -> what they are
     others    bytes -> which of our files they are that is no evidence
     unpack    one file -> the quote, log and documents that it carries

@@ -3,8 +3,9 @@
 A directory is one bundle. Loose files are one bundle if they hold one quote; with several quotes, a
 piece goes to the quote that it fits: collateral by platform family, a chip's certificate by the
 chip, an event log by replaying to the quote's registers, a compose file or MrConfigV3 document by
-its digest, GPUs by the nonce that they answer. What fits none or several is an error, never a
-guess. GPUs without any quote are a bundle of their own, whose machine is unknown.
+its digest, GPUs by the nonce that they answer, a firmware's log by replaying, a TPM's evidence by
+naming the quote. What fits none or several is an error, never a guess. GPUs without any quote are a
+bundle of their own, whose machine is unknown.
 
 Trusts: nothing; fitting only sorts, the verifier checks.  Does not trust: names, order, copies.
 """
@@ -20,12 +21,13 @@ import msgspec
 
 from teeproof.core.errors import Usage
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.files.fitting import fits
+from teeproof.evidence.files.fitting import fits, tpm_fits
 from teeproof.evidence.files.kinds import Kind, Piece
 from teeproof.evidence.files.others import IDENTITY, refuse
 from teeproof.evidence.files.reading import read_files, read_folder
 from teeproof.evidence.files.unpack import Unpacked, as_pem, unpack
 from teeproof.evidence.nvidia.bundle import joined
+from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 
 __all__ = ["Bundle", "bundle", "gather"]
@@ -39,6 +41,8 @@ _ROLES: dict[Kind, str] = {
     "gpu-evidence": "gpus",
     "gpu-manifest": "manifests",
     "ocsp-answer": "ocsp",
+    "firmware-log": "firmware_log",
+    "platform-key": "platform_key",
 }
 
 _KEYS: tuple[Kind, ...] = ("key-document", "identity-record")
@@ -81,10 +85,11 @@ def gather(paths: Sequence[Path], *, pieces: Sequence[Piece] = ()) -> list[Bundl
     folders = [_folder(path) for path in paths if os.path.isdir(path)]
     loose = [*read_files([path for path in paths if not os.path.isdir(path)]), *pieces]
     quotes, others = _split(loose, machines=bool(folders))
-    machines = [[quote] for quote in quotes if quote.kind in _QUOTES] or (
-        [quotes] if quotes else []
-    )
+    alone, tpms = _apart(quotes)
+    machines = [[quote] for quote in alone if quote.kind in _QUOTES] or ([alone] if alone else [])
     bundles = folders + [bundle(each, name=each[0].name) for each in machines]
+    for piece in tpms:
+        bundles = _join_tpm(bundles, piece)
     if not bundles:
         raise _no_quote(loose)
     # A compose file fits by the log or the document that names it, so it comes last.
@@ -105,9 +110,13 @@ def bundle(
     quotes, others = _split(found)
     if not quotes:
         raise _no_quote(found, ignored)
+    alone, tpms = _apart(quotes)
+    quotes, beside = (alone, tpms) if alone else (tpms, [])
     made = _from_quote(unpack(quotes[0]), name)
     for quote in quotes[1:]:
         made = _merge(made, unpack(quote))
+    for piece in beside:
+        made = _add_tpm(made, piece)
     for piece in others:
         made = _add(made, piece)
     return msgspec.structs.replace(made, ignored=tuple(ignored))
@@ -144,6 +153,9 @@ _QUOTES: tuple[Kind, ...] = (
     "sgx-quote",
     "snp-report",
     "nitro-document",
+    "tpm-document",
+    "azure-document",
+    "cca-token",
     "quote-response",
     "attestation",
     "certificate",
@@ -226,8 +238,7 @@ def _changed(made: Bundle, **fields: Any) -> Bundle:
 
 def _with_certificates(made: Bundle, pem: bytes) -> Bundle:
     """Add to the certificates: each file holds one of a chain, or some."""
-    more = (made.evidence.certificates or b"") + pem
-    return _changed(made, certificates=more)
+    return _changed(made, certificates=(made.evidence.certificates or b"") + pem)
 
 
 def _with(made: Bundle, field: str, value: object, piece: Piece) -> Bundle:
@@ -240,6 +251,32 @@ def _with(made: Bundle, field: str, value: object, piece: Piece) -> Bundle:
             got=piece.name,
         )
     return _changed(made, **{field: value})
+
+
+def _apart(quotes: list[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Return the quotes, and the evidence of TPMs, which may stand beside another's quote."""
+    tpms = [piece for piece in quotes if piece.kind == "tpm-document"]
+    return [piece for piece in quotes if piece.kind != "tpm-document"], tpms
+
+
+def _add_tpm(made: Bundle, piece: Piece) -> Bundle:
+    if kind_of(made.evidence.quote) != "tdx":
+        raise Usage(
+            f"{piece.name} is a TPM's evidence, and nothing ties one to {made.files[0][1]}: verify"
+            " it by itself",
+            code="quotes_differ",
+            expected="a TPM's evidence alone, or beside a TDX quote",
+            got=f"{made.files[0][1]}, {piece.name}",
+        )
+    return _noted(_with(made, "tpm", piece.data, piece), piece)
+
+
+def _join_tpm(bundles: list[Bundle], piece: Piece) -> list[Bundle]:
+    """Add a loose TPM's evidence to the TDX quote that it names; else it stands alone."""
+    fitting = [index for index, made in enumerate(bundles) if tpm_fits(piece, made.evidence)]
+    if len(fitting) != 1:
+        return [*bundles, bundle([piece], name=piece.name)]
+    return [_add_tpm(made, piece) if i in fitting else made for i, made in enumerate(bundles)]
 
 
 def _join(bundles: list[Bundle], piece: Piece) -> list[Bundle]:

@@ -17,7 +17,7 @@ from teeproof.evidence.files.kinds import Kind, Piece
 from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence, Platform
 
-__all__ = ["fits", "platform_of"]
+__all__ = ["fits", "platform_of", "tpm_fits"]
 
 
 def platform_of(quote: bytes) -> Platform:
@@ -31,7 +31,12 @@ def platform_of(quote: bytes) -> Platform:
     from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
     from teeproof.evidence.tdx.pck import parse_pck  # noqa: PLC0415
 
-    is_sgx = kind_of(quote) == "sgx"
+    kind = kind_of(quote)
+    if kind == "azure-tdx":
+        from teeproof.evidence.azure import document  # noqa: PLC0415
+
+        quote = document.parse(quote).td_quote or b""
+    is_sgx = kind == "sgx"
     chain = sgx.parse(quote).pck_chain if is_sgx else tdx_quote.parse(quote).signature.pck_chain
     certificates = x509.parse_chain(chain, what="PCK certificate chain")
     leaf, root = certificates[0], certificates[-1]
@@ -44,14 +49,16 @@ def platform_of(quote: bytes) -> Platform:
 
 
 def fits(piece: Piece, evidence: Evidence) -> bool:
-    """Whether collateral, certificates, GPUs, a log or a document belong to a quote."""
+    """Whether collateral, certificates, GPUs, a log, a key or a document belong to a quote."""
     try:
-        if piece.kind in _FITS:
-            return _FITS[piece.kind](piece, evidence)
-        snp = kind_of(evidence.quote) == "sev-snp"
-        return (_fits_host_data if snp else _fits_registers)(piece, evidence)
+        return _FITS.get(piece.kind, _document_fits)(piece, evidence)
     except Error:
         return False  # what cannot be read fits nothing; the error that follows names it
+
+
+def _document_fits(piece: Piece, evidence: Evidence) -> bool:
+    snp = kind_of(evidence.quote) == "sev-snp"
+    return (_fits_host_data if snp else _fits_registers)(piece, evidence)
 
 
 def _fits_registers(piece: Piece, evidence: Evidence) -> bool:
@@ -81,6 +88,8 @@ def _collateral_fits(piece: Piece, evidence: Evidence) -> bool:
 
 def _certificates_fit(piece: Piece, evidence: Evidence) -> bool:
     """Whether no endorsement key among the certificates is another chip's."""
+    if kind_of(evidence.quote) == "azure-snp":
+        return True  # its own certificate comes inside; these are of authorities
     if kind_of(evidence.quote) != "sev-snp":
         return False
     from teeproof.evidence.files.unpack import as_pem  # noqa: PLC0415
@@ -125,15 +134,30 @@ def _words_fit(piece: Piece, evidence: Evidence) -> bool:
     return evidence.gpus is not None or kind_of(evidence.quote) == "nvidia"
 
 
-_FITS: dict[Kind, Callable[[Piece, Evidence], bool]] = {
-    "collateral": _collateral_fits,
-    "vendor-certificates": _certificates_fit,
-    "gpu-evidence": _gpus_fit,
-    "gpu-manifest": _words_fit,
-    "ocsp-answer": _words_fit,
-    "key-document": lambda *_: False,  # this layer knows of keys their digest only
-    "identity-record": lambda *_: False,
-}
+def tpm_fits(piece: Piece, evidence: Evidence) -> bool:
+    """Whether a TPM's evidence names this TDX quote."""
+    from teeproof.evidence.tpm import document, gcp, quote  # noqa: PLC0415
+
+    if kind_of(evidence.quote) != "tdx":
+        return False
+    try:
+        parsed = quote.parse(document.parse(piece.data).quote)
+    except Error:
+        return False
+    return gcp.check_tdx_quote(parsed, evidence.quote).state == "passed"
+
+
+def _firmware_log_fits(piece: Piece, evidence: Evidence) -> bool:
+    """Whether a log gives the registers of a TDX quote, or belongs to one that has a TPM."""
+    from teeproof.evidence.eventlog import firmware  # noqa: PLC0415
+    from teeproof.evidence.tdx import quote as tdx_quote  # noqa: PLC0415
+
+    kind = kind_of(evidence.quote)
+    if kind != "tdx":
+        return kind in ("tpm", "azure-tdx", "azure-snp")
+    rtmrs = tdx_quote.parse(evidence.quote).body.rtmrs
+    checks, _ = firmware.verify_ccel(piece.data, rtmrs=rtmrs)
+    return not any(check.state == "failed" for check in checks)
 
 
 def _rtmr3(log: bytes) -> bytes:
@@ -152,3 +176,20 @@ def _compose_fits(compose: bytes, mrconfigid: bytes, log: bytes | None) -> bool:
         return digest == mrconfigid[1:33]
     events = parse(log) if log else ()
     return any(event.name == "compose-hash" and event.payload == digest for event in events)
+
+
+def _key_fits(_: Piece, evidence: Evidence) -> bool:
+    return kind_of(evidence.quote) == "cca"
+
+
+_FITS: dict[Kind, Callable[[Piece, Evidence], bool]] = {
+    "collateral": _collateral_fits,
+    "vendor-certificates": _certificates_fit,
+    "gpu-evidence": _gpus_fit,
+    "gpu-manifest": _words_fit,
+    "ocsp-answer": _words_fit,
+    "firmware-log": _firmware_log_fits,
+    "key-document": lambda *_: False,  # this layer knows of keys their digest only
+    "identity-record": lambda *_: False,
+    "platform-key": _key_fits,
+}

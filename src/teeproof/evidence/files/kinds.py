@@ -10,70 +10,30 @@ from __future__ import annotations
 
 import binascii
 import re
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from teeproof.core import strictjson, stricttoml
 from teeproof.core.errors import Malformed, TooLarge
+from teeproof.evidence.cca import token as cca
 from teeproof.evidence.endorsements import MAX_COLLATERAL_BYTES
+from teeproof.evidence.eventlog import firmware
 from teeproof.evidence.files import gpus
 from teeproof.evidence.files.others import refuse, told_by_bytes, told_by_fields
 from teeproof.evidence.files.refusing import foreign, not_understood, some
+from teeproof.evidence.files.words import KINDS, Kind
 from teeproof.evidence.nitro import document as nitro
 from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
 from teeproof.evidence.sev_snp.layout import REPORT_BYTES
 from teeproof.evidence.sev_snp.report import looks_like
 from teeproof.evidence.tdx.layout import INTEL_QE_VENDOR, TEE_SGX, TEE_TDX, Header
 from teeproof.evidence.tdx.quote import MAX_QUOTE_BYTES
+from teeproof.evidence.tpm import document as tpm
 
 __all__ = ["KINDS", "MAX_FILE_BYTES", "Kind", "Piece", "identify"]
 
 MAX_FILE_BYTES = MAX_COLLATERAL_BYTES  # the largest thing that is understood
-
-Kind = Literal[
-    "tdx-quote",
-    "sgx-quote",
-    "snp-report",
-    "nitro-document",
-    "gpu-evidence",
-    "gpu-manifest",
-    "ocsp-answer",
-    "vendor-certificates",
-    "collateral",
-    "event-log",
-    "quote-response",
-    "attestation",
-    "app-compose",
-    "mr-config",
-    "certificate",
-    "key-document",
-    "identity-record",
-    "policy",
-    "verdict",
-]
-KINDS: dict[Kind, str] = {
-    "tdx-quote": "TDX quote",
-    "sgx-quote": "SGX quote",
-    "snp-report": "SEV-SNP report",
-    "nitro-document": "Nitro document",
-    "gpu-evidence": "piece of GPU evidence",
-    "gpu-manifest": "NVIDIA manifest (RIM)",
-    "ocsp-answer": "OCSP answer",
-    "vendor-certificates": "AMD certificate or revocation list",
-    "collateral": "Intel collateral",
-    "event-log": "dstack event log",
-    "quote-response": "dstack GetQuote response",
-    "attestation": "dstack attestation",
-    "app-compose": "app-compose.json",
-    "mr-config": "MrConfigV3 document",
-    "certificate": "RA-TLS certificate",
-    "key-document": "key document",
-    "identity-record": "identity record",
-    "policy": "policy",
-    "verdict": "saved verdict",
-}
-"""Each kind in words."""
 
 _HEX = re.compile(rb"(?:0[xX])?([0-9a-fA-F]+)")  # these two are matched without white space
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
@@ -150,6 +110,10 @@ def _quote_kind(data: bytes) -> Kind | None:
         return "snp-report"
     if nitro.looks_like(data):
         return "nitro-document"
+    if cca.looks_like(data):
+        return "cca-token"
+    if firmware.looks_like(data):
+        return "firmware-log"
     header = Header(data[:48])
     tee = (header.version == 3 and header.tee_type == TEE_SGX) or header.tee_type == TEE_TDX
     plausible = header.version in (3, 4, 5) and header.key_type in (2, 3) and tee
@@ -216,6 +180,9 @@ _SHAPES: dict[Kind, Any] = {
     "verdict": lambda v: v.get("type") == "urn:teeproof:verdict:v1",
     "key-document": lambda v: v.get("type") == "urn:teeproof:keys:v1",
     "identity-record": lambda v: v.keys() == {"attachments", "envelope"},
+    "azure-document": lambda v: isinstance(v.get("hcl_report"), str),
+    "tpm-document": lambda v: v.get("format") == tpm.FORMAT or {"ak_public", "tpm_quote"} <= set(v),
+    "platform-key": lambda v: v.get("kty") == "EC" and {"crv", "x", "y"} <= set(v),
     "quote-response": lambda v: isinstance(v.get("quote"), str) and "tcb_info" not in v,
     "attestation": lambda v: isinstance(v.get("attestation"), str),
     "app-compose": lambda v: "docker_compose_file" in v or {"manifest_version", "runner"} <= set(v),
@@ -270,9 +237,9 @@ def _refuse_foreign_bytes(data: bytes, name: str) -> None:
     if b"\x84\x44\xa1\x01\x38\x22" in data[:16]:
         raise foreign(name, "an AWS Nitro document")
     if data[:4] == b"\xffTCG":  # TPM_GENERATED_VALUE
-        raise foreign(name, "a TPM quote")
+        raise foreign(name, "a TPM quote without its signature and key")
     if data[:4] == b"HCLA":
-        raise foreign(name, "an Azure HCL report")
+        raise foreign(name, "an Azure HCL report without the TPM's quote")
 
 
 def _unknown(data: bytes, name: str) -> Piece:

@@ -109,7 +109,7 @@ def _why(error: Error) -> str:
     if isinstance(error, TooLarge):
         return f"too large: {error.got}"
     if error.code == "evidence_unsupported":
-        return f"{error.got}; this version verifies TDX, SGX, SEV-SNP, Nitro and NVIDIA"
+        return f"{error.got}, which this version does not verify by itself"
     return error.got or error.detail
 
 

@@ -15,17 +15,19 @@ _UNDERSTOOD = (
     "a proof file; a log proof with its record; a log's directory; a TDX quote (version 4 or 5) or"
     " SGX quote (version 3) in binary, hex or base64; an SEV-SNP report (version 2 to 5) likewise,"
     " and AMD's certificates or revocation list, DER or PEM; a document of AWS Nitro; the evidence"
-    " of NVIDIA GPUs (JSON), NVIDIA's manifests (RIM) and OCSP answers (DER); Intel"
-    " collateral (QuoteCollateralV3 JSON); a dstack event log, GetQuote response, attestation,"
-    " app-compose.json or MrConfigV3 document; an RA-TLS certificate; a workload's key"
-    " document or identity record beside a quote; a policy (TOML); a verdict"
+    " of NVIDIA GPUs (JSON), NVIDIA's manifests (RIM) and OCSP answers (DER); evidence of a TPM or"
+    " of an Azure machine (JSON); an Arm CCA token, and its platform's key (JSON Web Key); a"
+    " firmware log (TCG's, or CCEL); Intel collateral (QuoteCollateralV3 JSON); a dstack event log,"
+    " GetQuote response, attestation, app-compose.json or MrConfigV3 document; an RA-TLS"
+    " certificate; a workload's key document or identity record beside a quote; a policy (TOML); a"
+    " verdict"
 )
 
 
 def foreign(name: str, words: str) -> Malformed:
     """Return the error for evidence of a kind that this version does not verify."""
     return Malformed(
-        f"{name} looks like {words}; this version verifies TDX, SGX, SEV-SNP, Nitro and NVIDIA",
+        f"{name} looks like {words}, which this version does not verify by itself",
         code="evidence_unsupported",
         expected=_UNDERSTOOD,
         got=words,

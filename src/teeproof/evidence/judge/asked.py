@@ -16,7 +16,9 @@ from teeproof.evidence.policy import Policy
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verdict import Check, Level, not_checked
 
-__all__ = ["Asked", "Judged", "any_failed", "not_appraised"]
+__all__ = ["WEAKEST_FIRST", "Asked", "Judged", "any_failed", "not_appraised"]
+
+WEAKEST_FIRST: tuple[Level, ...] = ("simulated", "measured", "hardware")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         if given.certificates is not None or beside:
             optional.append(given.certificates)
         optional += beside
+        for name in ("firmware_log", "tpm", "platform_key"):  # named, for most evidence has none
+            if (part := getattr(given, name)) is not None:
+                optional += [name.encode(), part]
         parts = (b"\0" if part is None else b"\1" + part for part in optional)
         return named(
             framed_sha256(

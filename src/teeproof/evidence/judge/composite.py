@@ -13,15 +13,13 @@ from __future__ import annotations
 import msgspec
 
 from teeproof.evidence.binding import report_data_for
-from teeproof.evidence.judge.asked import Asked, Judged
+from teeproof.evidence.judge.asked import WEAKEST_FIRST, Asked, Judged
 from teeproof.evidence.judge.nvidia import Devices, devices
 from teeproof.evidence.naming import composite_identity, report_data_of
 from teeproof.evidence.recognise import Kind
-from teeproof.evidence.verdict import Check, Level, failed, not_checked, passed
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
 __all__ = ["complete"]
-
-_WEAKEST_FIRST: tuple[Level, ...] = ("simulated", "measured", "hardware")
 
 
 def complete(asked: Asked, kind: Kind, machine: Judged) -> Judged:
@@ -59,7 +57,7 @@ def _joined(machine: Judged, found: Devices) -> Judged:
     facts, level = {}, None
     if found.facts is not None and machine.level is not None:
         facts = machine.facts | {"gpus": found.facts.to_json()}
-        level = min(machine.level, found.facts.level, key=_WEAKEST_FIRST.index)
+        level = min(machine.level, found.facts.level, key=WEAKEST_FIRST.index)
     return msgspec.structs.replace(
         machine, subject=subject, checks=(*machine.checks, *found.checks), facts=facts,
         level=level, confidential=False,

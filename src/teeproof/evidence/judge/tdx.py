@@ -9,15 +9,23 @@ from typing import Any
 
 from teeproof.evidence import eventlog, ratls, second_path
 from teeproof.evidence.appraise import application, domain, freshness, platform
-from teeproof.evidence.judge.asked import Asked, Judged, any_failed, not_appraised
+from teeproof.evidence.judge.asked import (
+    WEAKEST_FIRST,
+    Asked,
+    Judged,
+    any_failed,
+    not_appraised,
+)
+from teeproof.evidence.judge.beside import Beside, booted, tpm_of
+from teeproof.evidence.naming import with_tpm
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.tdx import quote as tdx_quote
 from teeproof.evidence.tdx import verify as tdx
 from teeproof.evidence.tdx.facts import TdxFacts, unwelcome
 from teeproof.evidence.tdx.quote import TdxQuote
-from teeproof.evidence.verdict import Check, failed, not_checked, passed
+from teeproof.evidence.verdict import Check, Level, failed, not_checked, passed
 
-__all__ = ["judge"]
+__all__ = ["judge", "ran", "required_path", "second_opinion"]
 
 
 def judge(asked: Asked) -> Judged:
@@ -33,9 +41,11 @@ def judge(asked: Asked) -> Judged:
         roots=frozenset(asked.policy.roots),
         now=asked.now,
     )
+    beside = tpm_of(asked)
     checks = [
         *ours.checks,
-        *_second_path(asked, quote, ours),
+        *beside.checks,
+        *second_opinion(asked, quote, ours),
         *ratls.check_carrier(asked.evidence, expected_spki=asked.expected_spki),
     ]
     facts = ours.facts if not any_failed(checks) else None
@@ -43,21 +53,31 @@ def judge(asked: Asked) -> Judged:
     if facts is None:
         checks.append(not_appraised())
     else:
-        more, described = _appraise(asked, facts, checks)
+        more, described = _appraise(asked, facts, checks, beside)
         checks += more
     return Judged(
-        subject=ours.evidence_id,
+        subject=_subject(ours.evidence_id, beside),
         checks=checks,
         facts=described,
-        level=facts.level if facts else None,
+        level=_level(facts, beside),
         confidential=facts.confidential if facts else False,
         evaluation_number=facts.evaluation_number if facts else None,
-        second_path=_ran(checks),
+        second_path=ran(checks),
     )
 
 
+def _subject(quote: str | None, beside: Beside) -> str | None:
+    return with_tpm(quote, beside.id) if quote and beside.id else quote
+
+
+def _level(facts: TdxFacts | None, beside: Beside) -> Level | None:
+    """Return the level of the weakest part; None where nothing is established."""
+    parts = [part.level for part in (facts, beside.facts) if part is not None]
+    return min(parts, key=WEAKEST_FIRST.index) if facts else None
+
+
 def _appraise(
-    asked: Asked, facts: TdxFacts, before: list[Check]
+    asked: Asked, facts: TdxFacts, before: list[Check], beside: Beside
 ) -> tuple[list[Check], dict[str, Any]]:
     """Return the checks of event log and policy, and the facts for people and programs."""
     evidence, policy, now = asked.evidence, asked.policy, asked.now
@@ -68,20 +88,26 @@ def _appraise(
         compose=evidence.compose,
         mr_config=evidence.mr_config,
     )
+    boot = booted(asked, facts, beside)
     checks = [
         *log_checks,
-        _required_path(policy, before),
+        *boot.log_checks,
+        required_path(policy, before),
         *platform.checks(facts, policy, now=now),
         *domain.checks(facts, policy),
+        *boot.checks,
         *application.checks(
             facts.body, app, policy, log_checks=log_checks, compose=evidence.compose
         ),
         *freshness.checks(facts.body.report_data, policy, now=now, seen=asked.seen),
     ]
-    return checks, facts.to_json() | {"application": application.describe(facts.body, app)}
+    described = facts.to_json() | {"application": application.describe(facts.body, app)}
+    tpm = {"tpm": beside.facts.to_json()} if beside.facts else {}
+    return checks, described | tpm | boot.facts
 
 
-def _second_path(asked: Asked, quote: TdxQuote, ours: tdx.Verification) -> list[Check]:
+def second_opinion(asked: Asked, quote: TdxQuote, ours: tdx.Verification) -> list[Check]:
+    """Return what the second path says of a quote that our own path judged."""
     if not asked.both_paths:
         return second_path.skipped("only our own path was asked for")
     if asked.collateral is None or ours.root_der is None or ours.root is None:
@@ -98,7 +124,8 @@ def _second_path(asked: Asked, quote: TdxQuote, ours: tdx.Verification) -> list[
     )
 
 
-def _required_path(policy: Policy, checks: list[Check]) -> Check:
+def required_path(policy: Policy, checks: list[Check]) -> Check:
+    """Return the check that a second verifier ran, if the policy asks for one."""
     agreed = any(c.name == "second-path-signatures" and c.state == "passed" for c in checks)
     if policy.second_path is None:
         return not_checked("two-paths", "the policy does not ask for a second verifier", "policy")
@@ -118,6 +145,7 @@ def _required_path(policy: Policy, checks: list[Check]) -> Check:
     )
 
 
-def _ran(checks: list[Check]) -> str | None:
-    ran = any(c.name.startswith("second-path") and c.state != "not_checked" for c in checks)
-    return second_path.NAME if ran else None
+def ran(checks: list[Check]) -> str | None:
+    """Return the name of the second path if it ran."""
+    any_ran = any(c.name.startswith("second-path") and c.state != "not_checked" for c in checks)
+    return second_path.NAME if any_ran else None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from teeproof.core.errors import Usage
 from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.simulated.cca import SimulatedCca
 from teeproof.evidence.simulated.collateral import Edition, publish
 from teeproof.evidence.simulated.eventlog import Event
 from teeproof.evidence.simulated.guest import Guest
@@ -24,6 +25,7 @@ from teeproof.evidence.simulated.nvidia_pki import GpuVendor
 from teeproof.evidence.simulated.pki import SIMULATED, Names, Pki
 from teeproof.evidence.simulated.snp.pki import SnpPki
 from teeproof.evidence.simulated.storage import load_seed, open_seed
+from teeproof.evidence.simulated.tpm import SimulatedTpm
 
 __all__ = ["SimulatedPlatform"]
 
@@ -72,6 +74,16 @@ class SimulatedPlatform:
     def gpus(self) -> GpuVendor:
         """The same seed's NVIDIA: its certificates, for GPUs of ``simulated.nvidia``."""
         return GpuVendor(self.pki.seed, marked=self.pki.names.marked)
+
+    @cached_property
+    def tpm(self) -> SimulatedTpm:
+        """The same seed's cloud: a TPM, and the authority of its keys."""
+        return SimulatedTpm(self.pki.seed, marked=self.pki.names.marked)
+
+    @cached_property
+    def cca(self) -> SimulatedCca:
+        """The same seed's Arm CCA platform."""
+        return SimulatedCca(self.pki.seed)
 
     @property
     def root_der(self) -> bytes:

@@ -13,6 +13,7 @@ from teeproof.evidence.recognise import Kind
 from teeproof.evidence.sev_snp.layout import ReportBody
 from teeproof.evidence.simulated.nitro import Enclave
 from teeproof.evidence.simulated.nvidia_scene import reference_policy as gpu_reference
+from teeproof.evidence.simulated.other_policies import OTHERS
 from teeproof.evidence.simulated.platform import SimulatedPlatform
 from teeproof.evidence.simulated.snp.machine import SnpGuest, write_body
 from teeproof.evidence.simulated.snp.pki import Chip
@@ -35,7 +36,7 @@ def opt_in_policy(platform: SimulatedPlatform) -> str:
 name = "simulated"
 description = "Evidence of one simulator; it proves nothing about hardware."
 roots = []
-simulated_roots = ["{platform.root_fingerprint}"]
+simulated_roots = {_toml([platform.root_fingerprint, platform.tpm.root_fingerprint])}
 gpu = {{ simulated_roots = {_toml(_gpu_roots(platform))} }}
 
 second_path = true
@@ -154,6 +155,8 @@ def reference_policy(
         return _nitro_reference(platform, report_data)
     if kind == "nvidia":
         return _nvidia_reference(platform, report_data)
+    if kind in OTHERS:
+        return OTHERS[kind](platform, report_data)
     machine = platform.machine()
     domain, guest = machine.domain, machine.guest
     expected: dict[str, object] = {

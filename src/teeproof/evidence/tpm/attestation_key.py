@@ -45,6 +45,7 @@ class Trust:
     by: str
     level: Level
     name: bytes | None = None
+    root: str | None = None
 
 
 def read(evidence: TpmEvidence, voucher: Voucher | None) -> Read:
@@ -117,7 +118,12 @@ def _signed_chain(chain: AkChain) -> Check:
 
 
 def check_binding(
-    found: Read, chain: AkChain | None, chain_checks: Sequence[Check], voucher: Voucher | None
+    found: Read,
+    chain: AkChain | None,
+    chain_checks: Sequence[Check],
+    voucher: Voucher | None,
+    *,
+    simulated_roots: frozenset[str] = frozenset(),
 ) -> tuple[Check, Trust | None]:
     """Return the check that somebody vouches for the key, and who."""
     name = "ak-binding"
@@ -158,8 +164,10 @@ def check_binding(
         cause = "a check of the certificates that vouch for the key has failed"
         return not_checked(name, cause), None
     by = f"a certificate under the root {chain.root}"
-    level: Level = "simulated" if chain.simulated else "measured"
-    return passed(name, f"{by} vouches for the attestation key"), Trust(by, level)
+    simulated = chain.simulated or chain.root in simulated_roots
+    level: Level = "simulated" if simulated else "measured"
+    trust = Trust(by, level, root=chain.root)
+    return passed(name, f"{by} vouches for the attestation key"), trust
 
 
 def check_attributes(found: Read, trust: Trust | None) -> Check:

@@ -23,7 +23,8 @@ from teeproof.evidence.tpm.pcrs import Banks, require_sizes
 from teeproof.evidence.tpm.signature import rsassa_sha256
 from teeproof.evidence.tpm.wire import HASH_NAMES, SHA256
 
-__all__ = ["FORMAT", "MAX_DOCUMENT_BYTES", "TpmEvidence", "parse", "parse_azure", "unhex"]
+__all__ = ["FORMAT", "MAX_DOCUMENT_BYTES", "TpmEvidence", "looks_like", "parse"]
+__all__ += ["parse_azure", "unhex"]
 
 FORMAT = "urn:teeproof:tpm-evidence:v1"
 MAX_DOCUMENT_BYTES = 2 << 20  # an event log of 1 MiB in base64, and the rest
@@ -90,6 +91,13 @@ class _TrusteeQuote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Trustee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ak_public: str
     tpm_quote: _TrusteeQuote
+
+
+def looks_like(data: bytes) -> bool:
+    """Whether this is JSON that names our form or Trustee's; nothing is parsed."""
+    names = (f'"{FORMAT}"'.encode(), b'"ak_public"')
+    head = data[:MAX_DOCUMENT_BYTES]
+    return data.lstrip(b" \t\r\n")[:1] == b"{" and any(name in head for name in names)
 
 
 def parse(data: bytes) -> TpmEvidence:

@@ -41,6 +41,7 @@ class TpmFacts(msgspec.Struct, frozen=True, kw_only=True):
         evidence_id: the evidence's identity, see ``evidence_identity``.
         level: ``measured``, ``simulated``, or the level of the evidence that vouches for the key.
         vouched_by: who vouches for the key.
+        root: fingerprint of the root that its certificates end in; None if something else vouches.
         spki: the key, DER.
         quote: the quote.
         pcrs: the registers that the quote covers, by bank and number; empty if none were given.
@@ -49,6 +50,7 @@ class TpmFacts(msgspec.Struct, frozen=True, kw_only=True):
     evidence_id: str
     level: Level
     vouched_by: str
+    root: str | None = None
     spki: bytes
     quote: TpmQuote
     pcrs: Mapping[int, Mapping[int, bytes]]
@@ -68,6 +70,7 @@ class TpmFacts(msgspec.Struct, frozen=True, kw_only=True):
         quote, clock = self.quote, self.quote.clock
         return {
             "vouched_by": self.vouched_by,
+            "root": self.root,
             "attestation_key": named(sha256(self.spki)),
             "qualifying_data": quote.extra_data.hex(),
             "reset_count": clock.reset_count,

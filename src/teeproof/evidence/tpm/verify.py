@@ -41,12 +41,14 @@ class Verification:
         facts: None if a check failed.
         evidence_id: the evidence's identity; None if no key came with it.
         root: fingerprint of the root that the key's chain ends in; None if it is not trusted.
+        quote: the quote, parsed.
     """
 
     checks: tuple[Check, ...]
     facts: TpmFacts | None
     evidence_id: str | None
     root: str | None
+    quote: TpmQuote
 
 
 def verify(
@@ -54,6 +56,7 @@ def verify(
     *,
     roots: frozenset[str],
     now: int,
+    simulated_roots: frozenset[str] = frozenset(),
     voucher: Voucher | None = None,
     expected_data: bytes | None = None,
 ) -> Verification:
@@ -64,6 +67,7 @@ def verify(
         roots: fingerprints (``sha256:…``) of the root keys of TPM vendors and clouds, and of nobody
             else: under those of other hardware there are keys for signing that live in no TPM.
         now: the T to verify at, seconds since 1970.
+        simulated_roots: those of simulators: what hangs on them is simulated, marked or not.
         voucher: what other verified evidence says of the key; then no chain is needed.
         expected_data: the qualifying data that the relying party asked for, such as D (32 bytes).
 
@@ -73,8 +77,12 @@ def verify(
     read = attestation_key.read(evidence, voucher)
     if evidence.pcrs is not None:
         pcrs.require_sizes(evidence.pcrs)
-    chain, chain_checks = attestation_key.check_chain(evidence.certificates, roots=roots, now=now)
-    binding, trust = attestation_key.check_binding(read, chain, chain_checks, voucher)
+    chain, chain_checks = attestation_key.check_chain(
+        evidence.certificates, roots=roots | simulated_roots, now=now
+    )
+    binding, trust = attestation_key.check_binding(
+        read, chain, chain_checks, voucher, simulated_roots=simulated_roots
+    )
     pcr_check, registers = _pcrs(read, evidence)
     checks = (
         passed("tpm-quote-format", f"TPM 2.0 quote of {_covered(read.quote)}"),
@@ -96,12 +104,15 @@ def verify(
             evidence_id=evidence_id,
             level=trust.level,
             vouched_by=trust.by,
+            root=trust.root,
             spki=read.spki,
             quote=read.quote,
             pcrs=registers,
         )
-    trusted = chain is not None and chain.root in roots
-    return Verification(checks, facts, evidence_id, chain.root if chain and trusted else None)
+    trusted = chain is not None and chain.root in roots | simulated_roots
+    return Verification(
+        checks, facts, evidence_id, chain.root if chain and trusted else None, read.quote
+    )
 
 
 def _covered(parsed: TpmQuote) -> str:

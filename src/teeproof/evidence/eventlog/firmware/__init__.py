@@ -10,8 +10,9 @@ Does not trust: the host that hands over the log.
 
 from teeproof.evidence.eventlog.firmware.event import Event, Log
 from teeproof.evidence.eventlog.firmware.facts import BootFacts
-from teeproof.evidence.eventlog.firmware.parse import parse
+from teeproof.evidence.eventlog.firmware.parse import looks_like, parse
 from teeproof.evidence.eventlog.firmware.replay import replay
 from teeproof.evidence.eventlog.firmware.verify import CHECKS, verify_ccel, verify_tpm
 
-__all__ = ["CHECKS", "BootFacts", "Event", "Log", "parse", "replay", "verify_ccel", "verify_tpm"]
+__all__ = ["CHECKS", "BootFacts", "Event", "Log", "looks_like", "parse", "replay"]
+__all__ += ["verify_ccel", "verify_tpm"]

@@ -21,13 +21,14 @@ from teeproof.evidence.eventlog.firmware.event import Event, Log
 from teeproof.evidence.record import MAX_EVENT_LOG_BYTES
 from teeproof.evidence.tpm.wire import HASHES, SHA1
 
-__all__ = ["MAX_EVENTS", "parse"]
+__all__ = ["MAX_EVENTS", "looks_like", "parse"]
 
 MAX_EVENTS = 4096  # real ones have some 100
 MAX_BANKS = 8
 MAX_REGISTER = 31
 ANY_REGISTER = 0xFFFFFFFF  # of events that only inform
 _AGILE = b"Spec ID Event03\0"
+_NO_ACTION = struct.pack("<I", tcg.NO_ACTION)
 _FIXED = 28  # signature 16, platform class 4, version 3, size of integers 1, number of banks 4
 
 
@@ -55,6 +56,11 @@ class _Bytes:
     def rest_is_padding(self) -> bool:
         """Whether no event stands here: nothing is left, or nothing but 0x00, or but 0xff."""
         return self.at >= self.padding
+
+
+def looks_like(data: bytes) -> bool:
+    """Whether this begins with the event that names a log's form; nothing is parsed."""
+    return data[4:8] == _NO_ACTION and data[32:45] == b"Spec ID Event"
 
 
 def parse(data: bytes) -> Log:

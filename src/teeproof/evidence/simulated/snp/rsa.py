@@ -1,9 +1,9 @@
-"""RSA-4096 keys that follow from a seed, and PSS signatures that follow from key and message.
+"""RSA-4096 keys that follow from a seed, and signatures that follow from key and message.
 
 A key has eight primes of 512 bits: they are found in a tenth of a second, and two of 2048 in ten.
 Nobody sees the difference from outside, and the secrets of a simulator need no more strength.
 
-Source: RFC 8017, 3.2 (several primes), 8.1.1 and 9.1.1 (PSS).
+Source: RFC 8017, 3.2 (several primes), 8.1.1 and 9.1.1 (PSS), 8.2 (PKCS #1 v1.5).
 
 Trusts: whoever holds the seed.  Does not trust: nobody else can sign.
 """
@@ -24,6 +24,7 @@ __all__ = ["RsaKey", "rsa_key"]
 
 _BITS, _PRIMES, _EXPONENT = 4096, 8, 65537
 _PRIME_BITS = _BITS // _PRIMES
+_SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")  # RFC 8017, 9.2, note 1
 _HASH = 48  # SHA-384, also the salt's length
 _SMALL = [n for n in range(3, 2000, 2) if all(n % k for k in range(3, int(n**0.5) + 1, 2))]
 
@@ -42,7 +43,15 @@ class RsaKey:
 
     def sign(self, message: bytes) -> bytes:
         """Return the PSS signature with SHA-384; the salt follows from the message."""
-        encoded = int.from_bytes(_pss(message), "big")
+        return self._signed(_pss(message))
+
+    def sign_pkcs1(self, message: bytes) -> bytes:
+        """Return the PKCS #1 v1.5 signature with SHA-256 (RFC 8017, 8.2.1 and 9.2)."""
+        tail = b"\0" + _SHA256_INFO + hashlib.sha256(message).digest()
+        return self._signed(b"\0\1".ljust(_BITS // 8 - len(tail), b"\xff") + tail)
+
+    def _signed(self, message: bytes) -> bytes:
+        encoded = int.from_bytes(message, "big")
         value, modulus = 0, 1
         for prime in self.primes:
             root = pow(encoded, pow(_EXPONENT, -1, prime - 1), prime)

@@ -4,6 +4,9 @@ Trusts: nothing; it only describes.  Does not trust: nothing comes from outside.
 """
 
 from teeproof.evidence.simulated.states import (
+    azure,
+    beside,
+    cca,
     domain,
     forgery,
     guest,
@@ -12,6 +15,7 @@ from teeproof.evidence.simulated.states import (
     nvidia,
     snp,
     tcb,
+    tpm,
     vendor,
 )
 from teeproof.evidence.simulated.states.guest import LISTED
@@ -19,8 +23,7 @@ from teeproof.evidence.simulated.states.state import Outcome, State
 
 __all__ = ["LISTED", "STATES", "Outcome", "State"]
 
-STATES: dict[str, State] = {
-    state.name: state
-    for module in (guest, tcb, domain, vendor, forgery, log, snp, nitro, nvidia)
-    for state in module.STATES
-}
+_MODULES = (
+    guest, tcb, domain, vendor, forgery, log, beside, snp, nitro, nvidia, tpm, azure, cca,
+)  # fmt: skip
+STATES: dict[str, State] = {state.name: state for module in _MODULES for state in module.STATES}
