@@ -25,6 +25,7 @@ from teeproof.evidence.files.fitting import fits, tpm_fits
 from teeproof.evidence.files.kinds import Kind, Piece
 from teeproof.evidence.files.others import IDENTITY, refuse
 from teeproof.evidence.files.reading import read_files, read_folder
+from teeproof.evidence.files.refusing import no_quote
 from teeproof.evidence.files.unpack import Unpacked, as_pem, unpack
 from teeproof.evidence.nvidia.bundle import joined
 from teeproof.evidence.recognise import kind_of
@@ -91,7 +92,7 @@ def gather(paths: Sequence[Path], *, pieces: Sequence[Piece] = ()) -> list[Bundl
     for piece in tpms:
         bundles = _join_tpm(bundles, piece)
     if not bundles:
-        raise _no_quote(loose)
+        raise no_quote(loose)
     # A compose file fits by the log or the document that names it, so it comes last.
     for piece in sorted(others, key=lambda piece: piece.kind == "app-compose"):
         bundles = _join(bundles, piece)
@@ -109,7 +110,7 @@ def bundle(
     found = list(pieces)
     quotes, others = _split(found)
     if not quotes:
-        raise _no_quote(found, ignored)
+        raise no_quote(found, ignored)
     alone, tpms = _apart(quotes)
     quotes, beside = (alone, tpms) if alone else (tpms, [])
     made = _from_quote(unpack(quotes[0]), name)
@@ -294,17 +295,3 @@ def _join(bundles: list[Bundle], piece: Piece) -> list[Bundle]:
             got=", ".join(names) or "none",
         )
     return [_add(made, piece) if i in fitting else made for i, made in enumerate(bundles)]
-
-
-def _no_quote(pieces: Sequence[Piece], ignored: Sequence[tuple[str, str]] = ()) -> Usage:
-    if [piece.kind for piece in pieces] == ["identity-record"]:
-        return refuse(IDENTITY, pieces[0].name)
-    found = [f"{piece.name} ({piece.words})" for piece in pieces]
-    found += [f"{name} ({why})" for name, why in ignored[:6]]
-    found += [f"and {len(ignored) - 6} others"] if len(ignored) > 6 else []
-    return Usage(
-        "there is no quote among these files: name the file that holds it",
-        code="quote_missing",
-        expected="a quote, or a file that carries one",
-        got=", ".join(found) or "no files",
-    )

@@ -5,11 +5,15 @@ Trusts: nothing; only words come of it.  Does not trust: whoever made the file.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from teeproof.core.errors import Malformed
+from teeproof.core.errors import Malformed, Usage
 
-__all__ = ["foreign", "not_understood", "some"]
+if TYPE_CHECKING:
+    from teeproof.evidence.files.kinds import Piece
+
+__all__ = ["foreign", "no_quote", "not_understood", "some"]
 
 _UNDERSTOOD = (
     "a proof file; a log proof with its record; a log's directory; a TDX quote (version 4 or 5) or"
@@ -48,3 +52,18 @@ def some(value: dict[str, Any]) -> str:
     """Return the first names of an object's fields, for an error."""
     keys = [ascii(key[:40])[1:-1] for key in list(value)[:6]]
     return ", ".join(keys) + (", …" if len(value) > 6 else "") if keys else "no fields"
+
+
+def no_quote(pieces: Sequence[Piece], ignored: Sequence[tuple[str, str]] = ()) -> Usage:
+    """Return the error for files among which there is no quote, and what they are."""
+    if [piece.kind for piece in pieces] == ["identity-record"]:
+        return refuse(IDENTITY, pieces[0].name)
+    found = [f"{piece.name} ({piece.words})" for piece in pieces]
+    found += [f"{name} ({why})" for name, why in ignored[:6]]
+    found += [f"and {len(ignored) - 6} others"] if len(ignored) > 6 else []
+    return Usage(
+        "there is no quote among these files: name the file that holds it",
+        code="quote_missing",
+        expected="a quote, or a file that carries one",
+        got=", ".join(found) or "no files",
+    )
