@@ -23,7 +23,6 @@ from teeproof.core.errors import Usage
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.files.fitting import fits, tpm_fits
 from teeproof.evidence.files.kinds import Kind, Piece
-from teeproof.evidence.files.others import IDENTITY, refuse
 from teeproof.evidence.files.reading import read_files, read_folder
 from teeproof.evidence.files.refusing import no_quote
 from teeproof.evidence.files.unpack import Unpacked, as_pem, unpack

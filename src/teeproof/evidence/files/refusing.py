@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from teeproof.core.errors import Malformed, Usage
+from teeproof.evidence.files.others import IDENTITY, refuse
 
 if TYPE_CHECKING:
     from teeproof.evidence.files.kinds import Piece
