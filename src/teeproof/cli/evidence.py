@@ -10,13 +10,14 @@ __all__ = ["COMMANDS", "command"]
 
 COMMANDS = {
     "collect": "Ask this machine's attester for fresh evidence.",
+    "serve": "Verify evidence that comes over HTTP.",
     "read": "Check a verdict that another verifier signed (EAR or VSA).",
 }
 
 
 @click.command("evidence", cls=LazyGroup, lines=COMMANDS, prefix="evidence_")
 def command() -> None:
-    """Ask this machine for evidence of itself; read verdicts that other verifiers signed.
+    """Ask this machine for evidence of itself; serve verdicts; read those that others signed.
 
     teeproof doctor says which attesters this machine has.
 
@@ -24,5 +25,6 @@ def command() -> None:
     Examples
       teeproof evidence collect
       teeproof evidence collect --attester tsm --report-data HEX
+      teeproof evidence serve --key verdict.key
       teeproof evidence read result.jwt --key verdict.pub
     """  # noqa: D301  click reads the \b

@@ -14,7 +14,7 @@ COMMANDS = {
     "measure": "Say what a machine will measure when it boots these files.",
     "why": "Say what a machine measured, or where two machines first differ.",
     "simulate": "Make simulated evidence, right or wrong in a way you choose.",
-    "evidence": "Ask this machine for evidence; read verdicts that others signed.",
+    "evidence": "Ask this machine for evidence; serve verdicts, or read others'.",
     "policy": "List, show, explain, check or begin a policy.",
     "seal": "Encrypt a file for whoever shall open it.",
     "open": "Decrypt a sealed file with your key.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 
@@ -21,6 +23,10 @@ APP_INFO = {
     "app_id", "compose_hash", "instance_id", "device_id", "mr_system", "mr_aggregated",
     "os_image_hash", "key_provider_info",
 }  # fmt: skip
+BOOT_INFO = {
+    "teeVariant", "mrAggregated", "osImageHash", "mrSystem", "appId", "composeHash", "instanceId",
+    "deviceId", "keyProviderInfo", "tcbStatus", "advisoryIds",
+}  # fmt: skip
 LOG = ("event-log-format", "event-log-payloads", "event-log-replay", "event-log-order")
 ALL = (*PINNED, *LOG, "guest-image", "os-image")
 VERIFIED = ("quote_verified", "event_log_verified", "os_image_hash_verified")
@@ -29,8 +35,9 @@ VERIFIED = ("quote_verified", "event_log_verified", "os_image_hash_verified")
 def test_an_answer_has_the_names_that_dstack_s_has():
     answer = answer_of(hardware(*ALL))
     assert set(answer) == {"is_valid", "details", "reason"}
-    assert set(answer["details"]) == DETAILS
+    assert set(answer["details"]) == DETAILS | {"boot_info"}
     assert set(answer["details"]["app_info"]) == APP_INFO
+    assert set(answer["details"]["boot_info"]) == BOOT_INFO
 
 
 def test_what_is_verified_in_all_three_ways_is_valid():
@@ -41,6 +48,11 @@ def test_what_is_verified_in_all_three_ways_is_valid():
     assert answer["details"]["tee_variant"] == "dstack-tdx"
     assert answer["details"]["tcb_status"] == "UpToDate"
     assert answer["details"]["acpi_tables_verified"] is False
+    app, boot = answer["details"]["app_info"], answer["details"]["boot_info"]
+    assert (boot["teeVariant"], boot["tcbStatus"]) == ("dstack-tdx", "UpToDate")
+    assert boot["composeHash"] == app["compose_hash"]
+    info = json.loads(bytes.fromhex(boot["keyProviderInfo"]))
+    assert info["name"] == answer["details"]["key_provider"]["name"]
 
 
 @pytest.mark.parametrize("name", [*LOG, "guest-image", "os-image"])
@@ -49,6 +61,7 @@ def test_what_was_not_checked_is_false_and_nothing_is_valid_then(name):
     field = "event_log_verified" if name in LOG else "os_image_hash_verified"
     assert answer["details"][field] is False
     assert answer["is_valid"] is False
+    assert "boot_info" not in answer["details"]
     assert "was not checked" in answer["reason"]
     if name in LOG:
         assert answer["details"]["app_info"] is None

@@ -14,11 +14,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 import teeproof as tp
+from teeproof.core.clock import from_epoch, parse_time
 from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Usage
+from teeproof.evidence.nitro.document import parse as parse_document
 from teeproof.evidence.verdict import failed
 from teeproof.proof import canonical, signing
 from teeproof.proof.results import ear, jws
 from teeproof.proof.results.ar4si import TIERS
+from tests.evidence.sev_snp.test_vectors import judged
 from tests.evidence.test_composite import bound
 from tests.evidence.test_composite import judge as composite_verdict
 from tests.proof.results.verdicts import (
@@ -207,6 +210,31 @@ def test_real_evidence_whose_code_is_pinned_is_affirmed_if_its_platform_is_up_to
     assert verdict.facts["tcb"]["status"] == "UpToDate"
     assert found.status == "affirming"
     assert found.submods["tdx"].vector["executables"] == 3
+
+
+@pytest.mark.parametrize("record", each("snp"))
+def test_of_a_real_report_no_hardware_is_affirmed_without_a_least_tcb(record):
+    verdict = judged(record.id)
+    found = read(ear.issue([verdict], KEY), now=parse_time(verdict.provenance.time))
+    part = found.submods["sev-snp"]
+    assert part.status == ("none" if verdict.ok else part.status)
+    assert part.status != "affirming"
+    assert part.vector["hardware"] != 2  # AMD says of no firmware that it is up to date
+    assert part.vector["runtime-opaque"] == (2 if verdict.confidential else
+                                             96 if verdict.level else 0)  # fmt: skip
+
+
+@pytest.mark.parametrize("record", each("nitro"))
+def test_real_enclaves_of_nitro_are_isolated_and_never_affirmed(record):
+    evidence = tp.load(record.path)
+    document = parse_document(evidence.quote)
+    at = from_epoch(document.seconds)
+    verdict = tp.verify(evidence, now=at)
+    assert verdict.level == "hardware"
+    found = read(ear.issue([verdict], KEY), now=at)
+    part = found.submods["nitro"]
+    assert part.vector["runtime-opaque"] == (96 if verdict.facts["debug"] else 32)
+    assert part.status == ("contraindicated" if verdict.facts["debug"] else "warning")
 
 
 # Attackers

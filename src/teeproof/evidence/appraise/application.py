@@ -108,6 +108,7 @@ def describe(body: TdReport10, app: AppFacts | None) -> dict[str, Any] | None:
         "instance_id": app.instance_id.hex() or None,
         "os_image_hash": _hex(app.os_image_hash),
         "key_provider": {"name": provider.name, "id": provider.id.hex()} if provider else None,
+        "key_provider_info": _hex(app.key_provider_info),
         "mr_system": _mr_system(body, app),
         "mr_aggregated": derived.mr_aggregated(body).hex(),
         "events_of_the_application": list(app.app_events),

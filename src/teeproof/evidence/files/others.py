@@ -38,6 +38,10 @@ _PUBLIC = Other("public-key", "a public key", "files are sealed for it with teep
 _VERDICT_KEY = Other(
     "verdict-key", "a verdict key", "it signs verdicts: name it with --key, and --export"
 )
+_TOKEN = Other(
+    "token", "a signed token (JWT)",
+    "if a verifier signed its verdict with it (EAR), check it with teeproof evidence read",
+)  # fmt: skip
 _LOGS = Other("log-policy", "a log policy", "it says which logs you trust: name it with --logs")
 _CHECKPOINT = Other(
     "checkpoint", "a log's checkpoint", "it says how large the log was, and of no entry that it has"
@@ -59,6 +63,7 @@ _POLICY = re.compile(
     rb"(?:log[ \t]+[^\s+]+\+[0-9a-f]{8}\+|witness[ \t]+\S+[ \t]+[^\s+]+\+[0-9a-f]{8}\+)"
 )
 _NOTE = re.compile(rb"[^\n]+\n[0-9]+\n[A-Za-z0-9+/]{43}=\n(?:[^\n]+\n)*\n\xe2\x80\x94 ")
+_JWT = re.compile(rb"eyJ[A-Za-z0-9_-]+\.eyJ[A-Za-z0-9_-]")  # RFC 7515: '{"', twice, in base64url
 _HEADS = (
     (b"c2sp.org/tlog-proof@v1\n", _TLOG_PROOF),
     (b"TPSEALED", _SEALED),
@@ -83,6 +88,8 @@ def told_by_bytes(data: bytes) -> Other | None:
     for head, other in _HEADS:
         if data.startswith(head):
             return other
+    if _JWT.match(data[:_HEAD]):
+        return _TOKEN
     if _NOTE.match(data[:_HEAD]):
         return _CHECKPOINT
     return _LOGS if _POLICY.match(data[:_HEAD]) else None

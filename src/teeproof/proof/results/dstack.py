@@ -10,7 +10,10 @@ the rest. What was not checked is false or null. The image's digest counts as ve
 policy pins it *and* the measurements of the guest that names it; the ACPI tables never do. Nothing
 simulated is valid.
 
-Source: dstack, verifier/src/types.rs (VerificationResponse), dstack-attest (AppInfo, TeeVariant).
+``boot_info``, which dstack's KMS asks contracts about, is there only where all is valid.
+
+Source: dstack, verifier/src/types.rs (VerificationResponse, PolicyBootInfo), dstack-attest
+(AppInfo, TeeVariant).
 
 Trusts: the verdict that it is given.  Does not trust: nothing else comes in.
 """
@@ -27,7 +30,16 @@ __all__ = ["answer_of", "refusal_of"]
 _VARIANTS = {"tdx": "dstack-tdx", "sev-snp": "dstack-amd-sev-snp", "nitro": "dstack-nitro-enclave"}
 _LOG = ("event-log-format", "event-log-payloads", "event-log-replay", "event-log-order")
 _IMAGE = ("guest-image", "os-image")
-_APP = ("app_id", "compose_hash", "instance_id", "os_image_hash", "mr_system", "mr_aggregated")
+_APP = (
+    "app_id", "compose_hash", "instance_id", "os_image_hash", "mr_system", "mr_aggregated",
+    "key_provider_info",
+)  # fmt: skip
+# What dstack's KMS asks its contract about (``bootAuth``), in its own spelling.
+_BOOT = {
+    "mrAggregated": "mr_aggregated", "osImageHash": "os_image_hash", "mrSystem": "mr_system",
+    "appId": "app_id", "composeHash": "compose_hash", "instanceId": "instance_id",
+    "deviceId": "device_id", "keyProviderInfo": "key_provider_info",
+}  # fmt: skip
 _NOTHING: dict[str, Any] = {
     "quote_verified": False,
     "event_log_verified": False,
@@ -51,7 +63,7 @@ def answer_of(verdict: Verdict) -> dict[str, Any]:
     valid = verdict.ok and verdict.level == "hardware" and verified
     return {
         "is_valid": valid,
-        "details": details,
+        "details": details | ({"boot_info": _boot_info(details)} if valid else {}),
         "reason": None if valid else _reason(verdict, details),
     }
 
@@ -85,11 +97,23 @@ def _details(verdict: Verdict) -> dict[str, Any]:
 
 
 def _app_info(facts: dict[str, Any], application: dict[str, Any]) -> dict[str, Any]:
-    """Return what the log establishes; the key provider's exact bytes are in no verdict."""
+    """Return what the log establishes."""
     platform = facts.get("platform")
     device = str(platform.get("id") or "") if isinstance(platform, dict) else ""
     found = {name: application.get(name) for name in _APP}
-    return found | {"device_id": device.removeprefix("sha256:") or None, "key_provider_info": None}
+    return found | {"device_id": device.removeprefix("sha256:") or None}
+
+
+def _boot_info(details: dict[str, Any]) -> dict[str, Any]:
+    """Return what a contract would be asked about; what is empty is empty text, as there."""
+    app = details["app_info"]
+    found = {theirs: app[ours] or "" for theirs, ours in _BOOT.items()}
+    return {
+        "teeVariant": details["tee_variant"],
+        **found,
+        "tcbStatus": details["tcb_status"] or "",
+        "advisoryIds": details["advisory_ids"],
+    }
 
 
 def _reason(verdict: Verdict, details: dict[str, Any]) -> str:
