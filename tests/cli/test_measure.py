@@ -70,6 +70,17 @@ def test_a_tpms_registers_are_a_table_each(teeproof, files):
     assert "systemd reached enter-initrd" in later.out
 
 
+def test_the_disk_of_a_unified_image_gives_pcr_5(teeproof, files):
+    (files / "disk").write_bytes(images.gpt([(1, 2048, 4095)]) + bytes(2 << 20))
+    given = ["measure", "tpm", "--unified", files / "uki", "--disk", files / "disk"]
+    found = {r["name"]: r for r in teeproof(*given, "--json").json["registers"]}
+    assert len(found["PCR 5"]["values"]) == 1
+    assert len(found["PCR 5"]["events"]) == 4
+    (files / "disk").write_bytes(bytes(4096))
+    found = {r["name"]: r for r in teeproof(*given, "--json").json["registers"]}
+    assert len(found["PCR 5"]["events"]) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -88,6 +99,7 @@ def test_a_tpms_registers_are_a_table_each(teeproof, files):
         (["tpm"], "one of"),
         (["tpm", "--kernel", "kernel", "--unified", "uki"], "one of"),
         (["tpm", "--kernel", "kernel"], "give --memory"),
+        (["tpm", "--kernel", "kernel", "--memory", "1G", "--disk", "uki"], "leave --disk out"),
         (["tpm", "--unified", "uki", "--cmdline", "quiet"], "leave them out"),
         (["tpm", "--unified", "uki", "--phases", "ready"], "order"),
         (["tpm", "--kernel", "kernel", "--memory", "1G", "--phases", "sysinit"], "--unified"),

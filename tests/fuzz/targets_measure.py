@@ -11,7 +11,7 @@ from teeproof.evidence.measure.kernel import as_qemu_loads
 from teeproof.evidence.measure.ovmf import MAX_MEMORY, firmware, sev_sections, table, tdx_sections
 from teeproof.evidence.measure.snp.launch import measurement
 from teeproof.evidence.measure.tdx.boot import firmware_registers
-from teeproof.evidence.measure.tpm import grub
+from teeproof.evidence.measure.tpm import gpt, grub
 from teeproof.evidence.measure.tpm.boot import unified_boot
 from teeproof.evidence.measure.tpm.volumes import MAX_UNPACKED, inner_volumes
 from tests.evidence.measure import images, test_expected, test_tpm
@@ -77,7 +77,15 @@ def fuzz_measure_grub_commands(data: bytes) -> None:
         assert not any("\0" in text for text in found)
 
 
+def fuzz_measure_partitions(data: bytes) -> None:
+    """What is accepted names no more partitions than it has room for."""
+    with suppress(Malformed):
+        table = gpt.partition_table(data)
+        assert table is None or len(table) <= 100 + len(data)
+
+
 SEEDS = {
+    "fuzz_measure_partitions": lambda: [images.gpt([(1, 2048, 4095)])],
     "fuzz_measure_grub_commands": lambda: [b"grub_cmd: set a=\\n\\\\\nlinux /vmlinuz\n"],
     "fuzz_measure_program": lambda: [images.program(), images.program(certificates=b"c" * 8)],
     "fuzz_measure_kernel": lambda: [images.bzimage(), images.bzimage(protocol=0x203, flags=0)],

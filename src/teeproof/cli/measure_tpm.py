@@ -20,6 +20,8 @@ from teeproof.cli.measuring import (
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice
 from teeproof.core.errors import Usage
+from teeproof.core.reading import peek
+from teeproof.evidence.measure.tpm.gpt import HEAD_BYTES
 
 if TYPE_CHECKING:
     from teeproof.evidence.measure.kernel import Machine
@@ -32,6 +34,7 @@ __all__ = ["command"]
 @file_option("unified", "A unified kernel image, which the firmware starts from a disk.")
 @direct_options
 @machine_options
+@file_option("disk", "The disk that it is on, for PCR 5: its partition table is measured.")
 @file_option("firmware", "The OVMF image, for the events of PCR 0 that it determines.")
 @file_option("grub-commands", "What GRUB measures, one text a line, for PCR 8.")
 @click.option(
@@ -62,6 +65,7 @@ def command(
     kernel: Path | None,
     initrd: Path | None,
     firmware: Path | None,
+    disk: Path | None,
     grub_commands: Path | None,
     grub_files: tuple[Path, ...],
     cmdline: str,
@@ -96,6 +100,7 @@ def command(
         kernel=read(kernel, "kernel"),
         initrd=read(initrd, "initrd") or b"",
         firmware=read(firmware, "firmware"),
+        disk=None if disk is None else peek(disk, HEAD_BYTES),
         cmdline=cmdline,
         memory=size_of(memory),
         machine=machine,
@@ -120,6 +125,7 @@ def _registers(
     kernel: bytes | None,
     initrd: bytes,
     firmware: bytes | None,
+    disk: bytes | None,
     cmdline: str,
     memory: int | None,
     machine: Machine,
@@ -134,7 +140,11 @@ def _registers(
         if initrd or cmdline or memory is not None:
             raise Usage("a unified kernel image holds ramdisk and command line: leave them out")
         words = phases.split(":") if phases else []
-        return boot.unified_boot(image=unified, firmware=firmware, phases=words, bank=bank)
+        return boot.unified_boot(
+            image=unified, disk=disk, firmware=firmware, phases=words, bank=bank
+        )
+    if disk is not None:
+        raise Usage("QEMU starts the kernel, so no disk is measured: leave --disk out")
     if memory is None:
         raise Usage("QEMU writes the kernel for the machine's memory: give --memory")
     if phases:

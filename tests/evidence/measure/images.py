@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -103,6 +104,7 @@ def entry(name: UUID, data: bytes) -> bytes:
     return data + struct.pack("<H", 18 + len(data)) + name.bytes_le
 
 
+ESP = UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")  # EFI system partition (UEFI 2.10, 5.3.3)
 FOOTER = UUID("96b582de-1fb2-45f7-baea-a366c55a082d")
 TDX = UUID("e47a6535-984a-4798-865e-4685a7bf8ec2")
 SEV = UUID("dc886566-984a-4798-a75e-5585a7bf67cc")
@@ -160,3 +162,23 @@ def ovmf(
     whole = body + struct.pack("<H", len(body) + 18) + FOOTER.bytes_le
     image[size - 32 - len(whole) : size - 32] = whole
     return bytes(image)
+
+
+def gpt(
+    partitions: Sequence[tuple[int, int, int]],
+    *,
+    count: int = 128,
+    size: int = 128,
+    place: int = 2,
+) -> bytes:
+    """Return the head of a disk with these partitions: a number, first and last sector."""
+    rows = b"".join(
+        ESP.bytes_le + UUID(int=number).bytes_le + struct.pack("<QQQ72x", first, last, 0)
+        for number, first, last in partitions
+    )
+    entries = rows.ljust(128 * 128, b"\0")
+    head = struct.pack("<8sIIIIQQQQ", b"EFI PART", 0x1_0000, 92, 0, 0, 1, 133_153, 34, 133_120)
+    head += UUID(int=9).bytes_le + struct.pack("<QIII", place, count, size, zlib.crc32(entries))
+    head = head[:16] + struct.pack("<I", zlib.crc32(head)) + head[20:]
+    protective = bytes(446) + struct.pack("<8BII", 0, 0, 2, 0, 0xEE, 255, 255, 255, 1, 133_153)
+    return protective.ljust(510, b"\0") + b"\x55\xaa" + head.ljust(512, b"\0") + entries

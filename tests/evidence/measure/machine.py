@@ -14,13 +14,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.evidence.measure import images
+
 CODE = Path("/usr/share/OVMF/OVMF_CODE.fd")
 VARIABLES = Path("/usr/share/OVMF/OVMF_VARS.fd")
 STUB = Path("/usr/lib/systemd/boot/efi/linuxx64.efi.stub")
 BUSYBOX = Path("/bin/busybox")
 MEMORY = 512 << 20
 BANKS = ("sha1", "sha256", "sha384")
-PATIENCE = 300  # seconds; a boot takes some 20 on an idle core
+PATIENCE = 180  # seconds; a boot takes some 20 on an idle core
 
 INIT = """#!/bin/busybox sh
 b=/bin/busybox
@@ -60,6 +62,26 @@ def initrd() -> bytes:
     return b"".join(_entry(number, *entry) for number, entry in enumerate(entries, 1))
 
 
+def disk(folder: Path, program: bytes) -> Path:
+    """Return a disk with a GUID partition table, whose one partition holds this program to boot."""
+    first, sectors = 2048, 64 * 2048
+    with (folder / "disk").open("wb") as file:
+        file.write(images.gpt([(1, first, first + sectors - 1)]))
+        file.truncate((first + sectors + 34) * 512)
+    (folder / "program").write_bytes(program)
+    partition = f"{folder}/disk@@{first * 512}"
+    _mtools("mformat", "-i", partition, "-T", str(sectors), "-F", "::")
+    for name in ("::/EFI", "::/EFI/BOOT"):
+        _mtools("mmd", "-i", partition, name)
+    _mtools("mcopy", "-i", partition, f"{folder}/program", "::/EFI/BOOT/BOOTX64.EFI")
+    return folder / "disk"
+
+
+def _mtools(*line: str) -> None:
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{line}: {done.stderr}"
+
+
 def _entry(number: int, name: str, mode: int, data: bytes) -> bytes:
     called = name.encode() + b"\0"
     fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(called), 0)
@@ -67,8 +89,14 @@ def _entry(number: int, name: str, mode: int, data: bytes) -> bytes:
     return head.ljust(-(-len(head) // 4) * 4, b"\0") + data + bytes(-len(data) % 4)
 
 
-def boot(folder: Path, *options: str | Path) -> Booted:
-    """Boot a machine with these options of QEMU's; return what it said.
+def boot(folder: Path, *options: str | Path, memory: int = MEMORY, kind: str = "q35") -> Booted:
+    """Boot a machine; return what it said.
+
+    Args:
+        folder: its own, empty but for what the options name.
+        options: more of QEMU's.
+        memory: bytes of it.
+        kind: QEMU's machine type.
 
     Raises:
         AssertionError: it did not turn itself off in time, with the end of what it printed.
@@ -79,7 +107,7 @@ def boot(folder: Path, *options: str | Path) -> Booted:
     with subprocess.Popen(tpm, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             _wait(folder / "control")
-            _run(folder, options)
+            _run(folder, options, memory=memory, kind=kind)
         finally:
             process.terminate()
             process.wait(10)
@@ -93,10 +121,10 @@ def _wait(path: Path) -> None:
         time.sleep(0.02)
 
 
-def _run(folder: Path, options: tuple[str | Path, ...]) -> None:
+def _run(folder: Path, options: tuple[str | Path, ...], *, memory: int, kind: str) -> None:
     flash = "if=pflash,format=raw"
-    line = ["qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-nodefaults"]
-    line += ["-m", str(MEMORY >> 20), "-display", "none", "-nic", "none", "-no-reboot"]
+    line = ["qemu-system-x86_64", "-machine", f"{kind},accel=tcg", "-cpu", "max", "-nodefaults"]
+    line += ["-m", str(memory >> 20), "-display", "none", "-nic", "none", "-no-reboot"]
     line += ["-serial", f"file:{folder}/serial"]
     line += [
         "-drive",

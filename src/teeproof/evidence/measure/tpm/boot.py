@@ -6,7 +6,7 @@ firmware starts a unified kernel image from a disk. What the files do not determ
     PCR 0   modules of the PEI volume keep their variables in it, and write to them before it is
             measured: it depends on memory and number of CPUs
     PCR 1   boot options name the machine's devices
-    PCR 5   a partition table is measured where the boot disk has one
+    PCR 5   of a boot from a disk: its partition table is measured, where it has one and is given
 
 Source: TCG PC Client Platform Firmware Profile 1.06, 3.3.4; edk2, ``Tcg2Dxe``; Linux,
 ``efi-stub-helper.c``; seen on OVMF 2022.11, Linux 6.1 and systemd 252.
@@ -24,6 +24,7 @@ from teeproof.evidence.measure import pe
 from teeproof.evidence.measure.kernel import Machine, as_qemu_loads
 from teeproof.evidence.measure.steps import Register, Step, known, register
 from teeproof.evidence.measure.tpm import unified
+from teeproof.evidence.measure.tpm.gpt import partition_table
 from teeproof.evidence.measure.tpm.volumes import inner_volumes
 from teeproof.evidence.measure.variables import (
     CALLING,
@@ -84,6 +85,7 @@ def direct_boot(
 def unified_boot(
     *,
     image: bytes,
+    disk: bytes | None = None,
     firmware: bytes | None = None,
     phases: Sequence[str] = (),
     bank: str = "sha256",
@@ -92,19 +94,21 @@ def unified_boot(
 
     Args:
         image: the file.
+        disk: the beginning of the boot disk, see ``gpt.partition_table``; without it, PCR 5 has no
+            value.
         firmware: the OVMF image; without it, nothing of PCR 0 is known.
         phases: those of ``unified.PHASES`` that systemd has reached.
         bank: one of ``BANKS``.
 
     Raises:
-        Malformed, TooLarge: see ``pe.parse``, ``unified.content``, ``inner_volumes``.
+        Malformed, TooLarge: see ``pe.parse``, ``unified.content``, ``inner_volumes``,
+            ``partition_table``.
         Usage: the phases are not systemd's.
     """
     program = pe.parse(image, what="unified kernel image")
     start = known("the firmware starts the unified kernel image", "the image", *program.hashed)
     reasons = {}
-    disk = host_decides("the partition table", "the boot disk, whose partition table is measured")
-    registers = {4: (CALLING, SEPARATOR, start), 5: (SEPARATOR, disk, *LEAVING)}
+    registers = {4: (CALLING, SEPARATOR, start), 5: (SEPARATOR, *_table(disk), *LEAVING)}
     version = unified.stub_version(program)
     if version == _STUB_SEEN:
         registers |= _behind_stub(program, registers[4])
@@ -121,6 +125,14 @@ def unified_boot(
     else:
         registers[11], reasons[11] = (), why
     return _registers(registers, firmware=firmware, bank=bank, reasons=reasons)
+
+
+def _table(disk: bytes | None) -> tuple[Step, ...]:
+    what, depends = "the partition table", "the partition table of the boot disk"
+    if disk is None:
+        return (host_decides(what, depends),)
+    table = partition_table(disk)
+    return () if table is None else (known(what, depends, table),)
 
 
 def _behind_stub(program: pe.Program, before: tuple[Step, ...]) -> dict[int, tuple[Step, ...]]:
