@@ -18,6 +18,7 @@ from teeproof.evidence.fetch.asking import Asking, Got, Source
 from teeproof.evidence.fetch.intel import fetch_collateral
 from teeproof.evidence.files.fitting import platform_of
 from teeproof.evidence.kept import gpus
+from teeproof.evidence.kept.machine import amd_part, intel_quote
 from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 
@@ -33,23 +34,25 @@ def fetch_for(evidence: Evidence, asking: Asking) -> Iterator[Got]:
         Unavailable: a server was not reached, or the archive cannot be written.
         NotAuthentic: what came does not hold.
     """
-    kind, document = kind_of(evidence.quote), gpus.document_of(evidence)
-    if kind in ("tdx", "sgx"):
-        yield _intel(evidence, asking)
-    elif kind == "sev-snp":
-        yield from wanted_amd.fetch_for(evidence, asking)
-    elif document is None:
+    quote, report = intel_quote(evidence), amd_part(evidence)
+    devices = gpus.document_of(evidence)
+    if quote is not None:
+        yield _intel(quote, asking)
+    if report is not None:
+        yield from wanted_amd.fetch_for(report, asking)
+    if devices is not None:
+        yield from wanted_nvidia.fetch_for(devices, asking)
+    if quote is None and report is None and devices is None:
         raise Usage(
-            f"{evidence.name} brings its vendor's certificates: there is nothing to fetch",
+            f"{evidence.name} is no evidence of Intel's, AMD's or NVIDIA's: what vendors say of it"
+            " comes along, and there is nothing to fetch",
             code="nothing_to_fetch",
-            got=kind,
+            got=kind_of(evidence.quote),
         )
-    if document is not None:
-        yield from wanted_nvidia.fetch_for(document, asking)
 
 
-def _intel(evidence: Evidence, asking: Asking) -> Got:
-    platform = platform_of(evidence.quote)
+def _intel(quote: bytes, asking: Asking) -> Got:
+    platform = platform_of(quote)
     archive = Archive(asking.directory)
     if not asking.fresh and asking.edition is None:
         found = archive.find(platform, at=asking.now).collateral

@@ -15,10 +15,10 @@ from teeproof.evidence.fetch import amd
 from teeproof.evidence.fetch.asking import Asking, Got
 from teeproof.evidence.kept.amd import about_list, key_subject
 from teeproof.evidence.kept.amd import above as above_of
+from teeproof.evidence.kept.machine import AmdPart
 from teeproof.evidence.kept.record import Parts, Record
 from teeproof.evidence.kept.records import Kept
 from teeproof.evidence.policy import load_policy
-from teeproof.evidence.record import Evidence
 from teeproof.evidence.sev_snp import report as snp_report
 from teeproof.evidence.sev_snp.certificates import AmdCertificate, parse_certificates
 from teeproof.evidence.sev_snp.report import SnpReport
@@ -27,12 +27,12 @@ from teeproof.evidence.sev_snp.vek import Vek, VekKind
 __all__ = ["fetch_for"]
 
 
-def fetch_for(evidence: Evidence, asking: Asking) -> Iterator[Got]:
+def fetch_for(part: AmdPart, asking: Asking) -> Iterator[Got]:
     """Yield the record of the key, then that of the list; raises as ``wanted.fetch_for``."""
-    report = snp_report.parse(evidence.quote)
+    report = snp_report.parse(part.report)
     kept = _in_archive(report, asking)
     if kept is None:
-        leaf, above = _key(evidence, report, asking)
+        leaf, above = _key(part, report, asking)
         parts = {"key": leaf.der, "authority": above[0].der, "root": above[1].der}
         amd.require_own(
             report,
@@ -57,10 +57,10 @@ def _in_archive(report: SnpReport, asking: Asking) -> Kept | None:
 
 
 def _key(
-    evidence: Evidence, report: SnpReport, asking: Asking
+    part: AmdPart, report: SnpReport, asking: Asking
 ) -> tuple[AmdCertificate, tuple[AmdCertificate, AmdCertificate]]:
     """Return the key's certificate, and authority and root above it."""
-    given = amd.beside(evidence.certificates)
+    given = amd.beside(part.beside)
     found = amd.leaf_of(given, key_subject(report))
     if found is None:
         der = amd.fetch_vcek(report.body, asking.web, product=asking.product)

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from teeproof.core.errors import Error
 from teeproof.evidence.kept import gpus
 from teeproof.evidence.kept.amd import about_list, above, is_about, key_subject, pem_of
+from teeproof.evidence.kept.machine import amd_part
 from teeproof.evidence.kept.record import Record
 from teeproof.evidence.kept.records import Kept, Lookup, Records
 from teeproof.evidence.kept.serving_nvidia import added_for
-from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.sev_snp import report as snp_report
 from teeproof.evidence.sev_snp.certificates import (
@@ -71,8 +71,12 @@ def supply(evidence: Evidence, records: Records, *, at: int) -> Supplied:
     """
     added: list[Record] = []
     passed_over: list[Fault] = []
-    if kind_of(evidence.quote) == "sev-snp":
-        served = certificates_for(evidence.quote, evidence.certificates, records, at=at)
+    try:
+        part = amd_part(evidence)
+    except Error:
+        part = None  # the verifier says what is wrong with it
+    if part is not None:
+        served = certificates_for(part.report, part.beside, records, at=at)
         evidence = msgspec.structs.replace(evidence, certificates=served.certificates)
         added += served.records
         passed_over += served.passed_over
