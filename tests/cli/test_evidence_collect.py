@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from teeproof.core import strictjson
@@ -16,12 +16,9 @@ from teeproof.evidence.collect.simulated import (
     snp_opt_in_policy,
 )
 from teeproof.evidence.nvidia.nonce import gpu_nonce
-from teeproof.evidence.policy import parse_policy
-from teeproof.evidence.record import Evidence
-from teeproof.evidence.verify import verify
 from tests.cli.program import Answer
 from tests.evidence.tpm.software import software_tpm
-from tests.sim.nvml import Driver, driver
+from tests.sim.nvml import VENDOR, Driver, driver
 from tests.sim.tappd import tappd
 from tests.sim.tsm import NOW, SEED
 from tests.sim.tsm_mount import Mounted, mounted
@@ -201,20 +198,22 @@ def test_gpus_answer_to_the_machines_own_quote(teeproof, tdx, gpus, tmp_path, mo
     assert answer.code == 0, answer.err
     assert answer.json["gpus"]["count"] == 2
     assert answer.json["gpus"]["settings"]["confidential"]
-    evidence = Evidence(
-        quote=(folder / "quote.bin").read_bytes(),
-        gpus=(folder / "gpus.json").read_bytes(),
-        collateral=PLATFORM.collateral(NOW),
+    collateral = strictjson.dumps(PLATFORM.collateral(NOW).to_json())
+    (folder / "collateral.json").write_text(collateral)
+    roots = [VENDOR.device_root.fingerprint, VENDOR.rim_root.fingerprint]
+    policy = opt_in_policy(PLATFORM).replace(
+        "simulated_roots = [", f"simulated_roots = [{json.dumps(roots)[1:-1]}, "
     )
-    policy = parse_policy(opt_in_policy(PLATFORM) + f'report_data = "{REPORT_DATA}"\n')
 
-    def nonce_check(given: Evidence) -> str:
-        checks = verify(given, now=NOW, policy=policy).checks
-        return next(check.state for check in checks if check.name == "gpu-nonce")
+    def nonce_check() -> tuple[int, str]:
+        found = verified(teeproof, folder, policy)
+        checks = {check["name"]: check["state"] for check in found.json["checks"]}
+        return found.code, checks["gpu-nonce"]
 
-    assert nonce_check(evidence) == "passed"
+    assert nonce_check() == (0, "passed")
     other = NvmlAttester(gpus.library).attest(gpu_nonce(bytes(32)))
-    assert nonce_check(msgspec.structs.replace(evidence, gpus=other.document)) == "failed"
+    (folder / "gpus.json").write_bytes(other.document)
+    assert nonce_check() == (4, "failed")
 
 
 def test_gpus_whose_mode_is_off_or_open_to_tools_are_said(teeproof, gpus, tmp_path, monkeypatch):
