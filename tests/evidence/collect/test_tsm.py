@@ -20,8 +20,9 @@ from teeproof.evidence.collect.simulated import (
     opt_in_policy,
     snp_opt_in_policy,
 )
-from teeproof.evidence.collect.tsm import TsmAttester, probe
+from teeproof.evidence.collect.tsm import TsmAttester
 from teeproof.evidence.collect.tsm_entry import PREFIX, opened
+from teeproof.evidence.collect.tsm_probe import probe
 from teeproof.evidence.naming import report_data_of
 from teeproof.evidence.policy import parse_policy
 from teeproof.evidence.record import Evidence
@@ -332,11 +333,21 @@ def test_a_look_at_a_machine_without_a_driver_says_so(tdx):
 
 def test_a_look_at_a_machine_without_the_interface_names_what_is_absent(tmp_path):
     place = tmp_path / "config" / "tsm" / "report"
-    assert "has no configfs" in probe(place).detail
+
+    def detail(release: str = "6.12.48+deb13-amd64") -> str:
+        found = probe(place, release=release)
+        assert not found.present
+        assert found.remedy
+        return found.detail
+
+    assert "has no configfs" in detail()
     (tmp_path / "config").mkdir()
-    assert "is empty" in probe(place).detail
+    assert "is empty" in detail()
     (tmp_path / "config" / "usb_gadget").mkdir()
-    assert "no TDX or SEV-SNP driver is loaded" in probe(place).detail
+    assert "no TDX or SEV-SNP driver is loaded" in detail()
+    assert "is too old" in detail("6.6.99")
+    assert "is too old" in detail("5.15.0-125-generic")
+    assert "is too old" not in detail("6.7.0-rc1")
 
 
 def test_a_plain_directory_is_no_interface(tmp_path):

@@ -112,7 +112,7 @@ def _make_tsm(here: Here) -> Attester:
 
 
 def _probe_tsm(here: Here) -> Presence:
-    from teeproof.evidence.collect.tsm import probe  # noqa: PLC0415
+    from teeproof.evidence.collect.tsm_probe import probe  # noqa: PLC0415
 
     return probe(Path(here.tsm))
 

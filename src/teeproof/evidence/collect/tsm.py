@@ -16,20 +16,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable, Usage
-from teeproof.evidence.collect.presence import Presence, missing
+from teeproof.core.errors import Malformed, NotAuthentic, Unavailable, Usage
 from teeproof.evidence.collect.tsm_entry import REPORTS, Entry, opened
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.sev_snp import certtable
 from teeproof.evidence.sev_snp import report as snp_report
 from teeproof.evidence.tdx import quote as tdx_quote
 
-__all__ = ["PROVIDERS", "TsmAttester", "probe"]
+__all__ = ["PROVIDERS", "TsmAttester", "provider_of"]
 
 PROVIDERS = {"tdx_guest": "Intel TDX", "sev_guest": "AMD SEV-SNP"}
 """What the kernel calls those whose reports are read here, and what they are."""
 
-WHAT = "TDX or SEV-SNP guest, by Linux's configfs-tsm"
 _REPORT_DATA_BYTES = 64
 _LEVELS = range(4)  # VMPL 0 to 3
 
@@ -97,7 +95,7 @@ class TsmAttester:
         with opened(
             self.place, timeout=self._timeout, clock=self._clock, sleep=self._sleep
         ) as entry:
-            provider = _provider(entry)
+            provider = provider_of(entry)
             outblob, auxblob = self._ask(entry, provider, report_data)
         return self.evidence(provider, outblob, auxblob, report_data)
 
@@ -135,7 +133,7 @@ class TsmAttester:
         certificates = provider == "sev_guest" and entry.has("auxblob")
         most = certtable.MAX_TABLE_BYTES
         auxblob = entry.read("auxblob", most=most) if certificates else b""
-        now = _provider(entry)
+        now = provider_of(entry)
         _require_untouched(entry, before, provider)
         if now != provider:
             raise _interfered(f"its provider changed from {provider} to {now}")
@@ -165,44 +163,8 @@ class TsmAttester:
         return Evidence(quote=outblob[: len(outblob) - len(quote.trailing)], name=self.name)
 
 
-def probe(place: Path = REPORTS) -> Presence:
-    """Return whether this machine has configfs-tsm, found out by making an instance of no data."""
-    if not place.exists():
-        return missing("tsm", WHAT, *_absent(place))
-    try:
-        with opened(place, timeout=0) as entry:
-            provider = _provider(entry)
-    except Error as error:
-        return missing("tsm", WHAT, error.detail, _REMEDIES.get(error.code, _LOOK))
-    return Presence("tsm", WHAT, present=True, detail=f"{PROVIDERS[provider]} at {place}")
-
-
-_LOOK = "look into the kernel's log (dmesg)"
-_REMEDIES = {
-    "tsm_forbidden": "run as root",
-    "tsm_no_provider": "load the module of this guest: modprobe tdx_guest or sev-guest",
-    "tsm_provider": "collect with a tool that knows this provider",
-}
-
-
-def _absent(place: Path) -> tuple[str, str]:
-    """Return why the directory is not there, and what to do: the nearest part that is, tells."""
-    run = "run in a TDX or SEV-SNP guest with Linux 6.7 or newer"
-    configfs = place.parent.parent
-    if not configfs.exists():
-        return f"{configfs} is absent: this kernel has no configfs, or a container hides it", run
-    if not any(configfs.iterdir()):
-        return (
-            f"{configfs} is empty: configfs is not mounted, or no module uses it",
-            f"mount -t configfs none {configfs}; modprobe tdx_guest or sev-guest",
-        )
-    return (
-        f"{place} is absent: no TDX or SEV-SNP driver is loaded",
-        f"{run}, and load its module: modprobe tdx_guest or sev-guest",
-    )
-
-
-def _provider(entry: Entry) -> str:
+def provider_of(entry: Entry) -> str:
+    """Return the name of an instance's provider; Unavailable unless it is one of ``PROVIDERS``."""
     found = entry.text("provider")
     if found not in PROVIDERS:
         raise Unavailable(
