@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from teeproof.core import strictjson
+from teeproof.core.digests import named, sha256
 from teeproof.evidence.collect.nvml import NvmlAttester
 from teeproof.evidence.collect.simulated import (
     SimulatedPlatform,
     opt_in_policy,
+    reference_policy,
     snp_opt_in_policy,
 )
 from teeproof.evidence.nvidia.nonce import gpu_nonce
+from teeproof.evidence.tpm import document as tpm_document
+from teeproof.evidence.tpm import public as tpm_public
 from tests.cli.program import Answer
 from tests.evidence.tpm.software import software_tpm
 from tests.sim.nvml import VENDOR, Driver, driver
@@ -98,10 +102,42 @@ def test_a_tpms_quote_is_a_document(teeproof, tmp_path, monkeypatch):
     folder = tmp_path / "evidence"
     with software_tpm() as address:
         monkeypatch.setenv("TEEPROOF_TPM", address)
-        answer = teeproof("evidence", "collect", "--attester", "tpm", "--out", folder, "--json")
+        command = ["evidence", "collect", "--attester", "tpm", "--report-data", NONCE]
+        answer = teeproof(*command, "--out", folder, "--json")
     assert answer.code == 0, answer.err
-    assert answer.json["files"] == ["evidence.json"]
+    assert answer.json["files"] == ["tpm.json"]
     assert not answer.json["simulated"]
+    key = tpm_document.parse((folder / "tpm.json").read_bytes()).public
+    enrolled = named(sha256(tpm_public.parse(key or b"").spki))
+
+    def judged(keys: str, report_data: str = REPORT_DATA) -> tuple[int, str | None]:
+        policy = (
+            f'report_data = "{report_data}"\ntee = "tpm"\nroots = []\n[tpm]\nkeys = ["{keys}"]\n'
+        )
+        (tmp_path / "policy.toml").write_text(policy)
+        found = teeproof("verify", folder, "--policy", tmp_path / "policy.toml", "--json")
+        return found.code, found.json["level"]
+
+    assert judged(enrolled) == (0, "measured")
+    assert judged(enrolled, "01" + REPORT_DATA[2:])[0] == 4
+    assert judged(named(bytes(32)))[0] != 0
+
+
+def test_a_realms_token_verifies_with_its_platforms_key(teeproof, tmp_path, monkeypatch):
+    folder = tmp_path / "evidence"
+    with mounted("arm_cca_guest") as realm:
+        monkeypatch.setenv("TEEPROOF_TSM", str(realm.place))
+        command = ["evidence", "collect", "--report-data", NONCE, "--out", folder]
+        assert teeproof(*command, "--json").json["files"] == ["token.cbor"]
+    (folder / "platform_key.json").write_bytes(PLATFORM.cca.platform_key())
+
+    def code(report_data: str) -> int:
+        text = reference_policy(PLATFORM, report_data=bytes.fromhex(report_data), kind="cca")
+        (tmp_path / "policy.toml").write_text(text)
+        return teeproof("verify", folder, "--policy", tmp_path / "policy.toml").code
+
+    assert code(REPORT_DATA) == 0
+    assert code("01" + REPORT_DATA[2:]) == 4
 
 
 def test_an_older_dstack_guests_quote_verifies(teeproof, tmp_path, monkeypatch):

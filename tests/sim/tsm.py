@@ -52,7 +52,7 @@ FAULTS = {
     "foreign": "has a provider that nobody knows",
 }
 CONTROL = "/.fault"
-PAIRS = {"tdx_guest": "sev_guest", "sev_guest": "tdx_guest"}
+PAIRS = {"tdx_guest": "sev_guest", "sev_guest": "tdx_guest", "arm_cca_guest": "tdx_guest"}
 Machine = Callable[[bytes], tuple[bytes, bytes]]
 
 
@@ -61,6 +61,8 @@ def machine(provider: str) -> Machine:
     from teeproof.evidence.collect.simulated import SimulatedPlatform, SnpMachine
 
     platform = SimulatedPlatform(SEED)
+    if provider == "arm_cca_guest":
+        return lambda data: (platform.cca.token(data), b"")
     if provider == "sev_guest":
         guest = SnpMachine(platform.snp)
         return lambda data: (guest.report(data), table(guest.key.chain))

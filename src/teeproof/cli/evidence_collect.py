@@ -14,9 +14,9 @@ import msgspec
 
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.outgoing import require_place
+from teeproof.cli.pieces import pieces_of
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
-from teeproof.core import strictjson
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.home import data_directory
@@ -24,14 +24,12 @@ from teeproof.evidence.collect import ATTESTER_VARIABLE, choose_attester
 from teeproof.evidence.collect.kinds import LIBRARY_VARIABLE
 from teeproof.evidence.collect.nvml import LIBRARY, GpuEvidence, NvmlAttester
 from teeproof.evidence.nvidia.nonce import gpu_nonce
-from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 
 __all__ = ["command"]
 
 DEFAULT_FOLDER = Path("evidence")
 _MARK = "SIMULATED.txt"
-_NAMES = {"sev-snp": "report.bin", "nitro": "document.bin"}
 D_BYTES, REPORT_DATA_BYTES = 32, 64
 
 
@@ -99,21 +97,7 @@ def command(
 
 def files_of(evidence: Evidence, *, simulated: bool) -> dict[str, bytes]:
     """Return evidence as files by name."""
-    first = _NAMES.get(kind_of(evidence.quote), "quote.bin")
-    collateral = evidence.collateral
-    files = {
-        _MARK: _SIMULATED if simulated else None,
-        "evidence.json" if evidence.quote[:1] == b"{" else first: evidence.quote,
-        "gpus.json": evidence.gpus,
-        "certificates.pem": evidence.certificates,
-        "collateral.json": (
-            strictjson.dumps(collateral.to_json(), pretty=True).encode() if collateral else None
-        ),
-        "event_log.json": evidence.event_log,
-        "app-compose.json": evidence.compose,
-        "mr_config.json": evidence.mr_config,
-    }
-    return {name: data for name, data in files.items() if data is not None}
+    return ({_MARK: _SIMULATED} if simulated else {}) | pieces_of(evidence)
 
 
 _SIMULATED = (

@@ -10,15 +10,14 @@ import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from teeproof.cli.options import PATH, output_options, time_of
 from teeproof.cli.outgoing import require_place
+from teeproof.cli.pieces import QUOTE_NAMES, pieces_of
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
-from teeproof.core import strictjson
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.home import data_directory
 from teeproof.evidence.collect.simulated import (
@@ -28,23 +27,17 @@ from teeproof.evidence.collect.simulated import (
     simulate,
     states,
 )
-from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 
 __all__ = ["MARK", "command", "files_of", "write_folder"]
 
 DEFAULT_FOLDER = Path("simulated-evidence")
 MARK = "SIMULATED.txt"
-_NAMES = {
-    "sev-snp": "report.bin", "nitro": "document.bin", "tpm": "tpm.json", "cca": "token.cbor",
-    "azure-tdx": "azure.json", "azure-snp": "azure.json",
-}  # fmt: skip
 _OURS = frozenset(
     {
         MARK,
         "quote.bin",
-        "gpus.json",
-        *_NAMES.values(),
+        *QUOTE_NAMES.values(),
         "certificates.pem",
         "firmware_log.bin",
         "platform_key.json",
@@ -117,32 +110,7 @@ def command(
 
 def files_of(evidence: Evidence, *, policy: str, state: State) -> dict[str, bytes]:
     """Return simulated evidence as files by name."""
-    collateral = evidence.collateral
-    kind = kind_of(evidence.quote)
-    files = {
-        MARK: _mark(state),
-        "certificates.pem": evidence.certificates,
-        "gpus.json": evidence.quote if kind == "nvidia" else evidence.gpus,
-        **{
-            f"manifest-{number}.{_ending(data)}": data
-            for number, data in enumerate(evidence.manifests)
-        },
-        **{f"ocsp-{number}.der": data for number, data in enumerate(evidence.ocsp)},
-        "collateral.json": _json(collateral.to_json()) if collateral else None,
-        "event_log.json": evidence.event_log,
-        "app-compose.json": evidence.compose,
-        "mr_config.json": evidence.mr_config,
-        "firmware_log.bin": evidence.firmware_log,
-        "tpm.json": evidence.tpm,
-        "platform_key.json": evidence.platform_key,
-        "policy.toml": policy.encode(),
-        _NAMES.get(kind, "quote.bin"): evidence.quote if kind != "nvidia" else None,
-    }
-    return {name: data for name, data in files.items() if data is not None}
-
-
-def _ending(manifest: bytes) -> str:
-    return "json" if manifest[:1] == b"{" else "xml"
+    return {MARK: _mark(state), "policy.toml": policy.encode()} | pieces_of(evidence)
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -224,10 +192,6 @@ def _mark(state: State) -> bytes:
         f"SIMULATED evidence in the state {state.name}: {state.sentence}\n"
         "It was made by teeproof's simulator and proves nothing about any hardware.\n"
     ).encode()
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return strictjson.dumps(value, pretty=True).encode() + b"\n"
 
 
 def _next(out: Path, at: str | None) -> str:

@@ -18,14 +18,17 @@ from teeproof.evidence.collect import Attester
 from teeproof.evidence.collect.simulated import (
     SimulatedPlatform,
     opt_in_policy,
+    reference_policy,
     snp_opt_in_policy,
 )
+from teeproof.evidence.collect.tsm import PROVIDERS as PROVIDERS_IN_WORDS
 from teeproof.evidence.collect.tsm import TsmAttester
 from teeproof.evidence.collect.tsm_entry import PREFIX, opened
 from teeproof.evidence.collect.tsm_probe import probe
 from teeproof.evidence.naming import report_data_of
 from teeproof.evidence.policy import parse_policy
-from teeproof.evidence.record import Evidence
+from teeproof.evidence.recognise import kind_of
+from teeproof.evidence.record import MAX_EVENT_LOG_BYTES, Evidence
 from teeproof.evidence.verify import verify
 from tests.sim.tsm import NOW, SEED
 from tests.sim.tsm_mount import Mounted, mounted
@@ -33,13 +36,13 @@ from tests.vectors import ROOT
 
 D = bytes(range(64))
 PLATFORM = SimulatedPlatform(SEED)
-PROVIDERS = ("tdx_guest", "sev_guest")
+PROVIDERS = ("tdx_guest", "sev_guest", "arm_cca_guest")
 
 
 @pytest.fixture(scope="module")
 def guests() -> Iterator[dict[str, Mounted]]:
-    with mounted("tdx_guest") as tdx, mounted("sev_guest") as snp:
-        yield {"tdx_guest": tdx, "sev_guest": snp}
+    with mounted("tdx_guest") as tdx, mounted("sev_guest") as snp, mounted("arm_cca_guest") as cca:
+        yield dict(zip(PROVIDERS, (tdx, snp, cca), strict=True))
 
 
 @pytest.fixture
@@ -78,6 +81,10 @@ def refusal(guest: Mounted, *faults: str, kind: type[Error] = Unavailable, **how
 
 def verdict(evidence: Evidence, *, expected: bytes = D):
     """Judge collected evidence with what its vendor publishes beside it."""
+    if kind_of(evidence.quote) == "cca":
+        text = reference_policy(PLATFORM, report_data=expected, kind="cca")
+        evidence = Evidence(quote=evidence.quote, platform_key=PLATFORM.cca.platform_key())
+        return verify(evidence, now=NOW, policy=parse_policy(text))
     if evidence.certificates is None:
         text = opt_in_policy(PLATFORM)
         evidence = Evidence(quote=evidence.quote, collateral=PLATFORM.collateral(NOW))
@@ -107,6 +114,19 @@ def test_what_is_one_bit_from_what_was_asked_for_is_refused_by_the_verifier(gues
 def test_an_sev_snp_report_brings_the_hosts_certificates(snp):
     evidence = TsmAttester(snp.place).attest(D)
     assert (evidence.certificates or b"").count(b"BEGIN CERTIFICATE") == 3
+
+
+@pytest.mark.parametrize(
+    ("log", "given"),
+    [(b"events", True), (b"", False), (None, False), (bytes(MAX_EVENT_LOG_BYTES + 1), False)],
+)
+def test_a_tdx_quote_brings_the_firmwares_log_where_there_is_one(tdx, tmp_path, log, given):
+    place = tmp_path / "CCEL"
+    if log is not None:
+        place.write_bytes(log)
+    evidence = TsmAttester(tdx.place, event_log=place).attest(D)
+    assert evidence.firmware_log == (log if given else None)
+    assert TsmAttester(tdx.place, event_log=None).attest(D).firmware_log is None
 
 
 def test_a_privilege_level_that_was_asked_for_is_in_the_report(snp):
@@ -250,8 +270,8 @@ def test_host_a_report_or_table_without_end_is_not_read_on(snp, fault):
     ("fault", "code", "advice"),
     [
         ("deaf", "tsm_not_taken", "counts no write"),
-        ("unplugged", "tsm_no_provider", "load tdx_guest or sev-guest"),
-        ("without-provider", "tsm_no_provider", "load tdx_guest or sev-guest"),
+        ("unplugged", "tsm_no_provider", "load tdx_guest, sev-guest or arm"),
+        ("without-provider", "tsm_no_provider", "load tdx_guest, sev-guest or arm"),
         ("mute", "tsm_timeout", "quote generation service"),
         ("full", "tsm_full", "no further instance"),
         ("foreign", "tsm_provider", "not read here"),
@@ -320,7 +340,7 @@ def test_a_name_that_is_taken_is_not_shared(tdx):
 def test_a_look_at_a_guest_says_what_it_is(guests, provider):
     found = probe(guests[provider].place)
     assert found.present
-    assert {"tdx_guest": "TDX", "sev_guest": "SEV-SNP"}[provider] in found.detail
+    assert PROVIDERS_IN_WORDS[provider] in found.detail
     assert guests[provider].instances == []
 
 
@@ -344,7 +364,7 @@ def test_a_look_at_a_machine_without_the_interface_names_what_is_absent(tmp_path
     (tmp_path / "config").mkdir()
     assert "is empty" in detail()
     (tmp_path / "config" / "usb_gadget").mkdir()
-    assert "no TDX or SEV-SNP driver is loaded" in detail()
+    assert "no driver of TDX, SEV-SNP or Arm CCA is loaded" in detail()
     assert "is too old" in detail("6.6.99")
     assert "is too old" in detail("5.15.0-125-generic")
     assert "is too old" not in detail("6.7.0-rc1")

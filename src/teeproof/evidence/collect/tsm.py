@@ -1,9 +1,10 @@
-"""Collect evidence from Linux's configfs-tsm: a TDX quote or an SEV-SNP report of this guest.
+"""Collect evidence from Linux's configfs-tsm: of a TDX or SEV-SNP guest, or of an Arm CCA realm.
 
-One interface for both, since Linux 6.7: 64 bytes are written, a report is read. The kernel counts
-writes, so that a report which somebody else asked for between them is noticed; and whatever is
-read must carry the bytes that were asked for. SEV-SNP reports bring the host's certificates, if it
-has any; what else a verifier needs (Intel's collateral, AMD's revocations) comes from elsewhere.
+One interface for all, since Linux 6.7 (6.13 for realms): 64 bytes are written, a report is read.
+The kernel counts writes, so that a report which somebody else asked for between them is noticed;
+and whatever is read must carry the bytes that were asked for. SEV-SNP reports bring the host's
+certificates, if it has any, TDX quotes the firmware's log, if there is one; what else a verifier
+needs (collateral, revocations, a platform's key) comes from elsewhere.
 
 Source: Linux, Documentation/ABI/testing/configfs-tsm-report.
 
@@ -12,28 +13,35 @@ Trusts: nothing; it carries what a verifier checks.  Does not trust: host, other
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from teeproof.core.errors import Malformed, NotAuthentic, Unavailable, Usage
+from teeproof.evidence.cca import token as cca_token
 from teeproof.evidence.collect.tsm_entry import REPORTS, Entry, opened
-from teeproof.evidence.record import Evidence
+from teeproof.evidence.record import MAX_EVENT_LOG_BYTES, Evidence
 from teeproof.evidence.sev_snp import certtable
 from teeproof.evidence.sev_snp import report as snp_report
 from teeproof.evidence.tdx import quote as tdx_quote
 
 __all__ = ["PROVIDERS", "TsmAttester", "provider_of"]
 
-PROVIDERS = {"tdx_guest": "Intel TDX", "sev_guest": "AMD SEV-SNP"}
+PROVIDERS = {
+    "tdx_guest": "Intel TDX",
+    "sev_guest": "AMD SEV-SNP",
+    "arm_cca_guest": "Arm CCA",
+}
 """What the kernel calls those whose reports are read here, and what they are."""
 
+EVENT_LOG = Path("/sys/firmware/acpi/tables/data/CCEL")  # ACPI 6.5, 5.2.34
 _REPORT_DATA_BYTES = 64
 _LEVELS = range(4)  # VMPL 0 to 3
 
 
 class TsmAttester:
-    """The TDX or SEV-SNP guest that this is.
+    """The TDX or SEV-SNP guest, or Arm CCA realm, that this is.
 
     Attributes:
         place: where the kernel lets report instances be made.
@@ -44,6 +52,7 @@ class TsmAttester:
         place: Path = REPORTS,
         *,
         privilege_level: int | None = None,
+        event_log: Path | None = EVENT_LOG,
         timeout: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -53,6 +62,7 @@ class TsmAttester:
         Args:
             place: the directory of report instances.
             privilege_level: of SEV-SNP, the VMPL to report, 0 to 3; without one, the kernel's own.
+            event_log: of TDX, the firmware's log, handed over where there is one.
             timeout: seconds to wait where others keep the device busy.
             clock: a clock that only goes forward, in seconds.
             sleep: how to wait.
@@ -68,7 +78,7 @@ class TsmAttester:
                 got=str(privilege_level),
             )
         self.place = place
-        self._level, self._timeout = privilege_level, timeout
+        self._level, self._log, self._timeout = privilege_level, event_log, timeout
         self._clock, self._sleep = clock, sleep
 
     @property
@@ -142,6 +152,10 @@ class TsmAttester:
     def _evidence(
         self, provider: str, outblob: bytes, auxblob: bytes, report_data: bytes
     ) -> Evidence:
+        if provider == "arm_cca_guest":
+            token = cca_token.parse(outblob)
+            _require_asked("token", report_data, token.realm.challenge)
+            return Evidence(quote=outblob, name=self.name)
         if provider == "sev_guest":
             report = snp_report.parse(outblob)
             _require_asked("report", report_data, report.body.report_data)
@@ -160,7 +174,18 @@ class TsmAttester:
             raise Malformed(
                 "bytes follow the quote that nobody signed", expected="zeros", got="other bytes"
             )
-        return Evidence(quote=outblob[: len(outblob) - len(quote.trailing)], name=self.name)
+        raw = outblob[: len(outblob) - len(quote.trailing)]
+        return Evidence(quote=raw, firmware_log=_read_log(self._log), name=self.name)
+
+
+def _read_log(path: Path | None) -> bytes | None:
+    """Return the firmware's log; None where there is none that may be read. A quote needs none."""
+    try:
+        with open(path or os.devnull, "rb") as file:
+            log = file.read(MAX_EVENT_LOG_BYTES + 1)
+    except OSError:
+        return None
+    return log if 0 < len(log) <= MAX_EVENT_LOG_BYTES else None
 
 
 def provider_of(entry: Entry) -> str:

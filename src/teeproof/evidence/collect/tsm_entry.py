@@ -34,11 +34,12 @@ _PAUSE, _LONGEST_PAUSE = 0.005, 0.25  # seconds between two tries
 _BUSY = (errno.EBUSY, errno.EAGAIN)  # EAGAIN is EWOULDBLOCK
 
 _FAULTS = {
-    errno.ENOENT: ("tsm_missing", "it is not there: load the module of this guest, tdx_guest or"
-                   " sev-guest, on Linux 6.7 or newer, and mount configfs"),
+    errno.ENOENT: ("tsm_missing", "it is not there: load the module of this guest, tdx_guest,"
+                   " sev-guest or arm-cca-guest, on Linux 6.7 or newer, and mount configfs"),
     errno.EACCES: ("tsm_forbidden", "this user may not use it: run as root"),
     errno.EPERM: ("tsm_forbidden", "this user may not use it: run as root"),
-    errno.ENXIO: ("tsm_no_provider", "no driver offers reports: load tdx_guest or sev-guest"),
+    errno.ENXIO: ("tsm_no_provider", "no driver offers reports: load tdx_guest,"
+                  " sev-guest or arm-cca-guest"),
     errno.EINVAL: ("tsm_refused", "the driver refused the request"),
     errno.EBUSY: ("tsm_busy", "others keep it busy: ask again"),
     errno.EAGAIN: ("tsm_busy", "others keep it busy: ask again"),

@@ -17,7 +17,7 @@ from teeproof.evidence.collect.tsm_entry import REPORTS, opened
 
 __all__ = ["probe"]
 
-WHAT = "TDX or SEV-SNP guest, by Linux's configfs-tsm"
+WHAT = "TDX or SEV-SNP guest, or Arm CCA realm, by Linux's configfs-tsm"
 
 
 def probe(place: Path = REPORTS, *, release: str | None = None) -> Presence:
@@ -38,7 +38,7 @@ def probe(place: Path = REPORTS, *, release: str | None = None) -> Presence:
     return Presence("tsm", WHAT, present=True, detail=f"{PROVIDERS[provider]} at {place}")
 
 
-_LOAD = "modprobe tdx_guest or sev-guest"
+_LOAD = "modprobe tdx_guest, sev-guest or arm-cca-guest"
 _RUN = "run in a TDX or SEV-SNP guest with Linux 6.7 or newer"
 _LOOK = "look into the kernel's log (dmesg)"
 _REMEDIES = {
@@ -67,6 +67,6 @@ def _absent(place: Path, release: str) -> tuple[str, str]:
             f"mount -t configfs none {configfs}; {_LOAD}",
         )
     return (
-        f"{place} is absent: no TDX or SEV-SNP driver is loaded",
+        f"{place} is absent: no driver of TDX, SEV-SNP or Arm CCA is loaded",
         f"{_RUN}, and load its module: {_LOAD}",
     )
