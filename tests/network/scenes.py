@@ -79,10 +79,10 @@ def processor(name: str) -> Processor:
     return Processor(name=name)
 
 
-def attester(machine: str, clock: Clock, *, code: str = "node") -> SimulatedAttester:
+def attester(machine: str, clock: Clock, *, code: str = "node", gpus: int = 0) -> SimulatedAttester:
     guest = Guest(compose=app_compose(code))
     built = platform().machine(processor=processor(machine), guest=guest)
-    return SimulatedAttester(platform(), now=clock, machine=built)
+    return SimulatedAttester(platform(), now=clock, machine=built, gpus=gpus)
 
 
 def claim(name: str = "one", **changes: Any) -> NodeClaim:

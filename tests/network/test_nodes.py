@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,14 +11,17 @@ import pytest
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Malformed, NotAllowed, NotAuthentic, TooLarge, Unavailable
 from teeproof.evidence.collect.simulated import SimulatedAttester, SimulatedPlatform
-from teeproof.network.claim import Hardware
+from teeproof.evidence.nvidia.nonce import gpu_nonce
+from teeproof.evidence.policy import INTEL_ROOT
+from teeproof.network.admission import decide
+from teeproof.network.claim import Gpus, Hardware
 from teeproof.network.gate import MAX_BODY
 from teeproof.network.statements import NODE, NodeStatement, say
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.source import read_record
 from teeproof.proof.workload import Identity
-from tests.network.scenes import Node, Scene, claim, gpus, platform, wire
+from tests.network.scenes import Node, Scene, attester, claim, gpus, platform, terms, wire
 
 
 @pytest.fixture
@@ -70,14 +74,84 @@ def test_node_claims_an_h100_that_it_lacks(scene):
     assert scene.renters.offers().total == 0
 
 
-def test_node_brings_a_gpu_report_that_nobody_can_check_yet(scene):
+def with_gpus(scene, count: int, *, claims: tuple[Gpus, ...], machine: str = "one") -> Node:
+    """Return a node on a machine with simulated GPUs."""
+    node = Node(scene, hardware=Hardware(cpus=8, memory_mib=32_768, gpus=claims))
+    node.attester = attester(machine, scene.clock, gpus=count)
+    return node
+
+
+def test_node_proves_the_gpus_that_it_claims_by_its_identitys_evidence(scene):
+    claims = (Gpus(model="GH100", count=2),)
+    admission = with_gpus(scene, 2, claims=claims).register()
+    assert admission.admitted, admission.reason
+    assert admission.decision.tee == "sim"  # a simulator vouches for both
+    assert scene.renters.offers().total == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "claims", "words"),
+    [
+        (1, (Gpus(model="GH100", count=2),), "claims 2 GH100, and its evidence shows 1 GH100"),
+        (2, (Gpus(model="H100", count=2),), "a report names the chip, such as GH100 of an H100"),
+        (1, (Gpus(model="GB100", count=1), Gpus(model="GH100", count=1)), "claims 1 GB100"),
+    ],
+)
+def test_node_claims_other_gpus_than_its_evidence_shows(scene, count, claims, words):
+    admission = with_gpus(scene, count, claims=claims).register()
+    assert refused(admission) == ["gpu_unproven"]
+    assert words in admission.reason
+
+
+def test_node_has_gpus_that_it_does_not_offer(scene):
+    assert with_gpus(scene, 1, claims=()).register().admitted
+
+
+def facts_of(device_level: str = "hardware", **changes: Any) -> dict[str, Any]:
+    """Return facts of a machine under a root of the terms, with one GPU."""
+    data = bytes(range(64))
+    device = {"chip": "GH100", "is_switch": False, "level": device_level}
+    gpus_ = {"nonce": gpu_nonce(data[:32]).hex(), "devices": [device]}
+    facts = {
+        "root": INTEL_ROOT, "report_data": data.hex(), "platform": {"id": "sha256:" + "11" * 32},
+        "debug": False, "migratable": False, "service_td": False, "gpus": gpus_,
+    }  # fmt: skip
+    return facts | changes
+
+
+def decided(facts: dict[str, Any]) -> tuple[bool, str, list[str]]:
+    hardware = Hardware(cpus=8, memory_mib=32_768, gpus=(Gpus(model="GH100", count=1),))
+    found = decide(claim(hardware=hardware), facts=facts, terms=terms(roots=(INTEL_ROOT,)))
+    return found[0], found[1], [reason.code for reason in found[2]]
+
+
+def test_a_node_whose_vendors_vouch_for_both_has_a_label_of_its_own():
+    assert decided(facts_of()) == (True, "cpu+gpu", [])
+
+
+def test_host_shows_the_gpus_of_another_machine():
+    other = facts_of()["gpus"] | {"nonce": "00" * 32}
+    assert decided(facts_of(gpus=other)) == (False, "cpu", ["gpu_of_another_machine"])
+
+
+def test_operator_puts_simulated_gpus_beside_a_genuine_machine():
+    assert decided(facts_of("simulated")) == (False, "cpu", ["gpu_simulated"])
+
+
+def test_a_switch_is_no_gpu():
+    switch = facts_of()["gpus"]
+    switch["devices"][0]["is_switch"] = True
+    assert decided(facts_of(gpus=switch)) == (False, "cpu", ["gpu_unproven"])
+
+
+def test_node_brings_gpu_reports_apart_from_its_identity(scene):
     report = b"any bytes at all"
     node = Node(scene, hardware=gpus(8), gpu_reports=(named(sha256(report)),))
     node.boot()
     admission = node.send(node.registration(gpu_reports=(report,)))
-    assert refused(admission) == ["gpu_not_checkable"]
+    assert refused(admission) == ["gpu_report_apart"]
     assert "claims 8 H100" in admission.reason
-    assert "cannot check yet" in admission.reason
+    assert "boot with the GPUs' evidence" in admission.reason
 
 
 def test_node_brings_other_gpu_reports_than_its_claim_names(scene):

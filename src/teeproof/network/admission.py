@@ -2,7 +2,7 @@
 
     tee=sim       a simulator that the terms name vouches for the machine: it proves nothing
     tee=cpu       the processor's vendor vouches for it, and its memory is closed to its host
-    tee=cpu+gpu   and the GPUs' vendor for each GPU; no version of this can check that yet
+    tee=cpu+gpu   and the GPUs' vendor for each GPU that it claims, as reports for its quote show
     tee=none      nothing holds; such a node is refused
 
 ``decide`` is a pure function of claim, facts and terms, so whoever reads the decision can make it
@@ -21,6 +21,7 @@ import msgspec
 
 from teeproof.network.claim import NodeClaim
 from teeproof.network.forms import money, several
+from teeproof.network.gpus import doubts
 from teeproof.network.orders import Tee
 from teeproof.network.terms import Terms
 from teeproof.proof.links import Integer
@@ -95,8 +96,32 @@ def decide(
         further: reasons that only the market can know.
     """
     label = label_of(facts, terms)
-    reasons = (*objections(claim, terms), *_of_evidence(facts, label, terms), *further)
+    of_gpus = tuple(
+        Reason(code=code, detail=detail, expected=expected, got=got)
+        for code, detail, expected, got in doubts(claim, facts)
+    )
+    label, more = _with_gpus(label, claim, facts) if not of_gpus else (label, ())
+    evident = _of_evidence(facts, label, terms)
+    reasons = (*of_gpus, *more, *objections(claim, terms), *evident, *further)
     return not reasons, label, reasons
+
+
+def _with_gpus(
+    label: Tee, claim: NodeClaim, facts: Mapping[str, Any]
+) -> tuple[Tee, tuple[Reason, ...]]:
+    """Return what vouches for a machine and for the GPUs that it claims and that are proven."""
+    if label != "cpu" or not claim.hardware.gpus:
+        return label, ()
+    if all(device["level"] == "hardware" for device in facts["gpus"]["devices"]):
+        return "cpu+gpu", ()
+    return label, (
+        Reason(
+            code="gpu_simulated",
+            detail="a vendor vouches for the processor, and a simulator for the GPUs",
+            expected="GPUs that their vendor vouches for",
+            got="simulated",
+        ),
+    )
 
 
 def label_of(facts: Mapping[str, Any], terms: Terms) -> Tee:
@@ -118,34 +143,6 @@ def machine_of(facts: Mapping[str, Any]) -> str | None:
 def objections(claim: NodeClaim, terms: Terms) -> tuple[Reason, ...]:
     """Return what speaks against a claim whatever the evidence says."""
     found = []
-    if claim.hardware.gpus and not claim.gpu_reports:
-        found.append(
-            Reason(
-                code="gpu_report_missing",
-                detail=f"claims {claim.gpus_in_words} and brings no GPU report",
-                expected="a report of each GPU, signed by its vendor's key",
-                got="none",
-            )
-        )
-    elif claim.hardware.gpus:
-        found.append(
-            Reason(
-                code="gpu_not_checkable",
-                detail=f"claims {claim.gpus_in_words} and brings GPU reports, which this version"
-                " cannot check yet: what is not checked is not admitted",
-                expected="no GPUs in the claim",
-                got=f"{len(claim.gpu_reports)} reports",
-            )
-        )
-    elif claim.gpu_reports:
-        found.append(
-            Reason(
-                code="gpu_report_of_nothing",
-                detail="brings GPU reports and claims no GPU",
-                expected="no report",
-                got=f"{len(claim.gpu_reports)} reports",
-            )
-        )
     if money(claim.price, "price") > money(terms.greatest_price, "greatest price"):
         found.append(
             Reason(

@@ -26,6 +26,7 @@ from teeproof.evidence.simulated.hardware import (
     patched,
 )
 from teeproof.evidence.simulated.machine import Machine
+from teeproof.evidence.simulated.nvidia_scene import beside
 from teeproof.evidence.simulated.platform import SimulatedPlatform
 from teeproof.evidence.simulated.policies import (
     application_policy,
@@ -80,6 +81,7 @@ class SimulatedAttester:
         now: the clock, asked for the collateral of each piece of evidence.
         state: a state's name, if the evidence shall not be in order.
         machine: which machine of that vendor it is; without one, the machine in order.
+        gpus: how many simulated GPUs it asks too, where no state is named.
     """
 
     def __init__(
@@ -89,10 +91,11 @@ class SimulatedAttester:
         now: Callable[[], datetime],
         state: str | None = None,
         machine: Machine | None = None,
+        gpus: int = 0,
     ) -> None:
         self.platform = platform
         self.machine = machine or platform.machine()
-        self._now = now
+        self._now, self._gpus = now, gpus
         self._state = None if state is None else _state(state)
 
     @property
@@ -105,7 +108,10 @@ class SimulatedAttester:
         now = self._now()
         if self._state is not None:
             return self._state.evidence(self.platform, report_data, now=now)
-        return self.machine.evidence(report_data, now=now)
+        made = self.machine.evidence(report_data, now=now)
+        if not self._gpus:
+            return made
+        return beside(made, self.platform.gpus, report_data, count=self._gpus, now=now)
 
 
 def open_platform(data_directory: Path) -> SimulatedPlatform:

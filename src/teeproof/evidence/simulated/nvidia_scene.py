@@ -9,14 +9,18 @@ from base64 import b64encode
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
+
 from teeproof.core import strictjson
 from teeproof.evidence.nvidia.bundle import Device
+from teeproof.evidence.nvidia.nonce import gpu_nonce
 from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.nvidia.rim import Rim
+from teeproof.evidence.record import Evidence
 from teeproof.evidence.simulated.nvidia import DRIVER, VBIOS, SimulatedGpu, answer, manifest
 from teeproof.evidence.simulated.nvidia_pki import GpuVendor, Issued
 
-__all__ = ["GpuEvidence", "GpuScene", "reference_policy"]
+__all__ = ["GpuEvidence", "GpuScene", "beside", "reference_policy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,25 @@ class GpuScene:
             self.rims() if rims is None else rims,
             self.ocsp() if ocsp is None else ocsp,
         )
+
+
+def beside(
+    machine: Evidence, vendor: GpuVendor, report_data: bytes, *, count: int, now: datetime
+) -> Evidence:
+    """Return a machine's evidence with that of its GPUs, which answer what it determines.
+
+    Args:
+        machine: its own evidence.
+        vendor: of the GPUs.
+        report_data: 64 bytes that the machine's evidence binds.
+        count: how many GPUs it has; OCSP answers are there about the first two.
+        now: when somebody will verify it.
+    """
+    scene = GpuScene(vendor, gpu_nonce(report_data[:32]), now)
+    made = scene.evidence(tuple(SimulatedGpu(vendor, number) for number in range(count)))
+    return msgspec.structs.replace(
+        machine, gpus=made.document(), manifests=made.manifests, ocsp=made.ocsp
+    )
 
 
 def reference_policy(vendor: GpuVendor) -> GpuPolicy:
