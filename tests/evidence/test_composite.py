@@ -12,6 +12,7 @@ import pytest
 from teeproof.core.errors import Malformed, NotAuthentic, TooLarge
 from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.judge import composite
+from teeproof.evidence.judge.nvidia import devices
 from teeproof.evidence.naming import name_evidence
 from teeproof.evidence.nvidia import bundle, revocation
 from teeproof.evidence.nvidia.nonce import gpu_nonce
@@ -170,7 +171,7 @@ def test_no_machine_with_gpus_is_called_confidential() -> None:
     machine = composite.Judged(
         subject=KEYSET, checks=(), facts={"a": 1}, level="hardware", confidential=True
     )
-    found = composite.devices(_asked(bound()), bound().gpus or b"", report_data=REPORT_DATA)
+    found = devices(_asked(bound()), bound().gpus or b"", report_data=REPORT_DATA)
     joined = composite._joined(machine, found)
     assert (joined.level, joined.confidential) == ("simulated", False)
     assert composite._told(machine).confidential is True

@@ -10,6 +10,7 @@ from inspect import getdoc
 from typing import Any
 
 from teeproof.cli.expectations import FIELDS
+from teeproof.evidence.appraise.kind import ANSWERED
 from teeproof.evidence.eventlog.labels import REGISTERS
 from teeproof.evidence.policy import INTEL_ROOT, Policy, policy_text
 from teeproof.evidence.policy_forms import HEX_BYTES
@@ -58,7 +59,8 @@ def meaning_of(field: str) -> str:
 
 def left_open(policy: Policy) -> dict[str, str]:
     """Return what a policy does not expect and hardly anyone means to allow, by field."""
-    found = {field: why for field, why in _WEAK.items() if getattr(policy, field) is None}
+    shown = ANSWERED[policy.tee] if policy.tee else frozenset(_WEAK)
+    found = {f: why for f, why in _WEAK.items() if f in shown and getattr(policy, f) is None}
     told = policy.told_by_guest
     if told and not policy.pins_guest:
         found["mrtd, rtmr1, rtmr2"] = (

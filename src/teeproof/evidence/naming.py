@@ -21,8 +21,6 @@ from teeproof.evidence.cca import facts as cca_facts
 from teeproof.evidence.cca import token as cca_token
 from teeproof.evidence.nitro import document as nitro_document
 from teeproof.evidence.nitro import facts as nitro_facts
-from teeproof.evidence.nvidia import bundle, certificates
-from teeproof.evidence.nvidia import facts as gpu_facts
 from teeproof.evidence.recognise import kind_of
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.sev_snp import facts as snp_facts
@@ -59,6 +57,9 @@ def composite_identity(machine: str, gpus: str) -> str:
 
 
 def _name_gpus(document: bytes) -> str:
+    from teeproof.evidence.nvidia import bundle, certificates  # noqa: PLC0415  few machines have any
+    from teeproof.evidence.nvidia import facts as gpu_facts  # noqa: PLC0415
+
     chains = [
         (device.report, certificates.parse_chain(device.certificates, what="device's chain"))
         for device in bundle.parse(document)

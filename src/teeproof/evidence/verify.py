@@ -15,7 +15,7 @@ from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.errors import Usage
 from teeproof.core.version import VERSION
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.judge import azure, cca, composite, nitro, nvidia, sev_snp, sgx, tdx, tpm
+from teeproof.evidence.judge import azure, cca, composite, nitro, sev_snp, sgx, tdx, tpm
 from teeproof.evidence.judge.asked import Asked, Judged, any_failed
 from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.recognise import USUAL_POLICY, Kind, kind_of
@@ -24,12 +24,19 @@ from teeproof.evidence.verdict import Provenance, Verdict
 
 __all__ = ["verify"]
 
+
+def _nvidia(asked: Asked) -> Judged:
+    from teeproof.evidence.judge import nvidia  # noqa: PLC0415  few verify GPUs alone
+
+    return nvidia.judge(asked)
+
+
 _JUDGES: dict[Kind, Callable[[Asked], Judged]] = {
     "tdx": tdx.judge,
     "sgx": sgx.judge,
     "sev-snp": sev_snp.judge,
     "nitro": nitro.judge,
-    "nvidia": nvidia.judge,
+    "nvidia": _nvidia,
     "tpm": tpm.judge,
     "azure-tdx": azure.judge_tdx,
     "azure-snp": azure.judge_snp,

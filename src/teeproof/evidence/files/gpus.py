@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from teeproof.evidence.nvidia import bundle, handed
+from teeproof.evidence.nvidia import bundle
 
 __all__ = ["GpuKind", "of_bytes", "of_json", "refuse_tokens"]
 
@@ -20,7 +20,7 @@ _TOKEN = re.compile(rb"\s*eyJ[\w-]+\.[\w-]+\.[\w-]*\s*", re.ASCII)  # RFC 7515, 
 
 def of_bytes(data: bytes) -> GpuKind | None:
     """Return what is no JSON: a manifest in XML, or an OCSP answer in DER."""
-    if handed.looks_like(data):
+    if data.lstrip(b" \t\r\n")[:1] == b"<" and b"SoftwareIdentity" in data[:4096]:
         return "gpu-manifest"
     if data[:1] == bytes([_SEQUENCE]) and len(data) > 2:
         head = 2 + (data[1] & 0x7F if data[1] & 0x80 else 0)
@@ -32,7 +32,10 @@ def of_json(value: Any) -> GpuKind | None:
     """Return what parsed JSON is: evidence of devices, or the RIM service's answer."""
     if bundle.has_shape(value):
         return "gpu-evidence"
-    return "gpu-manifest" if isinstance(value, dict) and handed.is_answer(value) else None
+    if not isinstance(value, dict):
+        return None
+    answer = isinstance(value.get("rim"), str) and isinstance(value.get("id"), str)
+    return "gpu-manifest" if answer else None
 
 
 def refuse_tokens(data: bytes, value: Any = None) -> None:

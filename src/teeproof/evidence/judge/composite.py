@@ -10,14 +10,18 @@ Trusts: the judges.  Does not trust: whoever put the pieces together.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from teeproof.evidence.binding import report_data_for
 from teeproof.evidence.judge.asked import WEAKEST_FIRST, Asked, Judged
-from teeproof.evidence.judge.nvidia import Devices, devices
 from teeproof.evidence.naming import composite_identity, report_data_of
 from teeproof.evidence.recognise import Kind
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
+
+if TYPE_CHECKING:
+    from teeproof.evidence.judge.nvidia import Devices
 
 __all__ = ["complete"]
 
@@ -38,6 +42,8 @@ def complete(asked: Asked, kind: Kind, machine: Judged) -> Judged:
     if evidence.gpus is None:
         missing = _missing(asked)
         return _told(with_keys, missing) if missing else with_keys
+    from teeproof.evidence.judge.nvidia import devices  # noqa: PLC0415  few machines have GPUs
+
     return _joined(with_keys, devices(asked, evidence.gpus, report_data=report_data))
 
 

@@ -11,27 +11,16 @@ Trusts: nothing; it only reads.  Does not trust: whoever handed the manifest ove
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from typing import Any
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Malformed
 from teeproof.evidence.nvidia.rim import Rim
 from teeproof.evidence.nvidia.xmlsig import MAX_DOCUMENT_BYTES
 
-__all__ = ["is_answer", "looks_like", "read"]
+__all__ = ["read"]
 
 MAX_ANSWER_BYTES = MAX_DOCUMENT_BYTES // 3 * 4 + 4096  # base64, and the service's words
 _MAX_ID = 200
-
-
-def looks_like(data: bytes) -> bool:
-    """Whether these bytes are to be read as a manifest in XML; nothing is parsed."""
-    return data.lstrip(b" \t\r\n")[:1] == b"<" and b"SoftwareIdentity" in data[:4096]
-
-
-def is_answer(value: dict[str, Any]) -> bool:
-    """Whether parsed JSON has the shape of the RIM service's answer."""
-    return isinstance(value.get("rim"), str) and isinstance(value.get("id"), str)
 
 
 def read(data: bytes) -> Rim:
@@ -44,7 +33,7 @@ def read(data: bytes) -> Rim:
     if data.lstrip(b" \t\r\n")[:1] != b"{":
         return Rim(data)
     value = strictjson.loads(data, limit=MAX_ANSWER_BYTES, what="answer of the RIM service")
-    if not is_answer(value):
+    if not isinstance(value.get("rim"), str) or not isinstance(value.get("id"), str):
         raise _malformed("id and rim", ", ".join(map(ascii, list(value)[:6])))
     if len(value["id"]) > _MAX_ID:
         raise _malformed(f"an id of at most {_MAX_ID} characters", f"{len(value['id'])}")
