@@ -122,6 +122,16 @@ def test_tokens_beside_evidence_are_left_out_by_name(tmp_path: Path) -> None:
     assert [name for name, _ in found.ignored] == ["nras.json"]
 
 
+@pytest.mark.parametrize("data", [b"{}", b"spoilt", json.dumps([["JWT", SIGNED], {}]).encode()])
+def test_host_cannot_hide_gpus_by_spoiling_their_file(tmp_path: Path, data: bytes) -> None:
+    folder = lay(tmp_path / "evidence", replace(GIVEN, gpus=None))
+    (folder / "gpus.json").write_bytes(data)
+    with pytest.raises((Malformed, NotAuthentic)):
+        gather([folder])
+    (folder / "gpus.json").write_bytes(GIVEN.gpus or b"")
+    assert gather([folder])[0].evidence.gpus == GIVEN.gpus
+
+
 def test_a_folder_of_a_machine_and_its_gpus_is_one_bundle(tmp_path: Path) -> None:
     (found,) = gather([lay(tmp_path / "evidence", GIVEN)])
     for field in ("quote", "gpus", "collateral"):

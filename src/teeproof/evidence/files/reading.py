@@ -30,6 +30,7 @@ _WELL_KNOWN = frozenset(
         "event_log.json",
         "app-compose.json",
         "mr_config.json",
+        "gpus.json",
     }
 )
 
