@@ -109,6 +109,7 @@ def test_who_named_the_gpus_nonce_is_not_given_what_the_machine_determines() -> 
 def test_a_machine_that_binds_nothing_ties_no_gpus_to_itself() -> None:
     verdict = judge(bound(bytes(64)))
     assert verdict.check("gpu-nonce").state == "not_checked"
+    assert "is all zero" in verdict.check("gpu-nonce").detail
     assert verdict.check("report-data").state == "not_checked"
 
 
@@ -158,6 +159,7 @@ def test_gpus_beside_a_machine_that_does_not_hold_are_still_looked_at() -> None:
     verdict = judge(replace(bound(), quote=flipped(bound().quote, 600)))
     assert verdict.check("gpu-signature").state == "passed"
     assert verdict.check("gpu-nonce").state == "not_checked"
+    assert "the machine's evidence does not hold" in verdict.check("gpu-nonce").detail
 
 
 def test_a_policy_is_not_held_against_gpus_that_do_not_hold() -> None:

@@ -29,6 +29,8 @@ _RAW = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _OWN = "the reports answer the relying party's own nonce: they are fresh"
 _APART = f"{_OWN}, and nothing ties them to this machine"
 _MACHINE = "the reports answer the nonce that this machine's report_data determines"
+_UNBOUND = "the machine's report_data is all zero, so it determines no nonce for its GPUs"
+_UNHELD = "the machine's evidence does not hold, so it determines no nonce for its GPUs"
 _WORKLOAD = "the reports answer the nonce that what the policy expects of report_data determines"
 
 
@@ -105,7 +107,8 @@ def devices(
         checks.append(_not_appraised())
     else:
         nonces = _nonces(asked.policy, report_data)
-        checks += appraise.checks(found.facts, policy, nonces=nonces)
+        unknown = appraise.UNKNOWN if alone else _UNBOUND if report_data else _UNHELD
+        checks += appraise.checks(found.facts, policy, nonces=nonces, unknown=unknown)
     return Devices(found.evidence_id, checks, found.facts)
 
 

@@ -12,10 +12,15 @@ from teeproof.evidence.nvidia.facts import DeviceFacts, GpuFacts
 from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 
-__all__ = ["checks"]
+__all__ = ["UNKNOWN", "checks"]
 
 
-def checks(facts: GpuFacts, policy: GpuPolicy, *, nonces: Mapping[bytes, str]) -> list[Check]:
+UNKNOWN = "nobody said with which nonce the GPUs were asked, so the reports may be of any time"
+
+
+def checks(
+    facts: GpuFacts, policy: GpuPolicy, *, nonces: Mapping[bytes, str], unknown: str = UNKNOWN
+) -> list[Check]:
     """Return the checks of a policy.
 
     Args:
@@ -23,11 +28,12 @@ def checks(facts: GpuFacts, policy: GpuPolicy, *, nonces: Mapping[bytes, str]) -
         policy: what the relying party expects.
         nonces: what the GPUs may have been asked with: 32 bytes -> one sentence on what such an
             answer shows; empty if nobody knows, and then the reports may be of any time.
+        unknown: why nobody knows, one sentence.
     """
     gpus = facts.gpus
     return [
         *_simulated(facts, policy),
-        _nonce(facts, nonces),
+        _nonce(facts, nonces, unknown),
         _count(facts, policy),
         any_of(
             "gpu-architecture",
@@ -77,14 +83,9 @@ def _simulated(facts: GpuFacts, policy: GpuPolicy) -> list[Check]:
     ]
 
 
-def _nonce(facts: GpuFacts, nonces: Mapping[bytes, str]) -> Check:
+def _nonce(facts: GpuFacts, nonces: Mapping[bytes, str], unknown: str) -> Check:
     if not nonces:
-        return not_checked(
-            "gpu-nonce",
-            "nobody said with which nonce the GPUs were asked, so the reports may be of any time",
-            "policy",
-            got=facts.nonce.hex(),
-        )
+        return not_checked("gpu-nonce", unknown, "policy", got=facts.nonce.hex())
     if facts.nonce in nonces:
         return passed("gpu-nonce", nonces[facts.nonce], "policy", got=facts.nonce.hex())
     return failed(
