@@ -14,6 +14,7 @@ from teeproof.evidence.files.bundles import bundle
 from teeproof.evidence.files.kinds import KINDS, identify
 from teeproof.evidence.files.unpack import unpack
 from tests.evidence import scenes
+from tests.proof import people
 
 CARRIERS = (
     "tdx-quote", "sgx-quote", "gpu-evidence", "quote-response", "attestation", "certificate",
@@ -64,6 +65,8 @@ def _seeds() -> list[bytes]:
         json.dumps(evidence.collateral.to_json()).encode(),
         json.dumps(response | {"report_data": "00" * 64}).encode(),
         *_of_gpus(),
+        people.workload_named("fuzz").record.encode(),
+        people.workload_named("fuzz").record.keys.encode(),
         b'debug = false\nmrtd = ["' + b"0" * 96 + b'"]\n',
     ]
 
