@@ -97,13 +97,11 @@ def test_what_is_no_list_of_devices_is_refused(value: object) -> None:
 @pytest.mark.parametrize(
     "wrapped",
     [
-        lambda token: token,
-        lambda token: f"{token}\n",
         lambda token: json.dumps([["JWT", token], {"GPU-0": token}]),
         lambda token: json.dumps({"detached_eat": [["JWT", token], {"GPU-0": token}]}),
         lambda token: json.dumps({"evidence_list": [{"evidence": token, "certificate": ""}]}),
     ],
-    ids=["text", "line", "list", "object", "as evidence"],
+    ids=["list", "object", "as evidence"],
 )
 def test_operator_hands_over_a_verification_services_tokens(
     tmp_path: Path, token: str, wrapped: object
@@ -113,6 +111,14 @@ def test_operator_hands_over_a_verification_services_tokens(
         teeproof.verify(tmp_path / "tokens", now=NOW)
     assert caught.value.code == ("gpu_token_unsigned" if token is UNSIGNED else "gpu_token")
     assert "Give the evidence itself" in caught.value.detail
+
+
+@pytest.mark.parametrize("token", [UNSIGNED, SIGNED])
+def test_a_token_by_itself_is_no_evidence_whoever_signed_it(tmp_path: Path, token: str) -> None:
+    (tmp_path / "token").write_text(f"{token}\n")
+    with pytest.raises(Usage) as caught:
+        teeproof.verify(tmp_path / "token", now=NOW)
+    assert caught.value.code == "not_evidence"
 
 
 def test_tokens_beside_evidence_are_left_out_by_name(tmp_path: Path) -> None:

@@ -1,21 +1,19 @@
-"""Tell files about NVIDIA GPUs by their bytes: evidence, manifests, OCSP answers; refuse tokens.
+"""Tell files about NVIDIA GPUs by their bytes: evidence, manifests, OCSP answers.
 
 Trusts: nothing; the verifier reads them strictly.  Does not trust: whoever made the files.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 from teeproof.evidence.nvidia import bundle
 
-__all__ = ["GpuKind", "of_bytes", "of_json", "refuse_tokens"]
+__all__ = ["GpuKind", "of_bytes", "of_json"]
 
 GpuKind = Literal["gpu-evidence", "gpu-manifest", "ocsp-answer"]
 
 _SEQUENCE, _STATUS = 0x30, b"\x0a\x01"  # RFC 6960, 4.2.1: responseStatus, ENUMERATED, comes first
-_TOKEN = re.compile(rb"\s*eyJ[\w-]+\.[\w-]+\.[\w-]*\s*", re.ASCII)  # RFC 7515, 3.1: '{"' in base64
 
 
 def of_bytes(data: bytes) -> GpuKind | None:
@@ -36,9 +34,3 @@ def of_json(value: Any) -> GpuKind | None:
         return None
     answer = isinstance(value.get("rim"), str) and isinstance(value.get("id"), str)
     return "gpu-manifest" if answer else None
-
-
-def refuse_tokens(data: bytes, value: Any = None) -> None:
-    """Raise NotAuthentic where a file holds a verification service's tokens, as text or in JSON."""
-    text = data[: bundle.MAX_BUNDLE_BYTES] if value is None else b""
-    bundle.refuse_tokens(text.decode().strip() if _TOKEN.fullmatch(text) else value)

@@ -24,6 +24,7 @@ from teeproof.evidence.files.others import refuse, told_by_bytes, told_by_fields
 from teeproof.evidence.files.refusing import foreign, not_understood, some
 from teeproof.evidence.files.words import KINDS, Kind
 from teeproof.evidence.nitro import document as nitro
+from teeproof.evidence.nvidia.bundle import refuse_tokens
 from teeproof.evidence.policy import MAX_POLICY_BYTES, Policy
 from teeproof.evidence.sev_snp.layout import REPORT_BYTES
 from teeproof.evidence.sev_snp.report import looks_like
@@ -168,7 +169,7 @@ def _json_kind(data: bytes, name: str) -> Kind:
     other = told_by_fields(value)
     if other is not None:
         raise refuse(other, name)
-    gpus.refuse_tokens(data, value)
+    refuse_tokens(value)
     for words, keys in _FOREIGN_OBJECTS:
         if keys <= set(value):
             raise foreign(name, words)
@@ -198,7 +199,7 @@ def _list_kind(value: list[Any], name: str) -> Kind:
     first = value[0] if value else None
     if told := gpus.of_json(value):
         return told
-    gpus.refuse_tokens(b"", value)
+    refuse_tokens(value)
     if (isinstance(first, dict) and "imr" in first) or (not value and "event" in name):
         return "event-log"
     raise not_understood(name, f"a JSON list of {len(value)} other things")
@@ -245,7 +246,6 @@ def _refuse_foreign_bytes(data: bytes, name: str) -> None:
 def _unknown(data: bytes, name: str) -> Piece:
     if not data:
         raise not_understood(name, "an empty file")
-    gpus.refuse_tokens(data)
     words = data[:60].split(b"\n")[0].decode("ascii", "replace")
     if words.isprintable() and " " in words and "\ufffd" not in words:
         raise not_understood(name, f'text that begins with "{words.rpartition(" ")[0]}"')
