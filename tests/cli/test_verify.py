@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import shutil
@@ -305,3 +307,34 @@ def test_a_real_nitro_document_holds_for_some_hours(teeproof, vectors, name, at,
     answer = teeproof("verify", vectors / "nitro" / name / "document.bin", "--at", at)
     assert (answer.code, words in answer.out) == (code, True)
     assert "which the document brings" in answer.out
+
+
+def test_a_tpm_is_said_to_keep_no_memory_and_an_azure_machine_to_hang_on_its_paravisor(vectors):
+    tpm = library.verify(
+        vectors / "other/tpm-quote/tpm_evidence.json",
+        policy=library.load_policy("tpm").with_(
+            tpm={"keys": ["sha256:" + _tpm_key(vectors / "other/tpm-quote/tpm_evidence.json")]}
+        ),
+        now=datetime(2025, 7, 20, tzinfo=UTC),
+    )
+    assert "no: a TPM measures what was started" in _strength(tpm)
+    azure = library.verify(
+        vectors / "snp/milan-azure-hcl-vtpm/evidence-v1.json", now=datetime(2025, 7, 20, tzinfo=UTC)
+    )
+    for level, confidential, words in (
+        ("measured", False, "nobody listed the paravisor"),
+        ("hardware", True, "yes, from the host; the paravisor that the policy lists"),
+    ):
+        changed = msgspec.structs.replace(azure, level=level, confidential=confidential)
+        assert words in _strength(changed)
+
+
+def _tpm_key(path):
+    value = json.loads(path.read_bytes())
+    return hashlib.sha256(base64.b64decode(value["ak_public"])).hexdigest()
+
+
+def _strength(verdict):
+    stream = io.StringIO()
+    write_strength(Screen(stream, color=False, width=200), verdict)
+    return stream.getvalue()

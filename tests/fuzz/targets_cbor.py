@@ -8,13 +8,14 @@ from cryptography import x509
 
 from teeproof.core.errors import Malformed
 from teeproof.evidence import cbor, cose
-from teeproof.evidence.cca import token
+from teeproof.evidence.cca import keys, token
 from teeproof.evidence.cca import verify as cca
+from teeproof.evidence.cca.keys import load_point
 from teeproof.evidence.eventlog.attestation import parse_attestation
 from teeproof.evidence.nitro import certificates, document
 from teeproof.evidence.nitro import verify as nitro
 from teeproof.evidence.simulated import cose as writer
-from tests.evidence.cca.scenes import KEY
+from tests.evidence.cca.scenes import CCA, KEY
 from tests.evidence.cca.scenes import token as made_token
 from tests.evidence.nitro.scenes import AWS, NOW, OPT_IN, T, made
 from tests.evidence.nitro.test_attestation import pack_nitro, scale_nitro
@@ -68,6 +69,14 @@ def fuzz_nitro_attestation(data: bytes) -> None:
         assert len(found.report_data) == 64
 
 
+def fuzz_cca_platform_key(data: bytes) -> None:
+    """What is accepted is a point on a curve, in the one form that its coordinates have."""
+    with suppress(Malformed):
+        key = keys.parse_platform_key(data)
+        assert load_point(key.point)
+        assert key.fingerprint.startswith("sha256:")
+
+
 def fuzz_cca_token(data: bytes) -> None:
     """What is accepted has every claim, and verification gives checks and no error."""
     with suppress(Malformed):
@@ -108,4 +117,5 @@ SEEDS = {
     "fuzz_nitro_certificate": _certificates,
     "fuzz_nitro_attestation": _attestations,
     "fuzz_cca_token": _tokens,
+    "fuzz_cca_platform_key": lambda: [CCA.platform_key()],
 }

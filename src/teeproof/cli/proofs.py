@@ -125,6 +125,8 @@ def _kept_from(verdict: ProofVerdict) -> str:
     if kinds == {"nitro"}:
         return f"yes: {enclaves}"
     hosts = "no machine's host can read its memory"
+    if kinds & {"azure-tdx", "azure-snp"}:
+        hosts += ", if the paravisors that the policy lists are honest"
     return f"yes: {hosts}; {enclaves}" if "nitro" in kinds else f"yes: {hosts}"
 
 

@@ -33,6 +33,11 @@ _LOG_CHECKS = frozenset(
         "event-log-order",
         "compose",
         "mrconfigid",
+        "tcg-log-format",
+        "tcg-log-data",
+        "tcg-log-replay",
+        "tcg-log-separators",
+        "tpm-log",
     }
 )
 _MARKS = {"passed": "✓", "failed": "✗", "not_checked": "–"}
@@ -75,6 +80,8 @@ def write_strength(screen: Screen, verdict: Verdict) -> None:
     """Write the level, and whether the machine keeps secrets from its host."""
     word, styles, meaning = STRENGTHS[verdict.level]
     private = _secrecy(verdict)
+    if verdict.level == "measured" and verdict.confidential:
+        meaning = "the weakest part is a TPM beside the quote, the word of whoever runs it"
     screen.row("level", f"{word} – {meaning}", *styles)
     screen.row(
         "confidential", private, *(good_style(verdict.level) if private[:3] == "yes" else ("red",))
@@ -87,25 +94,51 @@ def _secrecy(verdict: Verdict) -> str:
         return "unknown: nothing is established"
     if verdict.level == "simulated":
         return "no: simulated evidence keeps no secret"
-    if not verdict.confidential:
-        if verdict.kind == "nvidia" or "gpus" in verdict.facts:
-            return _GPUS_SECRECY
-        reasons = [why for fact, why in _SHARED.items() if verdict.facts.get(fact)]
-        unknown = "its attributes hold bits that nobody knows, so nobody can say what they open"
-        hardware = verdict.level == "hardware"
-        return f"no: {', '.join(reasons) or (unknown if hardware else _READABLE)}"
+    return _closed(verdict) if verdict.confidential else _open(verdict)
+
+
+def _closed(verdict: Verdict) -> str:
+    """Return from whom a workload's memory is kept, and what that hangs on."""
     if verdict.kind == "nitro":
         return "yes, from the instance beside it; AWS's hypervisor is believed to keep its word"
+    if verdict.kind in _KEPT:
+        return _KEPT[verdict.kind]
     tcb = verdict.facts.get("tcb")
     status = tcb.get("status") if isinstance(tcb, dict) else None
     patches = f"as far as the platform's patches hold ({status or 'status unknown'})"
     return f"yes, {patches}: the host cannot read the workload's memory"
 
 
+def _open(verdict: Verdict) -> str:
+    """Return why a workload's memory is not known to be kept from its host."""
+    if verdict.kind == "nvidia" or "gpus" in verdict.facts:
+        return _GPUS_SECRECY
+    if verdict.kind in _OPEN and verdict.level == "measured":
+        return _OPEN[verdict.kind]
+    facts = verdict.facts.get("hardware") or verdict.facts
+    reasons = [why for fact, why in _SHARED.items() if facts.get(fact)]
+    unknown = "its attributes hold bits that nobody knows, so nobody can say what they open"
+    hardware = verdict.level == "hardware"
+    return f"no: {', '.join(reasons) or (unknown if hardware else _READABLE)}"
+
+
 _GPUS_SECRECY = (
     "unknown: no report shows whether the GPUs keep their memory from the host (gpu-mode)"
 )
 _READABLE = "the host can read the workload's memory"
+_LISTED = "yes, from the host; the paravisor that the policy lists could read the workload's memory"
+_UNLISTED = "no: nobody listed the paravisor, which can read the workload's memory (hcl-paravisor)"
+# What keeps memory from its host, and what does not, where it is not Intel's or AMD's alone.
+_KEPT = {
+    "azure-tdx": _LISTED,
+    "azure-snp": _LISTED,
+    "cca": "yes, as far as the platform's key and its firmware are what their endorser says",
+}
+_OPEN = {
+    "tpm": "no: a TPM measures what was started, and keeps no memory from its host",
+    "azure-tdx": _UNLISTED,
+    "azure-snp": _UNLISTED,
+}
 _SHARED = {
     "debug": f"{_READABLE} (debug)",
     "service_td": "the memory is shared with a service TD",
