@@ -93,4 +93,5 @@ def test_an_agent_that_dies_while_it_is_asked_is_an_error_in_words():
             DstackAttester(path).attest(D)
         with pytest.raises(Unavailable) as caught:
             DstackAttester(path).attest(D)
-    assert caught.value.code == "agent_refused"
+    # A socket of a process that is just ending takes a connection, and drops it.
+    assert caught.value.code in ("agent_refused", "agent_unreachable")
