@@ -33,7 +33,8 @@ class Stage:
         (folder / "bin").mkdir()
         (folder / "repo" / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "environment", folder / "repo" / "scripts")
-        programs = ("bwrap", "unzip", "swtpm", "tpm2_checkquote", "fusermount3", "gcc")
+        programs = ("bwrap", "unzip", "swtpm", "tpm2_checkquote", "fusermount3", "gcc",
+                    "chromium", "npm")  # fmt: skip
         for name in ("python3", "apt-get", "id", *programs):
             path = folder / "bin" / name
             path.write_text(ACTOR)
@@ -140,3 +141,13 @@ def test_what_pip_says_is_shown_when_it_fails_and_nothing_is_stamped(stage):
     assert answer.returncode == 1
     assert "no such package\nsetup: pip could not install .[dev]" in answer.stderr
     assert not stage.stamped
+
+
+def test_axe_core_comes_with_npm_and_its_absence_stops_nothing(stage):
+    assert stage.run().returncode == 0
+    assert "npm install --silent --no-audit --no-fund --prefix .venv/npm axe-core@4" in stage.asked
+    (stage.folder / "bin" / "npm").write_text("#!/bin/sh\nexit 1\n")
+    answer = stage.run()
+    assert answer.returncode == 0
+    assert "npm could not install axe-core; its test will say so" in answer.stderr
+    assert stage.stamped

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.explorer.app import make_app
 from teeproof.explorer.content import Book
 from teeproof.proof.log.storage.log import Log
@@ -29,7 +30,7 @@ class Shown:
 
 
 @pytest.fixture(scope="session")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     directory = tmp_path_factory.mktemp("explorer") / "log"
     with Log.create(directory, origin="log.example/explorer") as log:
         boot = lambda: Identity.boot(attester(), store=log, now=lambda: NOW)  # noqa: E731
@@ -45,27 +46,39 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         answer = server.seal(
             "answer", outputs={"answer": b"42"}, inputs={"model": model, "part": parts["part-0"]}
         )
+        long = server.seal("L" * 120_000, outputs={"\u202etxt.exe" + "N" * 100_000: b"long"})
         log.publish()
-    sealed = parts | {"model": model, "answer": answer, "hostile": hostile}
+    sealed = parts | {"model": model, "answer": answer, "hostile": hostile, "long": long}
     lines = (
         {"label": "4 Answer", "text": "it says <42>", "ids": [answer.name], "real": False},
         {"label": "", "text": "a real quote", "ids": [], "real": True},
     )
     book = Book(directory, trust=Trust(policy=policy()), story=lambda: lines, now=lambda: NOW)
-    app = make_app(book, command=lambda name: f"teeproof verify log {name[7:15]}")
+    app = make_app(
+        book,
+        command=lambda name: f"teeproof verify log {name[7:15]}",
+        desk=ExplorerDesk(policy=policy(), logs=None, words=("--policy", "mine.toml")),
+        now=lambda: NOW,
+    )
     return Shown(app, sealed, book, directory)
 
 
+def ask(app: object, method: str, path: str, host: str = "127.0.0.1", **more: object):
+    """Send one request to an application, and return its answer."""
+
+    async def one() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
+            return await client.request(method, path, **more)  # type: ignore[arg-type]
+
+    return asyncio.run(one())
+
+
 @pytest.fixture
-def get(shown: Shown) -> Iterator[object]:
-    import asyncio
+def get(shown: Shown):
+    return lambda path, **more: ask(shown.app, "GET", path, **more)
 
-    def ask(path: str, host: str = "127.0.0.1") -> httpx.Response:
-        async def one() -> httpx.Response:
-            transport = httpx.ASGITransport(app=shown.app)  # type: ignore[arg-type]
-            async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
-                return await client.get(path)
 
-        return asyncio.run(one())
-
-    return ask
+@pytest.fixture
+def post(shown: Shown):
+    return lambda path, **more: ask(shown.app, "POST", path, **more)

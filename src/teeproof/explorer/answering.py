@@ -118,7 +118,7 @@ def _text(value: str) -> Any:
 
     kept = value[:MOST_JSON]
     rest = "" if len(kept) == len(value) else f"\n… and {len(value) - len(kept)} characters more"
-    return Markup("\n").join(escape(plain(line)) for line in f"{kept}{rest}".split("\n"))
+    return Markup("\n").join(escape(_harmless(line)) for line in f"{kept}{rest}".split("\n"))
 
 
 def _short(name: str | None, digits: int = 8) -> str:

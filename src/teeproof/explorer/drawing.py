@@ -169,8 +169,8 @@ def _box(place: _Place, title: str, digits: str, href: str, *, is_root: bool) ->
     word = escape(cut(title, _LETTERS))
     x, y = place.x + 10, place.y
     return (
-        f'<a href="{escape(href)}" aria-label="{word} {digits}">'
+        f'<a href="{escape(href)}">'
         f'<rect class="{kind}" x="{place.x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}"'
         f' rx="6"/><text x="{x}" y="{y + 16}">{word}'
-        f'</text><text class="id" x="{x}" y="{y + 30}">{digits}</text></a>'
+        f'</text> <text class="id" x="{x}" y="{y + 30}">{digits}</text></a>'
     )

@@ -93,6 +93,7 @@ async def _body(request: Request) -> Upload:
 async def _form(request: Request) -> Upload:
     from starlette.datastructures import UploadFile  # noqa: PLC0415  only a server needs it
     from starlette.exceptions import HTTPException  # noqa: PLC0415
+    from starlette.formparsers import MultiPartException  # noqa: PLC0415
 
     files: list[tuple[str, bytes]] = []
     words: dict[str, str] = {}
@@ -109,9 +110,10 @@ async def _form(request: Request) -> Upload:
                     raise Malformed("a field was sent twice", code="upload_malformed", got=key[:40])
                 else:
                     words[key] = value
-    except HTTPException as error:
+    except (HTTPException, MultiPartException) as error:
+        said = error.detail if isinstance(error, HTTPException) else error.message
         raise Malformed(
-            "the form cannot be read", code="upload_malformed", got=str(error.detail)[:200]
+            "the form cannot be read", code="upload_malformed", got=str(said)[:200]
         ) from None
     text = words.get("text", "").strip()
     if text:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Site", "aside", "digest_of"]
 
 T = TypeVar("T")
-_AT_ONCE = 16  # requests that may wait for work in threads; more are told to come again
+_AT_ONCE = 1_000  # requests that may wait for work in threads; more are told to come again
 
 
 @dataclass(slots=True)
@@ -35,6 +35,7 @@ class Site:
         shelf: results of what was sent.
         command: from an id (``sha256:…``) to what a person types to check it.
         at_work: how many requests wait for work.
+        judging: how many uploads are being read and judged.
     """
 
     pages: Pages
@@ -43,6 +44,7 @@ class Site:
     shelf: Shelf[Judged]
     command: Callable[[str], str]
     at_work: int = 0
+    judging: int = 0
 
     @property
     def log(self) -> Book:

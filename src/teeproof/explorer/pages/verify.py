@@ -39,6 +39,7 @@ __all__ = ["VerifyPages"]
 _HOURS = int(KEPT_FOR.total_seconds() // 3600)
 _VERDICT_WEIGHT = 4  # a verdict in memory takes some times the bytes that it is about
 _LEAST_WEIGHT = 64 << 10
+_AT_ONCE = 8  # uploads in memory at the same time
 
 
 class VerifyPages:
@@ -125,13 +126,19 @@ class VerifyPages:
 
     async def _judge(self, request: Request) -> Kept[Judged]:
         desk, site = self._desk, self._site
-        upload = await read_upload(request)
+        if site.judging >= _AT_ONCE:
+            raise Unavailable("too many hand in files at once: try again in a moment", code="busy")
+        site.judging += 1
+        try:
+            upload = await read_upload(request)
 
-        def work() -> Judged:
-            with on_disk(upload) as paths:
-                return desk.judge(paths, policy=upload.policy, at=upload.at)
+            def work() -> Judged:
+                with on_disk(upload) as paths:
+                    return desk.judge(paths, policy=upload.policy, at=upload.at)
 
-        judged = await aside(site, work)
+            judged = await aside(site, work)
+        finally:
+            site.judging -= 1
         return site.shelf.put(judged, size=_LEAST_WEIGHT + _VERDICT_WEIGHT * upload.size)
 
     def _proof(self, kept: Kept[Judged], value: JudgedProof, page: Page) -> Response:

@@ -1,0 +1,118 @@
+"""The explorer's pages: drawings of large graphs, and many visitors beside a bare page."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.bench_graph import _history
+from bench.measure import Figure, Row, beside
+from teeproof.evidence.collect.simulated import SimulatedAttester, open_platform, opt_in_policy
+from teeproof.evidence.policy import parse_policy
+from teeproof.explorer.app import make_app
+from teeproof.explorer.content import Book
+from teeproof.explorer.drawing import draw
+from teeproof.proof.graph import Graph
+from teeproof.proof.log.storage.log import Log
+from teeproof.proof.source import read_record
+from teeproof.proof.verify import Trust
+from teeproof.proof.workload import Identity
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+VISITORS = 200
+DRAWINGS = ((1_000, 0.050), (5_000, 0.300))
+
+
+def rows() -> Iterator[Row]:
+    """Yield the rows: each drawing beside joining its boxes alone, then the visitors."""
+    for size, bound in DRAWINGS:
+        yield _drawing(size, bound)
+    yield from _visitors()
+
+
+def _drawing(size: int, bound: float) -> Row:
+    records, ids = _history(size)
+    graph = Graph.of_records([read_record(record) for record in records])
+
+    def ours() -> str:
+        return draw(graph, root=ids[-1], href=lambda one: f"/p/{one.hex()}", most=size)
+
+    text = ours()
+    assert text.count("<a ") == size
+    parts = [text[at : at + 200] for at in range(0, len(text), 200)]
+    figure, limit = beside(ours, lambda: "".join(parts).encode(), rounds=5)
+    what = f"draw a history of {size:,} statements, {len(text) >> 10} KiB of SVG"
+    return Row(what, figure, limit, "joining and encoding the same text", at_most=bound)
+
+
+def _visitors() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _visited(Path(folder))
+
+
+def _visited(folder: Path) -> Iterator[Row]:
+    platform = open_platform(folder / "platform")
+    with Log.create(folder / "log", origin="log.example/bench") as log:
+        attester = SimulatedAttester(platform, now=lambda: NOW)
+        author = Identity.boot(attester, store=log, now=lambda: NOW)
+        one = author.seal("answer", outputs={"x": b"x"})
+        log.publish()
+    book = Book(folder / "log", trust=Trust(policy=parse_policy(opt_in_policy(platform))),
+                now=lambda: NOW)  # fmt: skip
+    app, bare = make_app(book, command=str), _bare()
+    for path in (f"/p/{one.id.hex()}", "/words"):
+        ours, limit = beside(lambda p=path: _ask(app, p), lambda: _ask(bare, "/"), rounds=5)
+        what = f"{VISITORS} visitors at once of {'a statement' if path[1] == 'p' else path}"
+        yield Row(what, ours, limit, "a bare Starlette page, as many visitors")
+    before = _memory()
+    for _ in range(5):
+        _ask(app, f"/p/{one.id.hex()}")
+    grown = max(_memory() - before, 1)
+    yield Row(f"memory that {5 * VISITORS} more visitors leave", Figure(grown, 0.0),
+              Figure(before, 0.0), "what the process has before", at_most=64 << 20, unit="B")  # fmt: skip
+
+
+def _bare() -> Any:
+    from starlette.applications import Starlette
+    from starlette.responses import HTMLResponse
+    from starlette.routing import Route
+
+    async def page(_: object) -> HTMLResponse:
+        return HTMLResponse("<!doctype html><title>x</title><p>x")
+
+    return Starlette(routes=[Route("/", page)])
+
+
+def _ask(app: Any, path: str) -> None:
+    """Send as many requests at once as there are visitors, straight to the application."""
+
+    async def one() -> None:
+        said: list[int] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                said.append(message["status"])
+
+        scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(),
+                 "query_string": b"", "headers": [(b"host", b"127.0.0.1")], "scheme": "http",
+                 "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "root_path": "",
+                 "http_version": "1.1"}  # fmt: skip
+        await app(scope, receive, send)
+        assert said == [200], said
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one() for _ in range(VISITORS)))
+
+    asyncio.run(all_of_them())
+
+
+def _memory() -> int:
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in x)
+    return int(line.split()[1]) << 10

@@ -1,0 +1,105 @@
+"""The words: the same as the terminal's, never better than the verdict, known for every kind."""
+
+from __future__ import annotations
+
+import pytest
+
+import teeproof.cli.chapters  # noqa: F401  every kind of statement
+from teeproof.cli.claims import claims
+from teeproof.cli.verdicts import worded
+from teeproof.evidence.files.kinds import identify
+from teeproof.evidence.verdict import failed, not_checked, passed
+from teeproof.explorer.fields import explained, sections
+from teeproof.explorer.sentences import _SAYINGS, clause
+from teeproof.explorer.telling import badge, open_questions, strength, tone_of
+from teeproof.explorer.words import LEVELS, POWERS, WORDS
+from teeproof.proof.statement import known_types
+from tests.evidence import scenes
+
+STATES = [(code, level) for code in (0, 2, 3, 4)
+          for level in ("hardware", "measured", "simulated", None)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "level"), STATES)
+def test_the_badge_has_the_terminals_words(code, level):
+    assert badge(code, level) == worded(code, level, "")[0].removesuffix(": ")
+
+
+@pytest.mark.parametrize(("code", "level"), STATES)
+def test_only_hardware_that_holds_is_green(code, level):
+    assert (tone_of(code, level) == "good") == (code == 0 and level == "hardware")
+
+
+@pytest.mark.parametrize("level", ["hardware", "measured", "simulated", None])
+@pytest.mark.parametrize("confidential", [True, False])
+def test_nobody_is_told_that_the_operator_is_kept_out_but_of_confidential_hardware(
+    level, confidential
+):
+    block = strength(level, confidential=confidential, why_not="because")
+    read = dict(block.points)["Could their operator read it?"]
+    kept = level == "hardware" and confidential
+    assert read.startswith("No, as far as" if kept else "Assume yes: because")
+    assert (block.tone == "good") == kept
+
+
+def test_what_was_not_checked_is_counted_and_told_once():
+    own = [
+        passed("a", "x"),
+        failed("b", "c", "x"),
+        not_checked("d", "why"),
+        not_checked("e", "why"),
+        not_checked("f", "the policy sets no limit", "policy"),
+    ]
+    below = [not_checked("g", "1 of 2"), not_checked("g", "2 of 3"), not_checked("d", "why")]
+    block = open_questions(own, below)
+    assert block.short == "4 things"
+    assert block.lines == (
+        "d, e: why.", "Below it, g, 2 times, such as: 1 of 2.",
+        "The policy does not ask about f.",
+    )  # fmt: skip
+    assert open_questions([passed("a", "x")]).short == "Everything was checked"
+
+
+def test_every_kind_of_statement_of_ours_has_a_sentence():
+    assert set(known_types()) <= set(_SAYINGS)
+
+
+@pytest.mark.parametrize("body", [{}, [], None, 7, {"ending": 3}, {"files": "x", "decision": {}}])
+@pytest.mark.parametrize("kind", [*sorted(_SAYINGS), "https://slsa.dev/provenance/v1"])
+def test_author_writes_something_else_than_the_kind_has(kind, body):
+    said = clause(kind, body, title="word")
+    assert len(said) < 400
+
+
+def test_every_field_of_evidence_is_explained(vectors):
+    quotes = [
+        scenes.evidence().quote,
+        (vectors / "dcap/tdx-v4-b0c06f-uptodate/quote.bin").read_bytes(),
+        (vectors / "snp/milan-virtee/report.bin").read_bytes(),
+        *((path / "quote.bin").read_bytes() for path in sorted(vectors.glob("dcap/sgx-*"))
+          if (path / "quote.bin").is_file()),
+    ]  # fmt: skip
+    for quote in quotes:
+        for section in sections(claims(identify(quote))):
+            if section.title.endswith("tcb"):
+                continue  # numbers of parts, each by its name
+            for field in section.fields:
+                assert field.purpose or field.meaning, (section.title, field.name)
+    assert explained("mrtd") != explained("rtmr0")
+
+
+def test_a_number_that_names_a_machine_is_left_out_even_if_somebody_hands_it_over():
+    made = sections({"kind": "x", "platform": {"ppid": "11" * 16, "chip_id": "22" * 64, "a": 1}})
+    names = [field.name for section in made for field in section.fields]
+    assert names == ["a"]
+
+
+def test_a_file_with_many_fields_is_cut():
+    made = sections({f"field{number}": number for number in range(5_000)})
+    assert sum(len(section.fields) for section in made) == 600
+
+
+def test_each_power_is_answered_at_each_level():
+    assert all(len(power.stops) == len(LEVELS) for power in POWERS)
+    assert all(all(power.stops) for power in POWERS)
+    assert len({word.word for word in WORDS}) == len(WORDS)
