@@ -71,9 +71,14 @@ def _visited(folder: Path) -> Iterator[Row]:
     before = _memory()
     for _ in range(5):
         _ask(app, f"/p/{one.id.hex()}")
-    grown = max(_memory() - before, 1)
-    yield Row(f"memory that {5 * VISITORS} more visitors leave", Figure(grown, 0.0),
-              Figure(before, 0.0), "what the process has before", at_most=64 << 20, unit="B")  # fmt: skip
+    yield Row(
+        f"memory that {5 * VISITORS} more visitors leave",
+        Figure(max(_memory() - before, 1), 0.0),
+        Figure(before, 0.0),
+        "what the process has before",
+        at_most=64 << 20,
+        unit="B",
+    )
 
 
 def _bare() -> Any:
