@@ -193,16 +193,36 @@ def test_a_new_statement_is_sent_to_who_listens(tmp_path, monkeypatch):
     assert event.endswith("\n\n")
 
 
-def test_the_log_says_who_signed_it_and_whom_nobody_was_told_to_trust(get, shown):
+def test_the_log_says_what_was_checked_of_its_checkpoint_and_with_whose_keys(get, shown):
     page = get("/log").text
     assert "log.example/explorer" in page
-    assert "nobody told this explorer which witnesses to trust" in page
+    assert "nobody told this explorer which logs and witnesses to trust" in page
     twin = get("/log.json").json()
-    assert twin["signed_by"] == [
-        {"name": "log.example/explorer", "trusted_here_as": "the log itself"}
-    ]
+    assert {one["state"] for one in twin["checks"]} == {"not_checked"}
+    assert twin["signed_by_unknown"] == ["log.example/explorer"]
     assert twin["entries"] == twin["published"]
     assert twin["root"] == base_root(twin["checkpoint"])
+
+
+def test_a_log_is_checked_with_the_key_that_the_explorer_was_told(shown):
+    from teeproof.proof.log.formats.policy import TlogPolicy
+
+    with Log.open(shown.directory, read_only=True) as log:
+        key = log.verifier.text()
+    for text, state in ((f"log {key}\nquorum none\n", "passed"), (_other_key(key), "failed")):
+        trust = Trust(policy=policy(), logs=TlogPolicy.parse(text))
+        app = make_app(Book(shown.directory, trust=trust, now=lambda: NOW), command=str)
+        checks = ask(app, "GET", "/log.json").json()["checks"]
+        assert checks[0]["name"] == "checkpoint"
+        assert (checks[0]["state"] == "passed") == (state == "passed")
+
+
+def _other_key(key: str) -> str:
+    """A policy with another key of the same origin."""
+    from teeproof.proof.log.formats.note import NoteSigner
+
+    name = key.partition("+")[0]
+    return f"log {NoteSigner(name, bytes(32)).verifier.text()}\nquorum none\n"
 
 
 def base_root(checkpoint: str) -> str:

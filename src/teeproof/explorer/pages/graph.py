@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from teeproof.core.text import cut
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.content import unknown
 from teeproof.explorer.drawing import draw
@@ -37,7 +38,7 @@ class GraphPages:
         made = await aside(self._site, lambda: _drawn(graph, one))
         return self._site.pages.html(
             "graph.html",
-            title=f"What {graph.node(one).word or 'it'} was made of",
+            title=f"What “{cut(graph.node(one).word or 'it', 60)}” was made of",
             id=one.hex(),
             **made,
         )

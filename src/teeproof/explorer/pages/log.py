@@ -1,19 +1,25 @@
-"""The log: its last checkpoint, who signed it, and how anybody checks that it only ever grew."""
+"""The log: its last checkpoint, who signed it, and how anybody checks that it only ever grew.
+
+The signatures are checked here with the keys that the explorer was started with, and no others.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from teeproof.core.clock import format_time, to_epoch
+from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.content import LogFacts
 from teeproof.explorer.pages.family import Site, aside
-from teeproof.proof.verify import Trust
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
 __all__ = ["LogPages"]
+
+_UNTOLD = "nobody told this explorer which logs and witnesses to trust"
 
 
 class LogPages:
@@ -25,38 +31,71 @@ class LogPages:
     async def page(self, _: Request) -> Response:
         """The page."""
         facts = await aside(self._site, self._site.log.facts)
-        text = (
-            "" if facts.checkpoint is None else facts.checkpoint.encode().decode("utf-8", "replace")
-        )
-        return self._site.pages.html("log.html", title=f"The log {facts.origin}", facts=facts,
-                                     text=text, **self._more(facts))  # fmt: skip
+        return self._site.pages.html(
+            "log.html", title=f"The log {facts.origin}", facts=facts, text=_text(facts),
+            checks=self._checks(facts), unknown=self._unknown(facts),
+        )  # fmt: skip
 
     async def twin(self, _: Request) -> Response:
         """The same for programs."""
         facts = await aside(self._site, self._site.log.facts)
         signed = facts.checkpoint
-        more = self._more(facts)
-        return json_answer({
+        body: dict[str, Any] = {
             "origin": facts.origin, "key": facts.key, "entries": facts.entries,
             "published": facts.published,
             "root": None if signed is None else signed.checkpoint.root.hex(),
-            "checkpoint": None if signed is None else signed.encode().decode("utf-8", "replace"),
-            "signed_by": [
-                {"name": name, "trusted_here_as": role} for name, role in more["signers"]
+            "checkpoint": None if signed is None else _text(facts),
+            "checks": [
+                {"name": one.name, "state": one.state, "detail": one.detail}
+                for one in self._checks(facts)
             ],
-        })  # fmt: skip
+            "signed_by_unknown": self._unknown(facts),
+        }  # fmt: skip
+        return json_answer(body)
 
-    def _more(self, facts: LogFacts) -> dict[str, Any]:
-        signed, trust = facts.checkpoint, self._site.log.trust
+    def _checks(self, facts: LogFacts) -> list[Check]:
+        """Return what the explorer's own keys say of the checkpoint."""
+        book, signed = self._site.log, facts.checkpoint
+        if signed is None:
+            return [not_checked("checkpoint", "the log has published none")]
+        if book.trust.logs is None:
+            return [not_checked(name, _UNTOLD) for name in ("checkpoint", "witnesses")]
+        found = book.trust.logs.judge(signed, now=to_epoch(book.now()))
+        checks = [_of_the_log(found.log, facts.origin)]
+        for one in found.cosignatures:
+            make = passed if one.counted else not_checked
+            checks.append(make("witness", f"{one.name} ({one.key}): {one.why}"))
+        if not found.quorum:
+            checks.append(failed("quorum", "quorum_missed", "too few trusted witnesses signed"))
+        elif found.time is not None:
+            time = format_time(found.time)
+            checks.append(
+                passed("quorum", f"enough trusted witnesses signed, no later than {time}")
+            )
+        else:
+            checks.append(not_checked("quorum", "the policy asks for no witness"))
+        return checks
+
+    def _unknown(self, facts: LogFacts) -> list[str]:
+        """Return the names of signers whose keys the explorer was not told of."""
+        signed, logs = facts.checkpoint, self._site.log.trust.logs
         names = [] if signed is None else [line.name for line in signed.note.signatures]
-        signers = [(name, _role(name, facts, trust)) for name in names]
-        quorum = trust.logs.quorum if trust.logs is not None else None
-        return {"signers": signers, "quorum": quorum, "has_policy": trust.logs is not None}
+        if logs is None:
+            return names
+        keys = [key for log in logs.logs.values() for key in log.keys]
+        keys += [witness.key for witness in logs.witnesses.values()]
+        known = {key.name for key in keys}
+        return [name for name in names if name not in known]
 
 
-def _role(name: str, facts: LogFacts, trust: Trust) -> str | None:
-    """Return as what a signer's name is trusted here; the verifier checks the signature itself."""
-    if name == facts.origin:
-        return "the log itself"
-    named = trust.logs is not None and name in trust.logs.witnesses
-    return "a witness" if named else None
+def _of_the_log(holds: bool | None, origin: str) -> Check:
+    if holds is None:
+        return not_checked("checkpoint", f"this explorer was told of no key for {origin}")
+    if holds:
+        return passed("checkpoint", f"{origin} signed it")
+    return failed("checkpoint", "log_signature", f"the signature of {origin} does not hold")
+
+
+def _text(facts: LogFacts) -> str:
+    signed = facts.checkpoint
+    return "" if signed is None else signed.encode().decode("utf-8", "replace")

@@ -26,6 +26,7 @@ from teeproof.explorer.fields import sections
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.explorer.pages.proof import proof_json, proof_values
 from teeproof.explorer.shelf import KEPT_FOR, Kept
+from teeproof.explorer.telling import sentence
 from teeproof.explorer.telling_evidence import told_evidence
 from teeproof.explorer.uploads import MOST_BYTES, MOST_FILES, on_disk, read_upload
 from teeproof.proof.file import ProofFile
@@ -85,8 +86,10 @@ class VerifyPages:
             return self._proof(kept, value, page)
         if isinstance(value, JudgedEvidence):
             return self._site.pages.html("evidence.html", **_evidence(kept, value))
-        return self._site.pages.html("other.html", title=value.name, kept=kept, other=value,
-                                     until=format_time(int(kept.until.timestamp())))  # fmt: skip
+        until = format_time(int(kept.until.timestamp()))
+        return self._site.pages.html(
+            "other.html", title=value.name, told=_told(value), kept=kept, other=value, until=until
+        )
 
     async def result_json(self, request: Request) -> Response:
         """The same for programs."""
@@ -159,6 +162,12 @@ def _proof_of(kept: Kept[Judged]) -> JudgedProof:
     if not isinstance(kept.value, JudgedProof):
         raise Unavailable("this result is of no proof", code="result_unknown", got=kept.id)
     return kept.value
+
+
+def _told(value: JudgedOther) -> str:
+    """Return the answer in a sentence."""
+    detail = str(value.answer.get("detail") or "")
+    return sentence(detail[:1].upper() + detail[1:]) if detail else "What the file says holds."
 
 
 def _note(kept: Kept[Judged], name: str) -> str:
