@@ -42,6 +42,18 @@ def test_nobody_is_told_that_the_operator_is_kept_out_but_of_confidential_hardwa
     assert (block.tone == "good") == kept
 
 
+def test_of_nitro_nobody_is_told_that_memory_is_encrypted():
+    for kinds, words in (
+        (["nitro"], "hypervisor"),
+        (["tdx", "nitro"], "hypervisor"),
+        (["tdx"], "patches"),
+    ):
+        block = strength("hardware", confidential=True, why_not="", kinds=kinds)
+        read = dict(block.points)["Could their operator read it?"]
+        assert words in read
+        assert ("is not encrypted" in read) == (kinds == ["nitro"])
+
+
 def test_what_was_not_checked_is_counted_and_told_once():
     own = [
         passed("a", "x"),

@@ -9,7 +9,7 @@ verdict of level ``hardware`` says is good; whoever may read the memory is never
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -97,13 +97,16 @@ def tone_of(code: int, level: Level | None) -> Tone:
     return "good" if level == "hardware" else level
 
 
-def strength(level: Level | None, *, confidential: bool, why_not: str) -> Block:
+def strength(
+    level: Level | None, *, confidential: bool, why_not: str, kinds: Collection[str] = ()
+) -> Block:
     """Return the third answer: are the machines real, and could their operator read along?
 
     Args:
         level: of the verdict.
         confidential: whether it is shown that the operator cannot.
         why_not: where it is not, the reason.
+        kinds: of the machines' evidence: what keeps the operator out is not the same in all.
     """
     real = {
         "hardware": "Yes: a vendor's root key vouches for the hardware.",
@@ -112,11 +115,7 @@ def strength(level: Level | None, *, confidential: bool, why_not: str) -> Block:
         None: "Not shown: nothing here vouches for any hardware.",
     }[level]
     kept = level == "hardware" and confidential
-    read = (
-        "No, as far as the vendor's hardware and its patches hold: the memory is encrypted."
-        if kept
-        else f"Assume yes: {why_not}."
-    )
+    read = _kept_out(kinds) if kept else f"Assume yes: {why_not}."
     words = {"hardware": "Hardware", "measured": "Measured", "simulated": "Simulated"}
     return Block(
         title="How strong is it?",
@@ -124,6 +123,16 @@ def strength(level: Level | None, *, confidential: bool, why_not: str) -> Block:
         points=(("Are the machines real?", real), ("Could their operator read it?", read)),
         tone="good" if kept else level_tone(level),
     )
+
+
+def _kept_out(kinds: Collection[str]) -> str:
+    """Return what the operator is kept out by; Nitro has a hypervisor there, and no encryption."""
+    hardware = "the vendor's hardware and its patches hold"
+    if set(kinds) == {"nitro"}:
+        return "No, as far as AWS's hypervisor keeps its word: the memory is not encrypted."
+    if "nitro" in kinds:
+        return f"No, as far as {hardware}, and where it is AWS's, as its hypervisor keeps its word."
+    return f"No, as far as {hardware}: the memory is kept from the host."
 
 
 def level_tone(level: Level | None) -> Tone:

@@ -20,9 +20,16 @@ from teeproof.explorer.telling import (
 __all__ = ["told_evidence"]
 
 _MACHINES = {
-    "tdx": "an Intel TDX machine", "sgx": "an Intel SGX enclave",
-    "sev-snp": "an AMD SEV-SNP machine", "nitro": "an AWS Nitro enclave",
-}  # fmt: skip
+    "tdx": "an Intel TDX machine",
+    "sgx": "an Intel SGX enclave",
+    "sev-snp": "an AMD SEV-SNP machine",
+    "nitro": "an AWS Nitro enclave",
+    "nvidia": "NVIDIA GPUs",
+    "tpm": "a machine with a TPM",
+    "azure-tdx": "an Azure machine on Intel TDX",
+    "azure-snp": "an Azure machine on AMD SEV-SNP",
+    "cca": "an Arm CCA realm",
+}
 _SHARED = {
     "debug": "debugging is on, and with it the host reads the memory",
     "service_td": "the memory is shared with a service domain",
@@ -53,7 +60,10 @@ def told_evidence(verdict: Verdict, *, command: str) -> Telling:
             _who(verdict),
             _what(verdict),
             strength(
-                level, confidential=verdict.confidential, why_not=_why_readable(verdict),
+                level,
+                confidential=verdict.confidential,
+                why_not=_why_readable(verdict),
+                kinds=(verdict.kind,),
             ),
             open_questions(list(verdict.checks)),
             _next(verdict, command),
@@ -81,10 +91,9 @@ def _sentence(verdict: Verdict) -> str:
 
 
 def _who(verdict: Verdict) -> Block:
-    machine = _machine(verdict).partition(" ")[2]
-    article = "An " if machine[:1] in "AEIOU" else "A "
+    machine = _machine(verdict)
     simulated = verdict.level == "simulated"
-    short = f"A simulated {machine}" if simulated else f"{article}{machine}"
+    short = f"Simulated: {machine}" if simulated else machine[:1].upper() + machine[1:]
     if not verdict.facts:
         tone: Tone = "bad" if verdict.exit_code == 2 else "unknown"
         lines = ("What it says of itself is not established: below are its claims.",)
@@ -130,6 +139,8 @@ def _why_readable(verdict: Verdict) -> str:
         return "simulated evidence keeps no secret"
     if verdict.level == "measured":
         return "a TPM does not encrypt memory"
+    if verdict.kind == "nvidia" or "gpus" in verdict.facts:
+        return "no report shows whether the GPUs keep their memory from the host"
     reasons = [why for fact, why in _SHARED.items() if verdict.facts.get(fact) is True]
     return ", and ".join(reasons) or "it is not shown that the memory is kept from the host"
 

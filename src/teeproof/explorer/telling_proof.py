@@ -58,7 +58,10 @@ def told_proof(verdict: ProofVerdict, read: Read, body: Any, *, command: str) ->
             _who(verdict, read, author),
             _what(verdict, read, said),
             strength(
-                level, confidential=verdict.confidential, why_not=_why_readable(verdict),
+                level,
+                confidential=verdict.confidential,
+                why_not=_why_readable(verdict),
+                kinds=[one.evidence.kind for one in verdict.identities if one.evidence is not None],
             ),
             open_questions(*_all_checks(verdict, read)),
             _next(verdict, command),
