@@ -16,6 +16,7 @@ import msgspec
 
 from teeproof.cli.asked import Asked, trust_of
 from teeproof.cli.claims import claims
+from teeproof.cli.keys_beside import with_keys
 from teeproof.cli.options import time_of
 from teeproof.cli.pointed import answer_about, is_pointed_elsewhere
 from teeproof.cli.quoting import shell
@@ -136,7 +137,7 @@ class ExplorerDesk:
     def _evidence(
         self, files: Sequence[Path], policy: Policy | None, named: str, at: str
     ) -> JudgedEvidence:
-        bundles = gather(files)
+        bundles = [with_keys(bundle) for bundle in gather(files)]
         if len(bundles) > 1:
             raise Usage(
                 "these are several machines' evidence: hand in one at a time, with its own files",
