@@ -57,8 +57,10 @@ def draw(
     slots, chains = _slots(_columns(len(numbers), edges), edges)
     places = _order(slots, chains)
     parts = [_edge([places[slot] for slot in chain]) for chain in chains]
+    titles: dict[str, str] = {}  # few words for many statements
     for one, number in numbers.items():
-        title = graph.node(one).word or "?"
+        word = graph.node(one).word or "?"
+        title = titles.get(word) or titles.setdefault(word, escape(cut(word, _LETTERS)))
         parts.append(_box(places[number,], title, graph.short(one), href(one), is_root=one == root))
     width = len(slots) * (_WIDTH + _GAP) - _GAP + 8
     height = max((len(column) for column in slots), default=1) * _ROW
@@ -140,8 +142,9 @@ def _order(slots: list[list[Slot]], chains: Sequence[Sequence[Slot]]) -> dict[Sl
     rows: dict[Slot, int] = {}
     places: dict[Slot, _Place] = {}
     for number, column in enumerate(slots):
-        middle = {slot: _middle([rows.get(one, 0) for one in before[slot]]) for slot in column}
-        column.sort(key=middle.__getitem__)
+        if len(column) > 1:
+            middle = {slot: _middle([rows.get(one, 0) for one in before[slot]]) for slot in column}
+            column.sort(key=middle.__getitem__)
         x = 4 + number * (_WIDTH + _GAP)
         for row, slot in enumerate(column):
             rows[slot] = row
@@ -154,6 +157,12 @@ def _middle(values: Sequence[int]) -> float:
 
 
 def _edge(places: Sequence[_Place]) -> str:
+    if len(places) == 2:  # nearly all of them, so without lists
+        (x, y), (to_x, to_y) = places
+        run, bend = to_x - x - _WIDTH, (to_x - x - _WIDTH) // 2
+        fall = to_y - y
+        start = f"M{x + _WIDTH} {y + _HEIGHT // 2}"
+        return f'<path class="edge" d="{start}c{bend} 0 {run - bend} {fall} {run} {fall}"/>'
     parts = []
     for left, right in pairwise(places):
         x, y = left.x + _WIDTH, left.y + _HEIGHT // 2
@@ -166,11 +175,10 @@ def _edge(places: Sequence[_Place]) -> str:
 
 def _box(place: _Place, title: str, digits: str, href: str, *, is_root: bool) -> str:
     kind = "box root" if is_root else "box"
-    word = escape(cut(title, _LETTERS))
     x, y = place.x + 10, place.y
     return (
         f'<a href="{escape(href)}">'
         f'<rect class="{kind}" x="{place.x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}"'
-        f' rx="6"/><text x="{x}" y="{y + 16}">{word}'
+        f' rx="6"/><text x="{x}" y="{y + 16}">{title}'
         f'</text> <text class="id" x="{x}" y="{y + 30}">{digits}</text></a>'
     )
