@@ -15,13 +15,17 @@ import pytest
 
 from teeproof.cli.demo_proof import tell
 from teeproof.core.clock import wall_clock
+from teeproof.core.digests import sha256
 from teeproof.evidence.policy import INTEL_ROOT, parse_policy
 from teeproof.explorer import checker
 from teeproof.explorer.checker import page, script, script_digest
 from teeproof.proof.file import ProofFile
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.verify import Trust, verify_proof
+from teeproof.proof.workload import Identity
 from tests.explorer.chromium import dump
+from tests.proof.people import attester
+from tests.proof.people import policy as people_policy
 from tests.vectors import ROOT
 
 ANSWER = re.compile(r'<proof-check [^>]*data-answer="(\w+)"')
@@ -35,8 +39,10 @@ for (const given of JSON.parse(document.getElementById("cases").textContent)) {
   let found;
   try {
     const { rows } = await $proof.checkProof($bytes.fromBase64(given), trust);
+    const answer = $proof.answer(rows);
     const failed = rows.filter((row) => row.state === "failed");
-    found = { failed: failed.map((row) => row.name), states: rows.map((row) => row.state) };
+    found = { answer, failed: failed.map((row) => row.name), names: rows.map((row) => row.name),
+      details: rows.map((row) => row.detail), states: rows.map((row) => row.state) };
   } catch (error) {
     found = { refused: error.constructor.name, why: error.message };
   }
@@ -199,6 +205,87 @@ def move_an_entry(members):
     members[name] = json.dumps(entries, separators=(",", ":"), sort_keys=True).encode()
 
 
+def mark_before(folder, *, part=""):
+    def put_a_mark(members):
+        name = next(n for n in of(members, folder) if part in n)
+        members[name] = b"\xef\xbb\xbf" + members[name]
+
+    return put_a_mark
+
+
+def checkpoints(members):
+    return [name for name in members if "/checkpoints/" in name]
+
+
+def write_behind_a_checkpoint(members):
+    members[checkpoints(members)[0]] += b"and nobody signed this"
+
+
+def rename(change):
+    def rename_members(members):
+        kept = {change(name): data for name, data in members.items()}
+        members.clear()
+        members.update(kept)
+
+    return rename_members
+
+
+def nodes_name(members):
+    return next(name for name in members if name.endswith("/nodes"))
+
+
+def count_an_entry_that_is_in_no_log(index, *, nodes=0):
+    """A statement that nobody logged, with an index that no leaf has, or another's."""
+
+    def add(members):
+        statement = members[of(members, "statements/")[0]]
+        wire = json.loads(statement)
+        payload = wire["payload"]
+        body = json.loads(base64.b64decode(payload))
+        body["subject"] = [{"digest": {"sha256": "00" * 32}, "name": "unlogged"}]
+        payload = json.dumps(body, separators=(",", ":"), sort_keys=True).encode()
+        wire["payload"] = base64.b64encode(payload).decode()
+        # signed by nobody: what is looked at is the log's row alone
+        digest = sha256(payload).hex()
+        members[f"statements/{digest}.json"] = json.dumps(
+            wire, separators=(",", ":"), sort_keys=True
+        ).encode()
+        name = nodes_name(members).replace("/nodes", "/entries.json")
+        entries = json.loads(members[name])
+        entries.insert(0, {"id": digest, "index": index, "kind": 1, "salt": "11" * 32})
+        members[name] = json.dumps(entries, separators=(",", ":"), sort_keys=True).encode()
+        members[nodes_name(members)] += bytes(32 * nodes)
+
+    return add
+
+
+def sign_as_something_else(members):
+    name = of(members, "statements/")[0]
+    members[name] = members[name].replace(b"application/vnd.in-toto+json", b"text/plain")
+
+
+LOG_ATTACKS = {
+    "a mark before a checkpoint": mark_before("log/", part="/checkpoints/"),
+    "bytes behind a checkpoint": write_behind_a_checkpoint,
+    "a mark before the entries": mark_before("log/", part="/entries.json"),
+    "another log's folder": rename(lambda name: name.replace("log/demo.", "log/else.")),
+    "another size's name": rename(
+        lambda name: name[:-19] + "9" * 19 if "/checkpoints/" in name else name
+    ),
+    "the index of another entry": count_an_entry_that_is_in_no_log(0),
+    "an index before the first": count_an_entry_that_is_in_no_log(-1, nodes=2),
+    "an index between two": count_an_entry_that_is_in_no_log(0.5, nodes=1),
+}
+FILE_ATTACKS = {
+    "a mark before the manifest": mark_before("manifest"),
+    "a mark before a statement": mark_before("statements/"),
+    "a mark before an identity": mark_before("identities/"),
+    "a member below a member": rename(
+        lambda name: name + "/more" if name.startswith("statements/") else name
+    ),
+    "signed as something else": sign_as_something_else,
+}
+
 ATTACKS = [
     edit_payload,
     swap_quote,
@@ -222,6 +309,70 @@ def attacked(tmp_path_factory, proof, policy, logs):
 def test_server_rewrites_the_file_well_and_is_found(attacked, attack):
     found = attacked[attack]
     assert found.get("failed") or found.get("refused") == "Refused", found
+
+
+@pytest.fixture(scope="module")
+def misread(tmp_path_factory, proof, policy, logs):
+    attacks = LOG_ATTACKS | FILE_ATTACKS
+    cases = [rewritten(proof, attack) for attack in attacks.values()]
+    folder = tmp_path_factory.mktemp("misread")
+    found = results(folder, HARNESS, cases, trusted(policy, logs))
+    return dict(zip(attacks, found, strict=True))
+
+
+@pytest.mark.parametrize("attack", LOG_ATTACKS)
+def test_log_part_that_the_command_reads_otherwise_is_refused(misread, attack):
+    assert "form" in misread[attack]["failed"], misread[attack]
+    assert "witnesses" not in misread[attack]["names"], "nothing of it counts"
+
+
+@pytest.mark.parametrize("attack", FILE_ATTACKS)
+def test_server_writes_what_the_command_refuses(misread, attack):
+    assert misread[attack].get("refused") == "Refused", misread[attack]
+
+
+def test_what_is_in_no_log_is_said_to_be_in_none(tmp_path, proof, policy, logs):
+    def add_another(members):
+        # of a second demonstration: machines and statements that this log never saw
+        for name, data in others.items():
+            if name.split("/")[0] in ("statements", "identities", "blobs"):
+                members[name] = data
+
+    (tmp_path / "other").mkdir()
+    tell(tmp_path / "other", wall_clock)
+    other = next((tmp_path / "other").glob("*.proof")).read_bytes()
+    with zipfile.ZipFile(BytesIO(other)) as archive:
+        others = {name: archive.read(name) for name in archive.namelist()}
+    cases = [proof, rewritten(proof, add_another)]
+    alone, mixed = results(tmp_path, HARNESS, cases, trusted(policy, logs))
+    assert not any("are in no log" in detail for detail in alone["details"])
+    assert any("are in no log" in detail for detail in mixed["details"])
+
+
+def test_host_machine_of_a_kind_that_is_not_checked_leaves_the_answer_open(tmp_path):
+    path = tmp_path / "answer.proof"
+    identity = Identity.boot(attester(at=wall_clock(), state="nitro-in-order"))
+    identity.seal("answer", outputs={"answer.txt": b"42"}).save(path)
+    trust = {"roots": [], "logs": "", "now": int(wall_clock().timestamp())}
+    (found,) = results(tmp_path, HARNESS, [path.read_bytes()], trust)
+    assert found["failed"] == []
+    assert found["answer"] == "not_checked"
+    document = opened(tmp_path, made(path.read_bytes()))
+    assert ANSWER.search(document)[1] == "not_checked"
+    assert "Holds" not in re.sub(r"<script.*?</script>", "", document, flags=re.DOTALL)
+
+
+def test_host_reads_the_memory_of_a_machine_in_debug_mode(tmp_path):
+    cases = []
+    for state in ("up-to-date", "debug"):
+        path = tmp_path / f"{state}.proof"
+        identity = Identity.boot(attester(at=wall_clock(), state=state))
+        identity.seal("answer", outputs={"answer.txt": b"42"}).save(path)
+        cases.append(path.read_bytes())
+    trust = trusted(people_policy(), "")
+    good, debug = results(tmp_path, HARNESS, cases, trust)
+    assert (good["failed"], good["answer"]) == ([], "simulated")
+    assert (debug["failed"], debug["answer"]) == (["debug"], "failed")
 
 
 def test_a_file_that_is_only_written_again_holds(tmp_path, proof, policy, logs):

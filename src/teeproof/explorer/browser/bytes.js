@@ -3,7 +3,7 @@
 export class Refused extends Error {}
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a mark in front is bytes too
 
 export const utf8 = (text) => encoder.encode(text);
 

@@ -4,9 +4,10 @@
 // save="name" adds a link that saves it under that name.
 
 import { Refused, fromBase64 } from "./bytes.js";
-import { checkProof } from "./proof.js";
+import { answer, checkProof } from "./proof.js";
 
 const MARKS = { passed: "✓", failed: "✗", not_checked: "–", simulated: "◆" };
+const ANSWERS = { passed: "✓ Holds", simulated: "◆ SIMULATED machines", not_checked: "– Open, use the command" };
 const TITLES = { machine: "Machines", statement: "Statements", log: "Logs", elsewhere: "Not checked here" };
 
 class ProofCheck extends HTMLElement {
@@ -46,11 +47,10 @@ class ProofCheck extends HTMLElement {
 
   show({ rows }) {
     const count = (state) => rows.filter((row) => row.state === state).length;
-    const [failed, simulated] = [count("failed"), count("simulated")];
-    this.dataset.answer = failed ? "failed" : simulated ? "simulated" : "passed";
-    const words = failed
-      ? `✗ NOT AUTHENTIC: ${failed} of the checks that ran here failed`
-      : `${simulated ? "◆ SIMULATED machines" : "✓ Holds"}: ${count("passed")} checks passed on this machine, ${count("not_checked")} cannot be made here`;
+    this.dataset.answer = answer(rows);
+    const words = this.dataset.answer === "failed"
+      ? `✗ NOT AUTHENTIC: ${count("failed")} of the checks that ran here failed`
+      : `${ANSWERS[this.dataset.answer]}: ${count("passed")} checks passed on this machine, ${count("not_checked")} cannot be made here`;
     const parts = Object.entries(TITLES).map(([where, title]) => section(title, rows.filter((row) => row.where === where)));
     this.replaceChildren(line("p", words, `answer ${this.dataset.answer}`), ...parts.filter(Boolean));
   }

@@ -4,6 +4,9 @@
 import { Refused, canonical, concat, ed25519, equal, framed, fromBase64, fromHex, hex, named, p256, sha256, strictJson, utf8 } from "./bytes.js";
 import * as tdx from "./tdx.js";
 
+const IN_TOTO = "application/vnd.in-toto+json";
+const MOST_PAYLOAD = 256 * 1024; // as proof.envelope and proof.identity have them
+const MOST_RECORD = 512 * 1024;
 const SIGNING = ["ed25519", "p256", "secp256k1"];
 const PRIME = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n; // FIPS 186-5, P-256
 const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
@@ -19,18 +22,22 @@ export const seal = (...parts) => framed("teeproof.seal.v1", ...parts);
 
 export function envelope(value) {
   const payload = fromBase64(value.payload);
+  if (value.payloadType !== IN_TOTO) throw new Refused("signed as something else than a statement");
+  if (payload.length > MOST_PAYLOAD) throw new Refused("a statement that is too long");
+  if (!value.signatures.length || value.signatures.length > 16) throw new Refused("no signature, or too many");
   const signatures = value.signatures.map(({ sig }) => fromBase64(sig));
-  if (!signatures.length || signatures.length > 16) throw new Refused("no signature, or too many");
   return { payload, signatures, signed: signedBytes(payload, value.payloadType) };
 }
 
 // The bytes of identities/<digest>.json -> what it says, and rows of what was checked of it
 export async function readIdentity(bytes) {
+  if (bytes.length > MOST_RECORD) throw new Refused("an identity record that is too long");
   const record = strictJson(bytes, "an identity record");
   const dsse = envelope(record.envelope);
   const statement = strictJson(dsse.payload, "an identity statement");
   if (statement.predicateType !== "urn:teeproof:identity:v1") throw new Refused("not an identity statement");
   const claim = statement.predicate;
+  if (claim.evidence.length !== 1) throw new Refused("an identity with another number of pieces of evidence than one");
   const document = utf8(canonical(claim.keys));
   if (statement.subject?.[0]?.digest?.sha256 !== hex(await sha256(document))) {
     throw new Refused("an identity of another key document");
@@ -80,6 +87,7 @@ export async function judge(identity, blobs, { roots }) {
     ...found.rows,
     tdx.row("evidence name", found.id === evidence.id, "it is the quote that the identity names", "another quote than the identity names"),
     tdx.row("key binding", equal(expected, quote.reportData), "the machine commits to exactly these keys", "the machine commits to other keys"),
+    tdx.row("debug", !quote.debug, "its host cannot look into it", "in debug mode, its host reads its memory, and these keys"),
   );
   const others = Object.keys(identity.attachments).filter((name) => name === "gpus");
   if (others.length) rows.push(["GPUs", "not_checked", "evidence of GPUs is not checked here: use the command"]);
@@ -97,8 +105,8 @@ async function possession(identity) {
       return ["possession", "failed", `the ${key.role} key did not sign the identity`];
     }
   }
-  const rest = unknown ? `; ${unknown} of secp256k1 not checked here` : "";
-  return ["possession", "passed", `${keys.length - unknown} signing keys signed the identity${rest}`];
+  if (unknown) return ["possession", "not_checked", `${unknown} of ${keys.length} signing keys are of secp256k1, which is not checked here`];
+  return ["possession", "passed", `${keys.length} signing keys signed the identity`];
 }
 
 async function holds(key, message, signature) {

@@ -5,16 +5,20 @@ import { Refused, concat, ed25519, equal, fromBase64, sha256, text, uint64, utf8
 
 const LOG_KEY = 1;
 const WITNESS_KEY = 4;
+const MOST_BYTES = 1 << 18; // both as proof.log.formats.note has them
+const MOST_SIGNATURES = 64;
 const CLOCKS_DIFFER = 300; // seconds by which a witness's clock may be ahead
 
 export function checkpoint(bytes) {
+  if (bytes.length > MOST_BYTES) throw new Refused("a checkpoint that is too long");
   const whole = text(bytes);
   const cut = whole.lastIndexOf("\n\n");
-  if (cut < 0) throw new Refused("a checkpoint that nobody signed");
+  if (cut < 0 || !whole.endsWith("\n")) throw new Refused("a checkpoint that nobody signed, or that does not end");
   const signed = whole.slice(0, cut + 1);
   const [origin, size, root] = signed.split("\n");
-  if (!/^(0|[1-9][0-9]{0,15})$/.test(size ?? "")) throw new Refused("a checkpoint without a size");
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(size ?? "") || !Number.isSafeInteger(Number(size))) throw new Refused("a checkpoint without a size");
   const lines = whole.slice(cut + 2).split("\n").slice(0, -1).map(signatureLine);
+  if (!lines.length || lines.length > MOST_SIGNATURES) throw new Refused("a checkpoint with no signature, or too many");
   return { origin, size: Number(size), root: fromBase64(root), signed: utf8(signed), lines };
 }
 

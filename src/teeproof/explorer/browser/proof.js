@@ -1,7 +1,7 @@
 // Check a proof file: who signed what, on which machine, made of what, in which log.
 // What this cannot know is a row of its own, "not checked here", and never green.
 
-import { Refused, canonical, concat, ed25519, equal, framed, fromHex, named, parseNamed, sha256, strictJson, text, utf8 } from "./bytes.js";
+import { Refused, canonical, concat, ed25519, equal, framed, fromHex, hex, named, parseNamed, sha256, strictJson, text, utf8 } from "./bytes.js";
 import { envelope, judge, readIdentity, seal } from "./identity.js";
 import { leafHash, roots as treeRoots } from "./merkle.js";
 import { byLog, checkpoint, policy, quorumTime } from "./notes.js";
@@ -9,7 +9,8 @@ import { members } from "./zip.js";
 
 const NOBODY = new Uint8Array(32);
 const ELSEWHERE = [
-  ["patches of the machines", "TCB, revocation and dates need Intel's current word"],
+  ["patches of the machines", "TCB, revocation and dates, and which quoting enclave may speak, need Intel's current word"],
+  ["dates of keys", "whether each key was valid when it signed"],
   ["your policy", "which code, which owner, how fresh: that is for you to say, and for the command to hold"],
   ["what statements claim", "whether a dataset, a training or a trade is as it says, beyond who signed it"],
 ];
@@ -31,11 +32,24 @@ export async function checkProof(bytes, trust) {
   }
   const trusted = trust.logs ? await policy(trust.logs) : null;
   for (const [folder, part] of held.logs) {
-    await guarded(rows, { where: "log", id: folder }, () => logged(part, held, trusted, trust.now));
+    await guarded(rows, { where: "log", id: folder }, () => logged(folder, part, held, trusted, trust.now));
   }
+  const unlogged = held.statements.size + held.identities.size - held.entered.size;
+  if (held.logs.size && unlogged) rows.push({ where: "log", id: "", name: "inclusion", state: "not_checked", detail: `${unlogged} of the statements and machines are in no log: nothing says when they were said` });
   if (!held.logs.size) rows.push({ where: "log", id: "", name: "log", state: "not_checked", detail: "it is in no log: nothing says when it was said" });
   for (const [name, detail] of ELSEWHERE) rows.push({ where: "elsewhere", id: "", name, state: "not_checked", detail });
   return { roots: manifest.roots, statements: [...held.statements.values()], rows };
+}
+
+// What a visitor is told of all rows: failed, not_checked, simulated or passed. Where the machine, or
+// what a statement says, could not be looked at, the answer is open, whatever else holds.
+const DECISIVE = new Set(["machine evidence", "machine possession", "statement form"]);
+
+export function answer(rows) {
+  if (rows.some(({ state }) => state === "failed")) return "failed";
+  const open = rows.some(({ where, name, state }) => state === "not_checked" && DECISIVE.has(`${where} ${name}`));
+  if (open || !rows.some(({ where }) => where === "machine")) return "not_checked";
+  return rows.some(({ state }) => state === "simulated") ? "simulated" : "passed";
 }
 
 async function guarded(rows, place, check) {
@@ -50,9 +64,10 @@ async function guarded(rows, place, check) {
 }
 
 async function read(files) {
-  const held = { statements: new Map(), identities: new Map(), blobs: new Map(), logs: new Map() };
+  const held = { entered: new Set(), statements: new Map(), identities: new Map(), blobs: new Map(), logs: new Map() };
   for (const [name, bytes] of files) {
     const [folder, ...rest] = name.split("/");
+    if (folder !== "log" && rest.length > 1) throw new Refused("a member that no proof file has");
     if (folder === "statements") add(held.statements, await readStatement(bytes), rest[0], ".json");
     else if (folder === "identities") add(held.identities, await readIdentity(bytes), rest[0], ".json");
     else if (folder === "blobs") add(held.blobs, bytes, rest[0], "", named(await sha256(bytes)));
@@ -71,11 +86,11 @@ async function sort(logs, [origin, newest, kind, ...rest], bytes) {
   const folder = `${origin}/${newest}`;
   if (!logs.has(folder)) logs.set(folder, { checkpoints: [], anchors: 0 });
   const part = logs.get(folder);
-  if (kind === "checkpoints") part.checkpoints.push(bytes);
-  else if (kind === "anchors") {
+  if (kind === "checkpoints" && rest.length === 1) part.checkpoints.push([rest[0], bytes]);
+  else if (kind === "anchors" && rest.length === 1) {
     if (!rest[0].endsWith(`-${named(await sha256(bytes)).slice(7)}`)) throw new Refused("content that is not what its name says");
     part.anchors += 1;
-  } else if (kind === "entries.json" || kind === "nodes") part[kind] = bytes;
+  } else if ((kind === "entries.json" || kind === "nodes") && !rest.length) part[kind] = bytes;
   else throw new Refused("a member that no proof file has");
 }
 
@@ -100,7 +115,7 @@ async function receipt({ signature, ...body }) {
     seal: await seal(raw),
     keyset: body.workload_keyset_digest,
     cosigners: [],
-    outputs: bodies.map((event) => event.body_hash),
+    outputs: new Set(bodies.map((event) => event.body_hash)),
     inputs: links.map((event) => ({ role: event.role ?? "model", digest: event.digest, statement: event.statement })),
   };
 }
@@ -122,7 +137,7 @@ async function statement(dsse) {
     seal: await seal(...dsse.signatures.slice(0, 1 + cosigners.length)),
     author: predicate.author,
     cosigners,
-    outputs: (body.subject ?? []).map((subject) => `sha256:${subject.digest.sha256}`),
+    outputs: new Set((body.subject ?? []).map((subject) => `sha256:${subject.digest.sha256}`)),
     inputs: (predicate.materials ?? []).map((one) => ({ role: one.role, digest: `sha256:${one.digest.sha256}`, statement: one.statement })),
   };
 }
@@ -168,7 +183,7 @@ function edges(one, held) {
     }
     const made = held.statements.get(parent);
     if (!made) return ["inputs", "failed", `the statement that made its ${role} is not in the file`];
-    if (digest !== parent && !made.outputs.includes(digest)) {
+    if (digest !== parent && !made.outputs.has(digest)) {
       return ["inputs", "failed", `its ${role} is not what the statement that it names made: one of the two was replaced`];
     }
   }
@@ -177,11 +192,9 @@ function edges(one, held) {
   return ["inputs", "not_checked", `${outside} of ${one.inputs.length} inputs name no statement that made them; the others are what they should be`];
 }
 
-async function logged(part, held, trusted, now) {
-  const notes = part.checkpoints.map(checkpoint).sort((a, b) => a.size - b.size);
-  if (new Set(notes.map((note) => note.origin)).size !== 1) throw new Refused("checkpoints of two logs in one");
-  const leaves = new Map();
-  for (const entry of strictJson(part["entries.json"], "the list of entries")) leaves.set(entry.index, await leaf(entry, held));
+async function logged(folder, part, held, trusted, now) {
+  const notes = checkpoints(folder, part.checkpoints);
+  const leaves = await entered(strictJson(part["entries.json"], "the list of entries"), held);
   const found = await treeRoots(leaves, part.nodes, notes.map((note) => note.size));
   const fits = notes.every((note) => equal(found.get(note.size), note.root));
   const rows = [fits
@@ -190,6 +203,43 @@ async function logged(part, held, trusted, now) {
   if (part.anchors) rows.push(["anchors", "not_checked", "blocks of a chain are not checked here: use the command"]);
   if (!trusted) return [...rows, ["checkpoint", "not_checked", "you named no log that you trust: anyone may have signed for it"]];
   return [...rows, ...(await witnessed(notes, Math.max(...leaves.keys()), trusted, now))];
+}
+
+// The checkpoints of a folder, by size: all of the log and of the sizes that the names say.
+function checkpoints(folder, given) {
+  const notes = given.map(([name, bytes]) => {
+    const note = checkpoint(bytes);
+    if (name !== digits(note.size)) throw new Refused("a checkpoint of another size than its name says");
+    return note;
+  }).sort((a, b) => a.size - b.size);
+  if (new Set(notes.map((note) => note.origin)).size !== 1) throw new Refused("checkpoints of no log, or of two in one");
+  const { origin, size } = notes.at(-1);
+  if (folder !== `${escaped(origin)}/${digits(size)}`) throw new Refused("checkpoints of another log than the folder's name says");
+  return notes;
+}
+
+const digits = (size) => String(size).padStart(19, "0");
+
+// docs/reference/proof-file.md: what stands in a folder's name for a log's origin
+const escaped = (origin) => {
+  const characters = Array.from(utf8(origin), (byte) => String.fromCharCode(byte));
+  const plain = (at) => /^[-a-z0-9_]$/.test(characters[at] ?? "");
+  const kept = (character, at) => plain(at) || (character === "." && plain(at - 1) && plain(at + 1));
+  return characters.map((character, at) => (kept(character, at) ? character : `%${hex([character.charCodeAt(0)])}`)).join("");
+};
+
+// Leaf hashes by index: each index and each entry once, ascending.
+async function entered(entries, held) {
+  const [leaves, ids] = [new Map(), new Set()];
+  let before = -1;
+  for (const entry of entries) {
+    if (!Number.isSafeInteger(entry.index) || entry.index <= before || ids.has(entry.id)) throw new Refused("an entry twice, or in no order");
+    before = entry.index;
+    ids.add(entry.id);
+    leaves.set(entry.index, await leaf(entry, held));
+    held.entered.add(entry.id);
+  }
+  return leaves;
 }
 
 async function leaf(entry, held) {
@@ -212,6 +262,6 @@ async function witnessed(notes, newest, trusted, now) {
   const times = (await Promise.all(covering.map((note) => quorumTime(note, trusted, now)))).filter((time) => time !== null);
   if (!times.length) return [...rows, ["witnesses", "failed", "too few witnesses cosigned a checkpoint over all of it"]];
   const until = new Date(Math.min(...times) * 1000).toISOString().replace(".000", "");
-  return [...rows, ["witnesses", "passed", `the quorum cosigned: all of this was said no later than ${until}`]];
+  return [...rows, ["witnesses", "passed", `the quorum cosigned: what is in this log was said no later than ${until}`]];
 }
 

@@ -28,6 +28,7 @@ export function parse(quote) {
   const section = take(quote, end + 4, view.getUint32(end, true));
   return {
     signed: quote.subarray(0, end),
+    debug: (quote[start + 120] & 1) === 1, // TDATTRIBUTES.TUD, bit 0
     mrtd: hex(quote.subarray(start + 136, start + 184)),
     reportData: quote.subarray(start + 520, start + 584),
     ...signatures(section),
