@@ -313,3 +313,20 @@ def test_an_explorer_without_a_log_says_so(tmp_path):
 def test_a_method_that_a_page_does_not_know_is_refused_in_the_one_shape(post):
     answer = post("/log.json")
     assert (answer.status_code, answer.json()["error"]) == (405, "method_wrong")
+
+
+def test_a_page_is_written_again_when_its_verdict_is_new(tmp_path):
+    from datetime import timedelta
+
+    clock = [NOW]
+    with Log.create(tmp_path / "log", origin="log.example/again") as log:
+        author = Identity.boot(attester(), store=log, now=lambda: NOW)
+        one = author.seal("first", outputs={"1": b"1"})
+        log.publish()
+        book = Book(tmp_path / "log", trust=Trust(policy=policy()), now=lambda: clock[0])
+        app = make_app(book, command=str)
+        first = ask(app, "GET", f"/p/{one.id.hex()}").text
+        assert ask(app, "GET", f"/p/{one.id.hex()}").text == first
+        assert "SIMULATED, AND ALLOWED AS SUCH" in first
+        clock[0] += timedelta(days=3650)  # by then the endorsements are out of date
+        assert "NOT AUTHENTIC" in ask(app, "GET", f"/p/{one.id.hex()}").text

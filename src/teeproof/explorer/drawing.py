@@ -6,7 +6,7 @@ boxes; one that passes many runs straight, else long histories would be all deto
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from itertools import pairwise
@@ -58,10 +58,13 @@ def draw(
     places = _order(slots, chains)
     parts = [_edge([places[slot] for slot in chain]) for chain in chains]
     titles: dict[str, str] = {}  # few words for many statements
+    beginnings = Counter(one[:4] for one in numbers)
     for one, number in numbers.items():
         word = graph.node(one).word or "?"
         title = titles.get(word) or titles.setdefault(word, escape(cut(word, _LETTERS)))
-        parts.append(_box(places[number,], title, graph.short(one), href(one), is_root=one == root))
+        alone = beginnings[one[:4]] == 1
+        digits = one.hex()[:8] if alone else graph.short(one)
+        parts.append(_box(places[number,], title, digits, href(one), is_root=one == root))
     width = len(slots) * (_WIDTH + _GAP) - _GAP + 8
     height = max((len(column) for column in slots), default=1) * _ROW
     if left_out > 0:

@@ -8,6 +8,7 @@ GET /g/<id>.svg      what it was made of, as a drawing
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProofPages", "proof_json", "proof_values"]
 
+_MADE = 64  # pages that are kept as they were written
 _MOST_OPEN = 400  # checks, links and statements that a page lists; its twin has all
 
 
@@ -32,16 +34,29 @@ class ProofPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._made: OrderedDict[str, tuple[Page, Response]] = OrderedDict()
 
     async def page(self, request: Request) -> Response:
-        """The page."""
+        """The page; while its verdict is the same, it is not written again."""
         page = await self._page(request)
+        made = self._made.get(page.id)
+        if made is not None and made[0] is page:
+            return made[1]
+        one = page.read.id.hex()
         values = proof_values(
-            page, command=self._site.command(page.id), href=lambda one: f"/p/{one}",
-            download=f"/p/{page.read.id.hex()}.proof", twin=f"/p/{page.read.id.hex()}.json",
-            drawing=f"/g/{page.read.id.hex()}.svg", graph=f"/graph/{page.read.id.hex()}",
-        )  # fmt: skip
-        return self._site.pages.html("proof.html", **values)
+            page,
+            command=self._site.command(page.id),
+            href=lambda other: f"/p/{other}",
+            download=f"/p/{one}.proof",
+            twin=f"/p/{one}.json",
+            drawing=f"/g/{one}.svg",
+            graph=f"/graph/{one}",
+        )
+        answer = self._site.pages.html("proof.html", **values)
+        self._made[page.id] = page, answer
+        while len(self._made) > _MADE:
+            self._made.popitem(last=False)
+        return answer
 
     async def twin(self, request: Request) -> Response:
         """The same for programs."""
