@@ -11,12 +11,15 @@ from collections.abc import Callable, Container
 from datetime import datetime
 from functools import lru_cache
 
+import msgspec
+
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.errors import Usage
 from teeproof.core.version import VERSION
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.judge import azure, cca, composite, nitro, sev_snp, sgx, tdx, tpm
 from teeproof.evidence.judge.asked import Asked, Judged, any_failed
+from teeproof.evidence.judge.unread import unread
 from teeproof.evidence.policy import Policy, load_policy
 from teeproof.evidence.recognise import USUAL_POLICY, Kind, kind_of
 from teeproof.evidence.record import Evidence
@@ -42,6 +45,7 @@ _JUDGES: dict[Kind, Callable[[Asked], Judged]] = {
     "azure-snp": azure.judge_snp,
     "cca": cca.judge,
 }
+_INTEL: frozenset[Kind] = frozenset({"tdx", "sgx", "azure-tdx"})  # what collateral speaks of
 _ONE_PATH: frozenset[Kind] = frozenset(
     {"sgx", "sev-snp", "nitro", "nvidia", "tpm", "azure-snp", "cca"}
 )  # whether both were asked for makes no difference
@@ -92,7 +96,9 @@ def verify(
         seen=seen,
         expected_spki=expected_spki,
     )
-    return _verdict(asked, kind, composite.complete(asked, kind, _JUDGES[kind](asked)))
+    found = _JUDGES[kind](asked)
+    found = msgspec.structs.replace(found, checks=(*found.checks, *unread(evidence, kind)))
+    return _verdict(asked, kind, composite.complete(asked, kind, found))
 
 
 _READ: dict[str, frozenset[Kind]] = {
@@ -131,7 +137,7 @@ def _verdict(asked: Asked, kind: Kind, found: Judged) -> Verdict:
             policy=policy.name,
             policy_digest=policy.digest,
             roots_digest=policy.roots_digest,
-            endorsements_digest=collateral.id if collateral else None,
+            endorsements_digest=collateral.id if collateral and kind in _INTEL else None,
             tcb_evaluation_number=found.evaluation_number,
             inputs_digest=asked.digest,
             replay_memory=asked.seen is not None,

@@ -202,6 +202,16 @@ def test_host_cannot_bring_thousands_of_elements():
     assert refusal(changed(b"<ns0:Payload>", b"<ns0:Payload>" + many)) == "rim_malformed"
 
 
+def test_host_cannot_crowd_an_element_with_attributes_that_canonical_form_must_sort():
+    most = xmlsig.MAX_ATTRIBUTES
+    fits, one_more = (
+        " ".join(f'a{number}=""' for number in range(count)).encode() for count in (most, most + 1)
+    )
+    # What fits is read, and was not signed; one more is not even put into canonical form.
+    assert refusal(changed(b"<ns0:Payload>", b"<ns0:Payload " + fits + b">")) == "rim_digest"
+    assert refusal(changed(b"<ns0:Payload>", b"<ns0:Payload " + one_more + b">")) == "rim_malformed"
+
+
 def test_host_cannot_bring_a_huge_document():
     with pytest.raises(TooLarge):
         _verified(GOOD + b" " * xmlsig.MAX_DOCUMENT_BYTES, ROOTS.manifests)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from teeproof.core.errors import Malformed
 from teeproof.evidence import ratls
 from teeproof.evidence.appraise import freshness
@@ -65,10 +67,11 @@ def judge(asked: Asked) -> Judged:
     held = found.facts if not any_failed(carrier) else None
     checks = [*found.checks, *carrier]
     if held is not None:
-        bound = any(c.name == "gpu-nonce" and c.state == "passed" for c in checks)
+        bound = held.nonce in _nonces(msgspec.structs.replace(asked.policy, gpu=None), None)
         checks += [
             check_kind("nvidia", asked.policy),
             freshness.replayed(held.nonce.ljust(64, b"\0"), asked.seen),
+            # A policy dates its own nonce: gpu.nonce may be an older one.
             freshness.age(asked.policy, bound=bound, now=asked.now),
         ]
     return Judged(

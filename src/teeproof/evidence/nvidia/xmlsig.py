@@ -29,6 +29,7 @@ __all__ = ["MAX_DOCUMENT_BYTES", "Signed", "parse", "peek", "read", "require"]
 MAX_DOCUMENT_BYTES = 256 << 10  # real ones have some 25 KB
 MAX_NAMESPACES = 32
 MAX_ELEMENTS = 2048
+MAX_ATTRIBUTES = 128  # of one element; real ones have some ten, and one for each of 64 digests
 MAX_CERTIFICATES = 6
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -158,6 +159,11 @@ def _check_plain(root: Any) -> None:
             raise _malformed(f"at most {MAX_ELEMENTS} elements", "more")
         if not isinstance(element.tag, str):
             raise _malformed("elements and nothing else", "an entity or an instruction")
+        # Canonicalisation puts them in order, and that costs the square of their number.
+        if len(element.attrib) > MAX_ATTRIBUTES:
+            raise _malformed(
+                f"at most {MAX_ATTRIBUTES} attributes of an element", str(len(element.attrib))
+            )
         for name in element.attrib:
             if name.startswith(_XML):
                 raise _malformed("no xml: attributes", name)

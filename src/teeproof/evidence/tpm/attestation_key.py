@@ -127,22 +127,8 @@ def check_binding(
 ) -> tuple[Check, Trust | None]:
     """Return the check that somebody vouches for the key, and who."""
     name = "ak-binding"
-    if voucher is not None and found.spki == voucher.spki:
-        return (
-            passed(name, f"{voucher.by} vouches for the attestation key"),
-            Trust(voucher.by, voucher.level, voucher.name),
-        )
     if voucher is not None and found.spki is not None:
-        return (
-            failed(
-                name,
-                "ak_other_key",
-                f"{voucher.by} vouches for another key than the one that signed the quote",
-                expected=named(sha256(voucher.spki)),
-                got=named(sha256(found.spki)),
-            ),
-            None,
-        )
+        return _vouched(found.spki, chain, voucher)
     if chain is None or found.spki is None:
         return (
             failed(
@@ -168,6 +154,38 @@ def check_binding(
     level: Level = "simulated" if simulated else "measured"
     trust = Trust(by, level, root=chain.root)
     return passed(name, f"{by} vouches for the attestation key"), trust
+
+
+def _vouched(spki: bytes, chain: AkChain | None, voucher: Voucher) -> tuple[Check, Trust | None]:
+    """Return the binding of a key for which something else vouches than certificates."""
+    name = "ak-binding"
+    if spki != voucher.spki:
+        return (
+            failed(
+                name,
+                "ak_other_key",
+                f"{voucher.by} vouches for another key than the one that signed the quote",
+                expected=named(sha256(voucher.spki)),
+                got=named(sha256(spki)),
+            ),
+            None,
+        )
+    if chain is not None and chain.spki != spki:  # all its checks may hold, of another key
+        return (
+            failed(
+                name,
+                "ak_other_key",
+                "the certificates that came along are another key's than the one that signed the"
+                " quote: leave them out",
+                expected=named(sha256(spki)),
+                got=named(sha256(chain.spki)),
+            ),
+            None,
+        )
+    return (
+        passed(name, f"{voucher.by} vouches for the attestation key"),
+        Trust(voucher.by, voucher.level, voucher.name),
+    )
 
 
 def check_attributes(found: Read, trust: Trust | None) -> Check:

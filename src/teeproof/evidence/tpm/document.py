@@ -95,9 +95,10 @@ class _Trustee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def looks_like(data: bytes) -> bool:
     """Whether this is JSON that names our form or Trustee's; nothing is parsed."""
-    names = (f'"{FORMAT}"'.encode(), b'"ak_public"')
+    if data.lstrip(b" \t\r\n")[:1] != b"{":
+        return False
     head = data[:MAX_DOCUMENT_BYTES]
-    return data.lstrip(b" \t\r\n")[:1] == b"{" and any(name in head for name in names)
+    return any(name in head for name in (f'"{FORMAT}"'.encode(), b'"ak_public"'))
 
 
 def parse(data: bytes) -> TpmEvidence:

@@ -1,0 +1,109 @@
+"""Attacks by what is put beside evidence: parts of another kind, others' certificates, dates."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from teeproof.evidence.collect import simulated
+from teeproof.evidence.nvidia.policy import GpuPolicy
+from teeproof.evidence.policy import Policy, parse_policy
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.verdict import Verdict
+from tests.evidence.scenes import NOW, PLATFORM, REPORT_DATA, collateral, failures, judge, state
+from tests.evidence.tpm import forge
+
+KINDS = {
+    "nitro": "nitro-in-order",
+    "nvidia": "gpu-good",
+    "tpm": "tpm-in-order",
+    "azure-tdx": "azure-tdx-in-order",
+    "azure-snp": "azure-snp-in-order",
+    "cca": "cca-in-order",
+}
+DOCUMENTS = {"event_log": "event-log-replay", "compose": "compose", "mr_config": "mrconfigid"}
+
+
+def expected(kind: str) -> Policy:
+    return parse_policy(
+        simulated.reference_policy(PLATFORM, report_data=REPORT_DATA, kind=kind)  # type: ignore[arg-type]
+    )
+
+
+def beside(kind: str, **parts: object) -> tuple[Evidence, Verdict]:
+    given = msgspec.structs.replace(state(KINDS[kind]), **parts)
+    return given, judge(given, policy=expected(kind))
+
+
+def said(verdict: Verdict) -> dict[str, str]:
+    return {check.name: check.state for check in verdict.checks}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("part", DOCUMENTS)
+def test_host_cannot_make_a_document_look_verified_that_no_evidence_of_this_kind_commits_to(
+    kind: str, part: str
+) -> None:
+    _, without = beside(kind)
+    _, verdict = beside(kind, **{part: b"whatever the host likes"})
+    assert DOCUMENTS[part] not in said(without)
+    assert said(verdict)[DOCUMENTS[part]] == "not_checked"
+
+
+@pytest.mark.parametrize("kind", ["nitro", "nvidia", "tpm", "azure-tdx", "cca"])
+def test_host_cannot_make_amds_certificates_look_verified_beside_anothers_evidence(
+    kind: str,
+) -> None:
+    _, verdict = beside(kind, certificates=b"whatever the host likes")
+    assert said(verdict)["vek-certificates"] == "not_checked"
+
+
+def test_host_cannot_make_gpus_look_verified_by_their_vendors_word_alone() -> None:
+    for parts in ({"manifests": (b"<x/>",)}, {"ocsp": (b"0",)}):
+        verdict = judge(msgspec.structs.replace(state("up-to-date"), **parts))
+        assert said(verdict)["gpu-evidence"] == "not_checked"
+    assert "gpu-evidence" not in said(judge(state("gpus-beside")))
+
+
+@pytest.mark.parametrize("kind", ["nitro", "nvidia", "tpm", "azure-snp", "cca"])
+def test_host_cannot_have_collateral_named_that_nobody_looked_at(kind: str) -> None:
+    _, verdict = beside(kind, collateral=collateral())
+    assert verdict.provenance.endorsements_digest is None
+
+
+def test_what_is_read_is_not_said_to_be_unread() -> None:
+    whole = state("snp-up-to-date")
+    assert whole.certificates is not None
+    verdict = judge(whole, policy=expected("sev-snp"))
+    assert verdict.ok
+    assert said(verdict)["vek-certificates"] == "passed"
+    names = [check.name for check in judge(state("up-to-date")).checks]
+    assert len(names) == len(set(names))
+
+
+def test_host_cannot_date_gpus_by_a_nonce_that_they_were_not_asked_with() -> None:
+    policy = expected("nvidia")
+    given = state("gpu-good")
+    old = judge(given, policy=policy).facts["nonce"]
+    dated = {"nonce_issued_at": (NOW - timedelta(seconds=5)), "max_age_seconds": 60}
+    gpu = policy.gpu or GpuPolicy()
+    # The relying party dates another question than the one that the GPUs answer.
+    other = msgspec.structs.replace(
+        policy, report_data="ab" * 64, gpu=msgspec.structs.replace(gpu, nonce=old), **dated
+    )
+    assert failures(judge(given, policy=other)) == [("age", "age_unknown")]
+    same = msgspec.structs.replace(policy, report_data=REPORT_DATA.hex(), **dated)
+    assert failures(judge(given, policy=same)) == []
+
+
+def test_host_cannot_show_the_certificate_of_another_key_beside_an_enrolled_one() -> None:
+    authority, key = forge.Authority(), forge.ec_key()
+    own, others = authority.chain(key), authority.chain(forge.ec_key(2))
+    held = forge.judge(certificates=own, roots=authority.roots, by=forge.voucher())
+    assert forge.failures(held) == []
+    assert held.facts is not None
+    borrowed = forge.judge(certificates=others, roots=authority.roots, by=forge.voucher())
+    assert forge.failures(borrowed) == [("ak-binding", "ak_other_key")]
+    assert borrowed.facts is None
