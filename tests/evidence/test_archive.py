@@ -114,6 +114,15 @@ def test_adding_a_set_again_changes_nothing(archive: Archive) -> None:
     assert {path: path.stat().st_mtime_ns for path in archive.directory.rglob("*")} == before
 
 
+def test_host_a_blob_without_end_is_replaced_and_not_read(archive: Archive) -> None:
+    entry = archive.add(collateral())
+    blob = next(archive.directory.glob("blobs/*/*"))
+    os.truncate(blob, 1 << 42)
+    assert archive.fault(entry) is not None
+    archive.add(collateral())
+    assert archive.fault(entry) is None
+
+
 def test_what_two_sets_share_is_stored_once(archive: Archive) -> None:
     archive.add(collateral())
     one = len(_files(archive.directory / "blobs"))

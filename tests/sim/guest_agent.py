@@ -374,6 +374,11 @@ def no_http(handler: Handler, _good: bytes) -> None:
     handler.put(b"SSH-2.0-OpenSSH_9.2\r\n")
 
 
+def negative_chunk(handler: Handler, good: bytes) -> None:
+    """Say that a chunk has fewer bytes than none."""
+    handler.put(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n" + good)
+
+
 def hang_up(_handler: Handler, _good: bytes) -> None:
     """Close without a word."""
 

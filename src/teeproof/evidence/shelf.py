@@ -119,7 +119,7 @@ class Shelf:
 def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; an existing one that holds the same is left alone."""
     try:
-        if path.is_file() and path.read_bytes() == content:
+        if _holds(path, content):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
@@ -134,6 +134,14 @@ def _write(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise _unavailable("written", path.parent, error) from None
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Return whether a file has this content; no more of it is read than that takes."""
+    if not path.is_file() or path.stat().st_size != len(content):
+        return False
+    with path.open("rb") as file:
+        return file.read(len(content) + 1) == content
 
 
 def broken(why: str) -> Malformed:

@@ -140,6 +140,19 @@ def test_an_ear_is_signed_for_who_accepts_one(server, good, accepting):
     refused(server.ask(*good, at=AT, accept=EAR, nonce="short"), 400, "nonce_malformed")
 
 
+def test_host_gets_no_ear_today_that_is_in_force_when_it_is_revoked_tomorrow(
+    server, good, accepting
+):
+    tomorrow = to_epoch(wall_clock()) + 86_000
+    asked = server.ask(*good, at=tomorrow, policy=accepting, accept=EAR)
+    refused(asked, 400, "time_ahead")
+    key = server.ask(*good, at=tomorrow, policy=accepting).json()["key"]
+    again = server.client.get(f"/v1/verdicts/{key}", headers={"accept": EAR})
+    refused(again, 400, "time_ahead")
+    today = server.ask(*good, at=to_epoch(wall_clock()), policy=accepting, accept=EAR)
+    assert today.status_code == 200
+
+
 def test_who_names_no_time_gets_a_verdict_of_now_and_shares_it(server, good):
     before = wall_clock()
     times = [server.ask(*good).json()["provenance"]["time"] for _ in range(5)]

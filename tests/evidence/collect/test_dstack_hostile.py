@@ -78,6 +78,7 @@ def test_agent_gives_a_quote_whose_report_data_is_one_bit_away(listen, bit: int)
 
 MALFORMED = {
     "not http": (sim.no_http, "BadStatusLine"),
+    "a chunk of negative size": (sim.negative_chunk, "ValueError"),
     "gzip": (sim.compressed, "gzip encoding"),
     "truncated body": (sim.truncated, "are missing"),
     "truncated json": (sim.truncated_json, "is not JSON"),

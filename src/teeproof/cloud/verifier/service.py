@@ -33,7 +33,7 @@ from teeproof.cloud.verifier.requests import (
     asked_of_dstack,
 )
 from teeproof.cloud.verifier.workers import Workers
-from teeproof.core.clock import to_epoch, wall_clock
+from teeproof.core.clock import parse_time, to_epoch, wall_clock
 from teeproof.core.digests import framed_sha256
 from teeproof.core.errors import Error, Unavailable, Usage
 from teeproof.core.version import VERSION
@@ -184,7 +184,9 @@ class VerifierService:
             where = (b"location", f"/{_VERDICTS}/{kept.key}".encode())
             return Answer(200, JSON, kept.body, (_NO_STORE, where))
         assert self._key is not None
-        token = ear.issue([Verdict.from_json(kept.body)], self._key, nonce=nonce)
+        verdict = Verdict.from_json(kept.body)
+        self._require_come(to_epoch(parse_time(verdict.provenance.time)))
+        token = ear.issue([verdict], self._key, nonce=nonce)
         return Answer(200, _EAR, token.encode(), (_NO_STORE,))
 
     async def _kept(self, asked: Asked) -> Kept:
@@ -227,6 +229,17 @@ class VerifierService:
                 got=str(at),
             )
         return now if at is None else at
+
+    def _require_come(self, at: int) -> None:
+        """Raise Usage where an EAR would be dated ahead: by then, its evidence may be revoked."""
+        now = to_epoch(self._now())
+        if at > now + ear.SKEW:
+            raise Usage(
+                "an EAR is dated by T, and this verifier signs none that is dated ahead",
+                code="time_ahead",
+                expected=f"at most {now}",
+                got=str(at),
+            )
 
     def _while(self) -> str:
         """Return what stays the same for as long as an answer as of now serves others too."""

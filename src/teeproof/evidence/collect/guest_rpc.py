@@ -84,7 +84,8 @@ def ask(
         raise _too_large(endpoint, path) from None
     except OSError as error:
         raise _unreached(endpoint, path, error, timeout) from None
-    except http.client.HTTPException as error:
+    # ValueError: a chunk of negative size, which the library does not expect.
+    except (http.client.HTTPException, ValueError) as error:
         raise _unreadable(endpoint, path, "HTTP", f"{type(error).__name__}: {error}") from None
     finally:
         connection.close()
