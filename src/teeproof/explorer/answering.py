@@ -18,7 +18,16 @@ from teeproof.proof.log.http.asgi import status_of
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-__all__ = ["LONGEST", "MOST_JSON", "Pages", "download", "file_name", "json_answer", "svg_answer"]
+__all__ = [
+    "LONGEST",
+    "MOST_JSON",
+    "Pages",
+    "download",
+    "file_name",
+    "json_answer",
+    "script_answer",
+    "svg_answer",
+]
 
 LONGEST = 4_000  # characters of one text on a page
 MOST_JSON = 64 << 10  # characters of a statement that a page shows; its .json twin has all
@@ -90,6 +99,11 @@ def static(name: str) -> Response:
     names = ("style.css", "drawing.css") if name == "style.css" else (name,)
     body = "\n".join((_FILES / "static" / one).read_text("utf-8") for one in names)
     return _answer(body, _TYPES[name.rpartition(".")[2]])
+
+
+def script_answer(text: str) -> Response:
+    """Return a script of ours."""
+    return _answer(text, "text/javascript")
 
 
 def download(data: bytes, name: str) -> Response:

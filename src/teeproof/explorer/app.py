@@ -1,7 +1,7 @@
 """The explorer's routes: every page is made here, and has a twin that ends in ``.json``.
 
     GET  /  /search  /events               search, what was said last
-    GET  /p/<id>[.json|.proof]  /g/<id>.svg    a statement: the answer, its checks, its file
+    GET  /p/<id>[.json|.proof|.html]  /g/<id>.svg    a statement: the answer, its checks, its file
     GET  /graph/<id>                       what it was made of, what was made of it
     GET  /verify    POST /verify[.json]    hand in a file
     GET  /v/<id>[.json]                    what came of it, for as long as it is kept
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Error, Unavailable, Usage
-from teeproof.explorer.answering import Pages, static
+from teeproof.explorer import checker
+from teeproof.explorer.answering import Pages, script_answer, static
 from teeproof.explorer.content import Book
 from teeproof.explorer.desk import Desk, Judged
 from teeproof.explorer.pages.cost import CostPages
@@ -104,6 +105,7 @@ def _routes(site: Site) -> list[Route]:
         Route("/events", home.events),
         Route("/p/{id}.json", proof.twin),
         Route("/p/{id}.proof", proof.file),
+        Route("/p/{id}.html", proof.saved),
         Route("/p/{id}", proof.page),
         Route("/g/{id}.svg", proof.drawing),
         Route("/graph/{id}.json", graph.twin),
@@ -127,6 +129,7 @@ def _routes(site: Site) -> list[Route]:
         Route("/report.json", report.twin),
         Route("/style.css", _style),
         Route("/live.js", _script),
+        Route("/check.js", _checker),
         Route("/icon.svg", _icon),
     ]
 
@@ -137,6 +140,10 @@ async def _style(_: Request) -> Response:
 
 async def _script(_: Request) -> Response:
     return static("live.js")
+
+
+async def _checker(_: Request) -> Response:
+    return script_answer(checker.script())
 
 
 async def _icon(_: Request) -> Response:

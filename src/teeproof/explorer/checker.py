@@ -15,10 +15,11 @@ import re
 from functools import lru_cache
 from html import escape
 from importlib import resources
+from typing import TypedDict
 
 from teeproof.core.digests import sha256
 
-__all__ = ["MODULES", "page", "script", "script_digest", "source_digest", "stylesheet"]
+__all__ = ["MODULES", "Believed", "page", "script", "script_digest", "source_digest", "stylesheet"]
 
 MODULES = ("bytes", "zip", "x509", "tdx", "identity", "merkle", "notes", "proof", "element")
 """The checker's modules, each behind those that it imports from."""
@@ -27,6 +28,18 @@ _FILES = resources.files("teeproof.explorer.browser")
 _IMPORT = re.compile(r'^import (?:\{([^}]*)\}|\* as (\w+)) from "\./(\w+)\.js";$', re.MULTILINE)
 _PLACE = re.compile(r"\[\[(\w+)\]\]")
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+
+
+class Believed(TypedDict):
+    """Whom a check in a browser believes.
+
+    Attributes:
+        roots: simulators' roots (``sha256:…``) that are accepted as such.
+        logs: the text of a log policy; empty if no log is.
+    """
+
+    roots: tuple[str, ...]
+    logs: str
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ class ProofCheck extends HTMLElement {
     } catch (error) {
       const why = error instanceof Refused ? error.message : `it cannot be checked here (${error.name})`;
       this.dataset.answer = "failed";
-      this.replaceChildren(line("p", `✗ NOT AUTHENTIC: ${why}`, "failed"));
+      this.replaceChildren(line("p", `✗ NOT AUTHENTIC: ${why}`, "outcome failed"));
     }
   }
 
@@ -52,7 +52,7 @@ class ProofCheck extends HTMLElement {
       ? `✗ NOT AUTHENTIC: ${count("failed")} of the checks that ran here failed`
       : `${ANSWERS[this.dataset.answer]}: ${count("passed")} checks passed on this machine, ${count("not_checked")} cannot be made here`;
     const parts = Object.entries(TITLES).map(([where, title]) => section(title, rows.filter((row) => row.where === where)));
-    this.replaceChildren(line("p", words, `answer ${this.dataset.answer}`), ...parts.filter(Boolean));
+    this.replaceChildren(line("p", words, `outcome ${this.dataset.answer}`), ...parts.filter(Boolean));
   }
 }
 

@@ -3,6 +3,7 @@
 GET /p/<id>          the page
 GET /p/<id>.json     the same for programs
 GET /p/<id>.proof    the proof file
+GET /p/<id>.html     a page that holds the file and checks it, to keep
 GET /g/<id>.svg      what it was made of, as a drawing
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from teeproof.core import strictjson
+from teeproof.explorer import checker
 from teeproof.explorer.answering import download, json_answer, svg_answer
 from teeproof.explorer.content import Page
 from teeproof.explorer.drawing import draw
@@ -51,6 +53,7 @@ class ProofPages:
             twin=f"/p/{one}.json",
             drawing=f"/g/{one}.svg",
             graph=f"/graph/{one}",
+            here=self._here(),
         )
         answer = self._site.pages.html("proof.html", **values)
         self._made[page.id] = page, answer
@@ -68,6 +71,23 @@ class ProofPages:
         one, book = digest_of(request.path_params["id"]), self._site.log
         data = await aside(self._site, lambda: book.proof(one))
         return download(data, f"{one.hex()[:16]}.proof")
+
+    async def saved(self, request: Request) -> Response:
+        """A page that holds the proof file and checks it."""
+        one, book = digest_of(request.path_params["id"]), self._site.log
+        page = await self._page(request)
+        data = await aside(self._site, lambda: book.proof(one))
+        here, name = self._here(), one.hex()[:16]
+        text = checker.page(
+            data, name=f"{name}.proof", title=f"Proof of {page.read.title}", **here
+        )  # fmt: skip
+        return download(text.encode(), f"{name}.html")
+
+    def _here(self) -> checker.Believed:
+        """Return whom the check in a browser believes: what this explorer's reader does."""
+        trust = self._site.log.trust
+        roots = trust.policy.simulated_roots if trust.policy else ()
+        return {"roots": tuple(roots), "logs": trust.logs.encode().decode() if trust.logs else ""}
 
     async def drawing(self, request: Request) -> Response:
         """What it was made of."""
@@ -89,6 +109,7 @@ def proof_values(
     drawing: str | None = None,
     graph: str | None = None,
     note: str | None = None,
+    here: checker.Believed | None = None,
 ) -> dict[str, Any]:
     """Return what ``proof.html`` shows.
 
@@ -101,6 +122,7 @@ def proof_values(
         drawing: where the drawing stands alone, if it does.
         graph: where the page of its graph is, if there is one.
         note: a sentence about where the page comes from.
+        here: whom the check in the visitor's browser believes; None where there is none.
     """
     verdict, body = page.verdict, page.body
     told = told_proof(verdict, page.read, body, command=command)
@@ -119,7 +141,8 @@ def proof_values(
         "body": strictjson.dumps(body, pretty=True),
         "svg": draw(page.graph, root=page.read.id, href=lambda one: href(one.hex())),
         "command": command, "href": href, "download": download, "twin": twin,
-        "drawing": drawing, "graph": graph, "note": note,
+        "drawing": drawing, "graph": graph, "note": note, "here": here,
+        "saved": f"{download.removesuffix('.proof')}.html",
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from teeproof.explorer.answering import json_answer
+from teeproof.explorer.checker import script_digest
 from teeproof.explorer.pages.family import Site
 from teeproof.explorer.words import LEVELS, MARKS, POWERS, WORDS
 
@@ -24,7 +25,8 @@ class WordPages:
     async def page(self, _: Request) -> Response:
         """The page."""
         return self._site.pages.html("words.html", title="What the words mean", words=WORDS,
-                                     marks=MARKS, levels=LEVELS, powers=POWERS)  # fmt: skip
+                                     marks=MARKS, levels=LEVELS, powers=POWERS,
+                                     checker=script_digest())  # fmt: skip
 
     async def twin(self, _: Request) -> Response:
         """The same for programs."""
@@ -33,4 +35,6 @@ class WordPages:
             for one in POWERS
         ]
         words = {one.word: one.meaning for one in WORDS}
-        return json_answer({"words": words, "levels": list(LEVELS), "powers": powers})
+        return json_answer({
+            "words": words, "levels": list(LEVELS), "powers": powers, "checker": script_digest(),
+        })  # fmt: skip

@@ -1,0 +1,87 @@
+"""The check in the visitor's browser: it holds with an honest server, and is red with a liar."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.explorer.browser import chromium, served
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = chromium()
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+class Lying:
+    """Serves what the application does, with one byte of every proof file changed."""
+
+    def __init__(self, app, at):
+        self._app, self._at = app, at
+
+    async def __call__(self, scope, receive, send):
+        async def sending(message):
+            body = message.get("body", b"")
+            if message["type"] == "http.response.body" and body[:2] == b"PK":
+                at = self._at if self._at >= 0 else len(body) + self._at
+                body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+            await send(message | {"body": body} if "body" in message else message)
+
+        await self._app(scope, receive, sending)
+
+
+def outcome(browser, url, shown, name="answer"):
+    page = browser.new_page()
+    page.goto(f"{url}/p/{shown.sealed[name].id.hex()}")
+    page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+    found = page.get_attribute("proof-check", "data-answer"), page.inner_text("proof-check")
+    page.close()
+    return found
+
+
+def test_an_honest_server_holds(browser, shown):
+    with served(shown.app) as url:
+        answer, said = outcome(browser, url, shown)
+    assert answer == "simulated"
+    assert "SIMULATED machines" in said
+    assert "cannot be made here" in said
+
+
+@pytest.mark.parametrize("at", [100, 2_000, 9_000, -400, -1])
+def test_server_lies_about_one_byte_of_the_file(browser, shown, at):
+    with served(Lying(shown.app, at)) as url:
+        answer, said = outcome(browser, url, shown)
+    assert answer == "failed"
+    assert "NOT AUTHENTIC" in said
+
+
+def test_a_page_that_is_kept_checks_itself_without_the_server(browser, shown, tmp_path):
+    with served(shown.app) as url:
+        page = browser.new_page()
+        page.goto(f"{url}/p/{shown.sealed['answer'].id.hex()}")
+        with page.expect_download() as waiting:
+            page.get_by_role("link", name="Keep a page that checks itself").click()
+        waiting.value.save_as(tmp_path / "kept.html")
+        page.close()
+    page = browser.new_page()
+    page.context.set_offline(True)
+    page.goto((tmp_path / "kept.html").as_uri())
+    page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+    assert page.get_attribute("proof-check", "data-answer") == "simulated"
+    page.close()
+
+
+def test_without_scripts_the_page_says_what_to_do(browser, shown):
+    with served(shown.app) as url:
+        context = browser.new_context(java_script_enabled=False)
+        page = context.new_page()
+        page.goto(f"{url}/p/{shown.sealed['answer'].id.hex()}")
+        assert "The command above needs no browser" in page.inner_text("proof-check")
+        context.close()
