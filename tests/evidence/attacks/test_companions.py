@@ -7,13 +7,16 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from teeproof.core.digests import sha256
 from teeproof.evidence.collect import simulated
+from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.nvidia.policy import GpuPolicy
-from teeproof.evidence.policy import Policy, parse_policy
+from teeproof.evidence.policy import Policy, load_policy, parse_policy
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.verdict import Verdict
 from tests.evidence.scenes import NOW, PLATFORM, REPORT_DATA, collateral, failures, judge, state
 from tests.evidence.tpm import forge
+from tests.vectors import Record, each
 
 KINDS = {
     "nitro": "nitro-in-order",
@@ -107,3 +110,20 @@ def test_host_cannot_show_the_certificate_of_another_key_beside_an_enrolled_one(
     borrowed = forge.judge(certificates=others, roots=authority.roots, by=forge.voucher())
     assert forge.failures(borrowed) == [("ak-binding", "ak_other_key")]
     assert borrowed.facts is None
+
+
+@pytest.mark.parametrize("record", each("dcap"))
+def test_host_cannot_have_a_simulated_tpm_counted_among_what_keeps_memory_confidential(
+    record: Record,
+) -> None:
+    quote = record.read("quote.bin")
+    real = Evidence(quote=quote, collateral=Collateral.parse(record.read("collateral.json")))
+    policy = msgspec.structs.replace(load_policy("genuine"), tee=None)
+    alone = judge(real, policy=policy, now=record.now)
+    if alone.kind != "tdx" or not alone.confidential:
+        return  # of an SGX enclave, a domain in debug mode, or evidence that does not hold
+    tpm = PLATFORM.tpm.evidence(sha256(quote), now=record.now, certified=True)
+    lenient = msgspec.structs.replace(policy, simulated_roots=(PLATFORM.tpm.root_fingerprint,))
+    both = judge(msgspec.structs.replace(real, tpm=tpm.to_bytes()), policy=lenient, now=record.now)
+    assert (alone.level, both.level) == ("hardware", "simulated")
+    assert not both.confidential

@@ -105,3 +105,12 @@ def test_host_hands_over_a_kernel_that_is_none():
         loaded(kernel=bytes(kernel))
     with pytest.raises(Malformed):
         loaded(kernel=b"")
+
+
+def test_host_cannot_crash_the_reader_with_a_low_kernel_and_a_long_command_line():
+    kernel = bytearray(images.bzimage())
+    kernel[0x211] &= 0xFE  # loaded low: the command line ends at 0x9A000
+    fits = "a" * (0xA000 - 0x200 - 16)
+    assert field(loaded(kernel=bytes(kernel), cmdline=fits), 0x224, 2) == 0
+    with pytest.raises(Usage, match="command line does not fit"):
+        loaded(kernel=bytes(kernel), cmdline=fits + "a" * 16)

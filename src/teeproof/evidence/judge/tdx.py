@@ -55,12 +55,14 @@ def judge(asked: Asked) -> Judged:
     else:
         more, described = _appraise(asked, facts, checks, beside)
         checks += more
+    level = _level(facts, beside)
     return Judged(
         subject=_subject(ours.evidence_id, beside),
         checks=checks,
         facts=described,
-        level=_level(facts, beside),
-        confidential=facts.confidential if facts else False,
+        level=level,
+        # What a simulator had a part in is never called confidential, however good the rest is.
+        confidential=facts is not None and facts.confidential and level != "simulated",
         evaluation_number=facts.evaluation_number if facts else None,
         second_path=ran(checks),
     )

@@ -30,6 +30,7 @@ ACPI_DATA = 0x2_8000  # QEMU, pc.c: 0x20000 + 0x8000 bytes below the end of low 
 PAGE = 4096
 _HEADER_END = 0x268  # boot.rst: the last field, kernel_info_offset, ends there
 _HEADER_MOST = 8192  # QEMU writes back no more than it read into its buffer
+_LOW_ROOM = 0xA000 - 0x200  # boot.rst: from the heap's start up to 0x9A000, where the line ends
 _ABOVE_4G = 1 << 1  # XLF_CAN_BE_LOADED_ABOVE_4G
 _VGA = {"normal": 0xFFFF, "ext": 0xFFFE, "ask": 0xFFFD}
 
@@ -55,11 +56,17 @@ def as_qemu_loads(
     Raises:
         TooLarge: the kernel or the ramdisk is.
         Malformed: not a bzImage of boot protocol 2.02 or newer.
-        Usage: the ramdisk does not fit into this memory, or ``vga=`` is not a mode.
+        Usage: ramdisk or command line do not fit into this memory, or ``vga=`` is not a mode.
     """
     image = Image(kernel, what="kernel", limit=MAX_KERNEL_BYTES)
     protocol = _protocol(image)
     low = not image.number(0x211, 1, "load flags") & 1
+    if low and _rounded(cmdline) > _LOW_ROOM:
+        raise Usage(
+            "the command line does not fit below a kernel that is loaded low",
+            expected=f"less than {_LOW_ROOM} bytes",
+            got=f"{len(cmdline.encode())} bytes",
+        )
     real, cmdline_at = (0x9_0000, 0x9_A000 - _rounded(cmdline)) if low else (0x1_0000, 0x2_0000)
     header = bytearray(kernel[:_HEADER_MOST])
     _put(header, 0x228, 4, cmdline_at)
