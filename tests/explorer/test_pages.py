@@ -45,7 +45,8 @@ def test_its_twin_in_json_has_the_same_verdict(get, shown):
 
 def test_author_writes_markup_into_a_statement(get, shown):
     page = get(f"/p/{shown.sealed['hostile'].id.hex()}").text
-    assert "<script" not in page
+    assert page.count("<script") == 1, "our own, and none of the author's"
+    assert '<script src="/check.js" defer>' in page
     assert '"><i>' not in page
     assert "&lt;script&gt;alert(1)" in page
 

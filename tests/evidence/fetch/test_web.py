@@ -53,7 +53,9 @@ def test_network_an_answer_that_never_comes_to_an_end_in_time_is_given_up(vendor
     assert "not done after 120 s" in str(caught.value.got)
 
 
-@pytest.mark.parametrize("fault", [status(500), status(503), status(429), cut], ids=str)
+@pytest.mark.parametrize(
+    "fault", [status(500), status(503), status(429), cut], ids=["500", "503", "429", "cut"]
+)
 def test_what_fails_for_a_moment_is_asked_again_after_longer_and_longer_waits(
     fault, vendors, web, waits
 ):
@@ -63,7 +65,7 @@ def test_what_fails_for_a_moment_is_asked_again_after_longer_and_longer_waits(
     assert waits == [1, 2, 4]
 
 
-@pytest.mark.parametrize("fault", [status(500), cut], ids=str)
+@pytest.mark.parametrize("fault", [status(500), cut], ids=["500", "cut"])
 def test_what_goes_on_failing_is_an_error_that_says_host_thing_answer_and_what_to_do(
     fault, vendors, web, waits
 ):
