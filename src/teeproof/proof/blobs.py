@@ -23,7 +23,7 @@ __all__ = ["attachments_of", "blobs_of", "check_part", "checked", "evidence_of_b
 
 _SINGLE = (
     "quote", "event_log", "compose", "mr_config", "certificate", "certificates", "gpus",
-    "collateral",
+    "firmware_log", "tpm", "platform_key", "collateral",
 )  # fmt: skip
 _SEVERAL = {"manifest": "manifests", "ocsp": "ocsp"}  # stored one by one
 _NUMBERED = re.compile(r"(manifest|ocsp)\.(0|[1-9][0-9]{0,2})", re.ASCII)

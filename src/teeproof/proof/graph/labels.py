@@ -40,7 +40,7 @@ def labels_of(record: bytes, *, blob: Callable[[str], bytes | None]) -> Labels:
 
 
 def _evidence(record: IdentityRecord, blob: Callable[[str], bytes | None]) -> Evidence:
-    """Return quote, event log and GPUs; collateral is not asked for."""
+    """Return quote, event log, and what its name is over; collateral is not asked for."""
 
     def here(digest: str) -> bytes:
         data = blob(digest)
@@ -48,7 +48,8 @@ def _evidence(record: IdentityRecord, blob: Callable[[str], bytes | None]) -> Ev
             raise Unavailable("its evidence is not here", code="blob_missing", expected=digest)
         return data
 
-    wanted = {k: v for k, v in record.attachments.items() if k in ("quote", "event_log", "gpus")}
+    parts = ("quote", "event_log", "gpus", "tpm")
+    wanted = {k: v for k, v in record.attachments.items() if k in parts}
     return msgspec.structs.replace(record, attachments=wanted).evidence(here)
 
 
