@@ -276,7 +276,33 @@ LOG_ATTACKS = {
     "an index before the first": count_an_entry_that_is_in_no_log(-1, nodes=2),
     "an index between two": count_an_entry_that_is_in_no_log(0.5, nodes=1),
 }
+def say_more(folder, *way):
+    """A field more than there is, in what nobody signed, at some place in a member's JSON."""
+
+    def add_a_field(members):
+        name = of(members, folder)[0]
+        value = inner = json.loads(members[name])
+        for step in way:
+            inner = inner[step]
+        inner["__proto__"] = {"certified": "by nobody"}
+        members[name] = json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+    return add_a_field
+
+
+def name_a_root_twice(members):
+    manifest = json.loads(members["manifest.json"])
+    manifest["roots"] *= 2
+    text = json.dumps(manifest, separators=(",", ":"), sort_keys=True)
+    members["manifest.json"] = text.encode()
+
+
 FILE_ATTACKS = {
+    "a field more in the manifest": say_more("manifest"),
+    "a field more in an envelope": say_more("statements/"),
+    "a field more in a signature": say_more("statements/", "signatures", 0),
+    "a field more in a record": say_more("identities/"),
+    "a root twice": name_a_root_twice,
     "a mark before the manifest": mark_before("manifest"),
     "a mark before a statement": mark_before("statements/"),
     "a mark before an identity": mark_before("identities/"),

@@ -91,6 +91,13 @@ export function strictJson(bytes, what) {
   return value;
 }
 
+// Refuse an object with other fields than these, which are sorted.
+export function only(value, fields, what) {
+  const found = Object.keys(value).sort();
+  if (found.join() !== fields.join()) throw new Refused(`${what} with other fields than it has`);
+  return value;
+}
+
 export async function ed25519(publicKey, message, signature) {
   if (signature.length !== 64 || publicKey.length !== 32 || weak(publicKey)) return false;
   try {

@@ -1,7 +1,7 @@
 // An identity: a key document, and the machine that commits to it.
 //     key document -> keyset -> D -> report_data of the quote
 
-import { Refused, canonical, concat, ed25519, equal, framed, fromBase64, fromHex, hex, named, p256, sha256, strictJson, utf8 } from "./bytes.js";
+import { Refused, canonical, concat, ed25519, equal, framed, fromBase64, fromHex, hex, named, only, p256, sha256, strictJson, utf8 } from "./bytes.js";
 import * as tdx from "./tdx.js";
 
 const IN_TOTO = "application/vnd.in-toto+json";
@@ -21,11 +21,12 @@ export function signedBytes(payload, type) {
 export const seal = (...parts) => framed("teeproof.seal.v1", ...parts);
 
 export function envelope(value) {
+  only(value, ["payload", "payloadType", "signatures"], "an envelope");
   const payload = fromBase64(value.payload);
   if (value.payloadType !== IN_TOTO) throw new Refused("signed as something else than a statement");
   if (payload.length > MOST_PAYLOAD) throw new Refused("a statement that is too long");
   if (!value.signatures.length || value.signatures.length > 16) throw new Refused("no signature, or too many");
-  const signatures = value.signatures.map(({ sig }) => fromBase64(sig));
+  const signatures = value.signatures.map((one) => fromBase64(only(one, ["keyid", "sig"], "a signature").sig));
   return { payload, signatures, signed: signedBytes(payload, value.payloadType) };
 }
 
@@ -33,6 +34,7 @@ export function envelope(value) {
 export async function readIdentity(bytes) {
   if (bytes.length > MOST_RECORD) throw new Refused("an identity record that is too long");
   const record = strictJson(bytes, "an identity record");
+  only(record, ["attachments", "envelope"], "an identity record");
   const dsse = envelope(record.envelope);
   const statement = strictJson(dsse.payload, "an identity statement");
   if (statement.predicateType !== "urn:teeproof:identity:v1") throw new Refused("not an identity statement");

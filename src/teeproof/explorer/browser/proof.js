@@ -1,7 +1,7 @@
 // Check a proof file: who signed what, on which machine, made of what, in which log.
 // What this cannot know is a row of its own, "not checked here", and never green.
 
-import { Refused, canonical, concat, ed25519, equal, framed, fromHex, hex, named, parseNamed, sha256, strictJson, text, utf8 } from "./bytes.js";
+import { Refused, canonical, concat, ed25519, equal, framed, fromHex, hex, named, only, parseNamed, sha256, strictJson, text, utf8 } from "./bytes.js";
 import { envelope, judge, readIdentity, seal } from "./identity.js";
 import { leafHash, roots as treeRoots } from "./merkle.js";
 import { byLog, checkpoint, policy, quorumTime } from "./notes.js";
@@ -21,6 +21,8 @@ export async function checkProof(bytes, trust) {
   const files = members(bytes);
   const manifest = strictJson(files.get("manifest.json") ?? new Uint8Array(), "the manifest");
   if (manifest.type !== "urn:teeproof:proof:v1" || !manifest.roots?.length) throw new Refused("this is no proof file");
+  only(manifest, ["roots", "type"], "a manifest");
+  if (manifest.roots.some((root, at) => at && manifest.roots[at - 1] >= root)) throw new Refused("roots twice, or in no order");
   const held = await read(files);
   for (const root of manifest.roots) if (!held.statements.has(root)) throw new Refused("a root is not in the file");
   const rows = [];
@@ -234,6 +236,7 @@ async function entered(entries, held) {
   let before = -1;
   for (const entry of entries) {
     if (!Number.isSafeInteger(entry.index) || entry.index <= before || ids.has(entry.id)) throw new Refused("an entry twice, or in no order");
+    only(entry, entry.kind === 2 ? ["id", "identity", "index", "kind", "salt"] : ["id", "index", "kind", "salt"], "an entry");
     before = entry.index;
     ids.add(entry.id);
     leaves.set(entry.index, await leaf(entry, held));
