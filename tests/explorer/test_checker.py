@@ -20,6 +20,8 @@ from teeproof.evidence.policy import INTEL_ROOT, parse_policy
 from teeproof.explorer import checker
 from teeproof.explorer.checker import page, script, script_digest
 from teeproof.proof.file import ProofFile
+from teeproof.proof.file.ziplayout import MAX_MEMBERS
+from teeproof.proof.file.zipwrite import ZipWriter
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.verify import Trust, verify_proof
 from teeproof.proof.workload import Identity
@@ -148,8 +150,6 @@ def test_every_changed_byte_turns_it_red(tmp_path, proof, policy, logs):
 
 def rewritten(proof, change):
     """The proof with its members changed, in an archive that is written in the one way."""
-    from teeproof.proof.file.zipwrite import ZipWriter
-
     with zipfile.ZipFile(BytesIO(proof)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     change(members)
@@ -276,6 +276,8 @@ LOG_ATTACKS = {
     "an index before the first": count_an_entry_that_is_in_no_log(-1, nodes=2),
     "an index between two": count_an_entry_that_is_in_no_log(0.5, nodes=1),
 }
+
+
 def say_more(folder, *way):
     """A field more than there is, in what nobody signed, at some place in a member's JSON."""
 
@@ -406,6 +408,20 @@ def test_a_file_that_is_only_written_again_holds(tmp_path, proof, policy, logs):
     assert case == proof
     (found,) = results(tmp_path, HARNESS, [case], trusted(policy, logs))
     assert found["failed"] == []
+
+
+def test_a_file_of_as_many_members_as_there_may_be_is_read(tmp_path):
+    out = BytesIO()
+    writer = ZipWriter(out)
+    for number in range(MAX_MEMBERS):
+        writer.add(f"blobs/{number:064x}", b"")
+    writer.finish()
+    harness = """
+      const [given] = JSON.parse(document.getElementById("cases").textContent);
+      const found = $zip.members($bytes.fromBase64(given));
+      document.getElementById("out").textContent = String(found.size);
+    """
+    assert results(tmp_path, harness, [out.getvalue()]) == MAX_MEMBERS
 
 
 def test_another_log_than_the_trusted_one_is_refused(tmp_path, proof, policy, logs):

@@ -15,7 +15,10 @@ export function text(bytes) {
   }
 }
 
-export function concat(...parts) {
+export const concat = (...parts) => joined(parts);
+
+// As concat, of more parts than a call takes arguments.
+export function joined(parts) {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

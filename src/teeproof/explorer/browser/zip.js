@@ -1,7 +1,7 @@
 // Proof files: a ZIP archive that has exactly one way of being written (docs/reference/proof-file.md).
 // So it is written again from its members, and whatever differs from that is refused.
 
-import { Refused, concat, equal, text, utf8 } from "./bytes.js";
+import { Refused, equal, joined, text, utf8 } from "./bytes.js";
 
 const MOST_BYTES = 64 * 1024 * 1024;
 const MOST_MEMBERS = 65534;
@@ -40,7 +40,7 @@ function written(found) {
   }
   const size = central.reduce((sum, part) => sum + part.length, 0);
   const end = Uint8Array.from([...four(0x06054b50), ...two(0, 0, found.size, found.size), ...four(size, at), ...two(0)]);
-  return concat(...local, ...central, end);
+  return joined([...local, ...central, end]);
 }
 
 const two = (...values) => values.flatMap((value) => [value & 255, (value >> 8) & 255]);
