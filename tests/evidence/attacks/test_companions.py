@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -13,6 +14,7 @@ from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.policy import Policy, load_policy, parse_policy
 from teeproof.evidence.record import Evidence
+from teeproof.evidence.tpm import document
 from teeproof.evidence.verdict import Verdict
 from tests.evidence.scenes import NOW, PLATFORM, REPORT_DATA, collateral, failures, judge, state
 from tests.evidence.tpm import forge
@@ -127,3 +129,16 @@ def test_host_cannot_have_a_simulated_tpm_counted_among_what_keeps_memory_confid
     both = judge(msgspec.structs.replace(real, tpm=tpm.to_bytes()), policy=lenient, now=record.now)
     assert (alone.level, both.level) == ("hardware", "simulated")
     assert not both.confidential
+
+
+def test_host_cannot_make_a_second_firmware_log_look_read() -> None:
+    whole = document.parse(state("tpm-in-order").quote)
+    assert whole.event_log is not None
+    _, same = beside("tpm", firmware_log=whole.event_log)
+    assert same.ok
+    assert "tpm-log" not in said(same)
+    other = replace(whole, event_log=b"whatever the host likes").to_bytes()
+    _, both = beside("tpm", quote=other, firmware_log=whole.event_log)
+    assert said(both)["tpm-log"] == "not_checked"
+    _, empty = beside("tpm", firmware_log=b"")
+    assert said(empty)["tcg-log-format"] == "failed"

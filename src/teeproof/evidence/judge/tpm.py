@@ -22,7 +22,7 @@ from teeproof.evidence.tpm import verify as tpm
 from teeproof.evidence.tpm.document import TpmEvidence
 from teeproof.evidence.tpm.facts import TpmFacts, Voucher
 from teeproof.evidence.tpm.identity import identity_of
-from teeproof.evidence.verdict import Check
+from teeproof.evidence.verdict import Check, not_checked
 
 __all__ = ["bound", "judge", "quoted", "without_question"]
 
@@ -44,8 +44,12 @@ def judge(asked: Asked) -> Judged:
     if facts is None:
         checks.append(not_appraised())
     else:
-        log = asked.evidence.firmware_log or given.event_log
+        beside = asked.evidence.firmware_log
+        log = given.event_log if beside is None else beside
         log_checks, booted = firmware.verify_tpm(log, banks=facts.pcrs)
+        if beside is not None and given.event_log not in (None, beside):
+            why = "the log beside the evidence was read, and the one in it was not"
+            checks.append(not_checked("tpm-log", why))
         checks += [*log_checks, *_appraised(asked, facts, [*log_checks], booted)]
         described = facts.to_json() | {"boot": booted.to_json() if booted else None}
     return Judged(
