@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from teeproof.core.digests import sha256
+from teeproof.core.errors import Malformed
 from teeproof.evidence.collect import simulated
 from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.files.bundles import gather
 from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.policy import Policy, load_policy, parse_policy
 from teeproof.evidence.record import Evidence
@@ -142,3 +145,26 @@ def test_host_cannot_make_a_second_firmware_log_look_read() -> None:
     assert said(both)["tpm-log"] == "not_checked"
     _, empty = beside("tpm", firmware_log=b"")
     assert said(empty)["tcg-log-format"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("tpm.json", "tdx-with-tpm"),
+        ("firmware_log.bin", "tdx-firmware-log"),
+        ("platform_key.json", "cca-in-order"),
+    ],
+)
+def test_host_cannot_hide_what_lies_beside_a_quote_by_spoiling_its_file(
+    name: str, of: str, tmp_path: Path
+) -> None:
+    given = state(of)
+    good: bytes = getattr(given, name.partition(".")[0])
+    (tmp_path / "quote.bin").write_bytes(given.quote)
+    (tmp_path / name).write_bytes(good)
+    (found,) = gather([tmp_path])
+    assert getattr(found.evidence, name.partition(".")[0]) == good
+    # Without its TPM such a machine would be called hardware, and with it no more than measured.
+    (tmp_path / name).write_bytes(b"spoilt")
+    with pytest.raises(Malformed):
+        gather([tmp_path])

@@ -31,6 +31,9 @@ _WELL_KNOWN = frozenset(
         "app-compose.json",
         "mr_config.json",
         "gpus.json",
+        "tpm.json",
+        "firmware_log.bin",
+        "platform_key.json",
     }
 )
 
