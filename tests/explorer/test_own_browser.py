@@ -85,3 +85,21 @@ def test_without_scripts_the_page_says_what_to_do(browser, shown):
         page.goto(f"{url}/p/{shown.sealed['answer'].id.hex()}")
         assert "The command above needs no browser" in page.inner_text("proof-check")
         context.close()
+
+
+def test_a_browser_that_cannot_check_does_not_call_the_proof_false(browser, shown):
+    with served(shown.app) as url:
+        context = browser.new_context()
+        context.add_init_script(
+            "const real = SubtleCrypto.prototype.importKey;"
+            "SubtleCrypto.prototype.importKey = function (form, key, kind, ...rest) {"
+            "  if (kind === 'Ed25519') throw new DOMException('no', 'NotSupportedError');"
+            "  return real.call(this, form, key, kind, ...rest);"
+            "};"
+        )
+        page = context.new_page()
+        page.goto(f"{url}/p/{shown.sealed['answer'].id.hex()}")
+        page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+        assert page.get_attribute("proof-check", "data-answer") == "not_checked"
+        assert "CANNOT TELL" in page.inner_text("proof-check")
+        context.close()

@@ -2,6 +2,9 @@
 
 export class Refused extends Error {}
 
+// Not the file's fault: this browser, or how the page came, does not allow the check.
+export class Unable extends Error {}
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // a mark in front is bytes too
 
@@ -107,7 +110,7 @@ export async function ed25519(publicKey, message, signature) {
     const key = await crypto.subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);
     return await crypto.subtle.verify("Ed25519", key, signature, message);
   } catch (error) {
-    if (error.name === "NotSupportedError") throw new Refused("this browser has no Ed25519: use a newer one");
+    if (error.name === "NotSupportedError") throw new Unable("this browser has no Ed25519: use a newer one, or the command");
     return false;
   }
 }

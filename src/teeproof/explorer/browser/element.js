@@ -3,7 +3,7 @@
 // With data="id" instead of src, the file stands in the page as base64, in the element with that id;
 // save="name" adds a link that saves it under that name.
 
-import { Refused, fromBase64 } from "./bytes.js";
+import { Refused, Unable, fromBase64 } from "./bytes.js";
 import { answer, checkProof } from "./proof.js";
 
 const MARKS = { passed: "✓", failed: "✗", not_checked: "–", simulated: "◆" };
@@ -15,10 +15,16 @@ class ProofCheck extends HTMLElement {
     this.setAttribute("aria-live", "polite");
     this.replaceChildren(line("p", "Checking on this machine…"));
     try {
+      if (!globalThis.crypto?.subtle) throw new Unable("browsers check only what came by https, from this machine or from a file");
       const bytes = await this.file();
       this.show(await checkProof(bytes, this.trust()));
       if (this.hasAttribute("save")) this.append(this.saving(bytes));
     } catch (error) {
+      if (error instanceof Unable) {
+        this.dataset.answer = "not_checked";
+        this.replaceChildren(line("p", `– CANNOT TELL: ${error.message}`, "outcome not_checked"));
+        return;
+      }
       const why = error instanceof Refused ? error.message : `it cannot be checked here (${error.name})`;
       this.dataset.answer = "failed";
       this.replaceChildren(line("p", `✗ NOT AUTHENTIC: ${why}`, "outcome failed"));

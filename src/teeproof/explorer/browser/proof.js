@@ -1,7 +1,7 @@
 // Check a proof file: who signed what, on which machine, made of what, in which log.
 // What this cannot know is a row of its own, "not checked here", and never green.
 
-import { Refused, canonical, concat, ed25519, equal, framed, fromHex, hex, named, only, parseNamed, sha256, strictJson, text, utf8 } from "./bytes.js";
+import { Refused, Unable, canonical, concat, ed25519, equal, framed, fromHex, hex, named, only, parseNamed, sha256, strictJson, text, utf8 } from "./bytes.js";
 import { envelope, judge, readIdentity, seal } from "./identity.js";
 import { leafHash, roots as treeRoots } from "./merkle.js";
 import { byLog, checkpoint, policy, quorumTime } from "./notes.js";
@@ -59,6 +59,7 @@ async function guarded(rows, place, check) {
   try {
     found = await check();
   } catch (error) {
+    if (error instanceof Unable) throw error;
     const detail = error instanceof Refused ? error.message : "it could not be read";
     found = [["form", "failed", detail]];
   }
