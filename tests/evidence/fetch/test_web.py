@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -51,6 +53,33 @@ def test_network_an_answer_that_never_comes_to_an_end_in_time_is_given_up(vendor
     with pytest.raises(Unavailable) as caught:
         _ask(slow)
     assert "not done after 120 s" in str(caught.value.got)
+
+
+def interim(handler):
+    """Say that the answer is coming, for ever."""
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            time.sleep(0.01)
+
+
+def dripping(handler):
+    """Send a header that does not end."""
+    with contextlib.suppress(OSError):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nA: ")
+        while True:
+            handler.wfile.write(b"a")
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("fault", [interim, dripping], ids=["interim", "dripping"])
+def test_network_a_server_that_never_gets_to_its_answer_is_given_up(fault, vendors, waits):
+    vendors.faults += [fault] * ATTEMPTS
+    hurried = Web(vendors.services(), sleep=waits.append, whole=0.3)
+    with pytest.raises(Unavailable) as caught:
+        _ask(hurried)
+    assert caught.value.code == "fetch_failed"
+    assert len(waits) == ATTEMPTS - 1
 
 
 @pytest.mark.parametrize(

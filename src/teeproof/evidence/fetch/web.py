@@ -1,7 +1,7 @@
 """One bounded request to a configured server: retried where that may help, and never led elsewhere.
 
 A redirect is an error, whatever it names. Nothing is decompressed, so a short answer is short. An
-answer is read up to its bound and no further, and its body must be there in a bounded time.
+answer is read up to its bound and no further, and all of it must be there in a bounded time.
 
 What is asked is in messages by its words alone: the address of an AMD certificate has the chip's id
 in it, so addresses are neither in errors nor in logs.
@@ -26,6 +26,7 @@ from urllib.parse import urlencode, urlsplit
 from teeproof.core.errors import TooLarge, Unavailable
 from teeproof.core.version import VERSION
 from teeproof.evidence.fetch.services import NAMES, Services
+from teeproof.evidence.fetch.watch import ending
 
 if TYPE_CHECKING:
     import ssl
@@ -89,6 +90,7 @@ class Web:
         sleep: waits so many seconds.
         clock: seconds that only grow.
         told: called with one sentence before each wait.
+        whole: seconds for one request with its answer.
     """
 
     def __init__(
@@ -98,8 +100,9 @@ class Web:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         told: Callable[[str], None] = lambda _: None,
+        whole: float = WHOLE,
     ) -> None:
-        self.services = services
+        self.services, self._whole = services, whole
         self._sleep, self._clock, self._told = sleep, clock, told
 
     def get(
@@ -166,10 +169,11 @@ class Web:
             headers["Content-Type"] = question.form
         method = "GET" if question.content is None else "POST"
         url = self._base(question).rstrip("/") + question.path
-        until = self._clock() + WHOLE
+        until = self._clock() + self._whole
         try:
             with (
                 _silence(),
+                ending(self._whole) as trace,
                 httpx.Client(
                     headers=headers,
                     timeout=TIMEOUT,
@@ -178,7 +182,9 @@ class Web:
                     # What is not encrypted stays on this machine: no proxy of the environment's.
                     trust_env=url.startswith("https:"),
                 ) as client,
-                client.stream(method, url, content=question.content) as answer,
+                client.stream(
+                    method, url, content=question.content, extensions={"trace": trace}
+                ) as answer,
             ):
                 _check(answer, host, question.what)
                 return Reply(self._read(answer, question, until), dict(answer.headers))
@@ -203,7 +209,7 @@ class Web:
                     got="more",
                 )
             if self._clock() > until:
-                raise _Again(f"not done after {WHOLE:.0f} s")
+                raise _Again(f"not done after {self._whole:.0f} s")
         return bytes(data)
 
     def _trusted(self, service: str) -> ssl.SSLContext | bool:
