@@ -49,6 +49,13 @@ def test_what_is_missing_is_said(teeproof, words):
     assert "--html" in said.err or "proof" in said.err
 
 
+def test_json_names_the_file_and_the_checker(teeproof, folder, tmp_path):
+    out = tmp_path / "a.html"
+    said = teeproof("export", "--html", the_proof(folder), "--out", out, "--json").json
+    assert said == {"written": str(out), "checker": script_digest()}
+    assert teeproof("export", "--html", "--digest", "--json").json == {"checker": script_digest()}
+
+
 def test_what_is_no_proof_is_refused(teeproof, tmp_path):
     (tmp_path / "x.proof").write_bytes(b"PK\x05\x06" + bytes(18))
     said = teeproof("export", "--html", tmp_path / "x.proof")

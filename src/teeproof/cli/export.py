@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from teeproof.cli.expectations import policy_of
-from teeproof.cli.options import PATH
+from teeproof.cli.options import PATH, output_options
 from teeproof.cli.outgoing import outgoing, require_out
-from teeproof.cli.screen import standard
+from teeproof.cli.screen import ColorChoice, standard
 from teeproof.core.errors import Usage
 from teeproof.core.reading import read_bounded
 
@@ -26,6 +26,7 @@ _MOST = 64 << 20  # a proof file's bound
 @click.option("--policy", metavar="NAME|FILE", help="Whose simulated roots the page accepts.")
 @click.option("--logs", metavar="FILE", type=PATH, help="Which logs and witnesses it believes.")
 @click.option("--digest", "only_digest", is_flag=True, help="Print the checker's digest, and end.")
+@output_options
 def command(
     proof: Path | None,
     *,
@@ -35,6 +36,8 @@ def command(
     policy: str | None,
     logs: Path | None,
     only_digest: bool,
+    as_json: bool,
+    color: ColorChoice,
 ) -> int:
     """Make one HTML file of a proof: it checks itself in a browser, with the network off.
 
@@ -50,19 +53,25 @@ def command(
 
     if not as_html:
         raise Usage("say as what: --html", code="form_missing", expected="--html")
-    screen = standard()
+    screen, digest = standard(color), checker.script_digest()
     if only_digest:
-        screen.copied("", checker.script_digest(), indent=0)
+        if as_json:
+            screen.json({"checker": digest})
+        else:
+            screen.copied("", digest, indent=0)
         return 0
     if proof is None:
         raise Usage("name a proof file", code="proof_missing", expected="FILE.proof")
     target = out or proof.with_suffix(".html")
-    require_out(target, force=force, as_json=False)
+    require_out(target, force=force, as_json=as_json)
     text = _page(proof, policy=policy, logs=logs)
     with outgoing(target, force=force) as stream:
         stream.write(text.encode())
+    if as_json:
+        screen.json({"written": str(target), "checker": digest})
+        return 0
     screen.copied("written", str(target))
-    screen.copied("checker", checker.script_digest())
+    screen.copied("checker", digest)
     return 0
 
 
