@@ -131,7 +131,7 @@ def test_this_machines_simulator_has_a_policy_that_serves_for_proofs(
     ours = open_platform(data_directory(os.environ))
     said = teeproof("policy", "simulated")
     assert (said.code, said.out) == (0, teeproof("policy", "show", "simulated").out)
-    assert f'simulated_roots = ["{ours.root_fingerprint}"]' in said.out
+    assert f'"{ours.root_fingerprint}"' in said.out
     Path("own.toml").write_text(said.out)
     (tmp_path / "story").mkdir()
     monkeypatch.setattr(demo_proof.SimulatedPlatform, "create", classmethod(lambda cls: ours))
@@ -140,7 +140,7 @@ def test_this_machines_simulator_has_a_policy_that_serves_for_proofs(
     assert teeproof("verify", proof, *AT, "--policy", "own.toml").code == 0
     assert teeproof("verify", proof, *AT, "--policy", "policy.toml").code == 4
     twin = teeproof("policy", "simulated", "--json").json
-    assert twin["policy"]["simulated_roots"] == [ours.root_fingerprint]
+    assert ours.root_fingerprint in twin["policy"]["simulated_roots"]
     unknown = teeproof("verify", "action.proof", "--policy", "simulated")
     assert "teeproof policy simulated > simulated.toml" in unknown.err
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,13 +50,13 @@ class _Watch:
 
 
 @contextmanager
-def ending(seconds: float) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
-    """Give a ``trace`` for one request of httpx, whose connections end after so many seconds."""
+def ending(seconds: float) -> Iterator[dict[str, Any]]:
+    """Give ``extensions`` for one request of httpx: its connections end after so many seconds."""
     watch = _Watch()
     timer = threading.Timer(seconds, watch.end)
     timer.daemon = True
     timer.start()
     try:
-        yield watch.trace
+        yield {"trace": watch.trace}
     finally:
         timer.cancel()

@@ -182,9 +182,7 @@ class Web:
                     # What is not encrypted stays on this machine: no proxy of the environment's.
                     trust_env=url.startswith("https:"),
                 ) as client,
-                client.stream(
-                    method, url, content=question.content, extensions={"trace": trace}
-                ) as answer,
+                client.stream(method, url, content=question.content, extensions=trace) as answer,
             ):
                 _check(answer, host, question.what)
                 return Reply(self._read(answer, question, until), dict(answer.headers))
