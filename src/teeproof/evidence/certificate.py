@@ -16,6 +16,7 @@ from typing import NamedTuple
 from teeproof.evidence.der import (
     BITS,
     BOOLEAN,
+    INTEGER,
     OCTETS,
     OID,
     SEQUENCE,
@@ -43,6 +44,11 @@ _KEY_CERT_SIGN = 0x04  # bit 5 of KeyUsage, counted from the left
 _CA = (BOOLEAN, b"\xff")
 _TRUE = encode(*_CA)
 _VERSION_3 = (0xA0, bytes.fromhex("020102"))
+# version, serial number, algorithm, issuer, validity, subject, key, extensions
+_FIELDS = (0xA0, INTEGER, *(SEQUENCE,) * 5, 0xA3)
+_SET = 0x31
+# UTF8String, PrintableString, TeletexString, IA5String, UniversalString, BMPString
+_TEXTS = frozenset({0x0C, 0x13, 0x14, 0x16, 0x1C, 0x1E})
 _TIMES = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}  # UTCTime, GeneralizedTime
 
 
@@ -85,8 +91,10 @@ def read_fields(der: bytes) -> Fields:
     if not parts[2][1].startswith(b"\0"):
         raise ValueError("a signature with unused bits")
     fields = elements(parts[0][1])
-    if len(fields) != 8 or fields[0] != _VERSION_3 or fields[7][0] != 0xA3:
+    if tuple(tag for tag, _ in fields) != _FIELDS or fields[0] != _VERSION_3:
         raise ValueError("not a version 3 certificate without unique identifiers")
+    for _, name in (fields[3], fields[5]):
+        _require_name(name)
     if parts[1] != fields[2] or parts[1][0] != SEQUENCE:
         raise ValueError("the signature algorithm differs inside and outside")
     extensions, critical = _extensions(fields[7][1])
@@ -124,6 +132,18 @@ def _extensions(data: bytes) -> tuple[dict[bytes, bytes], frozenset[bytes]]:
             demanding.add(oid)
         found[oid] = only(rest[len(_TRUE) :] if critical else rest, OCTETS)
     return found, frozenset(demanding)
+
+
+def _require_name(name: bytes) -> None:
+    """Raise ValueError unless it is sets of pairs of an OID and a text (RFC 5280, 4.1.2.4)."""
+    for tag, part in elements(name):
+        pairs = elements(part)
+        if tag != _SET or not pairs or any(kind != SEQUENCE for kind, _ in pairs):
+            raise ValueError("a name of another form")
+        for _, pair in pairs:
+            kinds = [kind for kind, _ in elements(pair)]
+            if len(kinds) != 2 or kinds[0] != OID or kinds[1] not in _TEXTS:
+                raise ValueError("a name of another form")
 
 
 def common_name(name: bytes) -> str:
