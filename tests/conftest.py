@@ -39,6 +39,28 @@ hypothesis.settings.register_profile("ci", deadline=None, database=None, derando
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+# What costs much to set up is set up in one process: the whole story, one compiler's environment,
+# a browser. xdist's own groups are names in ids of tests, which pytest 9.2 does not let it change.
+_TOGETHER = {
+    "tests/story/": "story",
+    "tests/chain/contracts/test_artifacts.py": "contracts",
+    "tests/explorer/test_browser.py": "browser",
+    "tests/explorer/test_own_browser.py": "browser",
+}
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each process whole groups."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            group = (name for place, name in _TOGETHER.items() if nodeid.startswith(place))
+            return next(group, nodeid)
+
+    return Grouped(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
 @pytest.fixture(scope="session")
 def vectors() -> Path:
     """The folder of real evidence; the test is skipped where there is none."""

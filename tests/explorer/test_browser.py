@@ -11,7 +11,6 @@ from tests.explorer.browser import AXE, SCHEMES, SIZES, chromium, served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
 
-pytestmark = pytest.mark.xdist_group("browser")
 GRAVE = ("serious", "critical")
 
 

@@ -8,8 +8,6 @@ from tests.explorer.browser import chromium, served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture(scope="module")
 def browser():

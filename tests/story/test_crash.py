@@ -18,7 +18,7 @@ from teeproof.cli.story.world import World
 from teeproof.core.errors import Unavailable
 from tests.story.conftest import demo
 
-pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("sandbox")]
+pytestmark = pytest.mark.usefixtures("sandbox")
 
 
 def quiet():

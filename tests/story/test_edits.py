@@ -10,8 +10,6 @@ import pytest
 
 from teeproof.cli.story.broken import edit_statement
 
-pytestmark = pytest.mark.xdist_group("story")
-
 
 def verify(folder, proof):
     done = subprocess.run(

@@ -10,7 +10,6 @@ import pytest
 
 from tests.vectors import ROOT
 
-pytestmark = pytest.mark.xdist_group("story")
 EXAMPLES = sorted((ROOT / "examples").glob("ch*.py"))
 ONE_SCREEN = 50
 

@@ -7,10 +7,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("story")
-
 # Another machine has the base install: whatever an extra brings cannot be imported there.
 ANOTHER_MACHINE = """
 import sys

@@ -19,8 +19,6 @@ HOSTILE = Path("tests", "chain", "contracts", "hostile")
 COMPILER = ROOT / ".venv-contracts" / "bin" / "vyper"
 SOURCES = sorted((ROOT / CHAIN / "contracts").glob("*.vy"))
 
-pytestmark = pytest.mark.xdist_group("contracts")  # one compiler's environment for all
-
 
 def check(root: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run ``scripts/contracts check``; it makes the compiler's environment where there is none."""
