@@ -55,6 +55,7 @@ def _help(words: str, command: click.Command) -> str:
         command, info_name=words, terminal_width=_WIDTH, max_content_width=_WIDTH,
         help_option_names=["-h", "--help"],
     )  # fmt: skip
+    command._help_option = None  # click keeps the one of whoever asked first
     return command.get_help(above)
 
 
