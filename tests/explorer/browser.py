@@ -6,6 +6,7 @@ line that says what is missing. ``scripts/environment dev`` installs both.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -21,9 +22,11 @@ SCHEMES = ("light", "dark")
 
 
 def chromium() -> str:
-    """Return the browser's program, or skip."""
+    """Return the browser's program, or skip; in CI, where it is installed, fail."""
     found = shutil.which("chromium")
     if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is missing: scripts/environment installs it")
         pytest.skip("Chromium is missing: apt-get install chromium")
     return found
 

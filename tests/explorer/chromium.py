@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
+from tests.explorer.browser import chromium
 
 __all__ = ["dump"]
 
 
 def dump(page: Path, *, patience_ms: int = 60_000) -> str:
     """Return a page's document after its scripts ran; the browser has no network."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium is not here: scripts/environment installs it")
-        pytest.skip("chromium is not here: apt-get install chromium")
+    browser = chromium()
     with tempfile.TemporaryDirectory() as profile:
         done = subprocess.run(
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
