@@ -75,12 +75,7 @@ class Archive:
         Raises:
             Unavailable: the directory cannot be read; one that does not exist is empty.
         """
-        entries, faults = [], []
-        for path in self._shelf.paths():
-            try:
-                entries.append(self._entry(path))
-            except Error as error:
-                faults.append(Fault(name=ascii(path.name)[1:-1], why=error.detail))
+        entries, faults = self._shelf.survey(self._entry)
         return sorted(entries, key=lambda entry: (entry.begins, entry.id)), faults
 
     def load(self, entry_id: str) -> Collateral:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,13 +23,14 @@ import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.digests import named, parse_named, sha256
-from teeproof.core.errors import Malformed, NotAuthentic, TooLarge, Unavailable, Usage
+from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable, Usage
 from teeproof.core.reading import read_bounded
 
 __all__ = ["Fault", "Shelf", "broken", "changed"]
 
 MAX_ENTRY_BYTES = 64 << 10
 _Entry = TypeVar("_Entry")
+_Made = TypeVar("_Made")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +90,16 @@ class Shelf:
             raise broken(error.detail) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise broken(str(error)) from None
+
+    def survey(self, entry: Callable[[Path], _Made]) -> tuple[list[_Made], list[Fault]]:
+        """Return what ``entry`` makes of each file, and the files of which it makes nothing."""
+        made, faults = [], []
+        for path in self.paths():
+            try:
+                made.append(entry(path))
+            except Error as error:
+                faults.append(Fault(name=ascii(path.name)[1:-1], why=error.detail))
+        return made, faults
 
     def write(self, entry_id: str, entry: msgspec.Struct) -> None:
         """Write an entry; its blobs must be there."""

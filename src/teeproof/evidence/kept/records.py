@@ -95,12 +95,7 @@ class Records:
         Raises:
             Unavailable: the directory cannot be read; one that does not exist is empty.
         """
-        records, faults = [], []
-        for path in self._shelf.paths():
-            try:
-                records.append(self._entry(path))
-            except Error as error:
-                faults.append(Fault(name=ascii(path.name)[1:-1], why=error.detail))
+        records, faults = self._shelf.survey(self._entry)
         return sorted(records, key=lambda record: (record.begins, record.id)), faults
 
     def load(self, record_id: str) -> Kept:
