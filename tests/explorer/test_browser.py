@@ -47,7 +47,7 @@ def paths(shown, client):
     data = client.get(f"/p/{one}.proof").content
     proof = client.post("/verify", files={"file": ("a.proof", data)})
     return [
-        "/", "/verify", "/log", "/words", "/cost", "/cost?model=llama-3.1-8b&on=h200-tdx",
+        "/", "/here", "/verify", "/log", "/words", "/cost", "/cost?model=llama-3.1-8b&on=h200-tdx",
         "/report", f"/p/{one}", f"/p/{hostile}", f"/p/{long}", f"/graph/{one}",
         "/search?q=contribute", "/nowhere", evidence, proof.headers["location"],
     ]  # fmt: skip

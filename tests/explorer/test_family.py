@@ -19,8 +19,16 @@ from teeproof.proof.workload import Identity
 from tests.explorer.conftest import ask
 from tests.proof.people import NOW, attester, digest, policy
 
-PAGES = ("/", "/verify", "/log", "/words", "/cost", "/report")
-TWINS = ("/index.json", "/verify.json", "/log.json", "/words.json", "/cost.json", "/report.json")
+PAGES = ("/", "/here", "/verify", "/log", "/words", "/cost", "/report")
+TWINS = (
+    "/index.json",
+    "/here.json",
+    "/verify.json",
+    "/log.json",
+    "/words.json",
+    "/cost.json",
+    "/report.json",
+)
 
 
 def test_each_page_has_a_twin_and_names_the_command_that_checks(get):

@@ -5,6 +5,7 @@
     GET  /graph/<id>                       what it was made of, what was made of it
     GET  /verify    POST /verify[.json]    hand in a file
     GET  /v/<id>[.json]                    what came of it, for as long as it is kept
+    GET  /here                             the things that the log speaks of
     GET  /log  /words  /cost  /report      the log, the words, what a TEE costs, the report
 
 Everything works without a script; the one there is only adds what was said meanwhile. Nothing is
@@ -26,6 +27,7 @@ from teeproof.explorer.desk import Desk, Judged
 from teeproof.explorer.pages.cost import CostPages
 from teeproof.explorer.pages.family import Site
 from teeproof.explorer.pages.graph import GraphPages
+from teeproof.explorer.pages.here import HerePages
 from teeproof.explorer.pages.home import HomePages
 from teeproof.explorer.pages.log import LogPages
 from teeproof.explorer.pages.proof import ProofPages
@@ -96,7 +98,7 @@ def _routes(site: Site) -> list[Route]:
 
     home, proof, verify = HomePages(site), ProofPages(site), VerifyPages(site)
     graph, log, words = GraphPages(site), LogPages(site), WordPages(site)
-    cost, report = CostPages(site), ReportPages(site)
+    cost, report, here = CostPages(site), ReportPages(site), HerePages(site)
     return [
         Route("/", home.home),
         Route("/index.json", home.home_json),
@@ -119,6 +121,8 @@ def _routes(site: Site) -> list[Route]:
         Route("/v/{id}/file", verify.file),
         Route("/v/{id}/file/{number:int}", verify.piece),
         Route("/v/{id}/p/{statement}", verify.statement),
+        Route("/here", here.page),
+        Route("/here.json", here.twin),
         Route("/log", log.page),
         Route("/log.json", log.twin),
         Route("/words", words.page),

@@ -22,13 +22,14 @@ from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named
 from teeproof.core.errors import TooLarge, Unavailable
 from teeproof.explorer.finding import Index
+from teeproof.explorer.roll import Roll
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.graph import Graph
 from teeproof.proof.graph.logs import graph_of_log
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.storage.log import Log
-from teeproof.proof.source import Read
+from teeproof.proof.source import Read, read_record
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
 
 __all__ = ["Book", "LogFacts", "Page", "page_of"]
@@ -118,6 +119,29 @@ class Book:
     def index(self) -> Index:
         """What can be found in the log."""
         return Index(self.log)
+
+    @property
+    def roll(self) -> Roll:
+        """What the log holds, by kind and by author; it follows the log."""
+        return self.index.roll()
+
+    def reads(self, statements: Sequence[bytes]) -> list[Read]:
+        """Return statements by their ids, unchecked, in the same order.
+
+        Raises:
+            Unavailable: the log does not hold one (``statement_unknown``).
+        """
+        found = []
+        with (
+            Log.open(self.log, read_only=True) as log,
+            closing(Contents(log)) as contents,
+        ):
+            for one in statements:
+                record = contents.statement(one)
+                if record is None:
+                    raise unknown(one)
+                found.append(read_record(record))
+        return found
 
     def page(self, statement: bytes) -> Page:
         """Return what is known of a statement, by its id.

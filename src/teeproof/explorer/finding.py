@@ -21,6 +21,7 @@ import msgspec
 
 from teeproof.core.errors import Error, Usage
 from teeproof.core.text import cut
+from teeproof.explorer.roll import Machine, Roll
 from teeproof.explorer.sentences import clause
 from teeproof.proof.graph.labels import labels_of
 from teeproof.proof.identity import IdentityRecord
@@ -95,6 +96,7 @@ class Index:
         self._sorted: list[str] | None = None
         self._said_by: dict[str, str] = {}  # labels of machines, by their identity
         self._latest: deque[Entry] = deque(maxlen=LATEST)
+        self._roll = Roll()
         self.full = False
 
     def latest(self, count: int = 20) -> list[Entry]:
@@ -102,6 +104,12 @@ class Index:
         with self._lock:
             self._follow()
             return list(self._latest)[: -count - 1 : -1]
+
+    def roll(self) -> Roll:
+        """Return what the log holds, by kind and by author."""
+        with self._lock:
+            self._follow()
+            return self._roll
 
     def find(self, text: str) -> list[Found]:
         """Return what a text names: a whole key, or the beginning of some.
@@ -148,7 +156,7 @@ class Index:
                     break
                 with suppress(Error):  # a record that is none: the log's own pages say so
                     if stored.kind == IDENTITY:
-                        self._add_identity(log, stored.record)
+                        self._add_identity(log, self._done, stored.record)
                     else:
                         self._add_statement(self._done, read_record(stored.record))
                 self._done += 1
@@ -160,6 +168,7 @@ class Index:
         self._titles[one] = title
         said = clause(read.type, body.get("predicate", body), title=read.title)
         self._latest.append(Entry(number=number, id=one, title=title, clause=cut(said, 200)))
+        self._roll.add(read, number=number, title=title, clause=cut(said, 200))
         found: dict[str, str] = {one: "statement"}
         for subject in read.subjects:
             found.setdefault(subject.sha256.removeprefix("sha256:"), "output of")
@@ -176,7 +185,7 @@ class Index:
         for key, meaning in list(found.items())[:_MOST_OF_ONE]:
             self._put(key, meaning, one)
 
-    def _add_identity(self, log: Log, record: bytes) -> None:
+    def _add_identity(self, log: Log, number: int, record: bytes) -> None:
         parsed = IdentityRecord.parse(record)
 
         def blob(digest: str) -> bytes | None:
@@ -189,8 +198,12 @@ class Index:
         pairs = {value: name for name, value in labels.values.items()}
         pairs[labels.evidence.partition(":")[2]] = "evidence"
         text = "\n".join(f"{value} {name}" for value, name in pairs.items())
-        for name in (parsed.digest.hex(), parsed.keyset_digest.removeprefix("sha256:")):
+        names = (parsed.digest.hex(), parsed.keyset_digest.removeprefix("sha256:"))
+        for name in names:
             self._said_by[name] = text
+        self._roll.add_machine(
+            Machine(number=number, id=names[0], keyset=names[1], labels=dict(labels.values))
+        )
 
     def _labels(self, author: str) -> Iterator[tuple[str, str]]:
         for line in self._said_by.get(author, "").splitlines():

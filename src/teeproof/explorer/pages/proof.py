@@ -10,7 +10,7 @@ GET /g/<id>.svg      what it was made of, as a drawing
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from teeproof.core import strictjson
@@ -19,6 +19,7 @@ from teeproof.explorer.answering import download, json_answer, svg_answer
 from teeproof.explorer.content import Page
 from teeproof.explorer.drawing import draw
 from teeproof.explorer.pages.family import Site, aside, digest_of
+from teeproof.explorer.places import Place, places_of
 from teeproof.explorer.telling_proof import told_proof
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class ProofPages:
             drawing=f"/g/{one}.svg",
             graph=f"/graph/{one}",
             here=self._here(),
+            places=places_of(page.read),
         )
         answer = self._site.pages.html("proof.html", **values)
         self._made[page.id] = page, answer
@@ -110,6 +112,7 @@ def proof_values(
     graph: str | None = None,
     note: str | None = None,
     here: checker.Believed | None = None,
+    places: Sequence[Place] = (),
 ) -> dict[str, Any]:
     """Return what ``proof.html`` shows.
 
@@ -123,6 +126,7 @@ def proof_values(
         graph: where the page of its graph is, if there is one.
         note: a sentence about where the page comes from.
         here: whom the check in the visitor's browser believes; None where there is none.
+        places: pages of what it speaks of.
     """
     verdict, body = page.verdict, page.body
     told = told_proof(verdict, page.read, body, command=command)
@@ -141,7 +145,7 @@ def proof_values(
         "body": strictjson.dumps(body, pretty=True),
         "svg": draw(page.graph, root=page.read.id, href=lambda one: href(one.hex())),
         "command": command, "href": href, "download": download, "twin": twin,
-        "drawing": drawing, "graph": graph, "note": note, "here": here,
+        "drawing": drawing, "graph": graph, "note": note, "here": here, "places": places,
         "saved": f"{download.removesuffix('.proof')}.html",
     }  # fmt: skip
 

@@ -1,0 +1,106 @@
+"""What is here: the things that a log speaks of, family by family, each with its latest.
+
+GET /here
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from teeproof.explorer.answering import json_answer
+from teeproof.explorer.content import Book
+from teeproof.explorer.pages.family import Site, aside
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["FAMILIES", "SHOWN", "Family", "HerePages", "Listed", "Row"]
+
+SHOWN = 10  # of each family
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A thing: its page, its name, one clause about it, and a tone of the style sheet, if any."""
+
+    href: str
+    title: str
+    words: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The latest of a family, newest first, and how many there are."""
+
+    rows: Sequence[Row]
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A family of things.
+
+    Attributes:
+        name: for programs.
+        title: for people.
+        about: one sentence on what it is.
+        listed: the latest of them in a log, at most ``SHOWN``.
+    """
+
+    name: str
+    title: str
+    about: str
+    listed: Callable[[Book], Listed]
+
+
+def _statements(book: Book) -> Listed:
+    """Return the kinds of statement, the most frequent first, each with its latest."""
+    roll = book.roll
+    types = sorted(roll.types(), key=lambda one: (-roll.count(one), one))
+    rows = []
+    for one in types[:SHOWN]:
+        for latest in roll.of(one, count=1):
+            words = f"{roll.count(one)}, the latest: {latest.clause}"
+            rows.append(Row(href=f"/p/{latest.id}", title=latest.title, words=words))
+    return Listed(rows=rows, count=sum(map(roll.count, types)))
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family(name="statements", title="Statements", listed=_statements,
+           about="What programs said and signed, by kind."),
+)  # fmt: skip
+"""In the order of the page."""
+
+
+class HerePages:
+    """The page of all things."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def page(self, _: Request) -> Response:
+        """The page."""
+        found = await self._found()
+        full = self._site.log.roll.full
+        return self._site.pages.html("here.html", title="What is here", families=found, full=full)
+
+    async def twin(self, _: Request) -> Response:
+        """The same for programs."""
+        body: dict[str, Any] = {
+            family.name: {
+                "count": listed.count,
+                "latest": [{"href": row.href, "title": row.title, "says": row.words}
+                           for row in listed.rows],
+            }
+            for family, listed in await self._found()
+        }  # fmt: skip
+        return json_answer(body | {"full": self._site.log.roll.full})
+
+    async def _found(self) -> list[tuple[Family, Listed]]:
+        book = self._site.log
+        every = await aside(self._site, lambda: [(one, one.listed(book)) for one in FAMILIES])
+        return [(family, listed) for family, listed in every if listed.count]

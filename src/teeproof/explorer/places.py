@@ -1,0 +1,31 @@
+"""From a statement to the pages of the things that it speaks of: a model, a machine, an agent.
+
+A page of a thing is about more than one statement; the page of each of them leads there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from teeproof.proof.source import Read
+
+__all__ = ["PLACES", "Place", "places_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A page: where it is, and what it is in words that follow "It speaks of"."""
+
+    href: str
+    words: str
+
+
+PLACES: Sequence[Callable[[Read], Iterable[Place]]] = ()
+"""One for each family of things; each yields none where a statement speaks of no such thing."""
+
+
+def places_of(read: Read) -> list[Place]:
+    """Return the pages that a statement leads to, each once."""
+    found = [place for family in PLACES for place in family(read)]
+    return list({place.href: place for place in found}.values())
