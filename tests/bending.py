@@ -308,7 +308,16 @@ def _training(store: MemorySource, dataset: Statement) -> Statement:
     from teeproof.cloud.statements import Release
     from teeproof.evidence.binding import job_nonce
     from teeproof.proof.links import Material, Subject
-    from teeproof.training.statements import PAYOUT, Accuracy, Source, Training
+    from teeproof.training.findings import root_of
+    from teeproof.training.statements import (
+        PAYOUT,
+        Accuracy,
+        LossAt,
+        RightAt,
+        Source,
+        TensorSaid,
+        Training,
+    )
     from tests.data.scenes import inside, validator
 
     said, recipe, payout = dataset.predicate, {"epochs": "1"}, "0x" + "ab" * 20
@@ -339,10 +348,15 @@ def _training(store: MemorySource, dataset: Statement) -> Statement:
         ),
         job=job, challenge=challenge.hex(), release=keys.name,
         sources=tuple(Source(p.contribution, p.file, p.records - 1) for p in said.parts),
-        left_out=len(said.parts), parameters=recipe, libraries={}, processor="none", summary={},
+        left_out=len(said.parts), parameters=recipe, libraries={}, processor="none",
+        summary={"global_step": "9"},
         before=Accuracy(0, 60), after=Accuracy(59, 60), chain="ab" * 32, payout=payout,
+        losses=(LossAt(4, "1.500000"), LossAt(9, "0.250000")), looks=(RightAt(4, 30),),
+        tensors=(TensorSaid("embed.weight", "F32", (8, 4), "cd" * 32),), texts={"format": "pt"},
     )  # fmt: skip
-    made = Statement.of(training, subjects=(Subject({"sha256": "cd" * 32}, name="model"),))
+    weights = root_of(training, ())
+    assert weights is not None
+    made = Statement.of(training, subjects=(Subject({"sha256": weights[7:]}, name="model"),))
     for who, what in ((kms, keys), (me, made)):
         store.add_identity(who.record.encode(), who.blobs)
         store.add_statement(who.sign(what).encode())

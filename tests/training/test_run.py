@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
 from teeproof.core.errors import Usage
 from teeproof.core.weights import differences, digest_model
 from teeproof.data.samples import sample_orders
+from teeproof.training.curve import MOST_POINTS, Curve
 from teeproof.training.lessons import PIECES, WORDS, Lesson, make_tokens, padded
 from teeproof.training.muon import Muon
 from teeproof.training.recipe import Recipe
@@ -94,6 +96,30 @@ def test_each_step_is_told():
     assert [step for step, _, _ in told] == list(range(1, 13))
     assert {steps for _, steps, _ in told} == {12}
     assert told[-1][2] < told[0][2]
+
+
+def test_the_curve_has_each_loss_once_and_looks_change_no_weight(made, tmp_path):
+    told = []
+    again = trained(progress=lambda *step: told.append(step))
+    assert again.curve.losses == made.curve.losses == [(at, loss) for at, _, loss in told]
+    assert [step for step, _ in made.curve.held_out] == [3, 6, 9]
+    blind = train(RECORDS, held_out=(), recipe=SMALL)
+    assert saved(tmp_path / "1", blind) == saved(tmp_path / "2", made)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 63, 64, 65, 400, 100_000])
+def test_a_curve_is_bounded_and_its_means_weigh_each_step_alike(steps):
+    curve = Curve(steps, lambda: 7)
+    for step in range(1, steps + 1):
+        curve.take(step, float(step))
+    places = [step for step, _ in curve.losses]
+    assert len(places) <= MOST_POINTS
+    assert places[-1] == steps
+    sizes = [b - a for a, b in pairwise([0, *places])]
+    total = sum(size * loss for size, (_, loss) in zip(sizes, curve.losses, strict=True))
+    assert total == pytest.approx(steps * (steps + 1) / 2)
+    assert all(0 < step < steps for step, _ in curve.held_out)
+    assert len(curve.held_out) == len({steps * k // 4 for k in (1, 2, 3)} - {0})
 
 
 def test_there_is_nothing_to_learn_from_nothing():

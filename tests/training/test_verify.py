@@ -19,11 +19,14 @@ from teeproof.proof.links import Material
 from teeproof.proof.source import Read, read_record
 from teeproof.proof.statement import Statement
 from teeproof.training import workload
-from teeproof.training.statements import Accuracy, Source, Training
+from teeproof.training.statements import Accuracy, LossAt, RightAt, Source, Training
 from teeproof.training.verify import training_holds
 from tests.training.school import SMALL, School
 
-NAMES = ("training-job", "training-recipe", "training-data", "training-keys", "training-code")
+NAMES = (
+    "training-job", "training-recipe", "training-data", "training-keys", "training-code",
+    "training-curve", "training-weights",
+)  # fmt: skip
 
 
 def liar(school: School, name: str, monkeypatch: pytest.MonkeyPatch, **lies: Any) -> Statement:
@@ -54,6 +57,31 @@ def without_files(job: Any) -> Any:
 def without_one_record(fields: dict[str, Any]) -> Any:
     first, *rest = fields["sources"]
     return (msgspec.structs.replace(first, records=first.records - 1), *rest)
+
+
+def without_the_last_loss(fields: dict[str, Any]) -> Any:
+    return fields["losses"][:-1]
+
+
+def with_one_loss_twice(fields: dict[str, Any]) -> Any:
+    first, *rest = fields["losses"]
+    return (first, first, *rest)
+
+
+def with_another_loss(fields: dict[str, Any]) -> Any:
+    first, *rest = fields["losses"]
+    return (msgspec.structs.replace(first, loss="better"), *rest)
+
+
+def with_one_bit_of_a_tensor_turned(fields: dict[str, Any]) -> Any:
+    first, *rest = fields["tensors"]
+    turned = f"{int(first.sha256[0], 16) ^ 1:x}{first.sha256[1:]}"
+    return (msgspec.structs.replace(first, sha256=turned), *rest)
+
+
+def with_a_tensor_turned_round(fields: dict[str, Any]) -> Any:
+    first, *rest = fields["tensors"]
+    return (msgspec.structs.replace(first, shape=first.shape[::-1]), *rest)
 
 
 def one_more_record(fields: dict[str, Any]) -> Any:
@@ -88,6 +116,24 @@ def one_more_record(fields: dict[str, Any]) -> Any:
                      "training-data", "training_sources_other", id="no part at all"),
         pytest.param({"left_out": -1, "sources": lambda f: f["sources"]}, "training-data",
                      "training_records_missing", id="less than none left out"),
+        pytest.param({"losses": without_the_last_loss}, "training-curve", "training_curve_wrong",
+                     id="bad end hidden"),
+        pytest.param({"losses": with_one_loss_twice}, "training-curve", "training_curve_wrong",
+                     id="loss twice"),
+        pytest.param({"losses": with_another_loss}, "training-curve", "training_curve_wrong",
+                     id="loss in words"),
+        pytest.param({"losses": lambda _: tuple(LossAt(k + 1, "1.000000") for k in range(65))},
+                     "training-curve", "training_curve_wrong", id="too many losses"),
+        pytest.param({"looks": (RightAt(1, 61),)}, "training-curve", "training_curve_wrong",
+                     id="more right than asked"),
+        pytest.param({"looks": (RightAt(999, 1),)}, "training-curve", "training_curve_wrong",
+                     id="a look after the end"),
+        pytest.param({"tensors": with_one_bit_of_a_tensor_turned}, "training-weights",
+                     "training_weights_other", id="bit of a tensor"),
+        pytest.param({"tensors": with_a_tensor_turned_round}, "training-weights",
+                     "training_weights_other", id="shape of a tensor"),
+        pytest.param({"texts": {}}, "training-weights", "training_weights_other",
+                     id="text beside the tensors"),
         pytest.param({"release": "sha256:" + "0" * 64}, "training-keys", "training_keys_other",
                      id="release"),
     ],

@@ -40,6 +40,11 @@ def test_a_model_is_made_and_said_of_what(school, first):
     assert set(said.summary) >= {"epoch", "global_step", "grad_norm", "learning_rate", "loss",
                                  "total_flos", "train_runtime", "train_samples_per_second",
                                  "train_steps_per_second"}  # fmt: skip
+    steps = int(said.summary["global_step"])
+    assert [one.step for one in said.losses] == list(range(1, steps + 1))  # few enough for all
+    assert said.losses[-1].loss == said.summary["loss"]
+    assert [one.step for one in said.looks] == sorted({steps * k // 4 for k in (1, 2, 3)})
+    assert [one.name for one in said.tensors] == [one.name for one in model.tensors]
     names = {subject.name for subject in statement.subjects}
     assert {"model", "config.json", "model.safetensors", "tokenizer.json"} <= names
 
@@ -48,7 +53,8 @@ def test_a_stranger_finds_that_the_machine_had_committed_to_the_job(school, firs
     verdict = school.verdict(first[1])
     assert verdict.ok, verdict.faults
     checks = {check.name: check for check in verdict.statement(first[1].name).checks}
-    for name in ("training-job", "training-data", "training-keys", "training-code"):
+    for name in ("training-job", "training-data", "training-keys", "training-code",
+                 "training-curve", "training-weights"):  # fmt: skip
         assert checks[name].state == "passed", checks[name]
 
 

@@ -27,6 +27,7 @@ from typing import Any, Final
 from teeproof.core.digests import framed_sha256
 from teeproof.core.errors import Usage
 from teeproof.data.records import Record
+from teeproof.training.curve import Curve
 from teeproof.training.lessons import EOS, PAD, Lesson, make_tokens, padded
 from teeproof.training.muon import Muon
 from teeproof.training.recipe import Recipe
@@ -71,6 +72,7 @@ class Trained:
         after: the score of this one.
         summary: the fields that training programs print, as text.
         chain: 32 bytes, the last link of the checkpoint chain.
+        curve: how it went.
     """
 
     model: Any
@@ -79,6 +81,7 @@ class Trained:
     after: Score
     summary: dict[str, str]
     chain: bytes
+    curve: Curve
 
     def save(self, folder: Path) -> None:
         """Write the model folder; it must not be there yet."""
@@ -124,9 +127,12 @@ def train(
     lessons = [Lesson.of(record, tokens) for record in records]
     tests = [Lesson.of(record, tokens) for record in held_out]
     before, begun = score(model, tests), clock()
-    learned = _learn(model, lessons, recipe, progress)
+    steps = recipe.epochs * math.ceil(len(lessons) / recipe.batch)
+    curve = Curve(steps, lambda: score(model, tests).right)
+    learned = _learn(model, lessons, recipe, progress, curve)
     summary = _summary(model, lessons, recipe, learned, seconds=max(clock() - begun, 1e-9))
-    return Trained(model, tokens, before, score(model, tests), summary, learned.chain)
+    after = score(model, tests)
+    return Trained(model, tokens, before, after, summary, learned.chain, curve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,9 @@ class _Learned:
     chain: bytes
 
 
-def _learn(model: Any, lessons: list[Lesson], recipe: Recipe, progress: Progress) -> _Learned:
+def _learn(
+    model: Any, lessons: list[Lesson], recipe: Recipe, progress: Progress, curve: Curve
+) -> _Learned:
     """Take every step: AdamW moves embeddings and norms, Muon the matrices between them."""
     import torch  # noqa: PLC0415
 
@@ -147,10 +155,9 @@ def _learn(model: Any, lessons: list[Lesson], recipe: Recipe, progress: Progress
     rest = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     muon = Muon(matrices, rate=0.0, products=recipe.products)
     adam = torch.optim.AdamW(rest, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01)
-    steps = recipe.epochs * math.ceil(len(lessons) / recipe.batch)
-    chain, loss, norm = b"", math.nan, math.nan
-    model.train()
+    steps, chain, loss, norm = curve.steps, b"", math.nan, math.nan
     for step, batch in enumerate(_batches(lessons, recipe), 1):
+        model.train()  # a look at the held-out orders leaves it judging
         pace = _pace(step, steps)
         muon.rate = recipe.matrix_rate / 1000 * pace
         adam.param_groups[0]["lr"] = recipe.rate / 1000 * pace
@@ -164,6 +171,7 @@ def _learn(model: Any, lessons: list[Lesson], recipe: Recipe, progress: Progress
         loss = float(found.detach())
         if step % recipe.every == 0 or step == steps:
             chain = _link(chain, step, loss, model)
+        curve.take(step, loss)
         progress(step, steps, loss)
     return _Learned(steps, loss, norm, chain)
 

@@ -8,6 +8,8 @@
                        records was trained on, or is counted as held out
     training-keys      the KMS released keys for this job to this trainer, and for its challenge
     training-code      the pool's terms list the code that trained
+    training-curve     the losses that it tells run to its last step (``findings``)
+    training-weights   the model's root is that of the tensors that it lists (``findings``)
 
 Importing this registers the judge (``proof.verify.claims``).
 
@@ -27,6 +29,7 @@ from teeproof.proof.links import Link
 from teeproof.proof.source import Read
 from teeproof.proof.statement import Predicate
 from teeproof.proof.verify.claims import View, code_of, judge, lacks
+from teeproof.training.findings import curve_holds, weights_hold
 from teeproof.training.statements import PAYOUT, TRAINING, Training
 
 __all__ = ["training_holds"]
@@ -48,6 +51,8 @@ def training_holds(read: Read, view: View) -> Iterable[Check]:
         _data(said, read, dataset, missing=lacks(view, _link(read, "dataset"))),
         _keys(said, read, view),
         _code(read, view, dataset),
+        curve_holds(said),
+        weights_hold(said, read.subjects),
     )
 
 

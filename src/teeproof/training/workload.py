@@ -42,7 +42,15 @@ from teeproof.proof.statement import Statement
 from teeproof.proof.workload import Identity
 from teeproof.training.given import Given
 from teeproof.training.run import Trained, train
-from teeproof.training.statements import Accuracy, Source, Training, subjects_of
+from teeproof.training.statements import (
+    Accuracy,
+    Source,
+    Training,
+    looks_of,
+    losses_of,
+    subjects_of,
+    tensors_of,
+)
 
 __all__ = ["KMS", "MODEL", "STATEMENT", "main"]
 
@@ -120,6 +128,10 @@ def _seal(
         after=Accuracy(trained.after.right, trained.after.of),
         chain=trained.chain.hex(),
         payout=given.payout,
+        losses=losses_of(trained.curve),
+        looks=looks_of(trained.curve),
+        tensors=tensors_of(model),
+        texts=dict(model.metadata),
     )
     sealed = me.keep(Statement.of(predicate, subjects=subjects_of(model, files)))
     shutil.rmtree(final, ignore_errors=True)
