@@ -72,6 +72,29 @@ def test_every_page_loads_without_a_complaint_and_fits(browser, site, paths, siz
     assert [line for line in said if "/nowhere" not in line] == []
 
 
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_first_screen_answers_who_how_strong_what_not_and_what_next(browser, site, paths, size):
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    answered = 0
+    for path in paths:
+        page.goto(site + path)
+        if not page.locator(".answer").count():
+            continue
+        answered += 1
+        for question in ("Who ran this?", "Are the machines real?", "Could their operator read it?",
+                         "What was not checked?", "What do I do next?"):  # fmt: skip
+            asked = page.get_by_text(question, exact=True).locator("visible=true").first
+            given = asked.locator("xpath=following::*[self::dd or @class='short'][1]")
+            box = given.bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= height, (path, question)
+            assert given.inner_text().strip()
+    context.close()
+    assert answered == 5
+
+
 def _issues(page) -> list[str]:
     page.evaluate(AXE.read_text())  # as a browser's own tools do; the page's policy stays in force
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

@@ -66,10 +66,20 @@ def test_what_was_not_checked_is_counted_and_told_once():
     block = open_questions(own, below)
     assert block.short == "4 things"
     assert block.lines == (
-        "d, e: why.", "Below it, g, 2 times, such as: 1 of 2.",
+        "d, e: why.", "In what it rests on, g, 2 times, such as: 1 of 2.",
         "The policy does not ask about f.",
     )  # fmt: skip
     assert open_questions([passed("a", "x")]).short == "Everything was checked"
+
+
+def test_the_gravest_of_what_was_not_checked_is_named_beside_the_number():
+    names = ["replay", "origins", "b", "action-on-chain"]
+    block = open_questions([not_checked(name, "why") for name in names])
+    assert block.short == (
+        "4 things, such as whether the trade is on the chain, and how what came from outside was"
+        " made"
+    )
+    assert open_questions([passed("origins", "x"), not_checked("b", "y")]).short == "1 thing"
 
 
 def test_every_kind_of_statement_of_ours_has_a_sentence():

@@ -14,14 +14,24 @@ from typing import Any
 
 import pytest
 
+LAST = "Ctrl-C ends it"
+
 
 @dataclass(frozen=True)
 class Told:
-    """What ``teeproof demo --json`` printed, and its folder; it stays up while tests look at it."""
+    """A demo that has told its story, and stays up while tests look at it.
+
+    Attributes:
+        folder: where its files are.
+        lines: the story, as programs read it.
+        home: its ``TEEPROOF_HOME``.
+        said: every line that it printed, as a person reads it on a terminal.
+    """
 
     folder: Path
     lines: list[dict[str, Any]]
     home: Path
+    said: list[str]
 
     def of(self, step: str) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["step"] == step]
@@ -29,7 +39,7 @@ class Told:
 
 def demo(*words: str, home: Path, **options: Any) -> subprocess.Popen[bytes]:
     """Start the demo as a process; it prints to pipes."""
-    environment = os.environ | {"TEEPROOF_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"TEEPROOF_HOME": str(home), "COLUMNS": "100"}
     return subprocess.Popen(
         [sys.executable, "-m", "teeproof.cli", "demo", *words],
         env=environment, **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options),
@@ -40,25 +50,25 @@ def demo(*words: str, home: Path, **options: Any) -> subprocess.Popen[bytes]:
 def told(tmp_path_factory: pytest.TempPathFactory, vectors: Path) -> Iterator[Told]:
     home = tmp_path_factory.mktemp("story")
     with (home / "stderr").open("wb") as err:
-        running = demo("--json", home=home, stderr=err)
-    said = _until_whole(running)
-    assert said, (home / "stderr").read_text()[-3000:]
-    value = json.loads(said)
-    yield Told(Path(value["folder"]), value["lines"], home)
+        running = demo(home=home, stderr=err)
+    said = _until_told(running)
+    assert LAST in "".join(said[-1:]), (home / "stderr").read_text()[-3000:]
+    folder = home / "demo"
+    yield Told(folder, json.loads((folder / "story.json").read_bytes()), home, said)
     running.terminate()
     rest, _ = running.communicate(timeout=60)
     assert running.returncode == 0, rest.decode() + (home / "stderr").read_text()[-3000:]
 
 
-def _until_whole(running: subprocess.Popen[bytes]) -> bytes:
-    """Return the JSON object that it prints; nothing if it ended first."""
+def _until_told(running: subprocess.Popen[bytes]) -> list[str]:
+    """Return the lines that it prints, to the one that says how to end it; fewer if it ends."""
     assert running.stdout is not None
-    lines = []
+    said: list[str] = []
     for line in running.stdout:
-        lines.append(line)
-        if line == b"}\n":
-            return b"".join(lines)
-    return b""
+        said.append(line.decode().rstrip("\n"))
+        if said[-1].startswith(LAST):
+            break
+    return said
 
 
 @pytest.fixture

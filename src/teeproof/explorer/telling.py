@@ -33,6 +33,22 @@ BADGES = {2: "NOT AUTHENTIC", 3: "CANNOT TELL", 4: "AUTHENTIC, NOT ALLOWED"}
 _UNASKED = "the policy "  # how the detail of an expectation begins that the policy leaves unset
 _LISTED = 6
 _NAMED = 10
+_GRAVEST = 2  # named beside the number of what was not checked, in this order
+_IN_WORDS = {
+    "author": "who said it",
+    "key-binding": "whether the machine made its keys",
+    "form": "what a statement of this kind must say",
+    "checkpoint": "whether its log signed it",
+    "witnesses": "whether anybody else saw the log",
+    "inclusion": "whether it is in a log",
+    "time": "when it was said",
+    "closure": "statements that are not here",
+    "action-on-chain": "whether the trade is on the chain",
+    "origins": "how what came from outside was made",
+    "report-data": "whose key or question it holds",
+    "age": "how old it is",
+    "replay": "whether it was shown before",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +90,17 @@ class Telling:
     tone: Tone
     sentence: str
     blocks: tuple[Block, Block, Block, Block, Block]
+
+    @property
+    def glance(self) -> tuple[tuple[str, str, str], ...]:
+        """What fits a phone's first screen: each question, its answer, the block that has more."""
+        who, _, strong, unchecked, following = self.blocks
+        return (
+            (who.title, who.short, "who"),
+            *((question, words, "strong") for question, words in strong.points),
+            (unchecked.title, unchecked.short, "unchecked"),
+            (following.title, following.short, "next"),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the same for programs."""
@@ -155,7 +182,7 @@ def open_questions(checks: Sequence[Check], further: Sequence[Check] = ()) -> Bl
     details = {c.name: c.detail for c in reversed(further) if _is_open(c)}
     lines = [f"{', '.join(names)}: {sentence(why)}" for why, names in own.items()]
     lines += [
-        f"Below it, {name}{f', {count} times, such as' if count > 1 else ''}:"
+        f"In what it rests on, {name}{f', {count} times, such as' if count > 1 else ''}:"
         f" {sentence(details[name])}"
         for name, count in rest.items()
     ]
@@ -166,7 +193,11 @@ def open_questions(checks: Sequence[Check], further: Sequence[Check] = ()) -> Bl
     if unset:
         more = f" and {len(unset) - _NAMED} more" if len(unset) > _NAMED else ""
         lines.append(f"The policy does not ask about {', '.join(unset[:_NAMED])}{more}.")
+    found = {check.name for check in (*checks, *further) if check.state == "not_checked"}
+    gravest = [words for name, words in _IN_WORDS.items() if name in found][:_GRAVEST]
     short = "Everything was checked" if not count else f"{count} thing{'s' * (count != 1)}"
+    if gravest:
+        short += f", such as {', and '.join(gravest)}"
     return Block(title="What was not checked?", short=short, lines=tuple(lines))
 
 

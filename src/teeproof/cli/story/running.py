@@ -101,10 +101,9 @@ def _tell(
         world.require_alive()
         summary()
         if not once:
-            _stay(world, say, told=told, next_to=_yours(folder, action))
+            _stay(world, say, folder, action, told=told)
         else:
-            for line in _yours(folder, action):
-                say.words(line)
+            _say_yours(say, folder, action)
     return 0
 
 
@@ -154,25 +153,25 @@ def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _yours(folder: Path, action: str) -> list[str]:
-    """Return what a person can type now."""
+def _say_yours(say: Teller, folder: Path, action: str) -> None:
+    """Say what a person can type now; a command is never broken, since it is copied."""
     at = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
     trust = ("--policy", at / "policy.toml", "--logs", at / "trusted-logs")
-    return [
-        "YOURS",
-        f"  {shell('teeproof', 'verify', at / 'trade.proof', *trust)}",
-        f"  {shell('teeproof', 'verify', at / 'log', short_id(action), *trust)}",
-        f"  {shell('teeproof', 'graph', at / 'trade.proof')}",
-    ]
+    say.words("YOURS")
+    for command in (
+        shell("teeproof", "verify", at / "trade.proof", *trust),
+        shell("teeproof", "verify", at / "log", short_id(action), *trust),
+        shell("teeproof", "graph", at / "trade.proof"),
+    ):
+        say.copied(command)
 
 
-def _stay(world: Any, say: Teller, *, told: threading.Event, next_to: list[str]) -> None:
+def _stay(world: Any, say: Teller, folder: Path, action: str, *, told: threading.Event) -> None:
     from teeproof.cli.story.page import serve_page  # noqa: PLC0415
 
     with serve_page(world, lambda: story_lines(say)) as url:
         world.record(page=url)
-        for line in next_to:
-            say.words(line)
+        _say_yours(say, folder, action)
         say.words("  teeproof data contribute FILE")
         say.words(f"  {url}   every line with what shows it")
         say.words(f"  {world.urls['model']}/v1   the model, for any OpenAI client")

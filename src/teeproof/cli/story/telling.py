@@ -86,6 +86,12 @@ class Teller:
                 self.screen.write()
             self._flush()
 
+    def copied(self, text: str) -> None:
+        """Write what people copy, below such words: on one line, however long."""
+        if not self.quiet:
+            self.screen.copied("", f"  {text}")
+            self._flush()
+
     @contextmanager
     def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
         """Show a progress bar on a terminal while something long is done; elsewhere nothing."""
