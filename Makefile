@@ -42,7 +42,7 @@ format: .venv/with-dev  ## rewrite the sources in the one format
 	@$(BIN)/ruff check --quiet --fix .
 
 clean:  ## remove .venv and every cache
-	@rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis .fuzz .measured-boot
+	@rm -rf .venv build .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis .fuzz .measured-boot
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp per extra; each is made again when the dependencies may have changed.

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from teeproof.explorer.app import make_app
+from teeproof.explorer.content import Book
+from teeproof.proof.log.formats.policy import TlogPolicy
+from teeproof.proof.log.storage.log import Log
+from teeproof.proof.verify import Trust
 from tests.explorer.browser import chromium, served
+from tests.proof.people import NOW, policy
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
 
@@ -50,6 +56,18 @@ def test_an_honest_server_holds(browser, shown):
     assert answer == "simulated"
     assert "SIMULATED machines" in said
     assert "cannot be made here" in said
+
+
+def test_the_logs_that_the_reader_trusts_reach_the_check_line_by_line(browser, shown):
+    with Log.open(shown.directory, read_only=True) as log:
+        logs = f"log {log.verifier.text()}\nquorum none\n"
+    trust = Trust(policy=policy(), logs=TlogPolicy.parse(logs.encode()))
+    book = Book(shown.directory, trust=trust, now=lambda: NOW)
+    with served(make_app(book, command=str)) as url:
+        answer, said = outcome(browser, url, shown)
+    assert answer == "simulated"
+    assert "Logs" in said
+    assert "failed" not in said
 
 
 @pytest.mark.parametrize("at", [100, 2_000, 9_000, -400, -1])

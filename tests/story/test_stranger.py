@@ -32,6 +32,7 @@ class Carried:
     sentence: str
     answers: dict[str, str]
     checks: set[tuple[str, str, str]]
+    own_browser: str
     identity: str
     folder: Path
     trust: tuple[str, ...]
@@ -52,7 +53,9 @@ def carried(told, browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     page = browser.new_page()
     page.goto(_address(told.said))
-    page.get_by_role("row", name=re.compile("^PROOF")).get_by_role("link").first.click()
+    page.get_by_role("link", name="Open the proof of it all").click()
+    page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+    own = page.get_attribute("proof-check", "data-answer")
     for link, name in (("Download the proof", "trade.proof"),
                        ("Keep a page that checks itself", "trade.html")):  # fmt: skip
         with page.expect_download() as waiting:
@@ -66,8 +69,8 @@ def carried(told, browser, tmp_path_factory):
         badge=page.inner_text(".badge"), sentence=page.inner_text("h1"),
         answers={block.query_selector("h2").inner_text(): block.inner_text()
                  for block in page.query_selector_all(".block")},
-        checks=_checks(page), identity=page.inner_text(".answer .id"), folder=folder,
-        trust=tuple(trust),
+        checks=_checks(page), own_browser=own, identity=page.inner_text(".answer .id"),
+        folder=folder, trust=tuple(trust),
     )  # fmt: skip
     page.close()
     return found
@@ -121,6 +124,7 @@ def test_the_page_answers_five_questions_and_hides_nothing(carried):
     assert re.search(r"\d+ things", unchecked)
     assert "Treat it as a rehearsal" in following
     assert "teeproof verify" in following
+    assert carried.own_browser in ("simulated", "not_checked")
 
 
 def test_elsewhere_the_terminal_says_the_same_as_the_page(carried, elsewhere):
@@ -164,8 +168,8 @@ def _answer_of(browser, path):
 
 def test_the_page_that_was_kept_checks_itself_from_a_disk(browser, carried):
     answer, words = _answer_of(browser, carried.folder / "trade.html")
-    assert answer == "simulated"
-    assert re.search(r"SIMULATED machines: \d+ checks passed on this machine", words)
+    assert answer in ("simulated", "not_checked")  # open where a browser lacks a curve, never red
+    assert int(re.search(r"(\d+) checks passed on this machine", words)[1]) > 50
     assert "failed" not in words
 
 

@@ -75,8 +75,8 @@ def tell(world: World, say: Teller) -> Pooled:
     )  # fmt: skip
     weights = ", ".join(_weight(one.weight) for one in contributed)
     say.line(
-        f"3 contributors seal {sum(map(len, sent)):,} orders on their own side;"
-        f" they weigh {weights}",
+        f"3 people seal {sum(map(len, sent)):,} orders on their own side;"
+        f" what is new in them weighs {weights}",
         ids=[one.proof.statement.name for one in contributed],
         orders=sum(map(len, sent)),
         weights=[one.weight for one in contributed],
@@ -93,7 +93,7 @@ def tell(world: World, say: Teller) -> Pooled:
     said = dataset.said
     say.line(
         f"a dataset of {said.records:,} orders in {len(said.parts)} parts, {said.copies} copy left"
-        " out; no one saw plaintext",
+        " out; nobody saw them in the clear",
         ids=[dataset.statement.name],
         records=said.records,
         root=dataset.statement.subjects[0].sha256,

@@ -51,7 +51,7 @@ def tell(world: World, say: Teller) -> Rented:
     for name in set(found) - set(admitted):
         world.running.pop(name).wait(30)
     say.line(
-        f"{len(admitted)} nodes admitted, tee={found[admitted[0]]['tee']}",
+        f"{len(admitted)} machines are admitted to the market, tee={found[admitted[0]]['tee']}",
         ids=[found[name]["statement"] for name in admitted],
         admitted=admitted,
     )

@@ -31,8 +31,8 @@ def tell(say: Teller) -> None:
     signed = "Intel-signed" if verdict.level == "hardware" and verdict.ok else "NOT AUTHENTIC"
     failed = f", {done['failed']} failed" if done["failed"] else ""
     say.line(
-        f"{headline(verdict)}: {signed}, {done['passed']} checks passed{failed},"
-        f" {done['not_checked']} not checked",
+        f"a real machine's evidence, {headline(verdict)}: {signed},"
+        f" {done['passed']} checks passed{failed}, {done['not_checked']} not checked",
         real=True,
         here=True,
         level=verdict.level,

@@ -64,13 +64,13 @@ def tell(world: World, say: Teller, pooled: Pooled, *, recipe: Recipe) -> Model:
     model, other = _model(world, "trainer"), _model(world, "trainer-without-1")
     said = model.said
     say.line(
-        f"keys of {len(said.job.files)} files released to the attested trainer only",
+        f"only the trainer that proved its code gets the keys of {len(said.job.files)} files",
         ids=[said.release],
         files=len(said.job.files),
     )
     say.line(
-        f"{took:.0f} s; held-out {_share(said.after)} (before: {_share(said.before)};"
-        f" without contributor 1: {_share(other.said.after)})",
+        f"trained in {took:.0f} s: it gets {_share(said.after)} of unseen orders right"
+        f" (before: {_share(said.before)}; without contributor 1: {_share(other.said.after)})",
         ids=[model.statement.name, other.statement.name],
         seconds=round(took, 1),
         held_out=said.after.right,

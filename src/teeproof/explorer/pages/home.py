@@ -40,7 +40,7 @@ class HomePages:
     async def home(self, _: Request) -> Response:
         """The first page."""
         return self._site.pages.html(
-            "home.html", title="Check what a TEE proves", lines=self._lines(),
+            "home.html", title="Check what an AI did, and on which machine", lines=self._lines(),
             latest=await self._latest(), searched=SEARCHED,
         )  # fmt: skip
 
