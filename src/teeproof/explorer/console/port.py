@@ -52,24 +52,28 @@ class Earned:
     Attributes:
         answer: the receipt's id, ``sha256:…``.
         amount: in base units.
-        text: the same as people read it, with the token's name.
-        fee: the whole fee as people read it.
+        symbol: of the token.
+        decimals: how many digits of the amount stand after the point.
+        fee: the whole fee as people read it; empty if it is not known.
         percent: how many basis points of the fee go to data.
         weight: of the account among all contributors, in millionths of a record.
         weights: of all contributors together.
-        others: how many other contributions of the same owner are in that sum.
+        others: how many other contributions of the same account are in that weight.
         claimed: whether it was paid out; otherwise it waits in the contract.
+        doubt: why the lineage does not say the same; empty if it does.
     """
 
     answer: str
     amount: int
-    text: str
+    symbol: str
+    decimals: int
     fee: str
     percent: int
     weight: int
     weights: int
     others: int
     claimed: bool
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,23 +90,21 @@ class Given:
         datasets: statements of datasets that have it.
         models: those trained on it, oldest first.
         answers: how many answers those models gave, as far as the log has them.
-        earned: of which answers' fees it has a part, newest first; a bounded number.
-        total: all of that together, as people read it; one line for each token.
+        earned: of which answers' fees its account has a part, newest first; a bounded number.
         unknown: why it cannot be told what it earned; empty if it can.
     """
 
     statement: str
     said: Contribution
-    name: str
-    verdict: ProofVerdict | None
-    problem: str
-    withdrawn: str | None
-    datasets: tuple[str, ...]
-    models: tuple[Made, ...]
-    answers: int
-    earned: tuple[Earned, ...]
-    total: tuple[str, ...]
-    unknown: str
+    name: str = ""
+    verdict: ProofVerdict | None = None
+    problem: str = ""
+    withdrawn: str | None = None
+    datasets: tuple[str, ...] = ()
+    models: tuple[Made, ...] = ()
+    answers: int = 0
+    earned: tuple[Earned, ...] = ()
+    unknown: str = ""
 
     @property
     def id(self) -> str:
@@ -113,8 +115,8 @@ class Given:
 class Gifts(Protocol):
     """This owner's contributions. It may be asked from any thread, and takes its time."""
 
-    def owner(self) -> Owner:
-        """Return who contributes; the key is made if there is none yet."""
+    def owner(self) -> Owner | None:
+        """Return who contributes; None before the first file, with which the key is made."""
 
     def terms(self) -> PoolTerms:
         """Return the pool's terms; Unavailable before there is a pool (``part_missing``)."""
