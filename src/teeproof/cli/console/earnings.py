@@ -71,9 +71,7 @@ def earned(
     return tuple(one for one in told if one is not None)
 
 
-def _paid(
-    chain: Chain, *, payments: str, account: str, answers: Collection[str]
-) -> list[_Paid]:
+def _paid(chain: Chain, *, payments: str, account: str, answers: Collection[str]) -> list[_Paid]:
     from teeproof.chain.payments import Payments  # noqa: PLC0415  as above
 
     contract = Payments(chain, payments).contract

@@ -141,7 +141,7 @@ class LocalGifts:
         )
 
     def _verdict(self, statement: str) -> tuple[ProofVerdict | None, str]:
-        """Return the verdict on a statement, of the last minute or made now; or why there is none."""
+        """Return the verdict on a statement, of the last minute or of now; or why there is none."""
         now = self._now()
         kept = self._judged.get(statement)
         if kept is not None and now - kept[0] < _FRESH:
