@@ -36,6 +36,8 @@ def cut(text: str, room: int) -> str:
 
     A mark that combines counts as a column here, so that a pile of them is cut too.
     """
+    if len(text) <= room and text.isascii() and text.isprintable():
+        return text
     safe = plain(text[: room + 1])  # no character becomes shorter, so no later one can be shown
     if sum(max(1, _columns_of(c)) for c in safe) <= room:
         return safe

@@ -1,35 +1,41 @@
 """Draw a graph of statements as SVG: what is newer left, what it was made of right.
 
-Each box is a link. An edge that passes columns gets a place in each, so that it runs around their
-boxes; one that passes many runs straight, else long histories would be all detours.
+Each box is a link, and what is alike is one box that says of how many. ``placing`` says where each
+one stands, ``folding`` what is alike.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from html import escape
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from teeproof.core.text import cut
-from teeproof.proof.graph import Graph
+from teeproof.explorer.folding import fold
+from teeproof.explorer.placing import BOX, Placed, columns_of, place
+from teeproof.proof.graph import Graph, Node
 
 __all__ = ["MOST", "Direction", "draw"]
 
-MOST = 400  # statements in one drawing, unless the caller says otherwise; more are counted
-_WIDTH, _HEIGHT, _GAP, _ROW = 150, 38, 56, 54
-_LETTERS = 19
-_DETOUR = 12  # columns that an edge passes at most with a place in each
+MOST = 400  # boxes in one drawing, unless the caller says otherwise; more are counted
+_READ = 5_000  # statements that are looked at for what is alike, unless more may be drawn
+_WIDTH, _HEIGHT, _GAP = 170, 40, 56
+_STEP = _WIDTH + _GAP
+_MIDDLE = 8 + _HEIGHT // 2
+_ARC = 60  # by which an edge rises that runs past more boxes than it is led around
+_LETTERS, _NAME = 21, 13
 
 Direction = Literal["ancestors", "descendants"]
-Slot = tuple[int, ...]
-"""A place in a column: of a statement its number; of a passing edge, its ends and the column."""
 
 
-class _Place(NamedTuple):
-    x: int
-    y: int
+class _Look(NamedTuple):
+    """What the boxes of one drawing have in common."""
+
+    href: Callable[[bytes], str]
+    more: Callable[[str], str] | None
+    found: Collection[bytes]
+    root: bytes
 
 
 def draw(
@@ -39,6 +45,8 @@ def draw(
     href: Callable[[bytes], str],
     direction: Direction = "ancestors",
     most: int = MOST,
+    more: Callable[[str], str] | None = None,
+    found: Collection[bytes] = (),
 ) -> str:
     """Return the SVG element of a statement and all that it was made of, or was made of it.
 
@@ -47,32 +55,33 @@ def draw(
         root: its id, 32 bytes.
         href: from a statement's id to the address of its page.
         direction: which of the two; ancestors stand right of the statement, descendants left.
-        most: statements that are drawn, nearest first; the rest is counted.
+        most: boxes that are drawn, nearest first; the rest is counted.
+        more: from a word to the address of a list of all statements with it; None if there is none.
+        found: ids of statements that are marked, and drawn by themselves whatever they are like.
     """
     further = graph.ancestors(root) if direction == "ancestors" else graph.descendants(root)
-    shown = [one for one in (root, *further) if graph.node(one).kind == "statement"]
-    left_out = len(shown) - most
-    numbers = {one: number for number, one in enumerate(shown[:most])}
+    statements = [one for one in (root, *further) if graph.node(one).kind == "statement"]
+    nodes = [graph.node(one) for one in statements[: max(most, _READ)]]
+    numbers = {node.id: number for number, node in enumerate(nodes)}
     edges = _edges(graph, numbers)
-    slots, chains = _slots(_columns(len(numbers), edges), edges)
-    places = _order(slots, chains)
-    parts = [_edge([places[slot] for slot in chain]) for chain in chains]
-    titles: dict[str, str] = {}  # few words for many statements
-    beginnings = Counter(one[:4] for one in numbers)
-    for one, number in numbers.items():
-        word = graph.node(one).word or "?"
-        title = titles.get(word) or titles.setdefault(word, escape(cut(word, _LETTERS)))
-        alone = beginnings[one[:4]] == 1
-        digits = one.hex()[:8] if alone else graph.short(one)
-        parts.append(_box(places[number,], title, digits, href(one), is_root=one == root))
-    width = len(slots) * (_WIDTH + _GAP) - _GAP + 8
-    height = max((len(column) for column in slots), default=1) * _ROW
-    if left_out > 0:
-        parts.append(f'<text x="4" y="{height + 14}">and {left_out} statements more</text>')
+    alone = [0, *(numbers[one] for one in found if one in numbers)]
+    columns = columns_of(len(nodes), edges)
+    boxes = fold([node.word for node in nodes], columns, edges, alone=alone)
+    left_out = len(statements) - len(nodes) + sum(map(len, boxes[most:]))
+    boxes = boxes[:most]
+    placed = place([columns[box[0]] for box in boxes], _between(boxes, edges, len(nodes)))
+    look = _Look(href, more, found, root)
+    parts = [_edge(placed, chain) for chain in placed.chains]
+    parts += _boxes(graph, [[nodes[number] for number in box] for box in boxes], placed, look)
+    width = placed.width * _STEP - _GAP + 8
+    height = max(placed.ys) + BOX
+    if left_out:
+        words = "statement" if left_out == 1 else "statements"
+        parts.append(f'<text x="4" y="{height + 14}">and {left_out} {words} more</text>')
         height += 24
-    words = "what it was made of" if direction == "ancestors" else "what was made of it"
+    label = "what it was made of" if direction == "ancestors" else "what was made of it"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{words}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="group" aria-label="{label}"'
         f' viewBox="0 0 {width} {height}" width="{width}" height="{height}">{"".join(parts)}</svg>'
     )
 
@@ -84,104 +93,93 @@ def _edges(graph: Graph, numbers: dict[bytes, int]) -> list[tuple[int, int]]:
         rest = [edge.above for edge in graph.above(one) if edge.relation == "made-of"]
         while rest:
             above = rest.pop()
-            if above in numbers and above != one:
-                found[number, numbers[above]] = None
+            if above in numbers:
+                if above != one:
+                    found[number, numbers[above]] = None
             elif above in graph and graph.node(above).kind == "data":
                 rest += [edge.above for edge in graph.above(above) if edge.above in numbers]
     return list(found)
 
 
-def _columns(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """Return each node's column: right of all that is made of it; cycles are cut."""
-    following: list[list[int]] = [[] for _ in range(count)]
-    waits = [0] * count
-    for below, above in edges:
-        following[below].append(above)
-        waits[above] += 1
-    columns, done = [0] * count, bytearray(count)
-    ready = deque(number for number in range(count) if not waits[number])
-    late = iter(range(count))  # nodes of cycles, nearest to the root first
-    while True:
-        if not ready:
-            cycle = next((number for number in late if not done[number]), None)
-            if cycle is None:
-                return columns
-            ready.append(cycle)
-        below = ready.popleft()
-        if done[below]:
-            continue
-        done[below] = 1
-        for above in following[below]:
-            waits[above] -= 1
-            if not done[above]:
-                columns[above] = max(columns[above], columns[below] + 1)
-                if not waits[above]:
-                    ready.append(above)
+def _between(
+    boxes: Sequence[Sequence[int]], edges: Sequence[tuple[int, int]], count: int
+) -> Sequence[tuple[int, int]]:
+    """Return the edges between boxes, each once."""
+    if len(boxes) == count:
+        return edges
+    of = {number: box for box, some in enumerate(boxes) for number in some}
+    pairs = ((of.get(left), of.get(right)) for left, right in edges)
+    return list(dict.fromkeys(
+        (left, right) for left, right in pairs
+        if left is not None and right is not None and left != right
+    ))  # fmt: skip
 
 
-def _slots(
-    columns: Sequence[int], edges: Iterable[tuple[int, int]]
-) -> tuple[list[list[Slot]], list[list[Slot]]]:
-    slots: list[list[Slot]] = [[] for _ in range(max(columns, default=0) + 1)]
-    for number, column in enumerate(columns):
-        slots[column].append((number,))
-    chains: list[list[Slot]] = []
-    for below, above in edges:
-        chain: list[Slot] = [(below,)]
-        passed = range(columns[below] + 1, columns[above])
-        for column in passed if len(passed) <= _DETOUR else ():
-            slots[column].append((below, above, column))
-            chain.append((below, above, column))
-        chains.append([*chain, (above,)])
-    return slots, chains
+def _edge(placed: Placed, chain: Sequence[int]) -> str:
+    """Return one line: curves between columns, straight past the boxes of those in between."""
+    columns, ys, _, _ = placed
+    last = chain[0]
+    y = ys[last]
+    x = 4 + columns[last] * _STEP + _WIDTH
+    way = f"M{x} {y + _MIDDLE}"
+    for slot in chain[1:]:
+        if last is not chain[0]:
+            way += f"h{_WIDTH}"
+        run = (columns[slot] - columns[last] - 1) * _STEP + _GAP
+        fall, bend = ys[slot] - y, run // 2
+        if run > _STEP:  # straight through the boxes of a row it could not be seen
+            way += f"c{_GAP} {-_ARC} {run - _GAP} {fall - _ARC} {run} {fall}"
+        else:
+            way += f"c{bend} 0 {run - bend} {fall} {run} {fall}" if fall else f"h{run}"
+        last, y = slot, ys[slot]
+    return f'<path class="edge" d="{way}"/>'
 
 
-def _order(slots: list[list[Slot]], chains: Sequence[Sequence[Slot]]) -> dict[Slot, _Place]:
-    """Put each slot beside the middle of those that lead to it, column by column."""
-    before: dict[Slot, list[Slot]] = defaultdict(list)
-    for chain in chains:
-        for left, right in pairwise(chain):
-            before[right].append(left)
-    rows: dict[Slot, int] = {}
-    places: dict[Slot, _Place] = {}
-    for number, column in enumerate(slots):
-        if len(column) > 1:
-            middle = {slot: _middle([rows.get(one, 0) for one in before[slot]]) for slot in column}
-            column.sort(key=middle.__getitem__)
-        x = 4 + number * (_WIDTH + _GAP)
-        for row, slot in enumerate(column):
-            rows[slot] = row
-            places[slot] = _Place(x, 8 + row * _ROW)
-    return places
 
 
-def _middle(values: Sequence[int]) -> float:
-    return sum(values) / len(values) if values else 0.0
 
-
-def _edge(places: Sequence[_Place]) -> str:
-    if len(places) == 2:  # nearly all of them, so without lists
-        (x, y), (to_x, to_y) = places
-        run, bend = to_x - x - _WIDTH, (to_x - x - _WIDTH) // 2
-        fall = to_y - y
-        start = f"M{x + _WIDTH} {y + _HEIGHT // 2}"
-        return f'<path class="edge" d="{start}c{bend} 0 {run - bend} {fall} {run} {fall}"/>'
+def _boxes(
+    graph: Graph, boxes: Sequence[Sequence[Node]], placed: Placed, look: _Look
+) -> list[str]:
+    titles: dict[str, str] = {}  # few words for many statements
+    beginnings = Counter(box[0].id[:4] for box in boxes)
     parts = []
-    for left, right in pairwise(places):
-        x, y = left.x + _WIDTH, left.y + _HEIGHT // 2
-        to_x, to_y = right.x, right.y + _HEIGHT // 2
-        bend = (to_x - x) // 2
-        parts.append(f"M{x} {y}C{x + bend} {y} {to_x - bend} {to_y} {to_x} {to_y}")
-    passing = "".join(f"M{place.x} {place.y + _HEIGHT // 2}h{_WIDTH}" for place in places[1:-1])
-    return f'<path class="edge" d="{"".join(parts)}{passing}"/>'
+    for number, box in enumerate(boxes):
+        x, y = 4 + placed.columns[number] * _STEP, placed.ys[number] + 8
+        node = box[0]
+        if len(box) > 1:
+            parts.append(_folded(node.word, len(box), look.more, x, y))
+            continue
+        word = node.word or "?"
+        title = titles.get(word) or titles.setdefault(word, escape(cut(word, _LETTERS)))
+        digits = node.id.hex()[:8] if beginnings[node.id[:4]] == 1 else graph.short(node.id)
+        kind = " root" if node.id == look.root else " found" if node.id in look.found else ""
+        parts.append(
+            f'<a href="{escape(look.href(node.id))}">'
+            f'<rect class="box{kind}" x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="6"/>'
+            f'<text x="{x + 10}" y="{y + 17}">{title}</text> '
+            f'<text class="id" x="{x + 10}" y="{y + 32}">{digits}</text>{_name(node, x, y)}</a>'
+        )
+    return parts
 
 
-def _box(place: _Place, title: str, digits: str, href: str, *, is_root: bool) -> str:
-    kind = "box root" if is_root else "box"
-    x, y = place.x + 10, place.y
-    return (
-        f'<a href="{escape(href)}">'
-        f'<rect class="{kind}" x="{place.x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}"'
-        f' rx="6"/><text x="{x}" y="{y + 16}">{title}'
-        f'</text> <text class="id" x="{x}" y="{y + 30}">{digits}</text></a>'
+def _name(node: Node, x: int, y: int) -> str:
+    """Return what the author calls the first thing that the statement made."""
+    name = node.outputs[0].name if node.outputs else None
+    if not name:
+        return ""
+    return f' <text class="name" x="{x + 72}" y="{y + 32}">{escape(cut(name, _NAME))}</text>'
+
+
+def _folded(word: str, count: int, more: Callable[[str], str] | None, x: int, y: int) -> str:
+    """Return a box that stands for many, drawn as a pile."""
+    pile = "".join(
+        f'<rect class="box" x="{x + by}" y="{y + by}" width="{_WIDTH - 6}" height="{_HEIGHT - 6}"'
+        f' rx="6"/>' for by in (6, 3, 0)
+    )  # fmt: skip
+    below = "alike: see the list" if more else "alike"
+    inner = (
+        f'{pile}<text x="{x + 10}" y="{y + 15}">{count:,} × {escape(cut(word or "?", 14))}</text> '
+        f'<text class="name" x="{x + 10}" y="{y + 28}">{below}</text>'
     )
+    return f'<a href="{escape(more(word))}">{inner}</a>' if more else f"<g>{inner}</g>"
