@@ -1,4 +1,8 @@
-"""The explorer's pages: drawings of large graphs, and many visitors beside a bare page."""
+"""The explorer's pages: drawings of large graphs, and many visitors beside a bare page.
+
+A history is the worst case for a drawing: as many columns as statements, and nothing is alike. A
+lifecycle is what a pool's model looks like: hundreds of contributions that are folded into one box.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.bench_graph import _history
+from bench.bench_graph import AUTHORS, _digest, _history
 from bench.measure import Figure, Row, beside
+from teeproof.core.digests import named
 from teeproof.evidence.collect.simulated import SimulatedAttester, open_platform, opt_in_policy
 from teeproof.evidence.policy import parse_policy
 from teeproof.explorer.app import make_app
 from teeproof.explorer.content import Book
 from teeproof.explorer.drawing import draw
+from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.graph import Graph
+from teeproof.proof.links import Material, Subject
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import read_record
+from teeproof.proof.statement import Statement, Step
 from teeproof.proof.verify import Trust
 from teeproof.proof.workload import Identity
 
@@ -28,25 +36,48 @@ DRAWINGS = ((1_000, 0.050), (5_000, 0.300))
 
 
 def rows() -> Iterator[Row]:
-    """Yield the rows: each drawing beside joining its boxes alone, then the visitors."""
+    """Yield the rows: each drawing beside joining its parts alone, then the visitors."""
     for size, bound in DRAWINGS:
-        yield _drawing(size, bound)
+        yield _drawing("history", size, bound, *_history(size), boxes=size)
+    yield _drawing("lifecycle", *DRAWINGS[0], *_lifecycle(DRAWINGS[0][0]), boxes=4)
     yield from _visitors()
 
 
-def _drawing(size: int, bound: float) -> Row:
-    records, ids = _history(size)
+def _drawing(
+    kind: str, size: int, bound: float, records: list[bytes], ids: list[bytes], *, boxes: int
+) -> Row:
     graph = Graph.of_records([read_record(record) for record in records])
 
     def ours() -> str:
-        return draw(graph, root=ids[-1], href=lambda one: f"/p/{one.hex()}", most=size)
+        href = lambda one: f"/p/{one.hex()}"  # noqa: E731
+        return draw(graph, root=ids[-1], href=href, most=size, more=lambda word: f"/list/{word}")
 
     text = ours()
-    assert text.count("<a ") == size
+    assert (len(ids), text.count("<a ")) == (size, boxes)
     parts = [text[at : at + 200] for at in range(0, len(text), 200)]
     figure, limit = beside(ours, lambda: "".join(parts).encode(), rounds=5)
-    what = f"draw a history of {size:,} statements, {len(text) >> 10} KiB of SVG"
+    what = f"draw a {kind} of {size:,} statements, {-(-len(text) // 1024)} KiB of SVG"
     return Row(what, figure, limit, "joining and encoding the same text", at_most=bound)
+
+
+def _lifecycle(size: int) -> tuple[list[bytes], list[bytes]]:
+    """Return records of an answer by a model that was trained on as many contributions."""
+    ids: list[bytes] = []
+
+    def said(step: str, *of: int) -> bytes:
+        materials = tuple(
+            Material(role="input", digest=_digest(each), statement=named(ids[each])) for each in of
+        )
+        subject = Subject(_digest(len(ids)), name=f"data {len(ids)}")
+        statement = Statement.of(
+            Step(author=AUTHORS[0], step=step, materials=materials), subjects=(subject,)
+        )
+        ids.append(statement.id)
+        return Envelope(statement.payload, (Signature("", bytes(64)),)).encode()
+
+    records = [said("contribute") for _ in range(size - 3)]
+    records += [said("decide", *range(size - 3)), said("train", size - 3), said("answer", size - 2)]
+    return records, ids
 
 
 def _visitors() -> Iterator[Row]:

@@ -49,6 +49,7 @@ def paths(shown, client):
     return [
         "/", "/here", "/verify", "/log", "/words", "/cost", "/cost?model=llama-3.1-8b&on=h200-tdx",
         "/report", f"/p/{one}", f"/p/{hostile}", f"/p/{long}", f"/graph/{one}",
+        f"/graph/{one}?find=part", f"/graph/{one}?kind=contribute",
         "/search?q=contribute", "/nowhere", evidence, proof.headers["location"],
     ]  # fmt: skip
 

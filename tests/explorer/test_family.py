@@ -338,3 +338,41 @@ def test_a_page_is_written_again_when_its_verdict_is_new(tmp_path):
         assert "SIMULATED, AND ALLOWED AS SUCH" in first
         clock[0] += timedelta(days=3650)  # by then the endorsements are out of date
         assert "NOT AUTHENTIC" in ask(app, "GET", f"/p/{one.id.hex()}").text
+
+
+def test_a_visitor_finds_a_node_of_a_graph_by_id_digest_name_and_author(get, shown):
+    answer, part = shown.sealed["answer"].id.hex(), shown.sealed["part-2"]
+    node = next(n for n in get(f"/graph/{answer}.json").json()["nodes"]
+                if n["id"] == part.name)  # fmt: skip
+    digest = node["outputs"][0]["digest"]
+    for text in (part.name, part.id.hex()[:12], digest, digest[7:20].upper()):
+        page = get(f"/graph/{answer}", params={"find": text}).text
+        assert "1 statement is named by" in page, text
+        assert page.count('class="box found"') == 1
+        trail = page[page.index('id="found"') : page.index('id="above"')]
+        assert re.findall(r"/graph/([0-9a-f]{64})", trail) == [
+            answer, shown.sealed["model"].id.hex(), part.id.hex()]  # fmt: skip
+    by_author = get(f"/graph/{answer}.json", params={"find": node["author"]}).json()["found"]
+    assert len(by_author) == 4, "the trainer said the parts and the model"
+    assert "0 statements are named by" in get(f"/graph/{answer}?find=nothing-here").text
+    assert get(f"/graph/{answer}?find=%C3%A9").status_code == 400
+
+
+def test_the_list_beside_a_graph_has_every_statement_of_a_kind(get, shown):
+    answer = shown.sealed["answer"].id.hex()
+    page = get(f"/graph/{answer}?kind=contribute").text
+    listed = page[page.index('id="list"') :]
+    parts = [shown.sealed[f"part-{number}"].id.hex() for number in range(3)]
+    assert sorted(re.findall(r"/p/([0-9a-f]{64})", listed)) == sorted(parts)
+    after = get(f"/graph/{answer}?kind=contribute&from=2").text
+    assert len(re.findall(r"/p/[0-9a-f]{64}", after[after.index('id="list"') :])) == 1
+    for bad in ("-1", "x", "²", "1" * 10):
+        assert get(f"/graph/{answer}", params={"kind": "a", "from": bad}).status_code == 400
+
+
+def test_author_writes_markup_into_a_word_and_a_name_of_the_graph(get, shown):
+    hostile = shown.sealed["hostile"].id.hex()
+    for query in ({}, {"find": "<script>"}, {"kind": "<script>alert(1)</script>"}):
+        page = get(f"/graph/{hostile}", params=query).text
+        assert "<script" not in page
+        assert '"><i>' not in page

@@ -92,7 +92,7 @@ def test_a_large_drawing_is_cut_and_says_so():
     author = workload_named("author")
     source = MemorySource()
     source.add_identity(author.record.encode(), author.blobs)
-    parts = [step(author, "collect", f"data-{number}") for number in range(MOST + 20)]
+    parts = [step(author, f"collect {number}", f"data-{number}") for number in range(MOST + 20)]
     for part in parts:
         source.add_statement(author.sign(part).encode())
     inputs = [("part", f"data-{number}", part) for number, part in enumerate(parts)]

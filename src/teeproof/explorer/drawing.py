@@ -135,12 +135,7 @@ def _edge(placed: Placed, chain: Sequence[int]) -> str:
     return f'<path class="edge" d="{way}"/>'
 
 
-
-
-
-def _boxes(
-    graph: Graph, boxes: Sequence[Sequence[Node]], placed: Placed, look: _Look
-) -> list[str]:
+def _boxes(graph: Graph, boxes: Sequence[Sequence[Node]], placed: Placed, look: _Look) -> list[str]:
     titles: dict[str, str] = {}  # few words for many statements
     beginnings = Counter(box[0].id[:4] for box in boxes)
     parts = []

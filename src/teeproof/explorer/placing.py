@@ -90,8 +90,7 @@ def columns_of(count: int, edges: Iterable[tuple[int, int]]) -> list[int]:
         for right in following[left]:
             waits[right] -= 1
             if not done[right]:
-                if columns[right] < after:
-                    columns[right] = after
+                columns[right] = max(columns[right], after)
                 if not waits[right]:
                     ready.append(right)
 
