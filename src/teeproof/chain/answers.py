@@ -5,6 +5,7 @@ Trusts: nothing.  Does not trust: the node.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ __all__ = [
     "mined",
     "receipt_of",
 ]
+
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)  # of at most 256 bits, as the chain's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,16 @@ def _text(found: Any) -> str:
 
 
 def in_number(found: Any, what: str) -> int:
-    """Return the number of a quantity."""
-    try:
-        return int(_text(found), 16)
-    except ValueError:
-        raise Malformed(f"the node's {what} is no number", code="node_malformed") from None
+    """Return the number of a quantity, below 2^256."""
+    text = _text(found)
+    if not _QUANTITY.fullmatch(text):
+        raise Malformed(
+            f"the node's {what} is no number",
+            code="node_malformed",
+            expected="0x and at most 64 hex digits",
+            got=ascii(text[:80])[1:-1],
+        )
+    return int(text, 16)
 
 
 def in_bytes(found: Any, what: str) -> bytes:

@@ -16,6 +16,7 @@ Trusts: nothing.  Does not trust: the node; its answers are bounded.
 from __future__ import annotations
 
 import itertools
+import time
 import weakref
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,11 +47,24 @@ _SAID = (
 class Endpoint:
     """A node at a URL; one connection, kept open.
 
+    Args:
+        url: of http or https.
+        timeout: seconds for each step of an exchange: to connect, to send, to receive a part.
+        within: seconds for a whole exchange, however slowly its parts come; None for no such end.
+        most: bytes of one answer.
+
     Raises:
         Usage: this is no URL of http or https (``url_malformed``).
     """
 
-    def __init__(self, url: str, *, timeout: float = _TIMEOUT) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = _TIMEOUT,
+        within: float | None = None,
+        most: int = MAX_ANSWER,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Usage(
@@ -61,7 +75,7 @@ class Endpoint:
             )
         import httpx  # noqa: PLC0415  0.3 s, and not every import asks
 
-        self.url = url
+        self.url, self._within, self._most = url, within, most
         # A proxy of the environment has no business with this machine's own ports.
         self._client = httpx.Client(timeout=timeout, trust_env=parts.hostname not in _HERE)
         weakref.finalize(self, self._client.close)  # who forgets to close leaves nothing open
@@ -109,13 +123,20 @@ class Endpoint:
         import httpx  # noqa: PLC0415  as above
 
         headers = {"content-type": "application/json"}
+        begun = time.monotonic()
         try:
             with self._client.stream("POST", self.url, content=body, headers=headers) as response:
                 parts, size = [], 0
                 for part in response.iter_bytes():
                     size += len(part)
-                    if size > MAX_ANSWER:
+                    if size > self._most:
                         raise TooLarge("the node's answer is too large: ask for less at once")
+                    if self._within is not None and time.monotonic() - begun > self._within:
+                        raise Unavailable(
+                            f"the node at {self.url} answers too slowly: name another",
+                            code="node_slow",
+                            expected=f"a whole answer in {self._within:g} seconds",
+                        )
                     parts.append(part)
         except httpx.HTTPError as error:
             raise Unavailable(
@@ -124,7 +145,7 @@ class Endpoint:
                 got=type(error).__name__,
             ) from None
         try:
-            return strictjson.loads(b"".join(parts), limit=MAX_ANSWER, what="node's answer")
+            return strictjson.loads(b"".join(parts), limit=self._most, what="node's answer")
         except TooLarge:
             raise
         except Malformed:
