@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -60,10 +61,17 @@ def running(inside: LocalInside) -> Iterator[AgentClient]:
 
 @pytest.fixture
 def launched(world: World) -> Iterator[tuple[World, AgentClient, LocalInside]]:
-    """An agent whose fund was deployed at the address that its mandate named beforehand."""
+    with launch(world) as (client, inside):
+        yield world, client, inside
+
+
+@contextmanager
+def launch(world: World, **changes: Any) -> Iterator[tuple[AgentClient, LocalInside]]:
+    """Launch an agent whose fund is deployed at the address that its mandate named beforehand."""
     here, deployer = world.market, Account.new()
     here.chain.transfer(here.owner, deployer, 10**18)
-    mandate = mandate_of(here, world.model, fund=contract_address(deployer.address, 0))
+    fund = contract_address(deployer.address, 0)
+    mandate = mandate_of(here, world.model, fund=fund, **changes)
     inside = inside_of(world, mandate, world.folder / "inside")
     with running(inside) as client:
         said = json.loads(inside.said.getvalue().splitlines()[-1])
@@ -74,7 +82,7 @@ def launched(world: World) -> Iterator[tuple[World, AgentClient, LocalInside]]:
         )  # fmt: skip
         assert here.fund.address == mandate.fund
         fill(here, here.fund)
-        yield world, client, inside
+        yield client, inside
 
 
 def test_an_agent_is_instructed_over_http_and_its_words_are_proven(

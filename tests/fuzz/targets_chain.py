@@ -7,20 +7,21 @@ import json
 import shutil
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from teeproof.chain.abi import Interface
 from teeproof.chain.account import Account, Fields
 from teeproof.chain.answers import block_head, receipt_of
-from teeproof.chain.artifacts import load
+from teeproof.chain.artifacts import NAMES, load, recognise
 from teeproof.chain.local.admission import decode
 from teeproof.chain.local.chain import LocalChain
 from teeproof.chain.local.rpc import Rpc
 from teeproof.chain.local.views import block_json, receipt_json, transaction_json
 from teeproof.chain.revert import reason_of
 from teeproof.core.digests import keccak256
-from teeproof.core.errors import Error, Malformed
+from teeproof.core.errors import Error, Malformed, TooLarge
 
 NOBODY = "0x" + "11" * 20
 SECRET = b"\1" * 32
@@ -107,6 +108,14 @@ def fuzz_chain_result(data: bytes) -> None:
             TOKEN.result(name, [None] * count, data)
 
 
+def fuzz_chain_code(data: bytes) -> None:
+    """Code of a chain is ours or not; bytecode ends as the compiler ends it, or is refused."""
+    assert recognise(data) in (None, *NAMES)
+    with suppress(Malformed, TooLarge):
+        runtime = replace(load("Pool"), bytecode=data).runtime
+        assert runtime.is_in(runtime.code + bytes(runtime.immutables))
+
+
 def _request(method: str, *params: object) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
 
@@ -137,6 +146,10 @@ SEEDS = {
         signed(gas=1 << 24, data=bytes(50) + b"\1" * 50),
     ],
     "fuzz_chain_request": _requests,
+    "fuzz_chain_code": lambda: [
+        *(load(name).bytecode for name in NAMES),
+        *(load(name).runtime.code for name in NAMES),
+    ],
     "fuzz_chain_revert": lambda: [
         bytes.fromhex("08c379a0") + (32).to_bytes(32, "big") + (2).to_bytes(32, "big") + b"no",
         bytes.fromhex("4e487b71") + (17).to_bytes(32, "big"),

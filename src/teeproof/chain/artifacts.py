@@ -88,9 +88,9 @@ class Artifact:
         if not 2 < tail <= min(_MOST_TAIL, len(data)):
             raise _no_tail(str(tail))
         match cbor.loads(data[-tail:-2], limit=_MOST_TAIL, what="bytecode's end"):
-            case [bytes(), int(size), list(), int(immutables), dict()] if (
-                0 < size <= len(data) - tail and 0 <= immutables <= len(data)
-            ):
+            case [bytes(), int(size), list(), int(immutables), dict()] if 0 < size <= len(
+                data
+            ) - tail and 0 <= immutables <= len(data):
                 return Runtime(data[-tail - size : -tail], immutables)
             case other:
                 raise _no_tail(str(other))

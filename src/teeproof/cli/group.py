@@ -22,6 +22,7 @@ COMMANDS = {
     "export": "Make one page of a proof, that checks itself in a browser.",
     "merge": "Put several proof files into one.",
     "graph": "Draw who made what of what.",
+    "agent": "Say who can still change, stop or drain an agent.",
     "log": "Keep, serve, fill and check a log of what was said.",
     "data": "Contribute data to a pool, and take it back.",
     "endorsements": "Keep Intel's collateral, to verify old evidence later.",
