@@ -46,11 +46,14 @@ def paths(shown, client):
     evidence = client.post("/verify", files=evidence_files(), data=AT).headers["location"]
     data = client.get(f"/p/{one}.proof").content
     proof = client.post("/verify", files={"file": ("a.proof", data)})
+    author = shown.sealed["answer"].statement.author.hex()
+    code = client.get(f"/identity/{author}.json").json()["beside"]["same_code"]["value"]
     return [
         "/", "/here", "/verify", "/log", "/words", "/cost", "/cost?model=llama-3.1-8b&on=h200-tdx",
         "/report", f"/p/{one}", f"/p/{hostile}", f"/p/{long}", f"/graph/{one}",
         f"/graph/{one}?find=part", f"/graph/{one}?kind=contribute",
-        "/search?q=contribute", "/nowhere", evidence, proof.headers["location"],
+        f"/identity/{author}", f"/code/{code}", "/search?q=contribute", "/nowhere",
+        evidence, proof.headers["location"],
     ]  # fmt: skip
 
 

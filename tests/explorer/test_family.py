@@ -103,7 +103,7 @@ def test_a_digest_of_data_finds_who_made_it_and_who_used_it(get, shown):
     }  # fmt: skip
     page = get("/search", params={"q": sha256(b"m").hex()})
     assert page.status_code == 200
-    assert "2 statements speak of" in page.text
+    assert "2 pages speak of" in page.text
 
 
 def test_a_machine_is_found_by_its_platform_and_its_measurement(get, shown):
@@ -118,8 +118,9 @@ def test_a_machine_is_found_by_its_platform_and_its_measurement(get, shown):
 def test_an_identity_finds_what_it_said_and_a_word_what_was_done(get, shown):
     author = get(f"/p/{shown.sealed['model'].id.hex()}.json").json()["statement"]["predicate"]
     found = get("/search.json", params={"q": author["author"]}).json()["found"]
-    assert {one["meaning"] for one in found} == {"identity that said"}
-    assert len(found) == 4  # three contributions and the model
+    assert {one["meaning"] for one in found} == {"identity", "identity that said"}
+    assert found[0]["page"] == f"/identity/{author['author'].removeprefix('sha256:')}"
+    assert len(found) == 5  # its own page, three contributions and the model
     assert len(get("/search.json", params={"q": "Contribute"}).json()["found"]) == 3
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ import msgspec
 
 from teeproof.cli.asked import Asked, trust_of
 from teeproof.cli.claims import claims
+from teeproof.cli.evidence_collect import files_of
 from teeproof.cli.keys_beside import with_keys
 from teeproof.cli.options import time_of
+from teeproof.cli.pieces import pieces_of
 from teeproof.cli.pointed import answer_about, is_pointed_elsewhere
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import Screen
@@ -26,15 +29,25 @@ from teeproof.core import strictjson
 from teeproof.core.errors import Error, TooLarge, Usage
 from teeproof.core.reading import peek, read_bounded
 from teeproof.evidence.files.bundles import gather
+from teeproof.evidence.files.kinds import Piece, identify
 from teeproof.evidence.files.reading import read_pieces
 from teeproof.evidence.policy import BUILT_IN, Policy, load_policy
-from teeproof.explorer.desk import Choice, Judged, JudgedEvidence, JudgedOther, JudgedProof
+from teeproof.evidence.record import Evidence
+from teeproof.explorer.desk import (
+    Choice,
+    Judged,
+    JudgedEvidence,
+    JudgedOther,
+    JudgedProof,
+    LaidOut,
+)
 
 __all__ = ["OWN", "ExplorerDesk"]
 
 OWN = "own"
 """The name under which the policy stands that the explorer was started with."""
 
+_IDENTITY = "identity.json"  # what an identity's record is called beside its evidence
 _ZIP = b"PK\x03\x04"
 _MAX_PROOF_BYTES = 64 << 20
 _MOST_ANSWER = 4 << 20
@@ -80,6 +93,20 @@ class ExplorerDesk:
         if is_pointed_elsewhere(files):
             return self._other(files, chosen, at)
         return self._evidence(files, chosen, policy, at)
+
+    def lay_out(
+        self, evidence: Evidence, *, identity: bytes, folder: str, at: str | None, simulated: bool
+    ) -> LaidOut:
+        """Return evidence as files, and what each of them claims."""
+        files = {**pieces_of(evidence), _IDENTITY: identity}
+        marked = files_of(evidence, simulated=simulated) | files
+        words = (*(self._words[:2] if self._policy is not None else ()),
+                 *(("--at", at) if at else ()))  # fmt: skip
+        commands = (shell("tar", "xf", Path(f"{folder}.tar")),
+                    shell("teeproof", "verify", Path(folder), *words))  # fmt: skip
+        quotes: dict[bytes, str] = {}
+        told = [_told(name, quotes, partial(identify, data)) for name, data in files.items()]
+        return LaidOut(files=marked, claims=tuple(msgspec.to_builtins(told)), commands=commands)
 
     def _chosen(self, name: str) -> Policy | None:
         if not name:
@@ -160,13 +187,20 @@ class ExplorerDesk:
 def _claims(files: Sequence[Path]) -> tuple[dict[str, Any], ...]:
     """Return what each file claims; a file that cannot be told apart says why."""
     quotes: dict[bytes, str] = {}
-    found: list[dict[str, Any]] = []
-    for piece in read_pieces(list(files)):
-        try:
-            found.append(claims(piece, quotes=quotes))
-        except Error as error:
-            found.append({"kind": piece.kind, "name": piece.name, "problem": error.detail})
+    pieces = read_pieces(list(files))
+    found = [_told(one.name, quotes, lambda *, name, one=one: one) for one in pieces]
     return tuple(msgspec.to_builtins(found))
+
+
+def _told(name: str, quotes: dict[bytes, str], piece: Callable[..., Piece]) -> dict[str, Any]:
+    """Return what a file claims, or why nobody can tell."""
+    kind = "file"
+    try:
+        read = piece(name=name)
+        kind = read.kind
+        return claims(read, quotes=quotes)
+    except Error as error:
+        return {"kind": kind, "name": name, "problem": error.detail}
 
 
 def _rows(answer: Answer) -> tuple[tuple[str, str], ...]:

@@ -5,9 +5,9 @@
     GET  /graph/<id>                       what it was made of, what was made of it
     GET  /verify    POST /verify[.json]    hand in a file
     GET  /v/<id>[.json]                    what came of it, for as long as it is kept
+    GET  /identity/<id>[.json|.tar]  /code/<hash>[.json]    a machine that ran a program; a program
     GET  /here                             the things that the log speaks of
     GET  /log  /words  /cost  /report      the log, the words, what a TEE costs, the report
-    /console…                              what acts, for the person at this machine (``console``)
 
 Everything works without a script; the one there is only adds what was said meanwhile. Nothing is
 loaded from elsewhere, and what others wrote is escaped and cut.
@@ -30,6 +30,7 @@ from teeproof.explorer.pages.family import Site
 from teeproof.explorer.pages.graph import GraphPages
 from teeproof.explorer.pages.here import HerePages
 from teeproof.explorer.pages.home import HomePages
+from teeproof.explorer.pages.identity import IdentityPages
 from teeproof.explorer.pages.log import LogPages
 from teeproof.explorer.pages.proof import ProofPages
 from teeproof.explorer.pages.report import ReportPages
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.routing import Route
-
-    from teeproof.explorer.console.port import Console
 
 __all__ = ["LOCAL", "make_app"]
 
@@ -58,7 +57,6 @@ def make_app(
     desk: Desk | None = None,
     names: Sequence[str] = LOCAL,
     now: Callable[[], datetime] = wall_clock,
-    console: Console | None = None,
 ) -> Starlette:
     """Return the ASGI application over a book.
 
@@ -69,14 +67,11 @@ def make_app(
         names: by which names the pages may be asked for. A page elsewhere whose name is made to
             point here must not read what is shown here.
         now: the clock by which results are kept.
-        console: what the person at this machine may do; without one, nothing under ``/console`` is.
     """
     from starlette.applications import Starlette  # noqa: PLC0415  only a server needs it
     from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415
 
-    pages = Pages(
-        has_log=book is not None, has_desk=desk is not None, has_console=console is not None
-    )  # fmt: skip
+    pages = Pages(has_log=book is not None, has_desk=desk is not None)
     site = Site(pages=pages, book=book, desk=desk, shelf=Shelf[Judged](now=now), command=command)
 
     async def refusal(request: Request, error: Exception) -> Response:
@@ -96,10 +91,6 @@ def make_app(
 
     handlers = {Error: refusal, 404: nowhere, 405: wrong_method}
     app = Starlette(routes=_routes(site), exception_handlers=handlers)
-    if console is not None:
-        from teeproof.explorer.console.pages import add_console  # noqa: PLC0415  it needs extras
-
-        add_console(app, site, console)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(names))
     return app
 
@@ -110,6 +101,7 @@ def _routes(site: Site) -> list[Route]:
     home, proof, verify = HomePages(site), ProofPages(site), VerifyPages(site)
     graph, log, words = GraphPages(site), LogPages(site), WordPages(site)
     cost, report, here = CostPages(site), ReportPages(site), HerePages(site)
+    identity = IdentityPages(site)
     return [
         Route("/", home.home),
         Route("/index.json", home.home_json),
@@ -132,6 +124,11 @@ def _routes(site: Site) -> list[Route]:
         Route("/v/{id}/file", verify.file),
         Route("/v/{id}/file/{number:int}", verify.piece),
         Route("/v/{id}/p/{statement}", verify.statement),
+        Route("/identity/{id}.json", identity.twin),
+        Route("/identity/{id}.tar", identity.file),
+        Route("/identity/{id}", identity.page),
+        Route("/code/{hash}.json", identity.code_twin),
+        Route("/code/{hash}", identity.code),
         Route("/here", here.page),
         Route("/here.json", here.twin),
         Route("/log", log.page),

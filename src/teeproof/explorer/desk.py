@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from teeproof.evidence.record import Evidence
 from teeproof.evidence.verdict import Verdict
 from teeproof.proof.verify import ProofVerdict
 
-__all__ = ["Choice", "Desk", "Judged", "JudgedEvidence", "JudgedOther", "JudgedProof"]
+__all__ = ["Choice", "Desk", "Judged", "JudgedEvidence", "JudgedOther", "JudgedProof", "LaidOut"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,21 @@ class JudgedOther:
     command: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaidOut:
+    """Evidence as the files that ``teeproof verify`` reads.
+
+    Attributes:
+        files: by name.
+        claims: of each file, every field with its meaning, as ``teeproof show`` prints them.
+        commands: what a person types to unpack and check the same.
+    """
+
+    files: Mapping[str, bytes]
+    claims: tuple[Mapping[str, Any], ...]
+    commands: tuple[str, ...]
+
+
 Judged = JudgedEvidence | JudgedProof | JudgedOther
 
 
@@ -85,4 +101,17 @@ class Desk(Protocol):
 
         Raises:
             Error: they are nothing that is understood, or do not belong together.
+        """
+
+    def lay_out(
+        self, evidence: Evidence, *, identity: bytes, folder: str, at: str | None, simulated: bool
+    ) -> LaidOut:
+        """Return evidence as files, and what each of them claims.
+
+        Args:
+            evidence: of one machine.
+            identity: the record of the identity whose evidence it is.
+            folder: what the folder is called in the archive that is handed out.
+            at: as of when it was verified, if somebody vouches for that time.
+            simulated: whether a simulator made it; a file beside the others says so.
         """

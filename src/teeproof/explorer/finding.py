@@ -21,7 +21,7 @@ import msgspec
 
 from teeproof.core.errors import Error, Usage
 from teeproof.core.text import cut
-from teeproof.explorer.roll import Machine, Roll
+from teeproof.explorer.roll import CODE, Machine, Roll
 from teeproof.explorer.sentences import clause
 from teeproof.proof.graph.labels import labels_of
 from teeproof.proof.identity import IdentityRecord
@@ -44,6 +44,7 @@ _MOST_OF_ONE = 200  # keys from one record, and statements for one key
 _SHORTEST = 4
 _LONGEST = 200
 _EVERY = 1.0  # seconds
+_THINGS = {"identity": "identity", "code that ran": "code"}
 _TOKEN = re.compile(r"0x[0-9a-f]{40}(?:[0-9a-f]{24})?|(?:rcpt|chatcmpl)-[0-9a-z]{8,64}")
 _WHAT = {66: "transaction or block named by", 42: "account named by"}
 
@@ -65,17 +66,28 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a key is to a statement: ``output of``, ``identity that said``; and the statement."""
+    """What a key is to a statement: ``output of``, ``identity that said``; and the statement.
+
+    Where it is the name of a thing that has a page of its own, ``statement`` is empty.
+    """
 
     key: str
     meaning: str
     statement: str
     title: str
 
+    @property
+    def href(self) -> str:
+        """The page that it leads to."""
+        if self.statement:
+            return f"/p/{self.statement}"
+        return f"/{_THINGS[self.meaning]}/{self.key}"
+
     def to_json(self) -> dict[str, Any]:
         """Return the same for programs."""
-        return {"key": self.key, "meaning": self.meaning, "statement": f"sha256:{self.statement}",
-                "title": self.title}  # fmt: skip
+        statement = f"sha256:{self.statement}" if self.statement else None
+        return {"key": self.key, "meaning": self.meaning, "statement": statement,
+                "page": self.href, "title": self.title}  # fmt: skip
 
 
 class Index:
@@ -201,6 +213,10 @@ class Index:
         names = (parsed.digest.hex(), parsed.keyset_digest.removeprefix("sha256:"))
         for name in names:
             self._said_by[name] = text
+        self._put(names[0], "identity", "")
+        for name in CODE:
+            if name in labels.values:
+                self._put_once(labels.values[name], "code that ran", "")
         self._roll.add_machine(
             Machine(number=number, id=names[0], keyset=names[1], labels=dict(labels.values))
         )
@@ -209,6 +225,10 @@ class Index:
         for line in self._said_by.get(author, "").splitlines():
             value, _, name = line.partition(" ")
             yield value, name.replace("_", " ")
+
+    def _put_once(self, key: str, meaning: str, statement: str) -> None:
+        if (meaning, statement) not in self._keys.get(key, ()):
+            self._put(key, meaning, statement)
 
     def _put(self, key: str, meaning: str, statement: str) -> None:
         known = self._keys.get(key)

@@ -21,7 +21,18 @@ class Place:
     words: str
 
 
-PLACES: Sequence[Callable[[Read], Iterable[Place]]] = ()
+def _identities(read: Read) -> Iterable[Place]:
+    """The identity that said it, and the one that it names as its successor."""
+    author = read.author.hex() if read.author else (read.keyset or "").removeprefix("sha256:")
+    if author:
+        yield Place(href=f"/identity/{author}", words=f"its author, identity {author[:8]}")
+    if read.type == "urn:teeproof:rotation:v1":
+        for subject in read.subjects[:1]:
+            found = subject.sha256.removeprefix("sha256:")
+            yield Place(href=f"/identity/{found}", words=f"the next identity, {found[:8]}")
+
+
+PLACES: Sequence[Callable[[Read], Iterable[Place]]] = (_identities,)
 """One for each family of things; each yields none where a statement speaks of no such thing."""
 
 

@@ -6,16 +6,20 @@ when it is full. What it says is what the records say: nothing here is checked.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from teeproof.proof.source import Read
 
-__all__ = ["MOST", "Machine", "Roll", "Said"]
+__all__ = ["CODE", "MOST", "Machine", "Roll", "Said"]
 
 MOST = 500_000
 """Statements and identities that are remembered; of a longer log, the first ones."""
+CODE = ("compose_hash", "measurement", "mrenclave", "pcr0", "mrtd")
+"""Labels by which evidence names code, the one that says most of the application first."""
+_SHARED = frozenset({*CODE, "platform"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,7 @@ class Roll:
     _authors: dict[str, list[Said]] = field(default_factory=dict)
     _machines: dict[str, Machine] = field(default_factory=dict)
     _keysets: dict[str, str] = field(default_factory=dict)
+    _alike: dict[str, list[Machine]] = field(default_factory=dict)
 
     def add(self, read: Read, *, number: int, title: str, clause: str) -> None:
         """Take in a statement."""
@@ -85,9 +90,11 @@ class Roll:
 
     def add_machine(self, machine: Machine) -> None:
         """Take in an identity."""
-        if self._is_full():
+        if self._is_full() or machine.id in self._machines:
             return
-        self._machines.setdefault(machine.id, machine)
+        self._machines[machine.id] = machine
+        for value in {machine.labels[name] for name in _SHARED & machine.labels.keys()}:
+            self._alike.setdefault(value, []).append(machine)
         self._keysets.setdefault(machine.keyset, machine.id)
 
     def _is_full(self) -> bool:
@@ -112,6 +119,22 @@ class Roll:
         known = self._machines.get(author)
         names = [author] if known is None else [author, known.keyset]
         return _newest((self._authors.get(one, ()) for one in names), start, count)
+
+    def kinds_by(self, author: str) -> list[tuple[str, int]]:
+        """Return how many statements of each kind an identity said, the most frequent first."""
+        known = self._machines.get(author)
+        names = [author] if known is None else [author, known.keyset]
+        found = Counter(said.type for one in names for said in self._authors.get(one, ()))
+        return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+
+    def alike(self, value: str, *, start: int = 0, count: int = 100) -> list[Machine]:
+        """Return identities whose evidence has this label of code or platform, newest first."""
+        every = self._alike.get(value, [])
+        return every[: len(every) - start][: -count - 1 : -1]
+
+    def alike_count(self, value: str) -> int:
+        """Return how many identities have this label of code or platform."""
+        return len(self._alike.get(value, ()))
 
     def machine(self, name: str) -> Machine | None:
         """Return an identity by its digest or by its keyset's, in hex."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from teeproof.core.text import cut
 
-__all__ = ["clause"]
+__all__ = ["clause", "label_words"]
 
 _NAME = 60  # characters of a name in a clause
 Body = dict[str, Any]
@@ -32,6 +32,21 @@ def clause(kind: str, body: Any, *, title: str = "") -> str:
         except (KeyError, TypeError, ValueError, AttributeError):
             pass  # a document that only looks like this kind
     return f"a program said “{cut(title or kind, _NAME)}”"
+
+
+def label_words(name: str) -> str:
+    """Return a label of code or machine in words, to stand before its value."""
+    return _LABELS.get(name, name)
+
+
+_LABELS = {
+    "compose_hash": "the hash of its compose file",
+    "measurement": "its launch measurement",
+    "mrenclave": "MRENCLAVE",
+    "pcr0": "PCR0",
+    "mrtd": "the firmware it started with (MRTD)",
+    "platform": "its platform",
+}
 
 
 def _action(body: Body) -> str:

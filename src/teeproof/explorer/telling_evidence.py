@@ -17,7 +17,7 @@ from teeproof.explorer.telling import (
     tone_of,
 )
 
-__all__ = ["told_evidence"]
+__all__ = ["machine_words", "told_evidence", "why_readable"]
 
 _MACHINES = {
     "tdx": "an Intel TDX machine",
@@ -62,7 +62,7 @@ def told_evidence(verdict: Verdict, *, command: str) -> Telling:
             strength(
                 level,
                 confidential=verdict.confidential,
-                why_not=_why_readable(verdict),
+                why_not=why_readable(verdict),
                 kinds=(verdict.kind,),
             ),
             open_questions(list(verdict.checks)),
@@ -71,12 +71,13 @@ def told_evidence(verdict: Verdict, *, command: str) -> Telling:
     )  # fmt: skip
 
 
-def _machine(verdict: Verdict) -> str:
-    return _MACHINES.get(verdict.kind, f"a machine of kind {verdict.kind}")
+def machine_words(kind: str) -> str:
+    """Return a kind of evidence as the machine that makes it."""
+    return _MACHINES.get(kind, f"a machine of kind {kind}")
 
 
 def _sentence(verdict: Verdict) -> str:
-    machine = _machine(verdict)
+    machine = machine_words(verdict.kind)
     if verdict.exit_code == 2:
         return f"Do not rely on this: a check failed. It claims to come from {machine}."
     if verdict.exit_code == 3:
@@ -91,7 +92,7 @@ def _sentence(verdict: Verdict) -> str:
 
 
 def _who(verdict: Verdict) -> Block:
-    machine = _machine(verdict)
+    machine = machine_words(verdict.kind)
     simulated = verdict.level == "simulated"
     short = f"Simulated: {machine}" if simulated else machine[:1].upper() + machine[1:]
     if not verdict.facts:
@@ -132,7 +133,8 @@ def _what(verdict: Verdict) -> Block:
     return Block(title="What was said?", short=short, lines=(*lines, when))
 
 
-def _why_readable(verdict: Verdict) -> str:
+def why_readable(verdict: Verdict) -> str:
+    """Return why it must be assumed that the host reads the memory, to follow "Assume yes:"."""
     if verdict.level is None:
         return "nothing is established about the machine"
     if verdict.level == "simulated":

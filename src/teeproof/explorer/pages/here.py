@@ -69,9 +69,21 @@ def _statements(book: Book) -> Listed:
     return Listed(rows=rows, count=sum(map(roll.count, types)))
 
 
+def _identities(book: Book) -> Listed:
+    """Return the identities, each with what it said last."""
+    roll, rows = book.roll, []
+    for machine in roll.machines(count=SHOWN):
+        latest = roll.by(machine.id, count=1)
+        words = latest[0].clause if latest else "has said nothing yet"
+        rows.append(Row(href=f"/identity/{machine.id}", title=machine.id[:16] + "…", words=words))
+    return Listed(rows=rows, count=roll.machine_count)
+
+
 FAMILIES: tuple[Family, ...] = (
     Family(name="statements", title="Statements", listed=_statements,
            about="What programs said and signed, by kind."),
+    Family(name="identities", title="Identities", listed=_identities,
+           about="Machines that each ran one program, and what it said last."),
 )  # fmt: skip
 """In the order of the page."""
 

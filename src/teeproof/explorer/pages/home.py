@@ -52,13 +52,13 @@ class HomePages:
     async def search(self, request: Request) -> Response:
         """What a text names."""
         found = await self._find(request)
-        statements = list(dict.fromkeys(one.statement for one in found))
-        if len(statements) == 1:
+        pages = list(dict.fromkeys(one.href for one in found))
+        if len(pages) == 1:
             from starlette.responses import RedirectResponse  # noqa: PLC0415  only a server needs it
 
-            return RedirectResponse(f"/p/{statements[0]}", status_code=303, headers=HEADERS)
+            return RedirectResponse(pages[0], status_code=303, headers=HEADERS)
         return self._site.pages.html(
-            "search.html", title="Found", query=_query(request), found=found, total=len(statements)
+            "search.html", title="Found", query=_query(request), found=found, total=len(pages)
         )
 
     async def search_json(self, request: Request) -> Response:

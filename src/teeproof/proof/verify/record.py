@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 _GRAVEST_FIRST: tuple[Concern, ...] = ("authenticity", "availability", "policy")
+_CODES: dict[Concern | None, Literal[0, 2, 3, 4]] = {
+    None: 0, "authenticity": 2, "availability": 3, "policy": 4,
+}  # fmt: skip
 
 
 class LogVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -85,6 +88,11 @@ class IdentityVerdict(msgspec.Struct, frozen=True, kw_only=True):
         """The gravest reason not to believe what this identity says; None if there is none."""
         concerns = {check.concern for check in self.failures}
         return next((one for one in _GRAVEST_FIRST if one in concerns), None)
+
+    @property
+    def exit_code(self) -> Literal[0, 2, 3, 4]:
+        """0 good, 2 not authentic, 3 something needed is missing, 4 not what the policy allows."""
+        return _CODES[self.objection]
 
 
 class StatementVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -1,1 +1,0 @@
-"""What the explorer's console does, with the same functions as the commands."""
