@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import closing
 from pathlib import Path
 
 import click
@@ -12,12 +10,9 @@ from teeproof.cli.joining import join
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, standard
-from teeproof.core.errors import Malformed
 
 __all__ = ["command"]
 
-_ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
-_KEY = "owner.key"
 _WHOLE = 1_000_000  # weights are millionths of a record
 
 
@@ -46,23 +41,11 @@ def command(
       teeproof data contribute orders.jsonl
       teeproof data contribute orders.jsonl --payout 0x52908400098527886e0f7030069857d2e4169ee7
     """  # noqa: D301  click reads the \b
-    from teeproof.cloud.owner import OwnerKey  # noqa: PLC0415  only here
-    from teeproof.data.contribute import contribute  # noqa: PLC0415
+    from teeproof.cli.contributing import give  # noqa: PLC0415  only here
 
-    if payout is not None and not _ADDRESS.fullmatch(payout.lower()):
-        raise Malformed(
-            "this is no account: name the one that shall earn",
-            code="payout_malformed",
-            expected="0x and 40 hex digits",
-            got=payout[:60],
-        )
     joined = join(folder)
-    key_file = owner or joined.folder / "people" / _KEY
-    key_file.parent.mkdir(parents=True, exist_ok=True)
-    key = OwnerKey.open(key_file)
-    address = _account_beside(key_file) if payout is None else payout.lower()
-    with closing(joined.pool()) as pool, closing(joined.kms()) as kms:
-        made = contribute(file, owner=key, pool=pool, kms=kms, terms=pool.terms(), payout=address)
+    gave = give(joined, file, name=file.name, owner=owner, payout=payout)
+    made, key_file, address = gave.contributed, gave.key_file, gave.payout
     name = made.proof.statement.name
     trust = ("--policy", joined.folder / "policy.toml", "--logs", joined.folder / "trusted-logs")
     check = shell("teeproof", "verify", joined.folder / "log", name[7:15], *trust)
@@ -87,15 +70,3 @@ def command(
     screen.copied("check", check, "bold")
     screen.copied("take back", take_back)
     return 0
-
-
-def _account_beside(key_file: Path) -> str:
-    """Return the address of the account beside an owner's key; it is made with the first file."""
-    from teeproof.chain.account import Account  # noqa: PLC0415  only here
-
-    path = key_file.with_suffix(".account")
-    if path.exists():
-        return Account.load(path).address
-    account = Account.new()
-    account.save(path)
-    return account.address

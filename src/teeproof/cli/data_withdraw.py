@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import click
@@ -10,11 +9,8 @@ import click
 from teeproof.cli.joining import join
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, standard
-from teeproof.core.errors import Malformed
 
 __all__ = ["command"]
-
-_DIGITS = 64
 
 
 @click.command("withdraw")
@@ -39,21 +35,9 @@ def command(
     Examples
       teeproof data withdraw 3f2a9c1b… --owner owner.key
     """  # noqa: D301  click reads the \b
-    from teeproof.cloud.owner import OwnerKey  # noqa: PLC0415  only here
-    from teeproof.data.contribute import withdraw  # noqa: PLC0415
+    from teeproof.cli.contributing import take_back  # noqa: PLC0415  only here
 
-    digits = contribution.strip().lower()
-    if len(digits) != _DIGITS or digits.strip("0123456789abcdef"):
-        raise Malformed(
-            "this is no contribution's id: copy it whole",
-            code="id_malformed",
-            expected=f"{_DIGITS} hex digits",
-            got=contribution[:80],
-        )
-    joined = join(folder)
-    key = OwnerKey.load(owner or joined.folder / "people" / "owner.key")
-    with closing(joined.pool()) as pool, closing(joined.kms()) as kms:
-        taken = withdraw(digits, owner=key, pool=pool, kms=kms)
+    taken = take_back(join(folder), contribution, owner=owner)
     screen = standard(color)
     erasure, receipt = taken.erasure.statement.name, taken.receipt.statement.name
     if as_json:

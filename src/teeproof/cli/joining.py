@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from teeproof.evidence.policy import Policy
     from teeproof.proof.log.formats.policy import TlogPolicy
 
-__all__ = ["Joined", "join"]
+__all__ = ["Joined", "join", "missing"]
 
 _WORLD = "world.json"
 _MOST = 1 << 20
@@ -34,11 +34,15 @@ class Joined:
         folder: where it all lies.
         urls: services by name.
         kms_policy: what the KMS must be, TOML.
+        codes: compose hashes of its workloads, by name.
+        contracts: addresses of its contracts, by name.
     """
 
     folder: Path
     urls: dict[str, str]
     kms_policy: str
+    codes: dict[str, str] = field(default_factory=dict)
+    contracts: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def policy(self) -> Policy:
@@ -47,6 +51,18 @@ class Joined:
 
         return parse_policy((self.folder / "policy.toml").read_bytes())
 
+    def policy_of(self, workload: str) -> Policy:
+        """Return the same for one workload: this vendor's machine, and that one code.
+
+        Raises:
+            Unavailable: nothing by this name has run (``part_missing``).
+        """
+        import msgspec  # noqa: PLC0415  as above
+
+        if workload not in self.codes:
+            raise missing(workload)
+        return msgspec.structs.replace(self.policy, compose_hash=(self.codes[workload],))
+
     @cached_property
     def logs(self) -> TlogPolicy:
         """Which log and witnesses this demo's reader trusts."""
@@ -54,19 +70,33 @@ class Joined:
 
         return TlogPolicy.parse((self.folder / "trusted-logs").read_bytes())
 
+    def url(self, service: str) -> str:
+        """Return where a service is; Unavailable (``part_missing``) before it runs."""
+        if service not in self.urls:
+            raise missing(service)
+        return self.urls[service]
+
     def pool(self) -> PoolClient:
         """Return a client of the pool, which believes this demo's machines and log alone."""
         from teeproof.data.client import PoolClient  # noqa: PLC0415  only who joins pays for it
         from teeproof.proof.verify import Trust  # noqa: PLC0415
 
-        return PoolClient(self.urls["pool"], trust=Trust(policy=self.policy, logs=self.logs))
+        return PoolClient(self.url("pool"), trust=Trust(policy=self.policy, logs=self.logs))
 
     def kms(self) -> KmsClient:
         """Return a client of the KMS."""
         from teeproof.cloud.kms.client import KmsClient  # noqa: PLC0415  as above
         from teeproof.evidence.policy import parse_policy  # noqa: PLC0415
 
-        return KmsClient(self.urls["kms"], policy=parse_policy(self.kms_policy))
+        return KmsClient(self.url("kms"), policy=parse_policy(self.kms_policy))
+
+
+def missing(service: str) -> Unavailable:
+    """Return the error for a service that the story has not started yet."""
+    return Unavailable(
+        f"there is no {service} yet: start the part of the story that makes it",
+        code="part_missing", expected=f"a running {service}",
+    )  # fmt: skip
 
 
 def join(folder: Path | None = None) -> Joined:
@@ -81,7 +111,10 @@ def join(folder: Path | None = None) -> Joined:
         value = json.loads(data)
         if not is_held(place):
             raise ValueError("it has ended")
-        return Joined(place, dict(value["urls"]), str(value["kms_policy"]))
+        return Joined(
+            place, dict(value["urls"]), str(value["kms_policy"]), dict(value.get("codes", {})),
+            dict(value.get("contracts", {})),
+        )  # fmt: skip
     except (Unavailable, OSError, ValueError, KeyError, TypeError):
         raise Unavailable(
             "no demo runs here: start one in another terminal with teeproof demo",

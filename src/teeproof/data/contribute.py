@@ -31,7 +31,15 @@ from teeproof.data.statements import Contribution
 from teeproof.data.submission import Submission, policy_for, submit
 from teeproof.data.terms import PoolTerms
 
-__all__ = ["LIFETIME", "Contributed", "Withdrew", "contribute", "send", "withdraw"]
+__all__ = [
+    "LIFETIME",
+    "Contributed",
+    "Withdrew",
+    "contribute",
+    "contribute_bytes",
+    "send",
+    "withdraw",
+]
 
 LIFETIME = 365 * 86_400  # seconds for which keys may be released
 
@@ -106,6 +114,25 @@ def contribute(
         NotAuthentic, Unavailable: the KMS or the pool is not what it should be, or does not answer.
     """
     plain = read_bounded(path, limit=terms.max_bytes, what="contribution")
+    return contribute_bytes(
+        plain, owner=owner, pool=pool, kms=kms, terms=terms, payout=payout, lifetime=lifetime,
+        now=now, random=random,
+    )  # fmt: skip
+
+
+def contribute_bytes(
+    plain: bytes,
+    *,
+    owner: OwnerKey,
+    pool: PoolClient,
+    kms: KmsClient,
+    terms: PoolTerms,
+    payout: str,
+    lifetime: int = LIFETIME,
+    now: Callable[[], datetime] = wall_clock,
+    random: Callable[[int], bytes] = os.urandom,
+) -> Contributed:
+    """Contribute what a file holds, without one; arguments and errors as ``contribute``."""
     bounds = {name: getattr(terms, name) for name in ("max_bytes", "max_records", "min_records")}
     read_records(plain, **bounds).require()
     time = to_epoch(now())

@@ -8,6 +8,7 @@
     GET  /identity/<id>[.json|.tar]  /code/<hash>[.json]    a machine that ran a program; a program
     GET  /here                             the things that the log speaks of
     GET  /log  /words  /cost  /report      the log, the words, what a TEE costs, the report
+    /console…                              what acts, for the person at this machine (``console``)
 
 Everything works without a script; the one there is only adds what was said meanwhile. Nothing is
 loaded from elsewhere, and what others wrote is escaped and cut.
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import Route
 
+    from teeproof.explorer.console.port import Console
+
 __all__ = ["LOCAL", "make_app"]
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
@@ -57,6 +60,7 @@ def make_app(
     desk: Desk | None = None,
     names: Sequence[str] = LOCAL,
     now: Callable[[], datetime] = wall_clock,
+    console: Console | None = None,
 ) -> Starlette:
     """Return the ASGI application over a book.
 
@@ -67,11 +71,14 @@ def make_app(
         names: by which names the pages may be asked for. A page elsewhere whose name is made to
             point here must not read what is shown here.
         now: the clock by which results are kept.
+        console: what the person at this machine may do; without one, nothing under ``/console`` is.
     """
     from starlette.applications import Starlette  # noqa: PLC0415  only a server needs it
     from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415
 
-    pages = Pages(has_log=book is not None, has_desk=desk is not None)
+    pages = Pages(
+        has_log=book is not None, has_desk=desk is not None, has_console=console is not None
+    )  # fmt: skip
     site = Site(pages=pages, book=book, desk=desk, shelf=Shelf[Judged](now=now), command=command)
 
     async def refusal(request: Request, error: Exception) -> Response:
@@ -91,6 +98,10 @@ def make_app(
 
     handlers = {Error: refusal, 404: nowhere, 405: wrong_method}
     app = Starlette(routes=_routes(site), exception_handlers=handlers)
+    if console is not None:
+        from teeproof.explorer.console.pages import add_console  # noqa: PLC0415  it needs extras
+
+        add_console(app, site, console)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(names))
     return app
 

@@ -195,11 +195,19 @@ class Service:
             msgspec.json.encode({"model": name, "messages": messages, "stream": stream} | settings)
         )
         since = to_epoch(self.now())
-        reply = self._link.post("/v1/chat/completions", request)
+        reply = self.send(request)
         receipt, verdict = self.check(reply, request=request, expected=expected, since=since)
         verdict.require()
         said = text_of(reply.body)
         return Answer(said, request, reply.body, receipt, verdict, self)
+
+    def send(self, request: bytes) -> Reply:
+        """Return the answer to a request's body, not checked; ``check`` takes both.
+
+        Raises:
+            Error: the service refuses, with its code.
+        """
+        return self._link.post("/v1/chat/completions", request)
 
     def check(
         self, reply: Reply, *, request: bytes, since: int, expected: Expected | None = None

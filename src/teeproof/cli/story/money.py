@@ -77,4 +77,5 @@ def mint_all(world: World) -> Money:
         chain.transfer(dev, world.account(name), _GAS)
     dollar.mint(dev, to=world.account("payer"), amount=10 * FEE)
     payments = Payments.deploy(chain, dev)
+    world.contracts["payments"] = payments.address
     return Money(chain, dollar, ether, pool, payments, chain.deploy(dev, "Anchors"))

@@ -1,27 +1,46 @@
-"""The demo's pages, served from a thread while the story's world stays up."""
+"""The demo's pages, served from a thread while the story's world stays up, with its console."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
+from teeproof.cli.console.opening import address_of, open_console
 from teeproof.cli.explorer_desk import ExplorerDesk
+from teeproof.cli.joining import Joined
 from teeproof.cli.quoting import shell
 from teeproof.cli.story.data import trust_of
 from teeproof.cli.story.telling import short_id
 from teeproof.cli.story.world import World
+from teeproof.core.writing import PRIVATE, write_file
 from teeproof.explorer.app import make_app
+from teeproof.explorer.console.stage import Stage
 from teeproof.explorer.content import Book
 from teeproof.proof.log.http.server import listen
 
-__all__ = ["serve_page"]
+__all__ = ["CONSOLE", "Served", "serve_page"]
+
+CONSOLE = "console.address"
+"""The file, for its owner's eyes, that holds the console's address while it is served."""
+
+
+class Served(NamedTuple):
+    """Where the pages are, and the address that opens the console."""
+
+    url: str
+    console: str
 
 
 @contextmanager
-def serve_page(world: World, story: Callable[[], Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    """Serve the explorer over the story's log on a free port, and give its address."""
+def serve_page(
+    world: World,
+    story: Callable[[], Sequence[Mapping[str, Any]]],
+    *,
+    stage: Stage | None = None,
+) -> Iterator[Served]:
+    """Serve the explorer over the story's log on a free port, and give its addresses."""
     import uvicorn  # noqa: PLC0415  an extra
 
     import teeproof.cli.chapters  # noqa: F401, PLC0415  every kind of statement, and its judge
@@ -33,7 +52,8 @@ def serve_page(world: World, story: Callable[[], Sequence[Mapping[str, Any]]]) -
 
     book = Book(world.notary.directory, trust=trust_of(world), story=story)
     desk = ExplorerDesk(policy=trust_of(world).policy, logs=world.logs_path, words=trust)
-    app = make_app(book, command=command, desk=desk)
+    console = open_console(lambda: _reach(world), book=book, stage=stage)
+    app = make_app(book, command=command, desk=desk, console=console)
     config = uvicorn.Config(
         app, log_level="error", lifespan="off", access_log=False, timeout_graceful_shutdown=3
     )
@@ -42,8 +62,19 @@ def serve_page(world: World, story: Callable[[], Sequence[Mapping[str, Any]]]) -
         host, port = sock.getsockname()[:2]
         thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
         thread.start()
+        served = Served(f"http://{host}:{port}", address_of(f"http://{host}:{port}", console))
+        place = world.folder / CONSOLE
+        write_file(place, served.console.encode() + b"\n", overwrite=True, mode=PRIVATE)
         try:
-            yield f"http://{host}:{port}"
+            yield served
         finally:
+            place.unlink(missing_ok=True)
             server.should_exit = True
             thread.join(5)
+
+
+def _reach(world: World) -> Joined:
+    """Return where the world's services are now, as a command that joins finds them."""
+    return Joined(
+        world.folder, dict(world.urls), world.kms_policy, dict(world.codes), dict(world.contracts)
+    )

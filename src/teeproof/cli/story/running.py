@@ -169,11 +169,13 @@ def _say_yours(say: Teller, folder: Path, action: str) -> None:
 def _stay(world: Any, say: Teller, folder: Path, action: str, *, told: threading.Event) -> None:
     from teeproof.cli.story.page import serve_page  # noqa: PLC0415
 
-    with serve_page(world, lambda: story_lines(say)) as url:
-        world.record(page=url)
+    with serve_page(world, lambda: story_lines(say)) as served:
+        world.record(page=served.url)
         _say_yours(say, folder, action)
         say.words("  teeproof data contribute FILE")
-        say.words(f"  {url}   every line with what shows it")
+        say.words(f"  {served.url}   every line with what shows it")
+        say.words("  your console: give data and see what it earns, talk to the model")
+        say.copied(served.console)
         say.words(f"  {world.urls['model']}/v1   the model, for any OpenAI client")
         say.words("Ctrl-C ends it; the files stay until the next demo.")
         try:

@@ -58,6 +58,7 @@ class World:
         self.running: dict[str, Running] = {}
         self.urls: dict[str, str] = {}
         self.codes: dict[str, str] = {}  # compose hashes by name of the workload
+        self.contracts: dict[str, str] = {}  # addresses by name
         self._children: list[Child] = []
         self._stack = ExitStack()
         self._accounts: dict[str, Account] = {}
@@ -224,7 +225,8 @@ class World:
     def record(self, **facts: Any) -> None:
         """Write down where everything is, for commands that join the story later."""
         value: Mapping[str, Any] = {
-            "urls": self.urls, "kms_policy": self.kms_policy, **facts,
+            "urls": self.urls, "kms_policy": self.kms_policy, "codes": self.codes,
+            "contracts": self.contracts, **facts,
         }  # fmt: skip
         data = json.dumps(value, indent=2).encode() + b"\n"
         write_file(self.folder / "world.json", data, overwrite=True)

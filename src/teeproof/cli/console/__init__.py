@@ -1,0 +1,1 @@
+"""What the explorer's console does, with the same functions as the commands."""

@@ -1,0 +1,201 @@
+"""This owner's contributions, for the console: given, decided, earned, taken back.
+
+Who contributes is the owner whose key lies in the demo's folder: the one of ``teeproof data
+contribute``. Nothing is kept here but what was judged of late: the log, the chain and the key's
+folder have it all, so a console that is started again shows the same.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from teeproof.cli.console.ledger import Found, Ledger
+from teeproof.cli.contributing import (
+    account_beside,
+    account_file,
+    give,
+    key_file_in,
+    names_beside,
+    take_back,
+)
+from teeproof.cli.joining import Joined
+from teeproof.core.clock import wall_clock
+from teeproof.core.digests import parse_named
+from teeproof.core.errors import Error
+from teeproof.explorer.console.port import Earned, Given, Owner
+from teeproof.explorer.content import Book
+from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.storage.log import Log
+
+if TYPE_CHECKING:
+    from teeproof.data.terms import PoolTerms
+    from teeproof.proof.verify import ProofVerdict
+
+__all__ = ["LocalGifts"]
+
+_FRESH = timedelta(seconds=60)  # for which a verdict is shown again
+_SHOWN = 50  # contributions on the page
+_TRIES, _MOMENT = 100, 0.05  # seconds that a statement may take until it is published
+
+
+class LocalGifts:
+    """The port ``Gifts``, for a demo on this machine.
+
+    Args:
+        reach: where the demo's services are now.
+        book: its log, with whom its reader trusts.
+        key_file: the owner's key; None for the folder's own.
+        now: the clock.
+    """
+
+    def __init__(
+        self,
+        reach: Callable[[], Joined],
+        *,
+        book: Book,
+        key_file: Path | None = None,
+        now: Callable[[], datetime] = wall_clock,
+    ) -> None:
+        self._reach, self._book, self._now = reach, book, now
+        self._key_file = key_file or key_file_in(reach().folder)
+        self._ledger: Ledger | None = None
+        self._judged: dict[str, tuple[datetime, ProofVerdict]] = {}
+        self._lock = threading.Lock()
+
+    def owner(self) -> Owner | None:
+        """See ``Gifts``."""
+        from teeproof.cloud.owner import OwnerKey  # noqa: PLC0415  only who contributes
+
+        if not self._key_file.exists():
+            return None
+        beside = account_file(self._key_file)
+        return Owner(
+            public=OwnerKey.load(self._key_file).public,
+            key_file=str(self._key_file),
+            payout=account_beside(self._key_file) if beside.exists() else "",
+            account_file=str(beside) if beside.exists() else "",
+        )
+
+    def terms(self) -> PoolTerms:
+        """See ``Gifts``."""
+        with closing(self._reach().pool()) as pool:
+            return pool.terms()
+
+    def given(self) -> Sequence[Given]:
+        """See ``Gifts``."""
+        ledger = self._followed()
+        if ledger is None:
+            return ()
+        found = ledger.found()
+        names = names_beside(self._key_file)
+        got, unknown = self._earned(ledger, found)
+        return [self._told(one, ledger, names, got, unknown) for one in found[:_SHOWN]]
+
+    def contribute(self, name: str, data: bytes) -> str:
+        """See ``Gifts``."""
+        gave = give(self._reach(), data, name=name, owner=self._key_file)
+        self._until_published(gave.contributed.proof.statement.name)
+        return gave.contributed.contribution
+
+    def withdraw(self, contribution: str) -> None:
+        """See ``Gifts``."""
+        taken = take_back(self._reach(), contribution, owner=self._key_file)
+        self._until_published(taken.receipt.statement.name)
+
+    def _followed(self) -> Ledger | None:
+        owner = self.owner()
+        if owner is None:
+            return None
+        with self._lock:
+            if self._ledger is None:
+                self._ledger = Ledger(self._book.log, owner=owner.public)
+            return self._ledger
+
+    def _told(
+        self,
+        one: Found,
+        ledger: Ledger,
+        names: dict[str, str],
+        got: dict[str, tuple[Earned, ...]],
+        unknown: str,
+    ) -> Given:
+        verdict, problem = self._verdict(one.statement)
+        return Given(
+            statement=one.statement,
+            said=one.said,
+            name=names.get(one.said.contribution, ""),
+            verdict=verdict,
+            problem=problem,
+            withdrawn=one.withdrawn,
+            datasets=tuple(one.datasets),
+            models=tuple(one.models),
+            answers=sum(ledger.answers(model.statement)[0] for model in one.models),
+            earned=got.get(one.said.contribution, ()),
+            unknown=unknown,
+        )
+
+    def _verdict(self, statement: str) -> tuple[ProofVerdict | None, str]:
+        """Return the verdict on a statement, of the last minute or of now; or why there is none."""
+        now = self._now()
+        kept = self._judged.get(statement)
+        if kept is not None and now - kept[0] < _FRESH:
+            return kept[1], ""
+        try:
+            verdict = self._book.page(parse_named(statement)).verdict
+        except Error as error:
+            return None, error.detail
+        self._judged = {k: v for k, v in self._judged.items() if now - v[0] < _FRESH}
+        self._judged[statement] = now, verdict
+        return verdict, ""
+
+    def _earned(
+        self, ledger: Ledger, found: Sequence[Found]
+    ) -> tuple[dict[str, tuple[Earned, ...]], str]:
+        """Return what accounts got by each contribution's id; or why that is not known."""
+        from teeproof.chain.client import Chain  # noqa: PLC0415  eth_abi
+        from teeproof.cli.console.earnings import earned  # noqa: PLC0415
+
+        joined = self._reach()
+        payments = joined.contracts.get("payments")
+        if payments is None:
+            return {}, ""  # no fee was ever paid here
+        of_model: dict[str, list[Found]] = {}
+        for one in found:
+            for model in one.models:
+                of_model.setdefault(model.statement, []).append(one)
+        models = {answer: model for model in of_model for answer in ledger.answers(model)[1]}
+        got: dict[str, tuple[Earned, ...]] = {}
+        try:
+            with Chain.connect(joined.url("chain")) as chain:
+                for account in sorted({one.said.payout for one in found}):
+                    ours = {
+                        answer: [one for one in of_model[model] if one.said.payout == account]
+                        for answer, model in models.items()
+                    }
+                    parts = earned(
+                        chain, self._book.log, payments=payments, account=account,
+                        answers=[answer for answer, those in ours.items() if those],
+                        others={answer: len(those) - 1 for answer, those in ours.items()},
+                    )  # fmt: skip
+                    for part in parts:
+                        for one in ours.get(part.answer, ()):
+                            before = got.get(one.said.contribution, ())
+                            got[one.said.contribution] = (*before, part)
+        except Error as error:
+            return got, error.detail
+        return got, ""
+
+    def _until_published(self, name: str) -> None:
+        """Wait a moment until the log shows what it has taken in; the page says if it does not."""
+        wanted = parse_named(name)
+        for _ in range(_TRIES):
+            with Log.open(self._book.log, read_only=True) as log, closing(Contents(log)) as held:
+                if held.statement(wanted) is not None:
+                    return
+            time.sleep(_MOMENT)
