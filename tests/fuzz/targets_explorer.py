@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import warnings
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error
 from teeproof.explorer.answering import Pages, file_name
+from teeproof.explorer.console.forms import read_form
+from teeproof.explorer.console.gate import Gate
+from teeproof.explorer.console.peers import user_of
 from teeproof.explorer.fields import sections
 from teeproof.explorer.pages.family import digest_of
 from teeproof.explorer.sentences import _SAYINGS, clause
@@ -37,6 +42,36 @@ def fuzz_upload(data: bytes) -> None:
         assert all(name == file_name(name) for name, _ in upload.files)
 
 
+def fuzz_console_form(data: bytes) -> None:
+    """A console's form is read or refused, and only one that carries its secret is read."""
+    from starlette.requests import Request
+
+    scope = {"type": "http", "method": "POST", "path": "/console/contribute", "scheme": "http",
+             "query_string": b"", "headers": [
+                 (b"content-type", FORM), (b"host", b"a"), (b"origin", b"http://a")]}  # fmt: skip
+    messages = iter([{"type": "http.request", "body": data, "more_body": False}])
+
+    async def receive() -> dict[str, object]:
+        return next(messages, {"type": "http.disconnect"})
+
+    with suppress(Error), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # as above
+        form = asyncio.run(read_form(Request(scope, receive), _gate(), most_file=1 << 10))
+        assert _gate().form.encode() in data
+        assert form.data is None or (
+            len(form.data) <= 1 << 10 and form.name == file_name(form.name)
+        )
+
+
+def fuzz_sockets(data: bytes) -> None:
+    """Whatever stands in the kernel's list of sockets, a user is a number or unknown."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        user = user_of(("127.0.0.1", 1), ("127.0.0.1", 2), tables=(Path(file.name),))
+    assert user is None or user >= 0
+
+
 def fuzz_statement_page(data: bytes) -> None:
     """Any JSON has a sentence, its fields a table, and both are inert text on a page."""
     with suppress(Error):
@@ -59,6 +94,11 @@ def fuzz_address(data: bytes) -> None:
 
 
 @cache
+def _gate() -> Gate:
+    return Gate("t" * 32, random=lambda count: "s" * count)
+
+
+@cache
 def _pages() -> Pages:
     return Pages(has_log=True, has_desk=True)
 
@@ -76,7 +116,19 @@ def _statements() -> list[bytes]:
     ]
 
 
+def _console_forms() -> list[bytes]:
+    secret = b'--b\r\ncontent-disposition: form-data; name="form"\r\n\r\n' + b"s" * 32 + b"\r\n"
+    return [secret + one for one in _forms()]
+
+
+def _sockets() -> list[bytes]:
+    line = b"0: 0100007F:0001 0100007F:0002 01 00000000:00000000 00:00000000 00000000 1000 0 1\n"
+    return [b"  sl  local_address rem_address\n" + line]
+
+
 SEEDS = {
+    "fuzz_console_form": _console_forms,
+    "fuzz_sockets": _sockets,
     "fuzz_upload": _forms,
     "fuzz_statement_page": _statements,
     "fuzz_address": lambda: [b"ab" * 32, b"sha256:" + b"0" * 64],

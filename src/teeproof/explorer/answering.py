@@ -43,6 +43,7 @@ HEADERS: Mapping[str, str] = {
 }
 """Nothing is loaded from elsewhere, nobody frames a page, and no copy of one is kept."""
 
+_FRAME = {"has_log": False, "has_desk": False, "has_console": False}
 _FILES = resources.files("teeproof.explorer")
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
@@ -65,7 +66,7 @@ class Pages:
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._templates.filters |= {"cut": cut, "text": _text, "short": _short}
-        self._templates.globals |= frame
+        self._templates.globals |= _FRAME | frame
 
     def html(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page."""

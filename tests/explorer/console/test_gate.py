@@ -16,7 +16,7 @@ from teeproof.explorer.console.port import Answered, Console
 from tests.explorer.console.scenes import OWN, PORT, TOKEN, Person, app_of
 
 ROUTES = (
-    "/console", "/console.json", "/console/", "/console/parts", "/console/talk",
+    "/console", "/console/index.json", "/console/", "/console/parts", "/console/talk",
     "/console/sample.jsonl", "/console/contributions/" + "0" * 64, "/console/nothing-here",
     "/console/console.js", "/consoles", "/console/events",
 )  # fmt: skip
@@ -30,6 +30,9 @@ class Echo:
 
     def model(self):
         return "echo"
+
+    def close(self):
+        pass
 
     def ask(self, text):
         self.asked.append(text)

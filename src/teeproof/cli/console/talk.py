@@ -75,6 +75,11 @@ class LocalTalk:
         finally:
             self._lock.release()
 
+    def close(self) -> None:
+        """See ``Talk``."""
+        with self._lock:
+            self._forget()
+
     def _service(self) -> Service:
         joined = self._reach()
         url = joined.url(_SERVICE)

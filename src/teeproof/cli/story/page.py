@@ -71,6 +71,7 @@ def serve_page(
             place.unlink(missing_ok=True)
             server.should_exit = True
             thread.join(5)
+            console.close()
 
 
 def _reach(world: World) -> Joined:

@@ -146,7 +146,8 @@ class GivingPages(Family):
         try:
             terms = gifts.terms()
         except Error as error:
-            problems.append(error)
+            if error.code not in {one.code for one in problems}:
+                problems.append(error)
         return owner, terms, given, problems
 
     async def _find(self, request: Request) -> Given:

@@ -1,6 +1,6 @@
 """The console's pages: what you gave and what it earned, the story's parts, the model.
 
-    GET  /console[.json]                          contributions, and what there is besides
+    GET  /console  /console/index.json            contributions, and what there is besides
     POST /console/contribute                      a file, or the orders that were typed
     POST /console/orders                          type one more order
     GET  /console/sample.jsonl                    a file to try it with
@@ -50,7 +50,7 @@ def _routes(site: Site, console: Console, gate: Gate) -> list[Route]:
     post = ["POST"]
     return [
         Route("/console", giving.home),
-        Route("/console.json", giving.home_json),
+        Route("/console/index.json", giving.home_json),
         Route("/console/contribute", giving.contribute, methods=post),
         Route("/console/orders", giving.type_order, methods=post),
         Route("/console/sample.jsonl", giving.sample),

@@ -182,6 +182,9 @@ class Talk(Protocol):
             Error: no answer came, with the service's own code.
         """
 
+    def close(self) -> None:
+        """End the connections."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
@@ -198,3 +201,8 @@ class Console:
     stage: Stage | None = None
     gifts: Gifts | None = None
     talk: Talk | None = None
+
+    def close(self) -> None:
+        """End what it has opened."""
+        if self.talk is not None:
+            self.talk.close()

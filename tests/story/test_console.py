@@ -1,0 +1,299 @@
+"""The console of the demo that stays up: a person gives data, sees what it earns, takes it back."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import httpx
+import pytest
+
+from teeproof.cli import demo_orders
+from teeproof.cli.console.opening import open_console
+from teeproof.cli.joining import join
+from teeproof.data.samples import file_of, sample_orders
+from teeproof.explorer.app import make_app
+from teeproof.explorer.content import Book
+from teeproof.proof.verify import Trust
+from tests.explorer.browser import AXE, SCHEMES, SIZES, chromium, served
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
+
+ORDERS = file_of(sample_orders(40, seed=20_261))
+DROP = """([text, name]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name));
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    const event = new DragEvent(kind, {dataTransfer: data, bubbles: true, cancelable: true});
+    document.getElementById("drop").dispatchEvent(event);
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def address(told):
+    """What the demo wrote for its owner's eyes, once it stays up."""
+    place = told.folder / "console.address"
+    for _ in range(600):
+        if place.exists():
+            break
+        time.sleep(0.1)
+    assert place.stat().st_mode & 0o777 == 0o600
+    return place.read_text().strip()
+
+
+@pytest.fixture(scope="module")
+def driver():
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(driver, address):
+    context = driver.new_context()
+    opened = context.new_page()
+    opened.goto(address)
+    assert opened.url.endswith("/console")  # the token has left the address
+    yield opened
+    context.close()
+
+
+@pytest.fixture
+def program(address):
+    """The same over HTTP, for what no browser would send."""
+    url = address.partition("/console")[0]
+    with httpx.Client(base_url=url, headers={"origin": url, "sec-fetch-site": "same-origin"},
+                      timeout=60) as client:  # fmt: skip
+        client.get(address.removeprefix(url))
+        yield client
+
+
+def secret(program):
+    found = re.search(r'name="form" value="([^"]+)"', program.get("/console").text)
+    assert found is not None
+    return found[1]
+
+
+def given(program):
+    return program.get("/console/index.json").json()["contributions"]
+
+
+def arrived(told):
+    return httpx.get(f"{join(told.folder).url('pool')}/v1/contributions").json()
+
+
+@pytest.fixture(scope="module")
+def gift(driver, address):
+    """A contribution that was dropped on the page; its address."""
+    context = driver.new_context()
+    page = context.new_page()
+    page.goto(address)
+    page.evaluate(DROP, [ORDERS.decode(), "my orders.jsonl"])
+    page.wait_for_url("**/console/contributions/*", timeout=120_000)
+    yield page.url
+    context.close()
+
+
+def test_contributor_drops_a_file_and_reads_what_it_is_worth_and_why(page, gift):
+    page.goto(gift)
+    said = page.inner_text("main")
+    assert "ACCEPTED, by a SIMULATED machine" in said
+    assert "my_orders.jsonl: worth" in page.inner_text("h1")
+    assert "earned nothing yet" in page.inner_text("h1")
+    for name in ("Records", "New", "Copies found", "Held-out gain", "Evidence"):
+        assert page.get_by_text(name, exact=True).count() == 1
+    assert "40" in page.locator(".scores").first.inner_text()
+    page.get_by_role("link", name="its statement, with every check").click()
+    assert "SIMULATED, AND ALLOWED AS SUCH" in page.inner_text("main")
+
+
+def test_it_is_listed_after_the_console_was_started_again(told, gift, program):
+    ours = open_console(lambda: join(told.folder), book=book_of(told)).gifts
+    assert ours is not None
+    assert [one.id for one in ours.given()] == [one["id"] for one in given(program)]
+    assert gift.rpartition("/")[2] in {one.id for one in ours.given()}
+    assert {one.name for one in ours.given()} >= {"my_orders.jsonl"}
+
+
+def test_contributor_who_gives_the_same_again_is_told_that_it_is_a_copy(page, gift, tmp_path):
+    (tmp_path / "again.jsonl").write_bytes(ORDERS)
+    page.get_by_label("A file of orders").set_input_files(tmp_path / "again.jsonl")
+    page.get_by_role("button", name="Seal and give it").click()
+    page.wait_for_url("**/console/contributions/*", timeout=120_000)
+    assert "A COPY" in page.inner_text("main")
+    assert "worth nothing" in page.inner_text("h1")
+
+
+def test_without_a_script_a_file_is_given_and_taken_back(driver, address, told, program, tmp_path):
+    (tmp_path / "plain.jsonl").write_bytes(file_of(sample_orders(30, seed=77_001)))
+    context = driver.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_label("A file of orders").set_input_files(tmp_path / "plain.jsonl")
+    page.get_by_role("button", name="Seal and give it").click()
+    page.wait_for_url("**/console/contributions/*", timeout=120_000)
+    one = page.url.rpartition("/")[2]
+    page.get_by_role("button", name="Withdraw").click()
+    assert "WITHDRAWN" not in page.inner_text("main")  # the box was not ticked
+    page.get_by_label("Erase its key for ever").check()
+    page.get_by_role("button", name="Withdraw").click()
+    page.wait_for_load_state()
+    assert "WITHDRAWN" in page.inner_text("main")
+    assert [entry["state"] for entry in arrived(told) if entry["contribution"] == one] == [
+        "withdrawn"
+    ]
+    page.get_by_role("link", name="the pool’s receipt").click()
+    assert "SIMULATED, AND ALLOWED AS SUCH" in page.inner_text("main")
+    context.close()
+    assert [entry["withdrawn"] is not None for entry in given(program) if entry["id"] == one] == [
+        True
+    ]
+
+
+@pytest.mark.parametrize(("data", "words"), [
+    (b"this is no JSON\n" * 30, "line 1"),
+    (b'{"text": "sell all my ETH", "order": {"buy": "ETH", "part": 1}}\n' * 30, "line 1"),
+    (ORDERS[: len(ORDERS) // 2], "not JSON"),
+    (b"PK\x03\x04" + b"\0" * 100, "compressed"),
+    (b'{"text": "sell all my ETH", "order": {"sell": "ETH", "part": 1}}\n', "at least 20"),
+    (b"", "no file was chosen"),
+])  # fmt: skip
+def test_contributor_sends_what_is_no_file_of_orders_and_nothing_leaves(told, program, data, words):
+    before = arrived(told)
+    answer = program.post(
+        "/console/contribute", data={"form": secret(program), "what": "file"},
+        files={"file": ("<b>x</b>.jsonl", data)},
+    )  # fmt: skip
+    assert answer.status_code >= 400
+    assert words in answer.text
+    assert "<b>" not in answer.text
+    assert arrived(told) == before
+
+
+def test_client_sends_a_gigabyte_to_the_real_server_and_is_refused(told, program):
+    before = arrived(told)
+    answer = program.post(
+        "/console/contribute", content=b"",
+        headers={"content-length": str(1 << 30), "content-type": "multipart/form-data; boundary=b"},
+    )  # fmt: skip
+    assert (answer.status_code, "form_too_large" in answer.text) == (413, True)
+    assert arrived(told) == before
+
+
+def test_orders_that_are_typed_make_a_file(page):
+    page.get_by_text("Or type orders one by one").click()
+    for asset, ok in (("ETH", True), ("SOL", False)):
+        page.get_by_label("How you would say it").fill("sell half my ETH below 2,000")
+        page.get_by_label("Asset").fill(asset)
+        page.get_by_label("How much of it").fill("0.5")
+        page.get_by_label("When").select_option("below")
+        page.get_by_label("Price", exact=True).fill("2000")
+        page.get_by_role("button", name="Add the order").click()
+        page.wait_for_load_state()
+        assert (page.locator("[role=alert]").count() == 0) is ok  # the second contradicts itself
+    assert "1 order typed" in page.inner_text("main")
+    assert page.get_by_role("button", name="Seal and give these").is_disabled()
+    page.get_by_role("button", name="Begin anew").click()
+    page.wait_for_load_state()
+    assert "order typed" not in page.inner_text("main")
+
+
+def test_what_the_console_was_given_lies_nowhere_in_the_clear(told, gift):
+    assert gift
+    needle = sample_orders(40, seed=20_261)[17].text.encode()
+    assert needle in ORDERS
+    for path in told.folder.rglob("*"):
+        if path.is_file():
+            assert needle not in path.read_bytes(), path
+
+
+def test_an_answer_of_the_model_has_its_receipt_beside_it(page):
+    page.get_by_role("link", name="Talk to the model").click()
+    page.get_by_label("Your question").fill(demo_orders.SHOWN.text)
+    page.get_by_role("button", name="Ask").click()
+    page.wait_for_url("**/console/talk#last")
+    last = page.locator("#last")
+    assert json.loads(last.locator(".words").inner_text()) == json.loads(
+        demo_orders.SHOWN.order.text
+    )
+    assert "SIMULATED: the receipt holds" in last.inner_text()
+    assert "fee 0.30 tUSD" in last.inner_text()
+    last.get_by_role("link", name="receipt").click()
+    assert re.search(r"/p/[0-9a-f]{64}$", page.url)
+    assert page.get_by_role("heading", level=1).count() == 1
+
+
+def book_of(told):
+    import teeproof.cli.chapters  # noqa: F401  every kind of statement, and its judge
+
+    joined = join(told.folder)
+    return Book(told.folder / "log", trust=Trust(policy=joined.policy, logs=joined.logs))
+
+
+@pytest.fixture(scope="module")
+def earner(told):
+    """The console of the story's first contributor, whose data the model learnt from."""
+    book = book_of(told)
+    console = open_console(
+        lambda: join(told.folder), book=book, key_file=told.folder / "people/contributor-1.owner"
+    )
+    app = make_app(book, command=str, console=console)
+    with served(app) as url:
+        yield f"{url}/console?token={console.token}", console
+    console.close()
+
+
+def test_contributor_sees_what_it_earned_and_from_which_answer(driver, told, earner):
+    (line,) = told.of("paid")
+    context = driver.new_context()
+    page = context.new_page()
+    page.goto(earner[0])
+    heading = page.get_by_role("heading", level=1).inner_text()
+    amount = re.fullmatch(r"You have earned ([0-9.]+) tUSD", heading)
+    assert amount is not None, heading
+    assert amount[1] in line["facts"]["parts"]["data"]
+    page.locator(".gift-name").first.click()
+    said = page.inner_text("main")
+    assert "30 % of the fee of 0.30 tUSD goes to data" in said
+    assert "1 model learnt from it already, and cannot unlearn" in said
+    assert line["ids"][0].removeprefix("sha256:")[:8] in said
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_every_page_of_the_console_fits_and_is_accessible(driver, gift, earner, size, scheme):
+    width, height = size
+    context = driver.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{page.url} {message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
+    base, console = earner
+    url = base.partition("/console")[0]
+    page.goto(f"{url}/console/talk")
+    assert "It acts on this machine" in page.inner_text("main")
+    _look(page, width)
+    said.clear()  # the browser tells of the 401
+    page.goto(base)
+    (one, *_) = console.gifts.given()
+    for path in ("/console", f"/console/contributions/{one.id}", "/console/talk"):
+        page.goto(url + path)
+        _look(page, width)
+    context.close()
+    assert said == []
+
+
+def _look(page, width):
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width, f"{page.url} is {wide} wide"
+    if AXE.is_file():
+        page.evaluate(AXE.read_text())
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        grave = [
+            issue for issue in found["violations"] if issue["impact"] in ("serious", "critical")
+        ]
+        assert grave == [], page.url
