@@ -16,6 +16,7 @@ from teeproof.proof.log.storage.log import Log
 from teeproof.proof.sealing import Sealed
 from teeproof.proof.verify import Trust
 from teeproof.proof.workload import Identity
+from tests.explorer.made import Scene, scene
 from tests.proof.people import NOW, attester, policy
 
 
@@ -82,3 +83,10 @@ def get(shown: Shown):
 @pytest.fixture
 def post(shown: Shown):
     return lambda path, **more: ask(shown.app, "POST", path, **more)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A pool, two models, their answers; made once, by the real services."""
+    pytest.importorskip("torch")
+    return scene(tmp_path_factory.mktemp("made"))

@@ -47,7 +47,14 @@ _FRAME = {"has_log": False, "has_desk": False, "has_console": False}
 _FILES = resources.files("teeproof.explorer")
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-_STATUS = {"result_unknown": 404, "upload_foreign": 403, "nothing_found": 404}
+_STATUS = {
+    "result_unknown": 404,
+    "upload_foreign": 403,
+    "nothing_found": 404,
+    "model_not_here": 404,
+    "answer_not_here": 404,
+    "pool_not_here": 404,
+}
 
 
 class Pages:
@@ -97,7 +104,7 @@ def svg_answer(svg: str) -> Response:
 
 def static(name: str) -> Response:
     """Return one of our own files: a stylesheet or a script."""
-    names = ("style.css", "drawing.css") if name == "style.css" else (name,)
+    names = ("style.css", "made.css", "drawing.css") if name == "style.css" else (name,)
     body = "\n".join((_FILES / "static" / one).read_text("utf-8") for one in names)
     return _answer(body, _TYPES[name.rpartition(".")[2]])
 

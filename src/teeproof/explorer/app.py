@@ -7,6 +7,9 @@
     GET  /v/<id>[.json]                    what came of it, for as long as it is kept
     GET  /identity/<id>[.json|.tar]  /code/<hash>[.json]    a machine that ran a program; a program
     GET  /here                             the things that the log speaks of
+    GET  /model/<digest>[.json]            a model: how it was made, how good it is said to be
+    GET  /answer/<id>    POST /answer/<id> an answer; whether bytes are those that were signed
+    GET  /pool/<digest>[.json]             a pool: terms, contributions, what was made of them
     GET  /log  /words  /cost  /report      the log, the words, what a TEE costs, the report
     /console…                              what acts, for the person at this machine (``console``)
 
@@ -26,6 +29,7 @@ from teeproof.explorer import checker
 from teeproof.explorer.answering import Pages, script_answer, static
 from teeproof.explorer.content import Book
 from teeproof.explorer.desk import Desk, Judged
+from teeproof.explorer.pages.answer import AnswerPages
 from teeproof.explorer.pages.cost import CostPages
 from teeproof.explorer.pages.family import Site
 from teeproof.explorer.pages.graph import GraphPages
@@ -33,6 +37,8 @@ from teeproof.explorer.pages.here import HerePages
 from teeproof.explorer.pages.home import HomePages
 from teeproof.explorer.pages.identity import IdentityPages
 from teeproof.explorer.pages.log import LogPages
+from teeproof.explorer.pages.model import ModelPages
+from teeproof.explorer.pages.pool import PoolPages
 from teeproof.explorer.pages.proof import ProofPages
 from teeproof.explorer.pages.report import ReportPages
 from teeproof.explorer.pages.verify import VerifyPages
@@ -113,6 +119,7 @@ def _routes(site: Site) -> list[Route]:
     graph, log, words = GraphPages(site), LogPages(site), WordPages(site)
     cost, report, here = CostPages(site), ReportPages(site), HerePages(site)
     identity = IdentityPages(site)
+    model, answer, pool = ModelPages(site), AnswerPages(site), PoolPages(site)
     return [
         Route("/", home.home),
         Route("/index.json", home.home_json),
@@ -142,6 +149,14 @@ def _routes(site: Site) -> list[Route]:
         Route("/code/{hash}", identity.code),
         Route("/here", here.page),
         Route("/here.json", here.twin),
+        Route("/model/{id}.json", model.twin),
+        Route("/model/{id}", model.page),
+        Route("/answer/{id}.json", answer.twin),
+        Route("/answer/{id}.json", answer.compare_json, methods=["POST"]),
+        Route("/answer/{id}", answer.page),
+        Route("/answer/{id}", answer.compare, methods=["POST"]),
+        Route("/pool/{id}.json", pool.twin),
+        Route("/pool/{id}", pool.page),
         Route("/log", log.page),
         Route("/log.json", log.twin),
         Route("/words", words.page),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ from teeproof.core.digests import named
 from teeproof.core.errors import TooLarge, Unavailable
 from teeproof.explorer.finding import Index
 from teeproof.explorer.roll import Roll
+from teeproof.explorer.ties import Ties
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.graph import Graph
 from teeproof.proof.graph.logs import graph_of_log
@@ -34,6 +35,7 @@ from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
 
 __all__ = ["Book", "LogFacts", "Page", "page_of"]
 
+T = TypeVar("T")
 _KEPT = 64  # pages
 _FRESH = timedelta(seconds=60)  # for which a verdict is shown again; it says as of when it is
 _MOST_IN_GRAPH = 50_000  # entries of a log of which one graph is made for the pages
@@ -125,23 +127,33 @@ class Book:
         """What the log holds, by kind and by author; it follows the log."""
         return self.index.roll()
 
+    @property
+    def ties(self) -> Ties:
+        """Which statements belong to one thing; it follows the log."""
+        return self.index.ties()
+
     def reads(self, statements: Sequence[bytes]) -> list[Read]:
         """Return statements by their ids, unchecked, in the same order.
 
         Raises:
             Unavailable: the log does not hold one (``statement_unknown``).
         """
-        found = []
-        with (
-            Log.open(self.log, read_only=True) as log,
-            closing(Contents(log)) as contents,
-        ):
+
+        def work(contents: Contents) -> list[Read]:
+            found = []
             for one in statements:
                 record = contents.statement(one)
                 if record is None:
                     raise unknown(one)
                 found.append(read_record(record))
-        return found
+            return found
+
+        return self.within(work) if statements else []
+
+    def within(self, work: Callable[[Contents], T]) -> T:
+        """Return what a piece of work finds in the log, which is open for that long."""
+        with Log.open(self.log, read_only=True) as log, closing(Contents(log)) as contents:
+            return work(contents)
 
     def page(self, statement: bytes) -> Page:
         """Return what is known of a statement, by its id.

@@ -23,6 +23,7 @@ from teeproof.core.errors import Error, Usage
 from teeproof.core.text import cut
 from teeproof.explorer.roll import CODE, Machine, Roll
 from teeproof.explorer.sentences import clause
+from teeproof.explorer.ties import Ties
 from teeproof.proof.graph.labels import labels_of
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.formats.entry import IDENTITY
@@ -32,7 +33,7 @@ from teeproof.proof.source import Read, read_record
 __all__ = ["LATEST", "SEARCHED", "Entry", "Found", "Index"]
 
 SEARCHED = (
-    "a statement's id", "the digest of an input or output", "a receipt's id",
+    "a statement's id", "the digest of an input or output", "a pool's digest", "a receipt's id",
     "an identity", "a machine's platform id or measurement", "a transaction's hash or an account",
     "a word such as training",
 )  # fmt: skip
@@ -108,7 +109,7 @@ class Index:
         self._sorted: list[str] | None = None
         self._said_by: dict[str, str] = {}  # labels of machines, by their identity
         self._latest: deque[Entry] = deque(maxlen=LATEST)
-        self._roll = Roll()
+        self._roll, self._ties = Roll(), Ties()
         self.full = False
 
     def latest(self, count: int = 20) -> list[Entry]:
@@ -122,6 +123,12 @@ class Index:
         with self._lock:
             self._follow()
             return self._roll
+
+    def ties(self) -> Ties:
+        """Return which statements belong to one thing."""
+        with self._lock:
+            self._follow()
+            return self._ties
 
     def find(self, text: str) -> list[Found]:
         """Return what a text names: a whole key, or the beginning of some.
@@ -182,6 +189,9 @@ class Index:
         self._latest.append(Entry(number=number, id=one, title=title, clause=cut(said, 200)))
         self._roll.add(read, number=number, title=title, clause=cut(said, 200))
         found: dict[str, str] = {one: "statement"}
+        for relation, name in self._ties.add(read):
+            if relation in ("pool", "dataset"):
+                found.setdefault(name, "pool of")
         for subject in read.subjects:
             found.setdefault(subject.sha256.removeprefix("sha256:"), "output of")
         for link in read.links:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+from teeproof.explorer.made.listing import led_to
 from teeproof.proof.source import Read
 
 __all__ = ["PLACES", "Place", "places_of"]
+
+_MOST = 8  # of one family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,12 @@ def _identities(read: Read) -> Iterable[Place]:
             yield Place(href=f"/identity/{found}", words=f"the next identity, {found[:8]}")
 
 
-PLACES: Sequence[Callable[[Read], Iterable[Place]]] = (_identities,)
+def _made(read: Read) -> Iterable[Place]:
+    """Models, answers, pools."""
+    return (Place(href=href, words=words) for href, words in islice(led_to(read), _MOST))
+
+
+PLACES: Sequence[Callable[[Read], Iterable[Place]]] = (_identities, _made)
 """One for each family of things; each yields none where a statement speaks of no such thing."""
 
 

@@ -19,7 +19,7 @@ from teeproof.explorer.telling import (
 from teeproof.proof.source import Read
 from teeproof.proof.verify import Fault, IdentityVerdict, ProofVerdict
 
-__all__ = ["told_proof"]
+__all__ = ["KINDS", "framed", "told_proof"]
 
 _WHERE = {
     "hardware": "On real hardware of {kind}",
@@ -27,7 +27,7 @@ _WHERE = {
     "simulated": "On SIMULATED machines",
     None: "On machines of which nothing is established",
 }
-_KINDS = {"tdx": "Intel TDX", "sgx": "Intel SGX", "sev-snp": "AMD SEV-SNP", "nitro": "AWS Nitro"}
+KINDS = {"tdx": "Intel TDX", "sgx": "Intel SGX", "sev-snp": "AMD SEV-SNP", "nitro": "AWS Nitro"}
 _CODE = ("compose_hash", "measurement", "mrtd", "mrenclave", "pcr0")
 _CODE_WORDS = {
     "compose_hash": "its application (the hash of its compose file)",
@@ -69,6 +69,17 @@ def told_proof(verdict: ProofVerdict, read: Read, body: Any, *, command: str) ->
     )  # fmt: skip
 
 
+def framed(verdict: ProofVerdict, read: Read, said: str) -> str:
+    """Return what is said in one sentence that tells first how far it can be relied on.
+
+    Args:
+        verdict: on a proof.
+        read: the statement in it that says so.
+        said: a clause, to stand after "On a machine of this kind,".
+    """
+    return _sentence(verdict, said, _author(verdict, read))
+
+
 def _sentence(verdict: ProofVerdict, said: str, author: IdentityVerdict | None) -> str:
     kind = _kind(author)
     if verdict.exit_code == 2:
@@ -88,7 +99,7 @@ def _author(verdict: ProofVerdict, read: Read) -> IdentityVerdict | None:
 
 def _kind(author: IdentityVerdict | None) -> str:
     kind = "" if author is None or author.evidence is None else author.evidence.kind
-    return _KINDS.get(kind, kind or "an unknown kind")
+    return KINDS.get(kind, kind or "an unknown kind")
 
 
 def _who(verdict: ProofVerdict, read: Read, author: IdentityVerdict | None) -> Block:

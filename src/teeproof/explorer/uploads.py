@@ -7,8 +7,8 @@ file name is only a label; no client can name a path, a policy's file, or an add
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,10 @@ from teeproof.core.errors import Malformed, NotAllowed, TooLarge, Usage
 from teeproof.explorer.answering import file_name
 
 if TYPE_CHECKING:
+    from starlette.datastructures import FormData
     from starlette.requests import Request
 
-__all__ = ["MOST_BYTES", "MOST_FILES", "Upload", "on_disk", "read_upload"]
+__all__ = ["MOST_BYTES", "MOST_FILES", "Upload", "form_fields", "on_disk", "read_upload"]
 
 MOST_BYTES = 16 << 20  # of one upload; larger proofs are for the command
 MOST_FILES = 16
@@ -52,15 +53,7 @@ async def read_upload(request: Request) -> Upload:
         Usage: nothing was sent.
         NotAllowed: another site's page sent the form (``upload_foreign``).
     """
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise NotAllowed(
-            "another site's page sent this: upload it here yourself", code="upload_foreign",
-            got=request.headers["sec-fetch-site"][:20],
-        )  # fmt: skip
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced[:20]) > MOST_BYTES:
-        raise _too_large()
-    bounded = _bounded(request)
+    bounded = _checked(request, MOST_BYTES)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     upload = await (_form(bounded) if kind in _FORMS else _body(bounded))
     if not upload.files:
@@ -69,6 +62,31 @@ async def read_upload(request: Request) -> Upload:
             expected="a file, or a text in hex, base64 or JSON",
         )  # fmt: skip
     return upload
+
+
+async def form_fields(request: Request, *, most: int, fields: int) -> list[tuple[str, str | bytes]]:
+    """Return the fields of a form, in order: text, or the bytes of a file.
+
+    Args:
+        request: with the form as its body.
+        most: bytes of all fields together; what is beyond is not read.
+        fields: how many there may be, and how many files.
+
+    Raises:
+        TooLarge, Malformed, NotAllowed: as ``read_upload``.
+    """
+    from starlette.datastructures import UploadFile  # noqa: PLC0415  only a server needs it
+
+    bounded, found = _checked(request, most), list[tuple[str, str | bytes]]()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _FORMS:
+        raise Malformed("this is no form", code="upload_malformed", got=kind[:80])
+    async with _opened(bounded, files=fields, fields=fields, part=most) as form:
+        for key, value in form.multi_items():
+            found.append((key, await value.read() if isinstance(value, UploadFile) else value))
+    if sum(len(value) for _, value in found) > most:
+        raise _too_large(most)
+    return found
 
 
 @contextmanager
@@ -85,6 +103,36 @@ def on_disk(upload: Upload) -> Iterator[tuple[Path, ...]]:
         yield tuple(paths)
 
 
+def _checked(request: Request, most: int) -> Request:
+    """Return the same request with a bounded body, if it comes from a page of ours."""
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise NotAllowed(
+            "another site's page sent this: upload it here yourself", code="upload_foreign",
+            got=request.headers["sec-fetch-site"][:20],
+        )  # fmt: skip
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > most:
+        raise _too_large(most)
+    return _bounded(request, most)
+
+
+@asynccontextmanager
+async def _opened(
+    request: Request, *, files: int, fields: int, part: int
+) -> AsyncIterator[FormData]:
+    from starlette.exceptions import HTTPException  # noqa: PLC0415  only a server needs it
+    from starlette.formparsers import MultiPartException  # noqa: PLC0415
+
+    try:
+        async with request.form(max_files=files, max_fields=fields, max_part_size=part) as form:
+            yield form
+    except (HTTPException, MultiPartException) as error:
+        said = error.detail if isinstance(error, HTTPException) else error.message
+        raise Malformed(
+            "the form cannot be read", code="upload_malformed", got=str(said)[:200]
+        ) from None
+
+
 async def _body(request: Request) -> Upload:
     data = await request.body()
     return Upload(files=(("upload", data),) if data else ())
@@ -92,57 +140,47 @@ async def _body(request: Request) -> Upload:
 
 async def _form(request: Request) -> Upload:
     from starlette.datastructures import UploadFile  # noqa: PLC0415  only a server needs it
-    from starlette.exceptions import HTTPException  # noqa: PLC0415
-    from starlette.formparsers import MultiPartException  # noqa: PLC0415
 
     files: list[tuple[str, bytes]] = []
     words: dict[str, str] = {}
-    try:
-        async with request.form(
-            max_files=MOST_FILES, max_fields=_MOST_FIELDS, max_part_size=_MOST_TEXT
-        ) as form:
-            for key, value in form.multi_items():
-                if isinstance(value, UploadFile):
-                    data = await value.read()
-                    if data or value.filename:
-                        files.append((file_name(value.filename or "file"), data))
-                elif key in words:
-                    raise Malformed("a field was sent twice", code="upload_malformed", got=key[:40])
-                else:
-                    words[key] = value
-    except (HTTPException, MultiPartException) as error:
-        said = error.detail if isinstance(error, HTTPException) else error.message
-        raise Malformed(
-            "the form cannot be read", code="upload_malformed", got=str(said)[:200]
-        ) from None
+    async with _opened(request, files=MOST_FILES, fields=_MOST_FIELDS, part=_MOST_TEXT) as form:
+        for key, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                data = await value.read()
+                if data or value.filename:
+                    files.append((file_name(value.filename or "file"), data))
+            elif key in words:
+                raise Malformed("a field was sent twice", code="upload_malformed", got=key[:40])
+            else:
+                words[key] = value
     text = words.get("text", "").strip()
     if text:
         files.append((_PASTED, text.encode("utf-8", "replace")))
     if sum(len(data) for _, data in files) > MOST_BYTES:
-        raise _too_large()
+        raise _too_large(MOST_BYTES)
     return Upload(
         files=tuple(files), policy=words.get("policy", ""), at=words.get("at", "").strip()
     )
 
 
-def _bounded(request: Request) -> Request:
+def _bounded(request: Request, most: int) -> Request:
     """Return the same request with a body that ends in TooLarge where it is too long."""
     from starlette.requests import Request as Plain  # noqa: PLC0415
 
-    receive, left = request.receive, [MOST_BYTES + (64 << 10)]  # a form's own lines come on top
+    receive, left = request.receive, [most + (64 << 10)]  # a form's own lines come on top
 
     async def counted() -> MutableMapping[str, Any]:
         message = await receive()
         left[0] -= len(message.get("body", b""))
         if left[0] < 0:
-            raise _too_large()
+            raise _too_large(most)
         return message
 
     return Plain(request.scope, counted)
 
 
-def _too_large() -> TooLarge:
+def _too_large(most: int) -> TooLarge:
     return TooLarge(
         "this is too large for a page: run teeproof verify on your own machine",
-        expected=f"at most {MOST_BYTES >> 20} MiB in all",
+        expected=f"at most {most >> 20} MiB in all",
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Route = Callable[[Request], Awaitable[Response]]
 
-__all__ = ["Site", "aside", "digest_of"]
+__all__ = ["Site", "aside", "digest_of", "page_number"]
 
 T = TypeVar("T")
 _AT_ONCE = 1_000  # requests that may wait for work in threads; more are told to come again
@@ -56,6 +57,17 @@ class Site:
             )
         return self.book
 
+    @contextmanager
+    def judged_at_once(self, most: int) -> Iterator[None]:
+        """Hold a place among those whose uploads are read; Unavailable (``busy``) if all are."""
+        if self.judging >= most:
+            raise Unavailable("too many hand in files at once: try again in a moment", code="busy")
+        self.judging += 1
+        try:
+            yield
+        finally:
+            self.judging -= 1
+
 
 async def aside(site: Site, work: Callable[[], T]) -> T:
     """Return what a long piece of work returns, done in a thread.
@@ -86,3 +98,14 @@ def digest_of(text: str) -> bytes:
             got=text[:100],
         )  # fmt: skip
     return found
+
+
+def page_number(request: Request) -> int:
+    """Return which page of a list is asked for, from 0; Usage (``page_malformed``) if none is."""
+    text = request.query_params.get("page", "1")
+    if not (text.isascii() and text.isdigit()) or not 1 <= len(text) <= 6 or int(text) < 1:
+        raise Usage(
+            "there is no such page of the list", code="page_malformed", expected="1 or more",
+            got=text[:40],
+        )  # fmt: skip
+    return int(text) - 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.content import Book
+from teeproof.explorer.made.listing import Line, answers, models, pools
 from teeproof.explorer.pages.family import Site, aside
 
 if TYPE_CHECKING:
@@ -79,7 +80,24 @@ def _identities(book: Book) -> Listed:
     return Listed(rows=rows, count=roll.machine_count)
 
 
+def _made(listing: Callable[[Book, int], tuple[list[Line], int]]) -> Callable[[Book], Listed]:
+    """Return what lists things that were made."""
+
+    def listed(book: Book) -> Listed:
+        lines, count = listing(book, SHOWN)
+        rows = [Row(href=href, title=title, words=words) for href, title, words in lines]
+        return Listed(rows=rows, count=count)
+
+    return listed
+
+
 FAMILIES: tuple[Family, ...] = (
+    Family(name="models", title="Models", listed=_made(models),
+           about="What trainers made of data, by the digest of the weights."),
+    Family(name="answers", title="Answers", listed=_made(answers),
+           about="What models were asked and said, by their receipts; the texts are not here."),
+    Family(name="pools", title="Pools", listed=_made(pools),
+           about="Where people give sealed data, each under terms of its own."),
     Family(name="statements", title="Statements", listed=_statements,
            about="What programs said and signed, by kind."),
     Family(name="identities", title="Identities", listed=_identities,

@@ -16,6 +16,7 @@ from teeproof.core.errors import Error, Unavailable
 from teeproof.core.text import cut
 from teeproof.explorer.answering import HEADERS, json_answer
 from teeproof.explorer.finding import SEARCHED, Entry, Found
+from teeproof.explorer.made.listing import named_by
 from teeproof.explorer.pages.family import Site, aside
 
 if TYPE_CHECKING:
@@ -58,13 +59,20 @@ class HomePages:
 
             return RedirectResponse(pages[0], status_code=303, headers=HEADERS)
         return self._site.pages.html(
-            "search.html", title="Found", query=_query(request), found=found, total=len(pages)
+            "search.html",
+            title="Found",
+            query=_query(request),
+            found=found,
+            total=len(pages),
+            things=named_by(self._site.log, _query(request)),
         )
 
     async def search_json(self, request: Request) -> Response:
         """The same for programs."""
         found = await self._find(request)
-        return json_answer({"query": _query(request), "found": [one.to_json() for one in found]})
+        things = [href for href, _ in named_by(self._site.log, _query(request))]
+        body = [one.to_json() for one in found]
+        return json_answer({"query": _query(request), "found": body, "things": things})
 
     async def events(self, request: Request) -> Response:
         """Each new statement, as it comes."""

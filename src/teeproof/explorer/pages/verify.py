@@ -129,10 +129,7 @@ class VerifyPages:
 
     async def _judge(self, request: Request) -> Kept[Judged]:
         desk, site = self._desk, self._site
-        if site.judging >= _AT_ONCE:
-            raise Unavailable("too many hand in files at once: try again in a moment", code="busy")
-        site.judging += 1
-        try:
+        with site.judged_at_once(_AT_ONCE):
             upload = await read_upload(request)
 
             def work() -> Judged:
@@ -140,8 +137,6 @@ class VerifyPages:
                     return desk.judge(paths, policy=upload.policy, at=upload.at)
 
             judged = await aside(site, work)
-        finally:
-            site.judging -= 1
         return site.shelf.put(judged, size=_LEAST_WEIGHT + _VERDICT_WEIGHT * upload.size)
 
     def _proof(self, kept: Kept[Judged], value: JudgedProof, page: Page) -> Response:

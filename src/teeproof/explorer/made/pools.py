@@ -1,0 +1,226 @@
+"""A pool: its terms, what came in and what became of it, what was made of it, what it earned.
+
+Nothing here is anybody's data: the pool's statements have counts and factors, and no place for a
+text. Contributors are named by their keys and accounts, as the statements name them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from teeproof.core.errors import Unavailable
+from teeproof.data.statements import Contribution, Dataset
+from teeproof.data.terms import PoolTerms
+from teeproof.explorer.content import Book, Page
+from teeproof.explorer.made.answers import divided
+from teeproof.explorer.made.models import MOST_PARTS, withdrawal_of
+from teeproof.explorer.made.standing import UNCHECKED, Standing, looked_at, standing_of
+from teeproof.training.statements import MODEL, Training
+
+__all__ = ["MOST_ANSWERS", "Came", "Earned", "Made", "Pool", "Trained", "pool_of"]
+
+MOST_MADE: Final = 20
+MOST_ANSWERS: Final = 20
+"""Of which the fees are added up; each is verified."""
+_LOOKS = 10  # contributions, and withdrawals, that a page verifies one by one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Came:
+    """A contribution, what the pool says became of it, and how that stands.
+
+    Attributes:
+        id: of the pool's statement.
+        said: the statement.
+        author: identity of whoever spoke for the pool, hex.
+        standing: of the statement.
+        withdrawn: the withdrawal's statement and how it stands; None if nobody claims one.
+    """
+
+    id: bytes
+    said: Contribution
+    author: str
+    standing: Standing
+    withdrawn: tuple[bytes, Standing] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A dataset: its statement, its digest, and which of its parts were withdrawn since."""
+
+    id: bytes
+    digest: str
+    said: Dataset
+    standing: Standing
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A model that was trained on a dataset of the pool."""
+
+    id: bytes
+    model: str
+    said: Training
+    standing: Standing
+
+
+@dataclass(slots=True)
+class Earned:
+    """What the fees of the latest answers come to, by account.
+
+    Attributes:
+        looked: how many answers were looked at.
+        held: how many of these hold, and cost something that could be divided.
+        parts: what each account gets of the data's share, by token and account, in base units.
+        counts: of how many answers each.
+    """
+
+    looked: int = 0
+    held: int = 0
+    parts: dict[tuple[str, str], int] = field(default_factory=dict)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A pool.
+
+    Attributes:
+        digest: of its terms, hex.
+        terms: what it is.
+        page: of its newest dataset, else of its newest contribution: what the answer is about.
+        standing: of that.
+        came: contributions, newest first.
+        count: how many there are.
+        start: how many newer ones there are than those that are here.
+        made: datasets, newest first; more_made: how many further ones there are.
+        trained: models, newest first; more_trained: how many further ones there are.
+        earned: what its data earned.
+        answers: how many answers its models gave.
+    """
+
+    digest: str
+    terms: PoolTerms
+    page: Page
+    standing: Standing
+    came: tuple[Came, ...]
+    count: int
+    start: int
+    made: tuple[Made, ...]
+    more_made: int
+    trained: tuple[Trained, ...]
+    more_trained: int
+    earned: Earned
+    answers: int
+
+    @property
+    def speakers(self) -> int:
+        """How many identities speak for the pool in what is shown."""
+        return len({one.author for one in self.came})
+
+
+def pool_of(book: Book, digest: str, *, start: int = 0) -> Pool:
+    """Return what a log says of a pool; ``start``: how many of the newest contributions to skip.
+
+    Raises:
+        Unavailable: it speaks of no such pool (``pool_not_here``).
+    """
+    ties = book.ties
+    sets, files = ties.latest("dataset", digest, count=MOST_MADE), ties.count("pool", digest)
+    newest = next(iter([*sets, *ties.latest("pool", digest, count=1)]), None)
+    if newest is None:
+        raise Unavailable(
+            "the log speaks of no such pool", code="pool_not_here",
+            expected="the digest of a pool's terms", got=digest,
+        )  # fmt: skip
+    page = book.page(newest)
+    said = None if page.read.statement is None else page.read.statement.predicate
+    assert isinstance(said, Dataset | Contribution)  # so the ties found it
+    came = _came(book, page, ties.latest("pool", digest, start=start, count=MOST_PARTS))
+    trained = ties.latest("pool-model", digest, count=MOST_MADE)
+    return Pool(
+        digest=digest, terms=said.terms, page=page, standing=standing_of(page.verdict), came=came,
+        count=files, start=start, made=_made(book, sets),
+        more_made=max(0, ties.count("dataset", digest) - len(sets)),
+        trained=_trained(book, trained),
+        more_trained=max(0, ties.count("pool-model", digest) - len(trained)),
+        earned=_earned(book, ties.latest("pool-answer", digest, count=MOST_ANSWERS)),
+        answers=ties.count("pool-answer", digest),
+    )  # fmt: skip
+
+
+def _came(book: Book, page: Page, ids: Sequence[bytes]) -> tuple[Came, ...]:
+    """Return contributions; those below the dataset that was verified need no further look."""
+    known = {one.id for one in page.verdict.statements}
+    looks, found = _LOOKS, list[Came]()
+    for read in book.reads(ids):
+        said = None if read.statement is None else read.statement.predicate
+        assert isinstance(said, Contribution)
+        name = f"sha256:{read.id.hex()}"
+        if name in known:
+            standing = standing_of(page.verdict, name)
+        elif looks:
+            looks, standing = looks - 1, looked_at(book, read.id)[1]
+        else:
+            standing = UNCHECKED
+        gone = _withdrawn(book, said.contribution, read.author, len(found))
+        author = read.author.hex() if read.author else ""
+        found.append(Came(id=read.id, said=said, author=author, standing=standing, withdrawn=gone))
+    return tuple(found)
+
+
+def _withdrawn(
+    book: Book, contribution: str, author: bytes | None, number: int
+) -> tuple[bytes, Standing] | None:
+    claims = book.ties.first("withdrawn", contribution, count=1)
+    if not claims or number >= MOST_MADE:
+        return (claims[0], UNCHECKED) if claims else None
+    return withdrawal_of(book, contribution, author=author)
+
+
+def _made(book: Book, ids: Sequence[bytes]) -> tuple[Made, ...]:
+    found = []
+    for number, read in enumerate(book.reads(ids)):
+        said = None if read.statement is None else read.statement.predicate
+        assert isinstance(said, Dataset)
+        gone = [part for part in said.parts if book.ties.count("withdrawn", part.contribution)]
+        left = tuple(
+            part.contribution for part in gone[:_LOOKS]
+            if (claim := withdrawal_of(book, part.contribution, author=read.author)) is not None
+            and claim[1].ok
+        )  # fmt: skip
+        standing = looked_at(book, read.id)[1] if number < _LOOKS else UNCHECKED
+        root = read.subjects[0].digest["sha256"]
+        found.append(Made(id=read.id, digest=root, said=said, standing=standing, left=left))
+    return tuple(found)
+
+
+def _trained(book: Book, ids: Sequence[bytes]) -> tuple[Trained, ...]:
+    found = []
+    for number, read in enumerate(book.reads(ids)):
+        said = None if read.statement is None else read.statement.predicate
+        model = next((s.digest["sha256"] for s in read.subjects if s.name == MODEL), "")
+        assert isinstance(said, Training)
+        standing = looked_at(book, read.id)[1] if number < _LOOKS else UNCHECKED
+        found.append(Trained(id=read.id, model=model, said=said, standing=standing))
+    return tuple(found)
+
+
+def _earned(book: Book, ids: Sequence[bytes]) -> Earned:
+    """Add up the data's parts of answers whose own proof holds."""
+    earned = Earned(looked=len(ids))
+    for one in ids:
+        _, standing = looked_at(book, one)
+        found = divided(book, one)[0] if standing.ok else None
+        if found is None:
+            continue
+        earned.held += 1
+        for payee in found.payees:
+            if payee.role == "data":
+                key = found.token, payee.address
+                earned.parts[key] = earned.parts.get(key, 0) + payee.amount
+                earned.counts[key] = earned.counts.get(key, 0) + 1
+    return earned
