@@ -21,13 +21,12 @@ from typing import Any
 
 from teeproof.cli.story.answer import prepare as prepare_server
 from teeproof.cli.story.answer import server_manifest
-from teeproof.cli.story.data import TRAINER, Pooled
+from teeproof.cli.story.data import TRAINER
 from teeproof.cli.story.money import Money
 from teeproof.cli.story.network import Rented
 from teeproof.cli.story.proved import check_offline
 from teeproof.cli.story.telling import Teller, short_id
 from teeproof.cli.story.train import Model
-from teeproof.cli.story.train import prepare as prepare_trainer
 from teeproof.cli.story.world import World
 from teeproof.cloud.image import Image
 from teeproof.cloud.inside import LOG_POLICY
@@ -41,7 +40,6 @@ from teeproof.proof.log.formats.entry import STATEMENT
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.monitor.evidence import prove_fork
 from teeproof.proof.workload import Identity
-from teeproof.training.recipe import Recipe
 
 __all__ = ["edit_statement", "flip_a_weight", "fork", "swap_the_image", "tell"]
 
@@ -53,7 +51,6 @@ def tell(
     world: World,
     say: Teller,
     *,
-    pooled: Pooled,
     model: Model,
     money: Money,
     rented: Rented,
@@ -62,7 +59,7 @@ def tell(
 ) -> None:
     """Break four things, and tell what was found and at which edge."""
     say.step("broken", "BREAK IT")
-    code = swap_the_image(world, pooled)
+    code = swap_the_image(world)
     say.line(
         f"host swaps image of the trainer -> {_RED} model <- keys: the KMS refuses ({code})",
         broken="image",
@@ -80,7 +77,7 @@ def tell(
     say.line(f"log forked -> {_RED} {sentence}", broken="log")
 
 
-def swap_the_image(world: World, pooled: Pooled) -> str:
+def swap_the_image(world: World) -> str:
     """Change one line of the trainer's code and start it; return why it gets no key."""
     copy = world.folder / "broken" / "image"
     shutil.copytree(world.image.folder, copy)
@@ -91,7 +88,8 @@ def swap_the_image(world: World, pooled: Pooled) -> str:
     kept = world.running["kms"].manifest  # what a trainer is started with, but for the code
     given = {LOG_POLICY: kept.environment[LOG_POLICY], "TEEPROOF_KMS": world.kms_policy}
     manifest = Manifest("trainer", TRAINER, (), given, image.digest)
-    inputs = prepare_trainer(world, pooled, "trainer-swapped", recipe=Recipe())
+    inputs = world.folder / "runs" / "trainer-swapped" / "in"
+    shutil.copytree(world.folder / "runs" / "trainer" / "in", inputs)  # the very same job
     world.run(manifest, name="trainer-swapped", peers=["kms"], inputs=inputs, image=image)
     return _refusal(world, "trainer-swapped")
 

@@ -152,7 +152,7 @@ def _owner(world: World, name: str) -> OwnerKey:
 def _file(world: World, name: str, records: Sequence[Record]) -> Path:
     """Write a contributor's own file, which stays on the contributor's side."""
     path = world.folder / "people" / f"{name}.jsonl"
-    write_file(path, _lines(records), overwrite=False)
+    write_file(path, _lines(records), overwrite=True)  # the same, where this part begins again
     return path
 
 

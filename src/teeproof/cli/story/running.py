@@ -18,18 +18,13 @@ from teeproof.cli.demo_folder import held
 from teeproof.cli.outgoing import require_place
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, standard
-from teeproof.cli.story.telling import Teller, short_id
+from teeproof.cli.story.telling import Teller, short_id, story_lines
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.home import data_directory
 
 __all__ = ["run"]
 
 _NEEDED = ("eth", "eth_abi", "openai", "rensa", "tokenizers", "torch", "transformers", "uvicorn")
-_LABELS = {
-    "real": "0 Real", "network": "1 Network", "data": "2 Data", "train": "3 Train",
-    "answer": "4 Answer", "agent": "5 Agent", "paid": "6 Paid", "proof": "PROOF",
-    "broken": "BREAK IT", "withdraw": "WITHDRAW",
-}  # fmt: skip
 
 
 def run(*, keep: Path | None, once: bool, as_json: bool, color: ColorChoice) -> int:
@@ -60,50 +55,27 @@ def _tell(
     told: threading.Event,
     summary: Callable[[], None],
 ) -> int:
-    from teeproof.cli.story import (  # noqa: PLC0415  they need nearly everything
-        agent,
-        answer,
-        broken,
-        data,
-        money,
-        network,
-        paid,
-        proved,
-        real,
-        train,
-        withdrawn,
-    )
+    from teeproof.cli.story import real  # noqa: PLC0415  they need nearly everything
+    from teeproof.cli.story.acts import ACTS, Scene  # noqa: PLC0415
+    from teeproof.cli.story.stage import Director  # noqa: PLC0415
     from teeproof.cli.story.world import World  # noqa: PLC0415
-    from teeproof.training.recipe import Recipe  # noqa: PLC0415
 
     say.words("SIMULATED machines, except lines marked REAL", "magenta", "bold")
     real.tell(say)
     with World(folder) as world:
         world.record()
-        rented = network.tell(world, say)
-        pooled = data.tell(world, say)
-        model = train.tell(world, say, pooled, recipe=Recipe())
-        coins = money.mint_all(world)
-        asked = answer.tell(world, say, model, money=coins, rented=rented)
-        managed = agent.tell(world, say, model, money=coins)
-        paid.tell(world, say, managed.traded.receipt or asked.receipt.name, money=coins)
-        action = managed.traded.statement
-        if action is None:
-            raise Unavailable("the agent said nothing of its action", code="statement_missing")
-        proof = proved.tell(world, say, action, money=coins)
-        broken.tell(
-            world, say, pooled=pooled, model=model, money=coins, rented=rented, proof=proof,
-            action=action,
-        )  # fmt: skip
-        withdrawn.tell(world, say, pooled, models=[model.statement.name])
+        scene = Scene(world, say)
+        director = Director(scene)
+        for act in ACTS:
+            director.perform(act.name)
         _write_story(folder, say)
         world.record()
         world.require_alive()
         summary()
         if not once:
-            _stay(world, say, folder, action, told=told)
+            _stay(world, say, folder, scene.action, told=told)
         else:
-            _say_yours(say, folder, action)
+            _say_yours(say, folder, scene.action)
     return 0
 
 
@@ -169,7 +141,7 @@ def _say_yours(say: Teller, folder: Path, action: str) -> None:
 def _stay(world: Any, say: Teller, folder: Path, action: str, *, told: threading.Event) -> None:
     from teeproof.cli.story.page import serve_page  # noqa: PLC0415
 
-    with serve_page(world, lambda: story_lines(say)) as served:
+    with serve_page(world, lambda: story_lines(say.lines)) as served:
         world.record(page=served.url)
         _say_yours(say, folder, action)
         say.words("  teeproof data contribute FILE")
@@ -183,16 +155,6 @@ def _stay(world: Any, say: Teller, folder: Path, action: str, *, told: threading
                 world.require_alive()
         except KeyboardInterrupt:
             say.words()
-
-
-def story_lines(say: Teller) -> list[dict[str, Any]]:
-    """Return the story as pages show it: each part's label beside its first line."""
-    found, last = [], ""
-    for line in say.lines:
-        label = _LABELS.get(line.step, line.step) if line.step != last else ""
-        last = line.step
-        found.append({"label": label, "text": line.text, "ids": list(line.ids), "real": line.real})
-    return found
 
 
 def _write_story(folder: Path, say: Teller) -> None:

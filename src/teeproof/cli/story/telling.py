@@ -9,7 +9,7 @@ What is told is kept too, and is what ``--json`` prints.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,14 @@ import msgspec
 
 from teeproof.cli.screen import Screen
 
-__all__ = ["Line", "Teller", "short_id"]
+__all__ = ["LABELS", "Line", "Teller", "short_id", "story_lines"]
+
+LABELS = {
+    "real": "0 Real", "network": "1 Network", "data": "2 Data", "train": "3 Train",
+    "answer": "4 Answer", "agent": "5 Agent", "paid": "6 Paid", "proof": "PROOF",
+    "broken": "BREAK IT", "withdraw": "WITHDRAW",
+}  # fmt: skip
+"""What stands beside the first line of each part."""
 
 _COLUMN = 11
 _DIGITS = 8
@@ -51,10 +58,15 @@ class Teller:
         screen: where people read; nothing is written with ``quiet``.
         clock: seconds since the story began.
         quiet: whether to keep only.
+
+    Attributes:
+        lines: what was told.
+        heard: told how a part goes: in words, and how far it is, 0 to 1, where that is known.
     """
 
     def __init__(self, screen: Screen, *, clock: Callable[[], float], quiet: bool = False) -> None:
         self.screen, self.quiet, self.lines = screen, quiet, list[Line]()
+        self.heard: Callable[[str, float | None], object] = lambda _text, _share: None
         self._clock = clock
         self._step, self._label, self._fresh = "", "", False
 
@@ -92,9 +104,23 @@ class Teller:
             self.screen.copied("", f"  {text}")
             self._flush()
 
+    def now(self, text: str) -> None:
+        """Say what is being done, to who listens; nothing is written or kept."""
+        self.heard(text, None)
+
     @contextmanager
     def bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
-        """Show a progress bar on a terminal while something long is done; elsewhere nothing."""
+        """Show a progress bar on a terminal while something long is done; who listens hears it."""
+        with self._bar(label, total) as show:
+
+            def both(done: int, text: str) -> None:
+                self.heard(text, done / total)
+                show(done, text)
+
+            yield both
+
+    @contextmanager
+    def _bar(self, label: str, total: int) -> Iterator[Callable[[int, str], None]]:
         if self.quiet or not sys.stderr.isatty():
             yield lambda _done, _text: None
             return
@@ -129,3 +155,13 @@ class Teller:
 def short_id(name: str) -> str:
     """Return the first digits of ``sha256:…``, enough to find it in the demo's log."""
     return name.removeprefix("sha256:")[:_DIGITS]
+
+
+def story_lines(lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """Return lines as pages show them: each part's label beside its first line."""
+    found, last = [], ""
+    for line in lines:
+        label = LABELS.get(line.step, line.step) if line.step != last else ""
+        last = line.step
+        found.append({"label": label, "text": line.text, "ids": list(line.ids), "real": line.real})
+    return found

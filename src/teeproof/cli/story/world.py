@@ -61,6 +61,7 @@ class World:
         self.contracts: dict[str, str] = {}  # addresses by name
         self._children: list[Child] = []
         self._stack = ExitStack()
+        self._stopping = False
         self._accounts: dict[str, Account] = {}
 
     def __enter__(self) -> Self:
@@ -82,10 +83,15 @@ class World:
         """Stop everything."""
         self.close()
 
+    def stop(self) -> None:
+        """Stop workloads; none is started after."""
+        self._stopping = True
+        for running in reversed(list(self.running.values())):
+            running.stop()
+
     def close(self) -> None:
         """Stop workloads, then services, then what they rested on."""
-        for running in reversed(self.running.values()):
-            running.stop()
+        self.stop()
         self._stack.close()
         stop_all(self._children)
 
@@ -128,6 +134,8 @@ class World:
             name: what to call this run, if not as the manifest does.
             options: further ones of ``launch``.
         """
+        if self._stopping:
+            raise Unavailable("the story is being ended: nothing more is started", code="stopping")
         name = name or manifest.name
         wired: dict[str, str | Peer] = {one: self.urls[one] for one in peers}
         wired[LOG_PEER] = Peer(self.notary.url, token=self.notary.token)
@@ -215,12 +223,21 @@ class World:
 
     def require_alive(self) -> None:
         """Raise Unavailable if a process that should be running has ended."""
-        for child in self._children:
-            if child.process.poll() is not None:
-                raise child.gone()
+        self.require_base()
         for running in self.running.values():
             if running.returncode is not None:
                 running.finish()
+
+    def require_base(self) -> None:
+        """Raise Unavailable if the chain, the log or a witness has ended."""
+        for child in self._children:
+            if child.process.poll() is not None:
+                raise child.gone()
+
+    def forget(self, name: str) -> None:
+        """Clean up after a workload that has ended."""
+        self.urls.pop(name, None)
+        self.running.pop(name).stop()
 
     def record(self, **facts: Any) -> None:
         """Write down where everything is, for commands that join the story later."""

@@ -33,6 +33,7 @@ class Part:
         lines: what it told: ``label``, ``text``, ``ids`` (``sha256:…``) and ``real`` of each line.
             Of a part that failed, what it told until then.
         problem: why it failed, and what can be done; None if it did not.
+        again: of one that failed, whether it can be started once more.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Part:
     saying: str = ""
     lines: tuple[Mapping[str, Any], ...] = ()
     problem: str | None = None
+    again: bool = True
 
 
 class Stage(Protocol):
