@@ -20,7 +20,9 @@ _WHOLE = 1_000_000  # weights are millionths of a record
 @click.argument("file", type=PATH)
 @click.option("--payout", metavar="ADDRESS", help="The account that earns. Default: a new one.")
 @click.option("--owner", type=PATH, help="Your key, made if it is not there. Default: owner.key.")
-@click.option("--demo", "folder", type=PATH, help="A running demo's folder, if not your own.")
+@click.option(
+    "--demo", "folder", type=PATH, help="Folder of a running demo or stack, if not yours."
+)
 @output_options
 def command(
     file: Path,
@@ -31,7 +33,7 @@ def command(
     as_json: bool,
     color: ColorChoice,
 ) -> int:
-    """Seal FILE on this machine and contribute it to the pool of the demo that runs here.
+    """Seal FILE on this machine and contribute it to the pool of the demo or stack that runs here.
 
     FILE has one order a line: {"text": "sell half my ETH", "order": {"sell": "ETH", "part": 0.5}}.
     What leaves this machine is ciphertext. Keep the key: it is how you take the file back.

@@ -16,7 +16,9 @@ __all__ = ["command"]
 @click.command("withdraw")
 @click.argument("contribution")
 @click.option("--owner", type=PATH, help="The key that it was contributed with.")
-@click.option("--demo", "folder", type=PATH, help="A running demo's folder, if not your own.")
+@click.option(
+    "--demo", "folder", type=PATH, help="Folder of a running demo or stack, if not yours."
+)
 @output_options
 def command(
     contribution: str,

@@ -58,7 +58,8 @@ class ExplorerDesk:
     """Judges files.
 
     Args:
-        policy: the operator's own expectations, offered as ``own`` and used for proofs.
+        policy: the operator's own expectations, offered as ``own`` and used for proofs; or what
+            returns them, where they grow with what runs.
         words: how the operator named policy and logs, to be repeated in commands.
         logs: a tlog-policy file of trusted logs and witnesses.
         environment: names the data directory with the archive.
@@ -67,13 +68,17 @@ class ExplorerDesk:
     def __init__(
         self,
         *,
-        policy: Policy | None,
+        policy: Policy | Callable[[], Policy] | None,
         logs: Path | None,
         words: Sequence[str | Path] = (),
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        self._policy, self._logs, self._words = policy, logs, tuple(words)
+        self._own, self._logs, self._words = policy, logs, tuple(words)
         self._environment = environment
+
+    @property
+    def _policy(self) -> Policy | None:
+        return self._own() if callable(self._own) else self._own
 
     @property
     def choices(self) -> tuple[Choice, ...]:

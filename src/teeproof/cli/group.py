@@ -31,6 +31,7 @@ COMMANDS = {
     "report": "Go through the report that all this answers, claim by claim.",
     "doctor": "Say what this machine has, and what it lacks.",
     "explorer": "Serve pages on which a person checks and follows proofs.",
+    "up": "Bring the whole stack up, and start its parts one by one.",
     "demo": "See the whole lifecycle happen, and be proved.",
 }
 

@@ -1,4 +1,4 @@
-"""Join a demo that runs: where its services are, and whom to trust of them."""
+"""Join a demo or a stack that runs: where its services are, and whom to trust of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from teeproof.cli.demo_folder import is_held
-from teeproof.core.errors import Unavailable
+from teeproof.cli.demo_folder import RECORD, is_held
+from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.home import data_directory
 from teeproof.core.reading import read_bounded
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Joined", "join", "missing"]
 
-_WORLD = "world.json"
 _MOST = 1 << 20
 
 
@@ -100,14 +99,15 @@ def missing(service: str) -> Unavailable:
 
 
 def join(folder: Path | None = None) -> Joined:
-    """Return the demo that runs in a folder; without one, this user's.
+    """Return the demo or stack that runs in a folder; without one, this user's.
 
     Raises:
         Unavailable: none runs there.
+        Usage: this user runs both, and named neither (``demo_ambiguous``).
     """
-    place = folder or data_directory(os.environ) / "demo"
+    place = folder or _own()
     try:
-        data = read_bounded(place / _WORLD, limit=_MOST, what="demo's record")
+        data = read_bounded(place / RECORD, limit=_MOST, what="demo's record")
         value = json.loads(data)
         if not is_held(place):
             raise ValueError("it has ended")
@@ -117,7 +117,22 @@ def join(folder: Path | None = None) -> Joined:
         )  # fmt: skip
     except (Unavailable, OSError, ValueError, KeyError, TypeError):
         raise Unavailable(
-            "no demo runs here: start one in another terminal with teeproof demo",
+            "no demo runs here: start one in another terminal with teeproof demo, or a stack with"
+            " teeproof up",
             code="demo_not_running",
             expected=f"a running demo in {place}",
         ) from None
+
+
+def _own() -> Path:
+    """Return the folder of what this user runs; the demo's, if nothing."""
+    home = data_directory(os.environ)
+    running = [place for place in (home / "demo", home / "up") if is_held(place)]
+    if len(running) > 1:
+        raise Usage(
+            "a demo and a stack run here: say with --demo DIR which one you mean",
+            code="demo_ambiguous",
+            expected="one of the two",
+            got=", ".join(map(str, running)),
+        )
+    return running[0] if running else home / "demo"

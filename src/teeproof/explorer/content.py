@@ -98,7 +98,7 @@ class Book:
 
     Args:
         log: the log's directory; another process may be writing to it.
-        trust: the relying party's.
+        trust: the relying party's, or what returns it, where it grows with what runs.
         story: lines of what happened, newest last; asked for each page.
         now: the verifier's clock.
     """
@@ -107,15 +107,21 @@ class Book:
         self,
         log: Path,
         *,
-        trust: Trust,
+        trust: Trust | Callable[[], Trust],
         story: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
         now: Callable[[], datetime] = wall_clock,
     ) -> None:
-        self.log, self.trust, self.story, self.now = log, trust, story, now
+        self.log, self.story, self.now = log, story, now
+        self._trust = trust
         self._known: dict[Any, Any] = {}  # identities are judged once for all pages
         self._pages: OrderedDict[tuple[bytes, int], tuple[datetime, Page]] = OrderedDict()
         self._graph: tuple[int, Graph] | None = None
         self._lock = threading.Lock()
+
+    @property
+    def trust(self) -> Trust:
+        """Whom the reader trusts, now."""
+        return self._trust() if callable(self._trust) else self._trust
 
     @cached_property
     def index(self) -> Index:

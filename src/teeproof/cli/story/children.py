@@ -75,7 +75,7 @@ class Child:
         if code is not None and code < 0:
             how = f"by signal {-code} ({signal.Signals(-code).name})"
         return Unavailable(
-            f"the {self.name} ended {how}: run the demo again, it starts afresh",
+            f"the {self.name} ended {how}: run the command again, it starts afresh",
             code="process_ended",
             expected=f"a running {self.name}",
             got=_last_words(self.errors),

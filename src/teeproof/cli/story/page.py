@@ -1,7 +1,8 @@
-"""The demo's pages, served from a thread while the story's world stays up, with its console."""
+"""The story's pages, served from a thread while its world stays up, with its console."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,10 +16,13 @@ from teeproof.cli.story.data import trust_of
 from teeproof.cli.story.telling import short_id
 from teeproof.cli.story.world import World
 from teeproof.core.writing import PRIVATE, write_file
+from teeproof.evidence.policy import Policy
 from teeproof.explorer.app import make_app
+from teeproof.explorer.console.port import Console
 from teeproof.explorer.console.stage import Stage
 from teeproof.explorer.content import Book
 from teeproof.proof.log.http.server import listen
+from teeproof.proof.verify import Trust
 
 __all__ = ["CONSOLE", "Served", "serve_page"]
 
@@ -39,28 +43,26 @@ def serve_page(
     story: Callable[[], Sequence[Mapping[str, Any]]],
     *,
     stage: Stage | None = None,
+    sock: socket.socket | None = None,
 ) -> Iterator[Served]:
-    """Serve the explorer over the story's log on a free port, and give its addresses."""
+    """Serve the explorer over the story's log, and give its addresses.
+
+    Args:
+        world: whose log, and whose reader's trust.
+        story: lines of what happened.
+        stage: runs the story's parts, for the console.
+        sock: listens already; without one, a free port is taken.
+    """
     import uvicorn  # noqa: PLC0415  an extra
 
-    import teeproof.cli.chapters  # noqa: F401, PLC0415  every kind of statement, and its judge
-
-    trust = ("--policy", world.policy_path, "--logs", world.logs_path)
-
-    def command(name: str) -> str:
-        return shell("teeproof", "verify", world.notary.directory, short_id(name), *trust)
-
-    book = Book(world.notary.directory, trust=trust_of(world), story=story)
-    desk = ExplorerDesk(policy=trust_of(world).policy, logs=world.logs_path, words=trust)
-    console = open_console(lambda: _reach(world), book=book, stage=stage)
-    app = make_app(book, command=command, desk=desk, console=console)
+    app, console = _app(world, story, stage)
     config = uvicorn.Config(
         app, log_level="error", lifespan="off", access_log=False, timeout_graceful_shutdown=3
     )
     server = uvicorn.Server(config)
-    with listen("127.0.0.1:0") as sock:
-        host, port = sock.getsockname()[:2]
-        thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    with sock or listen("127.0.0.1:0") as listening:
+        host, port = listening.getsockname()[:2]
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         served = Served(f"http://{host}:{port}", address_of(f"http://{host}:{port}", console))
         place = world.folder / CONSOLE
@@ -74,8 +76,45 @@ def serve_page(
             console.close()
 
 
+def _app(
+    world: World, story: Callable[[], Sequence[Mapping[str, Any]]], stage: Stage | None
+) -> tuple[Any, Console]:
+    import teeproof.cli.chapters  # noqa: F401, PLC0415  every kind of statement, and its judge
+
+    words = ("--policy", world.policy_path, "--logs", world.logs_path)
+    trust = _Growing(world)
+
+    def command(name: str) -> str:
+        return shell("teeproof", "verify", world.notary.directory, short_id(name), *words)
+
+    book = Book(world.notary.directory, trust=trust, story=story)
+    desk = ExplorerDesk(policy=trust.policy, logs=world.logs_path, words=words)
+    console = open_console(lambda: _reach(world), book=book, stage=stage)
+    return make_app(book, command=command, desk=desk, console=console), console
+
+
 def _reach(world: World) -> Joined:
     """Return where the world's services are now, as a command that joins finds them."""
     return Joined(
         world.folder, dict(world.urls), world.kms_policy, dict(world.codes), dict(world.contracts)
     )
+
+
+class _Growing:
+    """Whom the story's reader trusts: with each part that runs, code is added to the policy."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._lock = world, threading.Lock()
+        self._text, self._trust = b"", Trust()
+
+    def __call__(self) -> Trust:
+        with self._lock:
+            text = self._world.policy_path.read_bytes()
+            if text != self._text:
+                self._text, self._trust = text, trust_of(self._world)
+            return self._trust
+
+    def policy(self) -> Policy:
+        policy = self().policy
+        assert policy is not None  # the story's reader has one
+        return policy

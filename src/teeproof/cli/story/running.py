@@ -22,7 +22,7 @@ from teeproof.cli.story.telling import Teller, short_id, story_lines
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.home import data_directory
 
-__all__ = ["run"]
+__all__ = ["require_libraries", "run", "until_told", "write_story"]
 
 _NEEDED = ("eth", "eth_abi", "openai", "rensa", "tokenizers", "torch", "transformers", "uvicorn")
 
@@ -34,11 +34,11 @@ def run(*, keep: Path | None, once: bool, as_json: bool, color: ColorChoice) -> 
         Usage: a demo runs in this folder already, or the folder is taken.
         Unavailable: a library or a process is missing, or a process ended.
     """
-    _require_libraries()
+    require_libraries()
     screen = standard(color)
     begun = time.monotonic()
     say = Teller(screen, clock=lambda: time.monotonic() - begun, quiet=as_json)
-    with _folder(keep) as folder, _until_told() as told:
+    with _folder(keep) as folder, until_told() as told:
         summary = (lambda: screen.json(_as_json(say, folder))) if as_json else _nothing
         return _tell(folder, say, once=once, told=told, summary=summary)
 
@@ -68,7 +68,7 @@ def _tell(
         director = Director(scene)
         for act in ACTS:
             director.perform(act.name)
-        _write_story(folder, say)
+        write_story(folder, say)
         world.record()
         world.require_alive()
         summary()
@@ -79,7 +79,8 @@ def _tell(
     return 0
 
 
-def _require_libraries() -> None:
+def require_libraries() -> None:
+    """Raise Unavailable where a library that the story needs is not installed."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise Unavailable(
@@ -110,7 +111,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _until_told() -> Iterator[threading.Event]:
+def until_told() -> Iterator[threading.Event]:
     """Give an event that SIGTERM and Ctrl-C set, where the story waits for nothing else."""
     told = threading.Event()
     before = signal.getsignal(signal.SIGTERM)
@@ -157,7 +158,8 @@ def _stay(world: Any, say: Teller, folder: Path, action: str, *, told: threading
             say.words()
 
 
-def _write_story(folder: Path, say: Teller) -> None:
+def write_story(folder: Path, say: Teller) -> None:
+    """Write down what was told, as ``story.json``."""
     data = msgspec.json.format(msgspec.json.encode(say.lines), indent=2)
     (folder / "story.json").write_bytes(data + b"\n")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from teeproof.cli.demo_folder import RECORD
 from teeproof.cli.story.children import Child, start, stop_all
 from teeproof.cli.story.notary import Notary, open_notary
 from teeproof.cloud.image import Image
@@ -62,6 +63,7 @@ class World:
         self._children: list[Child] = []
         self._stack = ExitStack()
         self._stopping = False
+        self._facts: dict[str, Any] = {}
         self._accounts: dict[str, Account] = {}
 
     def __enter__(self) -> Self:
@@ -240,13 +242,18 @@ class World:
         self.running.pop(name).stop()
 
     def record(self, **facts: Any) -> None:
-        """Write down where everything is, for commands that join the story later."""
+        """Write down where everything is, for commands that join the story later.
+
+        Args:
+            facts: more of it; they stay in later records.
+        """
+        self._facts |= facts
         value: Mapping[str, Any] = {
             "urls": self.urls, "kms_policy": self.kms_policy, "codes": self.codes,
-            "contracts": self.contracts, **facts,
+            "contracts": self.contracts, **self._facts,
         }  # fmt: skip
         data = json.dumps(value, indent=2).encode() + b"\n"
-        write_file(self.folder / "world.json", data, overwrite=True)
+        write_file(self.folder / RECORD, data, overwrite=True)
 
     def envelope(self, name: str) -> bytes:
         """Return a statement of the log, in its envelope, or a receipt, by ``sha256:…``.
