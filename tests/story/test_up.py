@@ -107,8 +107,8 @@ def test_the_consoles_token_is_long_random_and_for_its_user_alone(up):
     address, _, token = up.said["console"].partition("?token=")
     assert address == up.said["explorer"] + "/console"
     assert len(base64.urlsafe_b64decode(token + "=")) == 32
-    file = up.folder / "console-token"
-    assert file.read_text() == token + "\n"
+    file = up.folder / "console.address"
+    assert file.read_text() == up.said["console"] + "\n"
     assert file.stat().st_mode & 0o777 == 0o600
     assert token not in (up.folder / "world.json").read_text()
 
@@ -128,11 +128,11 @@ def test_a_stranger_contributes_to_a_stack_and_takes_it_back(up, tmp_path, monke
 
 
 def test_a_second_one_in_the_same_folder_is_refused_and_changes_nothing(up):
-    before = (up.folder / "console-token").read_text()
+    before = (up.folder / "console.address").read_text()
     second = begin("--port", "0", "--json", home=up.home)
     out, _ = second.communicate(timeout=120)
     assert (second.returncode, json.loads(out)["error"]) == (1, "up_running")
-    assert (up.folder / "console-token").read_text() == before
+    assert (up.folder / "console.address").read_text() == before
     assert [entry.name for entry in up.home.iterdir()] == ["up"]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,6 +21,9 @@ from teeproof.cli.screen import ColorChoice, standard
 from teeproof.cli.story.telling import Teller, short_id, story_lines
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.home import data_directory
+
+if TYPE_CHECKING:
+    from teeproof.cli.story.stage import Director
 
 __all__ = ["require_libraries", "run", "until_told", "write_story"]
 
@@ -73,7 +76,7 @@ def _tell(
         world.require_alive()
         summary()
         if not once:
-            _stay(world, say, folder, scene.action, told=told)
+            _stay(director, folder, told=told)
         else:
             _say_yours(say, folder, scene.action)
     return 0
@@ -139,12 +142,14 @@ def _say_yours(say: Teller, folder: Path, action: str) -> None:
         say.copied(command)
 
 
-def _stay(world: Any, say: Teller, folder: Path, action: str, *, told: threading.Event) -> None:
+def _stay(director: Director, folder: Path, *, told: threading.Event) -> None:
     from teeproof.cli.story.page import serve_page  # noqa: PLC0415
 
-    with serve_page(world, lambda: story_lines(say.lines)) as served:
+    scene = director.scene
+    world, say = scene.world, scene.say
+    with serve_page(world, lambda: story_lines(say.lines), stage=director) as served:
         world.record(page=served.url)
-        _say_yours(say, folder, action)
+        _say_yours(say, folder, scene.action)
         say.words("  teeproof data contribute FILE")
         say.words(f"  {served.url}   every line with what shows it")
         say.words("  your console: give data and see what it earns, talk to the model")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,6 @@ from teeproof.cli.story.running import require_libraries, until_told, write_stor
 from teeproof.cli.story.telling import Teller, story_lines
 from teeproof.core.errors import Unavailable
 from teeproof.core.home import data_directory
-from teeproof.core.writing import PRIVATE, write_file
 from teeproof.proof.log.http.server import listen
 
 if TYPE_CHECKING:
@@ -27,10 +25,8 @@ if TYPE_CHECKING:
     from teeproof.cli.story.world import World
     from teeproof.explorer.console.stage import Part
 
-__all__ = ["console_token", "run"]
+__all__ = ["run"]
 
-_TOKEN = "console-token"  # noqa: S105  a file's name
-_TOKEN_BYTES = 32
 _LOOK = 0.5  # seconds between two looks at what runs
 
 
@@ -127,17 +123,16 @@ def _brought_up(folder: Path, say: Teller, sock: socket.socket) -> Iterator[_Up]
 
     world = World(folder)
     world.record()  # a folder that is half made is one of ours too
-    token = console_token(folder)
     with world:
         director = Director(Scene(world, say), done=lambda part: _ended(world, say, part))
         with (
             director.working(),
-            serve_page(world, lambda: story_lines(list(say.lines)), sock=sock) as url,
+            serve_page(
+                world, lambda: story_lines(list(say.lines)), stage=director, sock=sock
+            ) as served,
         ):
-            world.record(page=url)
-            about = {
-                "folder": str(folder), "explorer": url, "console": f"{url}/console?token={token}",
-            }  # fmt: skip
+            world.record(page=served.url)
+            about = {"folder": str(folder), "explorer": served.url, "console": served.console}
             yield _Up(say, director, about)
 
 
@@ -157,10 +152,3 @@ def _listening(port: int) -> socket.socket:
             f"{error.detail}: name another port with --port, or 0 for one that is free",
             code=error.code, expected="a port that nothing listens on", got=f"{port}",
         ) from None  # fmt: skip
-
-
-def console_token(folder: Path) -> str:
-    """Return a new token for the console, which lies in a file that its user alone can read."""
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
-    write_file(folder / _TOKEN, token.encode() + b"\n", overwrite=True, mode=PRIVATE)
-    return token
