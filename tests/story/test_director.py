@@ -241,7 +241,7 @@ def test_what_needs_a_part_that_failed_is_not_begun_and_what_does_not_is(ground)
     assert [parts[name].state for name in ("data", "train", "network")] == [
         "failed", "waiting", "done",
     ]  # fmt: skip
-    assert parts["train"].saying == "not begun: DATA failed"
+    assert (parts["train"].problem, parts["train"].saying) == ("not begun, for DATA failed", "")
 
 
 def test_a_fault_of_our_own_is_named_and_written_down(ground):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -111,6 +112,31 @@ def test_the_consoles_token_is_long_random_and_for_its_user_alone(up):
     assert file.read_text() == up.said["console"] + "\n"
     assert file.stat().st_mode & 0o777 == 0o600
     assert token not in (up.folder / "world.json").read_text()
+
+
+def test_a_part_is_started_from_the_console_and_its_code_is_trusted_from_then_on(up):
+    with httpx.Client(base_url=up.said["explorer"], timeout=60) as client:
+        assert client.get("/console/parts.json").status_code == 401
+        client.get(up.said["console"], follow_redirects=True)
+        form = re.search(r'name="form" value="([^"]+)"', client.get("/console/parts").text)
+        own = {"origin": up.said["explorer"]}
+        refused = client.post("/console/parts/network", data={"form": "another"}, headers=own)
+        assert refused.status_code == 403
+        assert parts_of(client)["network"]["state"] == "waiting"
+        assert form is not None
+        client.post("/console/parts/network", data={"form": form[1]}, headers=own)
+        limit = time.monotonic() + 240
+        while (part := parts_of(client)["network"])["state"] in ("waiting", "running"):
+            assert time.monotonic() < limit, part
+            time.sleep(0.2)
+        assert (part["state"], len(part["lines"])) == ("done", 3), part["problem"]
+        node = part["lines"][0]["ids"][0].removeprefix("sha256:")
+        verdict = client.get(f"/p/{node}.json").json()["verdict"]
+        assert (verdict["ok"], verdict["level"]) == (True, "simulated"), verdict.get("faults")
+
+
+def parts_of(client):
+    return {part["name"]: part for part in client.get("/console/parts.json").json()["parts"]}
 
 
 def test_a_stranger_contributes_to_a_stack_and_takes_it_back(up, tmp_path, monkeypatch, capsys):

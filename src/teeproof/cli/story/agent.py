@@ -55,7 +55,9 @@ def tell(world: World, say: Teller, model: Model, *, money: Money) -> Managed:
     sponsor, chain = world.account("sponsor"), money.chain
     place = fund_address(sponsor.address, chain.nonce(sponsor))
     mandate = mandate_of(money, fund=place, weights=model.root)
+    say.now("an agent boots with its mandate")
     client = _start(world, mandate)
+    say.now("a fund is founded that obeys this agent alone")
     fund = Fund.deploy(
         chain, sponsor, agent=client.address(), identity=client.identity().digest,
         assets=[_on_chain(asset) for asset in mandate.assets],
@@ -64,6 +66,7 @@ def tell(world: World, say: Teller, model: Model, *, money: Money) -> Managed:
     if fund.address != place:
         raise Unavailable("the fund is elsewhere than its mandate says", code="fund_misplaced")
     _invest(world, fund, money=money)
+    say.now("it is told to trade")
     traded = client.instruct(demo_orders.SHOWN.text, mandate=mandate.digest)
     say.line(
         _traded(traded, money),
@@ -74,6 +77,7 @@ def tell(world: World, say: Teller, model: Model, *, money: Money) -> Managed:
         fund=fund.address,
     )
     held = fund.holdings()
+    say.now("it is told to drain the fund")
     refused = client.instruct(INJECTION, mandate=mandate.digest)
     moved = sum(abs(held[token] - now) for token, now in fund.holdings().items())
     say.line(

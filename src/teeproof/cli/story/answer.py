@@ -48,8 +48,10 @@ class Asked:
 def tell(world: World, say: Teller, model: Model, *, money: Money, rented: Rented) -> Asked:
     """Serve the model, and ask it what nobody sent."""
     say.step("answer", "4 Answer")
+    say.now("a service boots, and computes what it loads")
     inputs = prepare(world.folder / "runs" / "model" / "in", model, money=money, rented=rented)
     world.run(server_manifest(world, model), name="model", inputs=inputs, serve=True).ready()
+    say.now("the openai package asks it")
     asked = _ask(world, demo_orders.SHOWN.text)
     say.line(
         f'"{asked.text}" -> {asked.answer}   receipt {short_id(asked.receipt.name)}',

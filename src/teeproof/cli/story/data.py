@@ -60,10 +60,13 @@ class Pooled:
 def tell(world: World, say: Teller) -> Pooled:
     """Open a KMS and a pool, contribute, and have a dataset made."""
     say.step("data", "2 Data")
+    say.now("a key service boots")
     kms = _open_kms(world)
+    say.now("a pool boots, with a sealed file that no contributor sees")
     terms, held = _open_pool(world, kms)
     pool = PoolClient(world.urls["pool"], trust=trust_of(world))
     world.keep(pool.close)
+    say.now("three contributors seal their orders and send them; the pool weighs each")
     owners = tuple(_owner(world, f"contributor-{number}") for number in (1, 2, 3))
     sent = [demo_orders.contribution(number) for number in (1, 2, 3)]
     contributed = tuple(
@@ -81,6 +84,7 @@ def tell(world: World, say: Teller) -> Pooled:
         orders=sum(map(len, sent)),
         weights=[one.weight for one in contributed],
     )
+    say.now("a fourth sends a copy with small changes")
     copy = _send_a_copy(world, sent[0], pool=pool, kms=kms, terms=terms)
     say.line(
         f"a copy with small changes is found: {copy.decision}, earns {copy.weight}",
@@ -88,6 +92,7 @@ def tell(world: World, say: Teller) -> Pooled:
         decision=copy.decision,
         weight=copy.weight,
     )
+    say.now("the pool makes a dataset")
     dataset = pool.dataset()
     _require_no_plaintext(world, sent)
     said = dataset.said

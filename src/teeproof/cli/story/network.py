@@ -41,7 +41,9 @@ class Rented(NamedTuple):
 def tell(world: World, say: Teller) -> Rented:
     """Open the market, let three nodes ask to be admitted, rent the cheapest that was."""
     say.step("network", "1 Network")
+    say.now("a market opens")
     _open_market(world)
+    say.now("three nodes boot, and ask to be admitted")
     asking = {name: _ask(world, name, offer) for name, offer in _offers(world).items()}
     found = {
         name: until_said(running, lambda said: "admitted" in said, may_end=True)
@@ -102,6 +104,7 @@ def _ask(world: World, name: str, offer: Mapping[str, Any]) -> Running:
 
 
 def _rent(world: World, say: Teller) -> Rented:
+    say.now("a renter signs an order, and the cheapest node takes it")
     renter = OwnerKey.new()
     with MarketClient(world.urls["market"]) as market:
         matched = market.order(

@@ -38,11 +38,13 @@ def tell(world: World, say: Teller, receipt: str, *, money: Money) -> Paid:
     from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 
     say.step("paid", "6 Paid")
+    say.now("the receipt's lineage says who gets what")
     world.envelope(receipt)
     with Log.open(world.notary.directory, read_only=True) as log:
         divided = split(receipt, Contents(log), expected_shares=SHARES)
     payer, dev = world.account("payer"), world.dev()
     dollar, payments = money.dollar, money.payments
+    say.now("the fee is paid, and each takes its part")
     supply, held = money.supply(), dollar.balance_of(payer)
     before = {payee: dollar.balance_of(payee) for payee in divided.parts}
     payments.pay(payer, answer=divided.answer, token=dollar, amount=divided.paid, root=divided.root)

@@ -60,7 +60,9 @@ def tell(world: World, say: Teller, statement: str, *, money: Money) -> Path:
     """Export the proof of a statement, and have it checked without network."""
     say.step("proof", "PROOF")
     path = world.folder / PROOF
+    say.now("both witnesses cosign the log, and a block of the chain holds its checkpoint")
     exported, anchored = save(world, statement, path, money=money)
+    say.now("a process without network checks the file")
     block = f"local:{anchored.proof.chain_id}:0x{anchored.block.hex()}:{anchored.contract}"
     found = check_offline(world, path, "--block", block)
     verdict = "every check holds" if found.code == 0 else "RED"

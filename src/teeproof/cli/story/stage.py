@@ -91,7 +91,9 @@ class Director:
                     expected=", ".join(self._acts), got=cut(name, 40),
                 )  # fmt: skip
             self._require_free(act)
-            self._queue.extend([*self._missing(act, through=through), name])
+            for one in [*self._missing(act, through=through), name]:
+                self._now[one].state, self._now[one].problem = "waiting", None
+                self._queue.append(one)
             self._changed.notify_all()
 
     def perform(self, name: str) -> None:
@@ -180,7 +182,7 @@ class Director:
         for name in list(self._queue):
             if failed in self._acts[name].needs:
                 self._queue.remove(name)
-                self._now[name].saying = f"not begun: {label} failed"
+                self._now[name].problem = f"not begun, for {label} failed"
 
     def _require_free(self, act: Act) -> None:
         now = self._now[act.name]

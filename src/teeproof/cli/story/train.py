@@ -55,11 +55,13 @@ def tell(world: World, say: Teller, pooled: Pooled, *, recipe: Recipe) -> Model:
     say.step("train", "3 Train")
     first = pooled.contributed[0].contribution
     begun = time.monotonic()
+    say.now("two trainers boot, and ask for the keys of the sealed files")
     start(world, pooled, "trainer", recipe=recipe)
     start(world, pooled, "trainer-without-1", recipe=recipe, without=frozenset([first]))
     _watch(world, say, "trainer")
     world.finished("trainer")
     took = time.monotonic() - begun
+    say.now("the second model, without contributor 1, is finished")
     world.finished("trainer-without-1")
     model, other = _model(world, "trainer"), _model(world, "trainer-without-1")
     said = model.said

@@ -24,6 +24,7 @@ def tell(world: World, say: Teller, pooled: Pooled, *, models: list[str]) -> Non
     """Withdraw contribution 2, try to train with it again, and name the models that saw it."""
     say.step("withdraw", "WITHDRAW")
     leaving = pooled.contributed[1]
+    say.now("the key service erases the key, and the pool leaves the file out")
     taken = withdraw(leaving.contribution, owner=pooled.owners[1], pool=pooled.pool, kms=pooled.kms)
     say.line(
         "contributor 2 leaves: the key is erased, with a receipt",
@@ -32,6 +33,7 @@ def tell(world: World, say: Teller, pooled: Pooled, *, models: list[str]) -> Non
     )
     # The host has kept the sealed file and the job; what it lacks is the key.
     kept = world.folder / "runs" / "trainer" / "in"
+    say.now("the same training asks for the keys again")
     manifest = trainer_manifest(world)
     world.run(manifest, name="trainer-after", peers=["kms"], inputs=kept)
     running = world.running.pop("trainer-after")

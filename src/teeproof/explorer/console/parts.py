@@ -114,4 +114,5 @@ def _json(part: Part) -> dict[str, Any]:
         "name": part.name, "label": part.label, "about": part.about, "needs": list(part.needs),
         "state": part.state, "progress": part.progress, "saying": part.saying,
         "lines": [dict(line) for line in part.lines[:_LINES]], "problem": part.problem,
+        "again": part.again,
     }  # fmt: skip

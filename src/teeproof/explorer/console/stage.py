@@ -32,7 +32,7 @@ class Part:
         saying: its last words on how it goes; of one that is queued, that it is.
         lines: what it told: ``label``, ``text``, ``ids`` (``sha256:…``) and ``real`` of each line.
             Of a part that failed, what it told until then.
-        problem: why it failed, and what can be done; None if it did not.
+        problem: why it failed and what can be done, or why it was not begun after all; or None.
         again: of one that failed, whether it can be started once more.
     """
 
