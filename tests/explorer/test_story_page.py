@@ -23,10 +23,11 @@ def test_the_story_is_served_with_its_log_and_judges_what_is_handed_in(shown, tm
         policy=policy(),
         policy_path=tmp_path / "policy.toml",
         logs_path=tmp_path / "trusted-logs",
-    )
+        folder=tmp_path, urls={}, kms_policy="", codes={}, contracts={},
+    )  # fmt: skip
     one = shown.sealed["answer"]
     lines = ({"label": "4 Answer", "text": "it says <42>", "ids": [one.name], "real": True},)
-    with serve_page(world, lambda: lines) as url, httpx.Client(base_url=url) as client:
+    with serve_page(world, lambda: lines) as served, httpx.Client(base_url=served.url) as client:
         home = client.get("/").text
         assert "What happened" in home
         assert "it says &lt;42&gt;" in home
