@@ -10,6 +10,7 @@ the overall performance penalty is primarily attributable to data transfer."
     predict     what a TEE will cost a model, with an interval
     compare     paper, model and own measurements side by side
     probes      what probes found on one machine, and the tolls between two such findings
+    own         own measurements beside what was published of such a machine
     gpu         run the probes and a decoder on a GPU
 
 Arithmetic inside a GPU is as fast with a TEE as without; each crossing (a launch, a copy, a wait)

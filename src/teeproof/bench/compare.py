@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from teeproof.bench.overhead import loss_of_throughput, more_time
 from teeproof.bench.paper import CELLS, GPUS, MODELS, ROWS, GpuName, ModelName, Pair
 from teeproof.bench.predict import Execution, Workload, predict
-from teeproof.bench.probes import Finding, calibrated
+from teeproof.bench.probes import Finding, Timing, calibrated
 from teeproof.bench.tolls import (
     LAUNCHES_PER_LAYER,
     PREFILLS_MERGED,
@@ -43,6 +43,7 @@ class Compared:
         overhead: of them in percent: loss of throughput of a rate, more time of a time.
         predicted: the same by the model; None where it says nothing.
         fitted: whether the model's constants were fitted to this very figure.
+        bounds: of the overhead, where it was measured often enough to have any.
     """
 
     gpu: str
@@ -54,6 +55,7 @@ class Compared:
     overhead: float
     predicted: float | None
     fitted: bool
+    bounds: tuple[float, float] | None = None
 
     @property
     def error(self) -> float | None:
@@ -165,22 +167,24 @@ def compare_own(off: Finding, on: Finding) -> tuple[Compared, ...]:
     machine = calibrated(off, on)
     before, after = off.workmark, on.workmark
     rows = []
-    pairs: tuple[tuple[str, Execution, float | None, float | None], ...] = (
-        ("step, kernel by kernel", "eager", before.eager_ms, after.eager_ms),
-        ("step, CUDA graph", "graph", before.graph_ms, after.graph_ms),
+    pairs: tuple[tuple[str, Execution, Timing | None, Timing | None], ...] = (
+        ("step, kernel by kernel", "eager", before.eager, after.eager),
+        ("step, CUDA graph", "graph", before.graph, after.graph),
     )
-    for quantity, execution, off_ms, on_ms in pairs:
-        if off_ms is None or on_ms is None:
+    for quantity, execution, without, within in pairs:
+        if without is None or within is None:
             continue
         work = Workload(
             name="decoder", layers=before.layers, parameters=before.parameters,
-            execution=execution, step_ms=off_ms,
+            execution=execution, step_ms=without.us / 1e3,
         )  # fmt: skip
         rows.append(
             Compared(
-                off.device, "decoder", quantity, "s", on_ms / 1e3, off_ms / 1e3,
-                more_time(on=on_ms, off=off_ms), predict(work, machine).step_longer.value,
+                off.device, "decoder", quantity, "s", within.us / 1e6, without.us / 1e6,
+                more_time(on=within.us, off=without.us), predict(work, machine).step_longer.value,
                 fitted=False,
+                bounds=(more_time(on=within.low, off=without.high),
+                        more_time(on=within.high, off=without.low)),
             )
         )  # fmt: skip
     return tuple(rows)

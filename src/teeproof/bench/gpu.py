@@ -1,34 +1,41 @@
 """Run the probes and a small decoder on a GPU: about ten seconds, nothing is downloaded.
 
 A launch is an addition to one number, so what is timed is the crossing and not the work. Medians
-over repeats; the first repeats warm up and are left out.
+over repeats, with the bounds between which all lie but two; the first repeats warm up.
 
 Trusts: the driver's clock of the host.  Does not trust: anything about a TEE.
 """
 
 from __future__ import annotations
 
+import platform
 import statistics
 import time
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from teeproof.bench.probes import Copy, Finding, Workmark
+from teeproof.bench.probes import NO_GPU, Copy, Finding, Timing, Workmark
+from teeproof.core.clock import format_time
 from teeproof.core.errors import Unavailable
 
 __all__ = ["probe"]
 
 _SIZES = (1 << 12, 1 << 16, 1 << 20, 1 << 24, 1 << 26)
-_LAUNCHES = 2000
+_LAUNCHES, _WAITS = 2000, 200
 _KERNELS = 180  # about as many as a step of a small model
 _REPEATS, _WARM = 15, 3
 
 
-def probe(*, tee: bool, device: str = "cuda", layers: int = 24, width: int = 2048) -> Finding:
+def probe(
+    *, tee: bool, now: datetime, device: str = "cuda", layers: int = 24, width: int = 2048
+) -> Finding:
     """Return what the probes find.
 
     Args:
         tee: whether this machine is in its TEE, for the record.
+        now: the time, likewise.
         device: of torch; ``cpu`` runs the same probes where there is no GPU to cross over to, which
             says nothing about a TEE.
         layers: of the decoder, whose batch is 1.
@@ -38,19 +45,21 @@ def probe(*, tee: bool, device: str = "cuda", layers: int = 24, width: int = 204
         Unavailable: torch is not installed, or finds no such device.
     """
     torch = _torch(device)
-    cuda = device != "cpu"
+    cuda = device != NO_GPU
     wait = torch.cuda.synchronize if cuda else _nothing
     one = torch.ones(1, device=device)
-    launch = _median(lambda: _launches(one, wait)) / _LAUNCHES
-    waited = _median(lambda: _waits(one, wait)) / 200
     graph = _graph(torch, lambda: _add(one, _KERNELS)) if cuda else None
     return Finding(
         tee=tee,
-        device=torch.cuda.get_device_name() if cuda else "cpu",
+        taken=format_time(now),
+        device=torch.cuda.get_device_name() if cuda else NO_GPU,
+        host=_host(),
         driver=str(torch.version.cuda or "none"),
-        launch_us=launch,
-        wait_us=waited,
-        graph_kernel_us=_median(_and_wait(graph, wait)) / _KERNELS if graph else None,
+        torch=str(torch.__version__),
+        repeats=_REPEATS,
+        launch=_timed(lambda: _launches(one, wait), times=_LAUNCHES),
+        wait=_timed(lambda: _waits(one, wait), times=_WAITS),
+        graph_kernel=_timed(_and_wait(graph, wait), times=_KERNELS) if graph else None,
         copies=tuple(
             _copy(torch, size, pinned=pinned, device=device, wait=wait)
             for size in _SIZES
@@ -60,6 +69,16 @@ def probe(*, tee: bool, device: str = "cuda", layers: int = 24, width: int = 204
     )
 
 
+def _host() -> str:
+    """Return the CPU's name as the kernel gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return (names[0] if names else platform.machine())[:200] or "unknown"
+
+
 def _torch(device: str) -> Any:
     try:
         import torch  # noqa: PLC0415  the extra "train"
@@ -67,7 +86,7 @@ def _torch(device: str) -> Any:
         raise Unavailable(
             "the probes need torch: install teeproof[train]", code="torch_missing"
         ) from None
-    if device != "cpu" and not torch.cuda.is_available():
+    if device != NO_GPU and not torch.cuda.is_available():
         raise Unavailable(
             "torch finds no GPU here: run the probes on a machine that has one, "
             "with a torch that was built for CUDA",
@@ -86,7 +105,7 @@ def _copy(torch: Any, size: int, *, pinned: bool, device: str, wait: Callable[[]
         there.copy_(host, non_blocking=pinned)
         wait()
 
-    return Copy(bytes=size, pinned=pinned, us=_median(once))
+    return Copy(bytes=size, pinned=pinned, time=_timed(once))
 
 
 def _workmark(
@@ -94,7 +113,7 @@ def _workmark(
 ) -> Workmark:
     """Time one step of a decoder: projections, attention over 512 positions, two-layer MLP."""
     generator = torch.Generator(device="cpu").manual_seed(7)
-    kind = torch.bfloat16 if device != "cpu" else torch.float32
+    kind = torch.bfloat16 if device != NO_GPU else torch.float32
     heads = width // 64
 
     def weights(rows: int, columns: int) -> Any:
@@ -121,13 +140,13 @@ def _workmark(
         return x
 
     with torch.inference_mode():
-        eager = _median(_and_wait(step, wait))
-        graph = _graph(torch, step) if device != "cpu" else None
-        graph_us = _median(_and_wait(graph, wait)) if graph else None
+        eager = _timed(_and_wait(step, wait))
+        graph = _graph(torch, step) if device != NO_GPU else None
+        replayed = _timed(_and_wait(graph, wait)) if graph else None
     return Workmark(
         layers=layers, width=width, batch=1,
         parameters=sum(w.numel() for layer in stack for w in layer[:4]),
-        eager_ms=eager / 1e3, graph_ms=graph_us and graph_us / 1e3,
+        eager=eager, graph=replayed,
     )  # fmt: skip
 
 
@@ -152,7 +171,7 @@ def _launches(one: Any, wait: Callable[[], None]) -> None:
 
 
 def _waits(one: Any, wait: Callable[[], None]) -> None:
-    for _ in range(200):
+    for _ in range(_WAITS):
         one.add_(1)
         wait()
 
@@ -170,15 +189,16 @@ def _and_wait(work: Callable[[], Any], wait: Callable[[], None]) -> Callable[[],
     return both
 
 
-def _median(work: Callable[[], None]) -> float:
-    """Return the median of a call, in microseconds."""
-    times = []
+def _timed(work: Callable[[], None], *, times: int = 1) -> Timing:
+    """Return how long a call takes, or one of so many that it makes."""
+    found = []
     for repeat in range(_WARM + _REPEATS):
         begun = time.perf_counter_ns()
         work()
         if repeat >= _WARM:
-            times.append((time.perf_counter_ns() - begun) / 1e3)
-    return statistics.median(times)
+            found.append((time.perf_counter_ns() - begun) / 1e3 / times)
+    found.sort()
+    return Timing(us=statistics.median(found), low=found[1], high=found[-2])
 
 
 def _nothing() -> None:

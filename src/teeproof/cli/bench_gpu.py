@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from teeproof.bench.gpu import probe
-from teeproof.bench.probes import Finding
+from teeproof.bench.probes import Finding, Timing
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
+from teeproof.core.clock import wall_clock
 from teeproof.core.writing import require_writable, write_file
 
 __all__ = ["command"]
@@ -28,7 +29,8 @@ def command(*, tee: bool, out: Path | None, device: str, as_json: bool, color: C
     """Run launch, copy and wait probes on this machine's GPU, and a small decoder.
 
     Run it once with the TEE off and once with it on: the two findings are what
-    teeproof bench predict --probes and teeproof bench paper --probes take.
+    teeproof bench predict --probes, teeproof bench paper --probes and teeproof explorer
+    --measurements take.
 
     \b
     Example
@@ -36,7 +38,7 @@ def command(*, tee: bool, out: Path | None, device: str, as_json: bool, color: C
     """  # noqa: D301  click reads the \b
     if out:
         require_writable(out, overwrite=False)
-    found = probe(tee=tee, device=device)
+    found = probe(tee=tee, now=wall_clock(), device=device)
     if out:
         write_file(out, found.to_json(), overwrite=False)
     screen = standard(color)
@@ -49,18 +51,33 @@ def command(*, tee: bool, out: Path | None, device: str, as_json: bool, color: C
 
 def _write(screen: Screen, found: Finding, out: Path | None) -> None:
     screen.sides(found.device, "in its TEE, as you said" if found.tee else "no TEE", "bold")
-    screen.row("launch", f"{found.launch_us:.2f} µs, not waited for", column=18)
-    screen.row("launch and wait", f"{found.wait_us:.2f} µs", column=18)
-    if found.graph_kernel_us is not None:
-        screen.row("kernel in a graph", f"{found.graph_kernel_us:.2f} µs", column=18)
+    rows = [
+        ("launch", _us(found.launch) + ", not waited for"),
+        ("launch and wait", _us(found.wait)),
+    ]
+    if found.graph_kernel is not None:
+        rows.append(("kernel in a graph", _us(found.graph_kernel)))
     for copy in found.copies:
         kind = "pinned" if copy.pinned else "pageable"
-        speed = copy.bytes / copy.us / 1e3
-        screen.row(
-            f"copy {copy.bytes >> 10} KiB", f"{copy.us:.1f} µs, {speed:.2f} GB/s, {kind}", column=18
-        )
+        speed = copy.gb_per_s.us
+        rows.append((f"copy {copy.bytes >> 10} KiB", f"{_us(copy.time)}, {speed:.2f} GB/s, {kind}"))
     work = found.workmark
-    graph = "" if work.graph_ms is None else f", {work.graph_ms:.2f} ms as a CUDA graph"
-    screen.row("decoder step", f"{work.eager_ms:.2f} ms kernel by kernel{graph}", column=18)
+    rows.append(("decoder step", f"{_ms(work.eager)} kernel by kernel"))
+    if work.graph is not None:
+        rows.append(("", f"{_ms(work.graph)} as a CUDA graph"))
+    rows.append(
+        ("of", f"{found.repeats} repeats the median, and all of them but the two outermost")
+    )
+    for label, text in rows:
+        screen.row(label, text, column=18)
     if out:
         screen.copied("kept as", str(out))
+
+
+def _us(time: Timing) -> str:
+    return f"{time.us:.2f} µs ({time.low:.2f} to {time.high:.2f})"
+
+
+def _ms(time: Timing) -> str:
+    ms = time.over(lambda us: us / 1e3)
+    return f"{ms.us:.2f} ms ({ms.low:.2f} to {ms.high:.2f})"

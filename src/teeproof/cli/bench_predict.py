@@ -10,7 +10,7 @@ import msgspec
 
 from teeproof.bench.platforms import NAMES, Platform, find_platform
 from teeproof.bench.predict import Prediction, Range, Workload, find_model, predict
-from teeproof.bench.probes import MAX_FINDING_BYTES, calibrated, parse_finding
+from teeproof.bench.probes import MAX_FINDING_BYTES, Finding, calibrated, parse_finding
 from teeproof.bench.tolls import LAUNCHES_PER_LAYER
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
@@ -64,7 +64,7 @@ def command(
     return 0
 
 
-def read_finding(path: Path) -> Any:
+def read_finding(path: Path) -> Finding:
     """Return the finding in a file; raises what ``parse_finding`` raises."""
     data = read_bounded(path, limit=MAX_FINDING_BYTES, what="finding of probes")
     return parse_finding(data, name=path.name)

@@ -11,7 +11,10 @@ from typing import Any
 
 import click
 
+from teeproof.bench.own import require_gpu
+from teeproof.bench.probes import Finding
 from teeproof.cli.asked import Asked, trust_of
+from teeproof.cli.bench_predict import read_finding
 from teeproof.cli.expectations import policy_of
 from teeproof.cli.options import PATH, output_options, time_of
 from teeproof.cli.quoting import shell
@@ -21,6 +24,7 @@ from teeproof.core.errors import Unavailable, Usage
 __all__ = ["command"]
 
 _DIGITS = 16
+_MOST = 32  # files of measurements
 
 
 @click.command("explorer")
@@ -51,6 +55,13 @@ _DIGITS = 16
     multiple=True,
     help="A further name by which the pages are asked for, behind a proxy; may be repeated.",
 )
+@click.option(
+    "--measurements",
+    metavar="FILE",
+    multiple=True,
+    type=PATH,
+    help="What teeproof bench gpu found, for the page of costs; may be repeated.",
+)
 @output_options
 def command(
     log: Path | None,
@@ -59,6 +70,7 @@ def command(
     logs: Path | None,
     port: int,
     names: Sequence[str],
+    measurements: Sequence[Path],
     as_json: bool,
     color: ColorChoice,
 ) -> int:
@@ -71,10 +83,11 @@ def command(
     Examples
       teeproof explorer
       teeproof explorer my-log --policy mine.toml --logs trusted-logs
+      teeproof explorer --measurements off.json --measurements on.json
     """  # noqa: D301  click reads the \b
     from teeproof.proof.log.http.server import listen, run_until_told, server_for  # noqa: PLC0415
 
-    app = _app(log, policy, logs, names)
+    app = _app(log, policy, logs, names, _measured(measurements))
     with ExitStack() as stack:
         sock = stack.enter_context(listen(f"127.0.0.1:{port}"))
         about = {
@@ -90,7 +103,20 @@ def command(
     return 0
 
 
-def _app(log: Path | None, policy: str | None, logs: Path | None, names: Sequence[str]) -> Any:
+def _measured(files: Sequence[Path]) -> tuple[Finding, ...]:
+    if len(files) > _MOST:
+        raise Usage("these are more measurements than a page shows", code="measurements_too_many",
+                    expected=f"at most {_MOST} files", got=f"{len(files)}")  # fmt: skip
+    return tuple(require_gpu(read_finding(file), name=file.name) for file in files)
+
+
+def _app(
+    log: Path | None,
+    policy: str | None,
+    logs: Path | None,
+    names: Sequence[str],
+    measurements: Sequence[Finding],
+) -> Any:
     import teeproof.cli.chapters  # noqa: F401, PLC0415  every kind of statement, and its judge
     from teeproof.cli.explorer_desk import ExplorerDesk  # noqa: PLC0415
 
@@ -122,6 +148,7 @@ def _app(log: Path | None, policy: str | None, logs: Path | None, names: Sequenc
             command=check,
             desk=ExplorerDesk(policy=expected, logs=logs, words=words),
             names=(*LOCAL, *names),
+            measurements=measurements,
         )
     except ImportError as error:
         raise Unavailable(

@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from teeproof.bench.probes import Finding
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Error, Unavailable, Usage
 from teeproof.explorer import checker
@@ -67,6 +68,7 @@ def make_app(
     names: Sequence[str] = LOCAL,
     now: Callable[[], datetime] = wall_clock,
     console: Console | None = None,
+    measurements: Sequence[Finding] = (),
 ) -> Starlette:
     """Return the ASGI application over a book.
 
@@ -78,6 +80,7 @@ def make_app(
             point here must not read what is shown here.
         now: the clock by which results are kept.
         console: what the person at this machine may do; without one, nothing under ``/console`` is.
+        measurements: what ``teeproof bench gpu`` found, for the page of costs.
     """
     from starlette.applications import Starlette  # noqa: PLC0415  only a server needs it
     from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415
@@ -85,7 +88,10 @@ def make_app(
     pages = Pages(
         has_log=book is not None, has_desk=desk is not None, has_console=console is not None
     )  # fmt: skip
-    site = Site(pages=pages, book=book, desk=desk, shelf=Shelf[Judged](now=now), command=command)
+    site = Site(
+        pages=pages, book=book, desk=desk, shelf=Shelf[Judged](now=now), command=command,
+        measurements=measurements,
+    )  # fmt: skip
 
     async def refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Error)

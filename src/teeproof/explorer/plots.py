@@ -1,6 +1,7 @@
 """Draw bars beside bars as SVG: what the paper measured, and what the model says of it.
 
-Each number stands beside its bar as text, so that nobody needs the colours or the lengths.
+Each number stands beside its bar as text, so that nobody needs the colours or the lengths; and each
+quantity has its own name, for a loss of throughput and more time are two things.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from teeproof.bench.compare import Compared
 
 __all__ = ["bars"]
 
-_LABEL, _LENGTH, _NUMBER = 210, 300, 90
+_LABEL, _LENGTH, _NUMBER = 300, 300, 110
+_WORDS = {
+    "tokens per second, all": "tokens per second at batch 1: loss",
+    "tokens per second, short": "of short texts, up to 100 tokens",
+    "tokens per second, medium": "of medium texts, up to 500",
+    "tokens per second, long": "of long texts, up to 1,500",
+    "requests per second": "requests per second at full batch: loss",
+    "first token": "time to the first token: longer by",
+    "answer": "time of a whole answer: longer by",
+}
 _BAR, _GAP = 13, 12
 
 
@@ -28,12 +38,12 @@ def bars(rows: Sequence[Compared], *, title: str) -> str:
     y = 4
     for row in rows:
         middle = y + _BAR + 4
-        parts.append(
-            f'<text class="label" x="{_LABEL - 8}" y="{middle}">{escape(row.quantity)}</text>'
-        )
-        for value, kind in ((row.overhead, "measured"), (row.predicted, "model")):
-            parts.append(_bar(value, kind, y=y, top=top))
-            y += _BAR
+        words = escape(_WORDS[row.quantity])
+        parts.append(f'<text class="label" x="{_LABEL - 8}" y="{middle}">{words}</text>')
+        parts.append(_bar(row.overhead, "measured", y=y, top=top))
+        remark = " (fitted)" if row.fitted else ""
+        parts.append(_bar(row.predicted, "model", y=y + _BAR, top=top, remark=remark))
+        y += 2 * _BAR
         y += _GAP
     width, height = _LABEL + _LENGTH + _NUMBER, y
     return (
@@ -42,7 +52,7 @@ def bars(rows: Sequence[Compared], *, title: str) -> str:
     )
 
 
-def _bar(value: float | None, kind: str, *, y: int, top: float) -> str:
+def _bar(value: float | None, kind: str, *, y: int, top: float, remark: str = "") -> str:
     if value is None:
         text = f"{kind}: says nothing"
         return f'<text class="small" x="{_LABEL + 4}" y="{y + 10}">{text}</text>'
@@ -50,5 +60,6 @@ def _bar(value: float | None, kind: str, *, y: int, top: float) -> str:
     return (
         f'<rect class="bar {kind}" x="{_LABEL}" y="{y + 1}" width="{length:.1f}"'
         f' height="{_BAR - 2}"/>'
-        f'<text class="small" x="{_LABEL + length + 5:.1f}" y="{y + 10}">{value:+.2f} %</text>'
+        f'<text class="small" x="{_LABEL + length + 5:.1f}" y="{y + 10}">'
+        f"{value:+.2f} %{remark}</text>"
     )

@@ -1,4 +1,8 @@
-"""What a TEE costs: the published figures, the model, and a prediction for one's own."""
+"""What a TEE costs: the published figures, the model, own measurements, and a prediction.
+
+Own measurements are files of ``teeproof bench gpu`` that the operator named; nothing is measured by
+a page, and a file that was made without a GPU is refused.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from teeproof.bench.compare import Compared, compare
+from teeproof.bench.own import pairs
 from teeproof.bench.platforms import NAMES, find_platform
 from teeproof.bench.predict import Prediction, Workload, find_model, predict
 from teeproof.core.errors import Usage
@@ -30,6 +35,7 @@ class CostPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._pairs = pairs(site.measurements)
 
     async def page(self, request: Request) -> Response:
         """The page."""
@@ -42,7 +48,7 @@ class CostPages:
         ]
         return self._site.pages.html(
             "cost.html", title="What a TEE costs", plots=plots, models=MODELS, machines=NAMES,
-            found=found, asked=asked,
+            found=found, asked=asked, measurements=self._site.measurements, pairs=self._pairs,
         )  # fmt: skip
 
     async def twin(self, request: Request) -> Response:
@@ -50,6 +56,10 @@ class CostPages:
         found, _ = _asked(request.query_params)
         return json_answer({
             "source": "arXiv 2409.03992v4", "rows": [_row(row) for row in compare()],
+            "own": {
+                "findings": msgspec.to_builtins(self._site.measurements),
+                "pairs": msgspec.to_builtins(self._pairs),
+            },
             "prediction": None if found is None else _prediction(found),
         })  # fmt: skip
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from teeproof.bench.probes import Finding
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.explorer.answering import Pages
 from teeproof.explorer.content import Book
@@ -35,6 +36,7 @@ class Site:
         desk: judges files; None where none may be sent.
         shelf: results of what was sent.
         command: from an id (``sha256:…``) to what a person types to check it.
+        measurements: of GPUs, which the operator made.
         at_work: how many requests wait for work.
         judging: how many uploads are being read and judged.
     """
@@ -44,6 +46,7 @@ class Site:
     desk: Desk | None
     shelf: Shelf[Judged]
     command: Callable[[str], str]
+    measurements: Sequence[Finding] = ()
     at_work: int = 0
     judging: int = 0
 
