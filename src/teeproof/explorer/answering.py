@@ -6,6 +6,8 @@ direction around is written as its escape, and none is longer than ``LONGEST`` c
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,7 @@ _FRAME = {"has_log": False, "has_desk": False, "has_console": False}
 _FILES = resources.files("teeproof.explorer")
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_NO_ASCII = re.compile(r"[^\x20-\x7e]")
 _STATUS = {
     "result_unknown": 404,
     "upload_foreign": 403,
@@ -54,6 +57,8 @@ _STATUS = {
     "model_not_here": 404,
     "answer_not_here": 404,
     "pool_not_here": 404,
+    "identity_unknown": 404,
+    "code_unknown": 404,
 }
 
 
@@ -90,8 +95,15 @@ class Pages:
 
 
 def json_answer(value: Any, *, status: int = 200) -> Response:
-    """Return a page's twin."""
-    return _answer(strictjson.dumps(value) + "\n", "application/json", status=status)
+    """Return a page's twin; a character that does not print is written as its JSON escape."""
+    text = strictjson.dumps(value)
+    if not text.isprintable():
+        text = _NO_ASCII.sub(_escaped, text)
+    return _answer(text + "\n", "application/json", status=status)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def svg_answer(svg: str) -> Response:
