@@ -84,7 +84,7 @@ def test_the_first_screen_answers_who_how_strong_what_not_and_what_next(browser,
     answered = 0
     for path in paths:
         page.goto(site + path)
-        if not page.locator(".answer").count():
+        if not path.startswith(("/p/", "/v/")):
             continue
         answered += 1
         for question in ("Who ran this?", "Are the machines real?", "Could their operator read it?",

@@ -194,7 +194,7 @@ def test_a_code_page_says_what_it_is_and_where_it_ran(scene):
     text = scene.get(f"/code/{value}").text
     assert "An image by its digest: exactly this code." in text
     missing = scene.get(f"/code/{'0' * 64}.json")
-    assert (missing.status_code, missing.json()["error"]) == (503, "code_unknown")
+    assert (missing.status_code, missing.json()["error"]) == (404, "code_unknown")
 
 
 def test_author_of_code_gives_it_a_hostile_name_and_a_loose_image(scene):
