@@ -51,8 +51,6 @@ _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _NO_ASCII = re.compile(r"[^\x20-\x7e]")
 _STATUS = {
-_NO_ASCII = re.compile(r"[^\x20-\x7e]")
-_STATUS = {
     "result_unknown": 404,
     "upload_foreign": 403,
     "nothing_found": 404,
