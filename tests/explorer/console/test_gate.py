@@ -131,6 +131,7 @@ def test_other_site_posts_with_the_owners_cookie_and_nothing_is_done(inside, ech
         {"origin": "https://evil.example", "sec-fetch-site": "cross-site"},
         {"origin": "http://127.0.0.1:9999", "sec-fetch-site": "same-site"},  # another port here
         {"origin": "null", "sec-fetch-site": "cross-site"},
+        {"origin": "null", "sec-fetch-site": "none"},
         {"origin": OWN, "sec-fetch-site": "cross-site"},
         {"origin": "https://evil.example", "sec-fetch-site": "same-origin"},
     ):
@@ -138,9 +139,13 @@ def test_other_site_posts_with_the_owners_cookie_and_nothing_is_done(inside, ech
         assert (answer.status_code, "form_foreign" in answer.text) == (403, True), headers
     silent = inside.ask("POST", "/console/talk", data=data)  # no browser of today is silent
     assert silent.status_code == 403
+    nowhere = inside.ask("POST", "/console/talk", data=data, headers={"origin": "null"})
+    assert nowhere.status_code == 403
     assert echo.asked == []
     assert inside.post("/console/talk", data).status_code == 303
     assert echo.asked == ["sell all"]
+    # What Chromium says of a form on a page that sends no referrer.
+    assert inside.post("/console/talk", data, headers={"origin": "null"}).status_code == 303
 
 
 def test_other_site_has_no_form_secret_and_a_near_one_is_refused(inside, echo):

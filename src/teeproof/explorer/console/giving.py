@@ -32,6 +32,7 @@ __all__ = ["GivingPages"]
 _MOST_TYPED = 500  # orders that are typed for one file
 _SAMPLE = 60  # orders of a file to try it with
 _AT_ONCE = 2  # contributions that are sealed and judged
+_EMPTY = dict.fromkeys(("text", "side", "asset", "part", "when", "price"), "")
 _TYPED_NAME = "typed.jsonl"
 
 
@@ -128,7 +129,8 @@ class GivingPages(Family):
             given=[(one, told(one)) for one in given], earned=earned_text(parts),
             answers=len({part.answer for part in parts}),
             typed=[line.decode() for line in self._typed[-5:]], count=len(self._typed),
-            most=MAX_FILE_BYTES >> 20, sample=_SAMPLE, draft=draft or {}, problem=problem,
+            most=MAX_FILE_BYTES >> 20, sample=_SAMPLE, draft=_EMPTY | (draft or {}),
+            typing=bool(self._typed or draft), problem=problem,
         )  # fmt: skip
 
     def _look(self) -> tuple[Owner | None, PoolTerms | None, Sequence[Given], list[Error]]:

@@ -89,7 +89,7 @@ class PartPages(Family):
             for part in parts
         }
         return self.show(
-            "console_parts.html", title="The story's parts", parts=parts, missing=missing,
+            "console_parts.html", title="The story’s parts", parts=parts, missing=missing,
             moving=any(_moves(part) for part in parts), most=_LINES, problem=problem,
         )  # fmt: skip
 

@@ -159,7 +159,8 @@ def _earned_because(given: Given) -> str:
         return f"The chain could not be asked: {given.unknown}"
     if given.earned:
         count = len({part.answer for part in given.earned})
-        return f"From {_count(count, 'paid answer')}."
+        more = f" The latest: {why_earned(given.earned[0])}" if count > 1 else ""
+        return f"From {count} paid answers.{more}" if more else why_earned(given.earned[0])
     if not given.said.weight:
         return "What weighs nothing earns nothing."
     return _not_yet(given)
