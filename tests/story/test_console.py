@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import time
+from contextlib import closing
 
 import httpx
 import pytest
@@ -175,11 +177,19 @@ def test_contributor_sends_what_is_no_file_of_orders_and_nothing_leaves(told, pr
 
 def test_client_sends_a_gigabyte_to_the_real_server_and_is_refused(told, program):
     before = arrived(told)
-    answer = program.post(
-        "/console/contribute", content=b"",
-        headers={"content-length": str(1 << 30), "content-type": "multipart/form-data; boundary=b"},
-    )  # fmt: skip
-    assert (answer.status_code, "form_too_large" in answer.text) == (413, True)
+    url = program.base_url
+    (cookie,) = [f"{one.name}={one.value}" for one in program.cookies.jar]
+    line = http.client.HTTPConnection(url.host, url.port, timeout=60)
+    with closing(line):
+        line.putrequest("POST", "/console/contribute")
+        for name, value in (
+            ("content-length", str(1 << 30)), ("content-type", "multipart/form-data; boundary=b"),
+            ("cookie", cookie), ("origin", str(url).rstrip("/")), ("sec-fetch-site", "same-origin"),
+        ):  # fmt: skip
+            line.putheader(name, value)
+        line.endheaders(b"--b\r\n" + b"x" * 1000)  # the rest is never asked for
+        answer = line.getresponse()
+        assert (answer.status, b"form_too_large" in answer.read()) == (413, True)
     assert arrived(told) == before
 
 
