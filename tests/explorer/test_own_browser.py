@@ -103,19 +103,41 @@ def test_without_scripts_the_page_says_what_to_do(browser, shown):
         context.close()
 
 
-def test_a_browser_that_cannot_check_does_not_call_the_proof_false(browser, shown):
+WITHOUT = (
+    "const real = SubtleCrypto.prototype.importKey;"
+    "SubtleCrypto.prototype.importKey = function (form, key, kind, ...rest) {"
+    "  if (kind === 'Ed25519') throw new DOMException('no', 'NotSupportedError');"
+    "  return real.call(this, form, key, kind, ...rest);"
+    "};"
+)
+
+
+def without(browser, url, shown, script):
+    """The outcome in a browser that lacks something."""
+    context = browser.new_context()
+    context.add_init_script(script)
+    found = outcome(context, url, shown)
+    context.close()
+    return found
+
+
+def test_a_browser_without_ed25519_checks_all_the_same(browser, shown):
     with served(shown.app) as url:
-        context = browser.new_context()
-        context.add_init_script(
-            "const real = SubtleCrypto.prototype.importKey;"
-            "SubtleCrypto.prototype.importKey = function (form, key, kind, ...rest) {"
-            "  if (kind === 'Ed25519') throw new DOMException('no', 'NotSupportedError');"
-            "  return real.call(this, form, key, kind, ...rest);"
-            "};"
-        )
-        page = context.new_page()
-        page.goto(f"{url}/p/{shown.sealed['answer'].id.hex()}")
-        page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
-        assert page.get_attribute("proof-check", "data-answer") == "not_checked"
-        assert "CANNOT TELL" in page.inner_text("proof-check")
-        context.close()
+        answer, said = without(browser, url, shown, WITHOUT)
+    assert answer == "simulated"
+    assert "SIMULATED machines" in said
+
+
+def test_server_lies_to_a_browser_without_ed25519(browser, shown):
+    with served(Lying(shown.app, 2_000)) as url:
+        answer, _ = without(browser, url, shown, WITHOUT)
+    assert answer == "failed"
+
+
+def test_a_browser_that_cannot_check_does_not_call_the_proof_false(browser, shown):
+    # as where a page came by http from another machine
+    script = "Object.defineProperty(globalThis.crypto, 'subtle', { value: undefined });"
+    with served(shown.app) as url:
+        answer, said = without(browser, url, shown, script)
+    assert answer == "not_checked"
+    assert "CANNOT TELL" in said

@@ -18,16 +18,37 @@ from importlib import resources
 from typing import TypedDict
 
 from teeproof.core.digests import sha256
+from teeproof.explorer.joining import joined
 
-__all__ = ["MODULES", "Believed", "page", "script", "script_digest", "source_digest", "stylesheet"]
+__all__ = [
+    "MODULES",
+    "VENDORED",
+    "Believed",
+    "page",
+    "script",
+    "script_digest",
+    "source_digest",
+    "stylesheet",
+]
 
-MODULES = ("bytes", "zip", "x509", "tdx", "identity", "merkle", "notes", "proof", "element")
+VENDORED = (
+    "vendor/noble-hashes/utils", "vendor/noble-hashes/_u64", "vendor/noble-hashes/_md",
+    "vendor/noble-hashes/sha2", "vendor/noble-hashes/sha3", "vendor/noble-hashes/hmac",
+    "vendor/noble-curves/utils", "vendor/noble-curves/abstract/modular",
+    "vendor/noble-curves/abstract/curve", "vendor/noble-curves/abstract/der",
+    "vendor/noble-curves/abstract/weierstrass", "vendor/noble-curves/abstract/edwards",
+)  # fmt: skip
+"""Others' modules, unchanged; ``browser/vendor/VENDORED.md`` says from where."""
+
+MODULES = (
+    *VENDORED, "bytes", "json", "zip", "names", "curves", "der", "x509", "roots", "cbor", "tdx",
+    "snp", "nitro", "keys", "predicates", "forms", "statements", "identity", "graph", "merkle",
+    "rlp", "anchor", "notes", "logs", "proof", "element",
+)  # fmt: skip
 """The checker's modules, each behind those that it imports from."""
 
 _FILES = resources.files("teeproof.explorer.browser")
-_IMPORT = re.compile(r'^import (?:\{([^}]*)\}|\* as (\w+)) from "\./(\w+)\.js";$', re.MULTILINE)
 _PLACE = re.compile(r"\[\[(\w+)\]\]")
-_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
 
 
 class Believed(TypedDict):
@@ -45,7 +66,7 @@ class Believed(TypedDict):
 @lru_cache(maxsize=1)
 def script() -> str:
     """Return the checker as one script; each module is a scope of its own."""
-    return "".join(_wrapped(name) for name in MODULES)
+    return joined(MODULES, _text)
 
 
 def script_digest() -> str:
@@ -93,15 +114,5 @@ def page(
     return _PLACE.sub(lambda found: (safe | whole)[found[1]], text)
 
 
-def _wrapped(name: str) -> str:
-    text = (_FILES / f"{name}.js").read_text("utf-8")
-    names = [found[2] for found in _EXPORT.finditer(text)]
-    body = _EXPORT.sub(r"\1", _IMPORT.sub(_bound, text))
-    return f"const ${name} = (() => {{\n{body}\nreturn {{ {', '.join(names)} }};\n}})();\n"
-
-
-def _bound(found: re.Match[str]) -> str:
-    names, whole, module = found.groups()
-    if whole:
-        return f"const {whole} = ${module};"
-    return f"const {{ {names.strip().replace(' as ', ': ')} }} = ${module};"
+def _text(name: str) -> str:
+    return (_FILES / f"{name}.js").read_text("utf-8")

@@ -1,7 +1,12 @@
-"""The checker that a browser runs: plain JavaScript, no library, no network.
+"""The checker that a browser runs: plain JavaScript, no network.
 
-bytes, zip, x509     bytes, proof files, certificates
-tdx, identity        a quote, and the keys that it commits to
-merkle, notes        the log's tree, checkpoints and witnesses
-proof, element       all of it, and how a page shows it
+bytes, json, der, cbor, rlp     bytes and the forms that they are written in
+curves                          signatures and keys: WebCrypto, and noble (``vendor``)
+zip, names                      a proof file's members
+x509, roots, tdx, snp, nitro    machines' evidence, to the vendors' roots
+keys, statements, identity      who says what, and the machine that commits to their keys
+predicates, forms               the fields of each kind of statement
+graph                           what belongs to a proof
+merkle, notes, logs, anchor     logs, their witnesses, and a chain's block
+proof, element                  all of it, and how a page shows it
 """

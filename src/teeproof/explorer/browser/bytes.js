@@ -33,6 +33,10 @@ export function joined(parts) {
 
 export const equal = (a, b) => a.length === b.length && a.every((byte, at) => byte === b[at]);
 
+export const isZero = (bytes) => bytes.every((byte) => byte === 0);
+
+export const view = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export function fromHex(digits, size) {
@@ -66,7 +70,7 @@ export const sha256 = async (...parts) =>
 
 export function uint64(value) {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  view(bytes).setBigUint64(0, BigInt(value));
   return bytes;
 }
 
@@ -74,72 +78,5 @@ export function uint64(value) {
 export const framed = (label, ...parts) =>
   sha256(...[utf8(label), ...parts].flatMap((part) => [uint64(part.length), part]));
 
-// JSON with sorted keys and no spaces. Keys are ASCII, numbers are integers: then this is RFC 8785.
-export function canonical(value) {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (value !== null && typeof value === "object") {
-    const keys = Object.keys(value).sort();
-    return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
-  }
-  return JSON.stringify(value);
-}
-
-// Parse JSON that must be its own canonical text: one reading, no key twice.
-export function strictJson(bytes, what) {
-  const given = text(bytes);
-  let value;
-  try {
-    value = JSON.parse(given);
-  } catch {
-    throw new Refused(`${what} is not JSON`);
-  }
-  if (canonical(value) !== given) throw new Refused(`${what} is not written in the one way`);
-  return value;
-}
-
-// Refuse an object with other fields than these, which are sorted.
-export function only(value, fields, what) {
-  const found = Object.keys(value).sort();
-  if (found.join() !== fields.join()) throw new Refused(`${what} with other fields than it has`);
-  return value;
-}
-
-export async function ed25519(publicKey, message, signature) {
-  if (signature.length !== 64 || publicKey.length !== 32 || weak(publicKey)) return false;
-  try {
-    const key = await crypto.subtle.importKey("raw", publicKey, "Ed25519", false, ["verify"]);
-    return await crypto.subtle.verify("Ed25519", key, signature, message);
-  } catch (error) {
-    if (error.name === "NotSupportedError") throw new Unable("this browser has no Ed25519: use a newer one, or the command");
-    return false;
-  }
-}
-
-// Points of small order: for them anyone can sign. RFC 8032 encodings, the sign bit left aside.
-const SMALL = new Set([
-  "0000000000000000000000000000000000000000000000000000000000000000",
-  "0100000000000000000000000000000000000000000000000000000000000000",
-  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-]);
-
-function weak(publicKey) {
-  const plain = Uint8Array.from(publicKey);
-  plain[31] &= 0x7f;
-  return SMALL.has(hex(plain));
-}
-
-// P-256 with SHA-256; the key is x and y (64 bytes), the signature r and s (64 bytes).
-export async function p256(point, message, signature) {
-  if (point.length !== 64 || signature.length !== 64) return false;
-  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
-  try {
-    const key = await crypto.subtle.importKey("raw", concat([4], point), algorithm, false, ["verify"]);
-    return await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, signature, message);
-  } catch {
-    return false; // a point that is on no curve
-  }
-}
+// Big-endian bytes -> BigInt
+export const integer = (bytes) => BigInt(`0x${hex(bytes) || "0"}`);

@@ -1,140 +1,126 @@
 // An identity: a key document, and the machine that commits to it.
 //     key document -> keyset -> D -> report_data of the quote
 
-import { Refused, canonical, concat, ed25519, equal, framed, fromBase64, fromHex, hex, named, only, p256, sha256, strictJson, utf8 } from "./bytes.js";
+import { Refused, concat, equal, hex, named, parseNamed, sha256, utf8 } from "./bytes.js";
+import { possesses } from "./curves.js";
+import { canonical, isListOf, isMapOf, isObject, isText, shaped, strictJson } from "./json.js";
+import { keysetOf, readKeys, signing } from "./keys.js";
+import * as nitro from "./nitro.js";
+import { row } from "./roots.js";
+import * as snp from "./snp.js";
+import { envelope, seal } from "./statements.js";
 import * as tdx from "./tdx.js";
 
-const IN_TOTO = "application/vnd.in-toto+json";
-const MOST_PAYLOAD = 256 * 1024; // as proof.envelope and proof.identity have them
-const MOST_RECORD = 512 * 1024;
-const SIGNING = ["ed25519", "p256", "secp256k1"];
-const PRIME = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n; // FIPS 186-5, P-256
-const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
-const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-const P256_SPKI = fromHex("3059301306072a8648ce3d020106082a8648ce3d03010703420004");
+const MOST_RECORD = 512 * 1024; // as proof.identity has it
+const MOST_NONCE = 256;
+const PARTS = /^(quote|event_log|compose|mr_config|certificate|certificates|gpus|firmware_log|tpm|platform_key|collateral|(manifest|ocsp)\.(0|[1-9][0-9]{0,2}))$/;
 
-// DSSE, protocol.md: what each signature is over
-export function signedBytes(payload, type) {
-  return concat(utf8(`DSSEv1 ${utf8(type).length} ${type} ${payload.length} `), payload);
-}
-
-export const seal = (...parts) => framed("teeproof.seal.v1", ...parts);
-
-export function envelope(value) {
-  only(value, ["payload", "payloadType", "signatures"], "an envelope");
-  const payload = fromBase64(value.payload);
-  if (value.payloadType !== IN_TOTO) throw new Refused("signed as something else than a statement");
-  if (payload.length > MOST_PAYLOAD) throw new Refused("a statement that is too long");
-  if (!value.signatures.length || value.signatures.length > 16) throw new Refused("no signature, or too many");
-  const signatures = value.signatures.map((one) => fromBase64(only(one, ["keyid", "sig"], "a signature").sig));
-  return { payload, signatures, signed: signedBytes(payload, value.payloadType) };
-}
-
-// The bytes of identities/<digest>.json -> what it says, and rows of what was checked of it
+// The bytes of identities/<digest>.json -> what it says; nothing is judged
 export async function readIdentity(bytes) {
   if (bytes.length > MOST_RECORD) throw new Refused("an identity record that is too long");
   const record = strictJson(bytes, "an identity record");
-  only(record, ["attachments", "envelope"], "an identity record");
+  shaped(record, { attachments: isMapOf(isText), envelope: isObject }, "an identity record");
+  const attached = Object.entries(record.attachments).sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, digest] of attached) {
+    if (!PARTS.test(name)) throw new Refused("evidence with a part that there is not");
+    parseNamed(digest);
+  }
   const dsse = envelope(record.envelope);
   const statement = strictJson(dsse.payload, "an identity statement");
-  if (statement.predicateType !== "urn:teeproof:identity:v1") throw new Refused("not an identity statement");
-  const claim = statement.predicate;
+  const isOne = (type) => (value) => value === type;
+  shaped(statement, { _type: isOne("https://in-toto.io/Statement/v1"), subject: Array.isArray, predicate: isObject, predicateType: isOne("urn:teeproof:identity:v1") }, "an identity statement");
+  const claim = shaped(statement.predicate, { keys: isObject, evidence: isListOf(isObject), "nonce?": isText }, "an identity");
   if (claim.evidence.length !== 1) throw new Refused("an identity with another number of pieces of evidence than one");
+  parseNamed(shaped(claim.evidence[0], { kind: isText, id: isText }, "an identity's evidence").id);
+  if (Array.from(claim.nonce ?? "").length > MOST_NONCE) throw new Refused("a nonce that is too long");
+  const keys = readKeys(claim.keys);
   const document = utf8(canonical(claim.keys));
-  if (statement.subject?.[0]?.digest?.sha256 !== hex(await sha256(document))) {
-    throw new Refused("an identity of another key document");
-  }
-  const attached = Object.entries(record.attachments).sort(([a], [b]) => (a < b ? -1 : 1));
+  const digest = hex(await sha256(document));
+  const subject = [{ digest: { sha256: digest }, name: `urn:teeproof:keys:sha256:${digest}` }];
+  if (canonical(statement.subject) !== canonical(subject)) throw new Refused("an identity of another key document");
   return {
     id: named(await sha256(dsse.payload)),
     claim,
-    dsse,
+    keys,
+    signed: dsse.signed,
+    signatures: dsse.signatures,
     attachments: record.attachments,
-    seal: await seal(...dsse.signatures, ...attached.map(([name, digest]) => utf8(`${name}=${digest}`))),
-    keyset: named(await sha256(utf8(canonical(await keyset(claim.keys, document))))),
-    key: (role) => claim.keys.keys.find((key) => key.role === role),
+    seal: await seal(...dsse.signatures, ...attached.map(([name, one]) => utf8(`${name}=${one}`))),
+    keyset: await keysetOf(claim.keys, keys, document),
+    key: (role) => keys.find((key) => key.role === role),
   };
 }
 
-// ACI's keyset, which the key document determines.
-async function keyset(keys, document) {
-  const of = (role) => keys.keys.filter((key) => key.role === role);
-  return {
-    subject: `urn:teeproof:keys:${named(await sha256(document))}`,
-    not_after: keys.not_after,
-    receipt_signing_keys: of("receipt").map((key) => ({ key_id: "receipt", algo: key.algorithm, public_key: key.public_key })),
-    e2ee_public_keys: of("e2ee").map((key) => ({ key_id: "e2ee", algo: "x25519-aes-256-gcm-hkdf-sha256", public_key: key.public_key })),
-    tls_public_keys: await Promise.all(of("tls").map(async (key) => {
-      const spki = hex(await sha256(P256_SPKI, decompressed(fromHex(key.public_key, 33))));
-      return key.domain === undefined ? { spki_sha256: spki } : { spki_sha256: spki, domain: key.domain };
-    })),
-  };
+// The digest to which a machine must commit, in 64 bytes
+async function commitment({ keyset, claim }) {
+  const committed = canonical({ keyset_digest: keyset, nonce: claim.nonce ?? null, purpose: "aci.report_data.v1" });
+  return concat(await sha256(utf8(committed)), new Uint8Array(32));
 }
 
-// Rows [name, state, sentence] of an identity whose attachments' bytes are in `blobs`.
-export async function judge(identity, blobs, { roots }) {
-  const rows = [await possession(identity)];
+// Rows [name, state, sentence] of an identity whose attachments' bytes are in `blobs`, as of a time:
+// the one that a log vouches for, or, where `timed` is false, the visitor's own.
+export async function judge(identity, blobs, { roots, time, timed }) {
+  const rows = [await possession(identity), dates(identity.claim.keys, time, timed)];
+  const lacking = Object.entries(identity.attachments).find(([, digest]) => !blobs.has(digest));
+  if (lacking) return [...rows, ["evidence", "failed", `the ${lacking[0]} of the machine's evidence is not in the file`]];
+  const part = (name) => blobs.get(identity.attachments[name]);
+  const quote = part("quote");
+  if (!quote) return [...rows, ["evidence", "failed", "there is no quote among the machine's evidence"]];
   const [evidence] = identity.claim.evidence;
-  if (evidence.kind !== "tdx") {
-    return [...rows, ["evidence", "not_checked", `evidence of the kind ${evidence.kind} is not checked here: use the command`]];
+  const [kind, vendor] = KINDS.find(([, { looksLike }]) => looksLike?.(quote)) ?? other(quote);
+  if (!vendor) return [...rows, ["evidence", "not_checked", `evidence of the kind ${evidence.kind.slice(0, 40)} is not checked here: use the command`]];
+  const found = await vendor.verify(quote, { certificates: part("certificates"), roots, time });
+  rows.push(...found.rows);
+  const beside = Object.keys(identity.attachments).filter((name) => BESIDE.test(name));
+  if (beside.length) {
+    rows.push(["evidence name", "not_checked", `the machine is named with its ${beside.join(", ")}, which is not checked here: use the command`]);
+  } else {
+    rows.push(row("evidence name", found.id === evidence.id && kind === evidence.kind, "it is the evidence that the identity names", "other evidence than the identity names"));
   }
-  const bytes = blobs.get(identity.attachments.quote);
-  if (!bytes) return [...rows, ["evidence", "failed", "the quote is not in the file"]];
-  const quote = tdx.parse(bytes);
-  const found = await tdx.verify(quote, { roots });
-  const nonce = identity.claim.nonce ?? null;
-  const committed = canonical({ keyset_digest: identity.keyset, nonce, purpose: "aci.report_data.v1" });
-  const expected = concat(await sha256(utf8(committed)), new Uint8Array(32));
-  rows.push(
-    ...found.rows,
-    tdx.row("evidence name", found.id === evidence.id, "it is the quote that the identity names", "another quote than the identity names"),
-    tdx.row("key binding", equal(expected, quote.reportData), "the machine commits to exactly these keys", "the machine commits to other keys"),
-    tdx.row("debug", !quote.debug, "its host cannot look into it", "in debug mode, its host reads its memory, and these keys"),
-  );
-  const others = Object.keys(identity.attachments).filter((name) => name === "gpus");
-  if (others.length) rows.push(["GPUs", "not_checked", "evidence of GPUs is not checked here: use the command"]);
+  rows.push(row("key binding", equal(found.reportData, await commitment(identity)), "the machine commits to exactly these keys", "the machine commits to other keys"));
+  const explained = Object.keys(identity.attachments).filter((name) => EXPLAINED.test(name));
+  if (explained.length) rows.push(["what it measured", "not_checked", `whether ${explained.join(", ")} fits what was measured is not checked here: use the command`]);
   return rows;
 }
 
+const KINDS = [["sev-snp", snp], ["nitro", nitro], ["tdx", tdx]];
+const BESIDE = /^(gpus|tpm|manifest\.\d+|ocsp\.\d+)$/;
+const EXPLAINED = /^(event_log|compose|mr_config|certificate|firmware_log|platform_key)$/;
+
+// As evidence.recognise: SGX begins with its version; JSON and CBOR are of kinds that are not read here.
+function other(quote) {
+  const isTdx = (quote[0] === 4 || quote[0] === 5) && quote[1] === 0;
+  return isTdx ? KINDS[2] : ["", null];
+}
+
 async function possession(identity) {
-  const keys = identity.claim.keys.keys.filter((key) => SIGNING.includes(key.algorithm));
-  const signatures = identity.dsse.signatures;
-  if (keys.length !== signatures.length) return ["possession", "failed", "not every key signed the identity"];
-  let unknown = 0;
+  const keys = signing(identity.keys);
+  if (keys.length !== identity.signatures.length) return ["possession", "failed", "not every key signed the identity"];
   for (const [at, key] of keys.entries()) {
-    if (key.algorithm === "secp256k1") unknown += 1;
-    else if (!(await holds(key, identity.dsse.signed, signatures[at]))) {
-      return ["possession", "failed", `the ${key.role} key did not sign the identity`];
-    }
+    if (!(await possesses(key, identity.signed, identity.signatures[at]))) return ["possession", "failed", `the ${key.role} key did not sign the identity`];
   }
-  if (unknown) return ["possession", "not_checked", `${unknown} of ${keys.length} signing keys are of secp256k1, which is not checked here`];
   return ["possession", "passed", `${keys.length} signing keys signed the identity`];
 }
 
-async function holds(key, message, signature) {
-  if (key.algorithm === "ed25519") return ed25519(fromHex(key.public_key, 32), message, signature);
-  const low = signature.length === 64 && integer(signature.subarray(32)) <= ORDER / 2n;
-  return low && p256(decompressed(fromHex(key.public_key, 33)), message, signature);
+const SKEW = 300; // seconds by which an honest machine's clock may be ahead
+export const said = (time) => new Date(time * 1000).toISOString().replace(".000", "");
+
+function dates({ not_before: begins, not_after: ends }, time, timed) {
+  const words = `the keys are valid from ${said(begins)} until ${said(ends)}`;
+  if (time < begins - SKEW) return ["dates of keys", "failed", `${words}, which is after ${timed ? "they were seen" : "now"}`];
+  if (time <= ends) return ["dates of keys", "passed", words];
+  if (!timed) return ["dates of keys", "not_checked", `${words}, and nothing says that they were used in time`];
+  return ["dates of keys", "failed", `${words}, and were first seen afterwards`];
 }
 
-const integer = (bytes) => BigInt(`0x${hex(bytes) || "0"}`);
-
-// SEC 1, 2.3.4: x and the parity of y -> x and y
-function decompressed(point) {
-  const x = integer(point.subarray(1));
-  const square = (((x * x - 3n) * x + B) % PRIME + PRIME) % PRIME;
-  let y = power(square, (PRIME + 1n) / 4n);
-  if ((y * y) % PRIME !== square || x >= PRIME || (point[0] !== 2 && point[0] !== 3)) throw new Refused("a point that is on no curve");
-  if (y % 2n !== BigInt(point[0] - 2)) y = PRIME - y;
-  return fromHex(x.toString(16).padStart(64, "0") + y.toString(16).padStart(64, "0"));
+// A row on whether the keys of all who signed were valid when something was said.
+export function expiry(signers, time, now) {
+  const begins = Math.max(...signers.map(({ claim }) => claim.keys.not_before));
+  const ends = Math.min(...signers.map(({ claim }) => claim.keys.not_after));
+  const at = time ?? now;
+  if (at < begins - SKEW) return ["dates of keys", "failed", `the keys were made at ${said(begins)}, after it was said`];
+  if (at <= ends) return ["dates of keys", "passed", `said while the keys were valid: until ${said(ends)}`];
+  return ["dates of keys", "failed", time === null
+    ? `the keys ended at ${said(ends)}, and nothing says that it was said before`
+    : `it was seen only after the keys had ended, at ${said(ends)}`];
 }
-
-function power(base, exponent) {
-  let result = 1n;
-  for (let [square, rest] = [base, exponent]; rest > 0n; rest >>= 1n) {
-    if (rest & 1n) result = (result * square) % PRIME;
-    square = (square * square) % PRIME;
-  }
-  return result;
-}
-

@@ -1,7 +1,7 @@
 // RFC 6962 trees: one proof for several leaves under several checkpoints, each node stored once.
 // The rules are those of teeproof.proof.log.formats.multiproof.
 
-import { Refused, sha256 } from "./bytes.js";
+import { Refused, equal, sha256 } from "./bytes.js";
 
 export const leafHash = (entry) => sha256([0], entry);
 const nodeHash = (left, right) => sha256([1], left, right);
@@ -9,7 +9,7 @@ const nodeHash = (left, right) => sha256([1], left, right);
 const bit = (number, level) => Math.floor(number / 2 ** level) % 2 === 1;
 const above = (index) => Math.floor(index / 2);
 const beside = (index) => (index % 2 ? index - 1 : index + 1);
-const height = (number) => (number ? Math.floor(Math.log2(number)) + 1 : 0);
+const height = (number) => (number ? number.toString(2).length : 0);
 
 // The complete subtrees that make up the tree of this size, left to right: [level, index].
 function peaks(size) {
@@ -32,7 +32,7 @@ function wantedBy(sizes) {
 }
 
 // Which nodes the proof holds, in its order: "level/index".
-function order(indexes, sizes) {
+function multiproof(indexes, sizes) {
   const largest = Math.max(...sizes);
   const wanted = wantedBy(sizes);
   const found = [];
@@ -48,17 +48,20 @@ function order(indexes, sizes) {
   return found;
 }
 
-// leaves: Map of index to hash; hashes: the nodes' bytes -> Map of size to root
-export async function roots(leaves, hashes, sizes) {
-  if (!sizes.length || Math.max(...leaves.keys()) >= Math.max(...sizes)) throw new Refused("an entry under no checkpoint");
-  const places = order(leaves.keys(), sizes);
+// leaves: Map of index to hash; hashes: the nodes' bytes -> Map of "level/index" to hash
+export function nodesOf(leaves, hashes, sizes) {
+  const places = multiproof(leaves.keys(), sizes);
   if (hashes.length !== places.length * 32) throw new Refused("another number of nodes than the proof needs");
-  const nodes = new Map(places.map((place, at) => [place, hashes.subarray(at * 32, at * 32 + 32)]));
+  return new Map(places.map((place, at) => [place, hashes.subarray(at * 32, at * 32 + 32)]));
+}
+
+// leaves as above, nodes as nodesOf gives them -> Map of size to root
+export async function roots(leaves, nodes, sizes) {
   const values = await climb(leaves, nodes, sizes);
   const found = new Map();
   for (const size of sizes) {
     const [last, ...rest] = peaks(size).map(([level, index]) => values.get(`${level}/${index}`)).reverse();
-    let root = last;
+    let root = last ?? (await sha256());
     for (const peak of rest) root = await nodeHash(peak, root);
     found.set(size, root);
   }
@@ -84,4 +87,34 @@ async function climb(leaves, nodes, sizes) {
     have = next;
   }
   return values;
+}
+
+// Whether parts of one log, each { leaves, nodes }, agree about every node that two of them know.
+export async function isOneTree(parts) {
+  const known = new Map();
+  for (const { leaves, nodes } of parts) {
+    for (const [place, value] of await complete(leaves, nodes)) {
+      if (known.has(place) && !equal(known.get(place), value)) return false;
+      known.set(place, value);
+    }
+  }
+  return true;
+}
+
+// All nodes that can be hashed from these.
+async function complete(leaves, nodes) {
+  const levels = Array.from({ length: 64 }, () => new Map());
+  for (const [index, value] of leaves) levels[0].set(index, value);
+  for (const [place, value] of nodes) {
+    const [level, index] = place.split("/").map(Number);
+    levels[level].set(index, value);
+  }
+  for (let level = 0; level < 63; level += 1) {
+    for (const [index, value] of levels[level]) {
+      const right = levels[level].get(index + 1);
+      if (index % 2 || !right || levels[level + 1].has(above(index))) continue;
+      levels[level + 1].set(above(index), await nodeHash(value, right));
+    }
+  }
+  return levels.flatMap((row, level) => [...row].map(([index, value]) => [`${level}/${index}`, value]));
 }
