@@ -6,6 +6,8 @@ import base64
 import json
 import random
 import re
+import subprocess
+import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -433,3 +435,10 @@ def test_every_module_is_in_the_script():
     folder = Path(checker.__file__).parent / "browser"
     found = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.js")}
     assert found == set(checker.MODULES)
+
+
+def test_the_forms_of_statements_are_those_of_the_classes():
+    command = [sys.executable, str(ROOT / "scripts" / "browser-forms"), "--print"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    written = Path(checker.__file__).parent / "browser" / "predicates.js"
+    assert written.read_text() == done.stdout, "run scripts/browser-forms"

@@ -9,6 +9,7 @@ from teeproof.core.clock import wall_clock
 from teeproof.core.digests import keccak256, sha256
 from teeproof.evidence.policy import parse_policy
 from teeproof.proof.anchor import rlp
+from teeproof.proof.anchor.header import parse as parse_header
 from teeproof.proof.file import ProofFile
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.verify import Trust, verify_proof
@@ -72,6 +73,8 @@ def test_a_block_that_holds_the_event_is_named_and_not_called_checked(tmp_path, 
 def test_whoever_trusts_the_block_is_told_the_same_by_the_command(demo):
     proof, policy, logs = demo
     document = blocks.with_event(event(checkpoint_of(proof)))
+    root, time = parse_header(document.header).receipts_root, int(wall_clock().timestamp())
+    document = blocks.but(document, header=blocks.header(root, time=time))
     block = blocks.trusted(document)
     trust = Trust(policy=policy, logs=TlogPolicy.parse(logs), blocks=block)
     with ProofFile.from_bytes(anchored(proof, document.encode())) as file:

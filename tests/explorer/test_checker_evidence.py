@@ -24,6 +24,7 @@ from teeproof.evidence.simulated.states import STATES
 from teeproof.proof.file import ProofFile
 from teeproof.proof.verify import Trust, verify_proof
 from teeproof.proof.workload import Identity
+from tests.evidence.nitro.scenes import genuine
 from tests.explorer.checking import HARNESS, green, results, trusted
 from tests.proof.people import NOW, attester, platform
 from tests.vectors import each
@@ -184,9 +185,7 @@ def test_a_real_report_leads_to_amds_root_and_no_bit_of_it_may_change(tmp_path, 
 
 @pytest.mark.parametrize("record", each("nitro"))
 def test_a_real_document_leads_to_awss_root_and_no_bit_of_it_may_change(tmp_path, record):
-    document = record.read("document.bin")
-    at = document.index(b"timestamp") + len(b"timestamp")
-    time = int.from_bytes(document[at + 1 : at + 9], "big") // 1000
+    document, time = genuine(record).raw, genuine(record).seconds
     places = [0, 4, 20, 100, len(document) // 2, len(document) - 50, len(document) - 1]
     trust = {"kind": "nitro", "time": time}
     first, *rest = results(tmp_path, EVIDENCE, [document, *flipped(document, places)], trust)

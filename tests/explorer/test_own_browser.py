@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from teeproof.explorer.app import make_app
@@ -41,8 +43,15 @@ class Lying:
         await self._app(scope, receive, sending)
 
 
-def outcome(browser, url, shown, name="answer"):
+def page_of(browser):
+    """A page whose clock stands when the statements were made: nobody vouches for their time."""
     page = browser.new_page()
+    page.clock.set_fixed_time(NOW)
+    return page
+
+
+def outcome(browser, url, shown, name="answer"):
+    page = page_of(browser)
     page.goto(f"{url}/p/{shown.sealed[name].id.hex()}")
     page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
     found = page.get_attribute("proof-check", "data-answer"), page.inner_text("proof-check")
@@ -86,7 +95,7 @@ def test_a_page_that_is_kept_checks_itself_without_the_server(browser, shown, tm
             page.get_by_role("link", name="Keep a page that checks itself").click()
         waiting.value.save_as(tmp_path / "kept.html")
         page.close()
-    page = browser.new_page()
+    page = page_of(browser)
     page.context.set_offline(True)
     page.goto((tmp_path / "kept.html").as_uri())
     page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
@@ -110,6 +119,17 @@ WITHOUT = (
     "  return real.call(this, form, key, kind, ...rest);"
     "};"
 )
+
+
+def test_where_nobody_vouches_for_the_time_old_keys_say_nothing(browser, shown):
+    with served(shown.app) as url:
+        page = browser.new_page()
+        page.clock.set_fixed_time(NOW + timedelta(days=8))
+        page.goto(f"{url}/p/{shown.sealed['answer'].id.hex()}")
+        page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+        assert page.get_attribute("proof-check", "data-answer") == "failed"
+        assert "nothing says that it was said before" in page.text_content("proof-check")
+        page.close()
 
 
 def without(browser, url, shown, script):
