@@ -172,6 +172,14 @@ def test_every_link_of_a_page_leads_somewhere(page):
     assert [link for link in local if link and not (page.parent / link).exists()] == []
 
 
+def test_every_page_is_found_from_the_index():
+    index = ROOT / "docs" / "README.md"
+    links = re.findall(r"\]\(([^)\s#]+)", index.read_text())
+    listed = {(index.parent / link).resolve() for link in links}
+    pages = {p for p in PAGES if p.is_relative_to(index.parent) and "decisions" not in p.parts}
+    assert pages - listed - {index} == set()
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if p.name != "README.md"], ids=named)
 def test_a_page_does_what_it_says(page, tmp_path):
     shown = [block for block in blocks(page.read_text()) if block.language in ("console", "python")]
