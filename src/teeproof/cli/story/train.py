@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from teeproof.cli.story.data import Pooled, trainer_manifest
 from teeproof.cli.story.telling import Teller
 from teeproof.cli.story.world import World
+from teeproof.cloud.kms.policy import ReleasePolicy
+from teeproof.core.errors import Unavailable
+from teeproof.core.sealed import read_header
 from teeproof.core.writing import write_file
 from teeproof.data.contribute import LIFETIME
+from teeproof.data.statements import Contribution
 from teeproof.data.submission import policy_for
 from teeproof.proof.envelope import Envelope
 from teeproof.proof.statement import Statement
@@ -53,6 +58,7 @@ class Model:
 def tell(world: World, say: Teller, pooled: Pooled, *, recipe: Recipe) -> Model:
     """Train on everything, and beside it without contributor 1; tell how both do."""
     say.step("train", "3 Train")
+    pooled = _newest(pooled, say)
     first = pooled.contributed[0].contribution
     begun = time.monotonic()
     say.now("two trainers boot, and ask for the keys of the sealed files")
@@ -108,28 +114,63 @@ def prepare(
     recipe: Recipe,
     without: frozenset[str] = frozenset(),
 ) -> Path:
-    """Write a trainer's inputs: the job, the dataset's statement, the sealed files."""
+    """Write a trainer's inputs: the job, the dataset's statement, the sealed files.
+
+    A part whose file is sealed under another policy than the pool asks for is left out: nobody can
+    have its key for this job.
+    """
     inputs = world.folder / "runs" / name / "in"
     (inputs / "files").mkdir(parents=True)
     dataset, owner = pooled.dataset, world.account("model-owner")
-    job = job_of(
-        dataset.statement, held=pooled.held, payout=owner.address, recipe=recipe, without=without
-    )
-    envelope = world.envelope(dataset.statement.name)
     files = {
-        "job.json": job.encode(),
-        "dataset.json": envelope,
+        "dataset.json": world.envelope(dataset.statement.name),
         "held-out.sealed": pooled.held.blob,
         "held-out.json": pooled.held.policy.encode(),
     }
-    for part, contributed in zip(dataset.said.parts, pooled.contributed, strict=True):
-        consent = contributed.said.consent
-        policy = policy_for(pooled.terms, owner=consent.owner, not_after=consent.time + LIFETIME)
-        files[f"files/{part.ciphertext}"] = pooled.pool.sealed_file(part.ciphertext)
+    for part in dataset.said.parts:
+        blob, policy = pooled.pool.sealed_file(part.ciphertext), _policy(pooled, part.contribution)
+        if read_header(io.BytesIO(blob)).policy_digest != policy.digest:
+            without |= {part.contribution}
+            continue
+        files[f"files/{part.ciphertext}"] = blob
         files[f"files/{part.ciphertext}.json"] = policy.encode()
+    job = job_of(
+        dataset.statement, held=pooled.held, payout=owner.address, recipe=recipe, without=without
+    )
+    files["job.json"] = job.encode()
     for place, data in files.items():
         write_file(inputs / place, data, overwrite=False)
     return inputs
+
+
+def _policy(pooled: Pooled, contribution: str) -> ReleasePolicy:
+    """Return the policy that a contribution's consent leads to; its file's header has the digest."""
+    said = pooled.pool.contribution(contribution).statement
+    if said is None or not isinstance(said.predicate, Contribution):
+        raise Unavailable(
+            "the pool does not say who consented to a part of its dataset", code="part_unknown",
+            got=contribution,
+        )  # fmt: skip
+    consent = said.predicate.consent
+    return policy_for(pooled.terms, owner=consent.owner, not_after=consent.time + LIFETIME)
+
+
+def _newest(pooled: Pooled, say: Teller) -> Pooled:
+    """Return the pool's dataset as it is now, and tell it where others have contributed since."""
+    dataset = pooled.pool.dataset()
+    if dataset.statement.name == pooled.dataset.statement.name:
+        return pooled
+    parts = {part.contribution for part in dataset.said.parts}
+    before = {part.contribution for part in pooled.dataset.said.parts}
+    say.line(
+        f"the pool has changed since: {len(parts - before)} more, {len(before - parts)} taken back;"
+        f" a new dataset of {dataset.said.records:,} orders",
+        ids=[dataset.statement.name],
+        records=dataset.said.records,
+        more=sorted(parts - before),
+        fewer=sorted(before - parts),
+    )
+    return replace(pooled, dataset=dataset)
 
 
 def _watch(world: World, say: Teller, name: str) -> None:
