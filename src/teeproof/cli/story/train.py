@@ -144,7 +144,7 @@ def prepare(
 
 
 def _policy(pooled: Pooled, contribution: str) -> ReleasePolicy:
-    """Return the policy that a contribution's consent leads to; its file's header has the digest."""
+    """Return the policy that a contribution's consent leads to; its file's header has a digest."""
     said = pooled.pool.contribution(contribution).statement
     if said is None or not isinstance(said.predicate, Contribution):
         raise Unavailable(
