@@ -128,7 +128,7 @@ def test_a_part_is_started_once(ground):
                 it.start(name)
             assert caught.value.code == "part_running"
         states = [(part.state, part.saying) for part in it.parts()]
-        assert states == [("running", ""), ("waiting", "queued")]
+        assert states == [("running", ""), ("waiting", "begins after ONE")]
         assert it.busy
         go.set()
         wait(2)

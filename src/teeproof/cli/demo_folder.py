@@ -51,7 +51,7 @@ def held_anew(folder: Path) -> Iterator[Path | None]:
     """
     _require_ours(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder, code="up_running", what="teeproof up runs"):
+    with _locked(folder, code="up_running", what="a stack or a demo runs"):
         if not _was_begun(folder):
             _empty(folder)
             yield None
@@ -59,14 +59,14 @@ def held_anew(folder: Path) -> Iterator[Path | None]:
         aside = _free_name(folder)
         folder.rename(aside)  # with the lock, which this process holds until it has the new one
         folder.mkdir()
-        with _locked(folder, code="up_running", what="teeproof up runs"):
+        with _locked(folder, code="up_running", what="a stack or a demo runs"):
             yield aside
 
 
 def require_free(folder: Path) -> None:
     """Raise what ``held_anew`` would, and touch nothing."""
     if is_held(folder):
-        raise _taken("teeproof up runs", folder, code="up_running")
+        raise _taken("a stack or a demo runs", folder, code="up_running")
     _require_ours(folder)
 
 

@@ -254,12 +254,19 @@ class Director:
     def _part(self, act: Act) -> Part:
         now = self._now[act.name]
         lines = self.scene.say.lines[now.first : now.last]
-        saying = "queued" if act.name in self._queue else now.saying
+        saying = self._after(act.name) if act.name in self._queue else now.saying
         return Part(
             name=act.name, label=act.label, about=act.about, needs=act.needs, state=now.state,
             progress=now.progress, saying=saying, problem=now.problem, again=now.again,
             lines=tuple(story_lines(line for line in lines if line.step == act.name)),
         )  # fmt: skip
+
+    def _after(self, name: str) -> str:
+        """Return what a queued part waits for: the one before it."""
+        running = [one for one, now in self._now.items() if now.state == "running"]
+        before = [*running, *self._queue]
+        place = before.index(name)
+        return f"begins after {self._acts[before[place - 1]].label}" if place else "begins now"
 
 
 def _gone(name: str, running: Any) -> Unavailable:

@@ -55,6 +55,7 @@ def run(
     with until_told(), ExitStack() as stack:
         try:
             require_free(folder)
+            say.words("SIMULATED machines; all else is real", "magenta", "bold")
             sock = stack.enter_context(_listening(port))
             aside = stack.enter_context(held_anew(folder))
             up = stack.enter_context(_brought_up(folder, say, sock))
@@ -98,7 +99,6 @@ class _Up:
 
     def _write(self, screen: Screen) -> None:
         about = self.about
-        self._say.words("SIMULATED machines; all else is real", "magenta", "bold")
         screen.copied("explorer", about["explorer"], "bold")
         screen.copied("console", about["console"], "bold")
         screen.row("folder", about["folder"])

@@ -29,7 +29,7 @@ class Part:
         needs: the parts that must be done before it, in their order.
         state: ``waiting`` until somebody starts it, and while it is queued behind another.
         progress: how far it is, 0 to 1; None where it does not say, and while it does not run.
-        saying: its last words on how it goes; of one that is queued, that it is.
+        saying: its last words on how it goes; of one that is queued, after which it begins.
         lines: what it told: ``label``, ``text``, ``ids`` (``sha256:…``) and ``real`` of each line.
             Of a part that failed, what it told until then.
         problem: why it failed and what can be done, or why it was not begun after all; or None.
