@@ -45,7 +45,6 @@ _IN_WORDS = {
     "closure": "statements that are not here",
     "action-on-chain": "whether the trade is on the chain",
     "origins": "how what came from outside was made",
-    "report-data": "whose key or question it holds",
     "age": "how old it is",
     "replay": "whether it was shown before",
 }
@@ -193,7 +192,7 @@ def open_questions(checks: Sequence[Check], further: Sequence[Check] = ()) -> Bl
     if unset:
         more = f" and {len(unset) - _NAMED} more" if len(unset) > _NAMED else ""
         lines.append(f"The policy does not ask about {', '.join(unset[:_NAMED])}{more}.")
-    found = {check.name for check in (*checks, *further) if check.state == "not_checked"}
+    found = {check.name for check in (*checks, *further) if _is_open(check)}
     gravest = [words for name, words in _IN_WORDS.items() if name in found][:_GRAVEST]
     short = "Everything was checked" if not count else f"{count} thing{'s' * (count != 1)}"
     if gravest:

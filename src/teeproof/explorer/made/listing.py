@@ -39,9 +39,9 @@ def answers(book: Book, count: int) -> tuple[list[Line], int]:
     for one in roll.of("aci/1", count=count):
         for read in book.reads([bytes.fromhex(one.id)]):
             body = {} if read.receipt is None else read.receipt.body
-            when = moment(body.get("served_at")) or "a time that it does not tell"
+            when = moment(body.get("served_at")) or "a day that it does not tell"
             refused = "refused a request" if first_of(body, "x.refusal") else "answered a request"
-            lines.append((f"/answer/{one.id}", f"answer {one.id[:8]}", f"{refused} at {when}"))
+            lines.append((f"/answer/{one.id}", f"answer {one.id[:8]}", f"{refused} on {when}"))
     return lines, roll.count("aci/1")
 
 
@@ -52,12 +52,17 @@ def pools(book: Book, count: int) -> tuple[list[Line], int]:
         for read in book.reads(ties.first("pool", digest, count=1)):
             said = None if read.statement is None else read.statement.predicate
             assert isinstance(said, Contribution)
-            words = (
-                f"{ties.count('pool', digest)} contributions, {ties.count('dataset', digest)}"
-                f" datasets, {ties.count('pool-model', digest)} trainings"
-            )
+            words = ", ".join(
+                _many(ties.count(tie, digest), noun)
+                for tie, noun in (("pool", "contribution"), ("dataset", "dataset"),
+                                  ("pool-model", "training"))
+            )  # fmt: skip
             lines.append((f"/pool/{digest}", f"pool “{said.terms.name}”", words))
     return lines, ties.names_count("pool")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def named_by(book: Book, text: str) -> list[tuple[str, str]]:
