@@ -142,7 +142,7 @@ def test_stranger_claims_that_a_contribution_was_withdrawn(made: Scene, tmp_path
     false = made.server.sign(false_withdrawal(made, 1)).encode()
     over = lied_over(made, tmp_path, false)
     page = over.text(f"/model/{made.model('part')}")
-    assert "a withdrawal is claimed , which does not hold: the owner did not sign" in page
+    assert "a withdrawal is claimed , which ✗ does not hold: the owner did not sign" in page
     pool = over.get(f"/pool/{made.pool}.json").json()
     first, second = made.school.contributed[:2]
     assert pool["datasets"][0]["withdrawn_since"] == [first.contribution]
@@ -255,6 +255,9 @@ def test_a_receipt_that_does_not_verify_looks_different(
     true = lied.text(over.answer("plain"))
     for said in ("Do not rely", "NOT AUTHENTIC", "What does not hold"):
         assert said not in true
+    assert "What follows is what it claims." in page
+    assert "Nothing is owed by a receipt that does not hold." in page
+    assert "This is what is owed." in true
     same = words(lied.post(path, files={"request_file": ("a", REQUEST)}))
     assert "✓ This is the request that was signed." in same
     assert "But the receipt itself does not hold" in same
