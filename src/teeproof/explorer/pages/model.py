@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["ModelPages"]
+__all__ = ["ModelPages", "drawings"]
 
 _ANSWERS = 100  # on one page
 _SHOWN_TENSORS = 512
@@ -67,11 +67,12 @@ class ModelPages:
         told = told_proof(page.verdict, page.read, page.body, command=command)
         maker = maker_of(page.verdict, page.id)
         own = page.verdict.statement(page.id).checks
+        loss, score = drawings(said)
         return values | {
             "told": told, "command": command, "maker": maker, "own": own,
             "sentence": framed(page.verdict, page.read, _clause(model, said)),
             "rows": list(_rows(model, said, maker)), "faults": page.verdict.faults[:20],
-            "loss": _loss(said), "score": _score(said), "points": said.losses[:MOST_POINTS],
+            "loss": loss, "score": score, "points": said.losses[:MOST_POINTS],
             "standing": standing_of(page.verdict),
             "tensors": [
                 (one, size_of(one), " × ".join(map(str, one.shape)) or "one number")
@@ -183,6 +184,11 @@ def _rows(model: Model, said: Training, maker: Maker) -> Iterator[tuple[str, str
         f" {said.before.right} before the training.",
         "The trainer's word alone: nobody has measured it again here.",
     )  # fmt: skip
+
+
+def drawings(said: Training) -> tuple[str, str]:
+    """Return the curves of losses and of held-out orders as SVG; empty where there is none."""
+    return _loss(said), _score(said)
 
 
 def _loss(said: Training) -> str:
