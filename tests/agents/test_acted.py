@@ -13,6 +13,8 @@ from teeproof.agents.mandate import Mandate
 from teeproof.agents.records import Ending, Intent
 from teeproof.agents.statements import Action, subjects_of
 from teeproof.core.digests import named
+from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.storage.log import Log
 from teeproof.proof.memory import MemorySource
 from teeproof.proof.source import read_record
 from teeproof.proof.statement import Statement
@@ -46,8 +48,9 @@ def say(
 class Agent:
     """An agent that says what the test has it say."""
 
-    def __init__(self) -> None:
-        self.source, self.mandate = MemorySource(), people.mandate()
+    def __init__(self, log: Log | None = None) -> None:
+        self.source = Contents(log) if log else MemorySource()
+        self.mandate = people.mandate()
         self.identity = agent_identity(self.source)
         self.address = agent_address(self.identity.record) or ""
         self.said: list[str] = []

@@ -25,6 +25,8 @@ included, has words for sending the fund's money to anybody.
     settling       trades that the chain dropped
     service        HTTP, without an admin channel; workload, client
     verify         what a stranger can check; forks: two endings of one turn
+    acted          an agent's turns in any source, with gaps; known: the facts about it
+    powers         who can still change, stop or drain it; telling: it, for people and programs
 
 Not kept: the node of the chain is believed for the price within the mandate's band, and for whether
 a trade stands; a host can keep an agent from acting. An old journal is found by the chain where a

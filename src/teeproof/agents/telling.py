@@ -69,7 +69,7 @@ def journal(acted: Acted) -> list[dict[str, Any]]:
     forked = {fork.number for fork in acted.forks}
     rows = [_row(did, forked=did.number in forked) for did in reversed(acted.turns)]
     rows += [{"number": gap, "outcome": "missing", "detail": "nothing was said of this turn",
-              "statement": None} for gap in acted.gaps]  # fmt: skip
+              "forked": False, "statement": None} for gap in acted.gaps]  # fmt: skip
     return sorted(rows, key=lambda row: -int(row["number"]))
 
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from teeproof.chain.answers import BlockHead, in_number
 from teeproof.chain.artifacts import at, recognise
@@ -35,6 +36,7 @@ MOST_ANSWER = 1 << 20
 _STEP, _WITHIN, _WHOLE = 2.0, 4.0, 12.0  # seconds for a step, an answer, everything for one page
 _MOST_DECIMALS = 77  # 10^77 is below 2^256
 _LONGEST_NAME = 32
+_HERE = ("127.0.0.1", "localhost", "::1")
 _MOST = 8  # assets, and venues: Fund.vy
 
 
@@ -52,6 +54,17 @@ class Onlooker:
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.url, self._clock = url, clock
         self._endpoint = Endpoint(url, timeout=_STEP, within=_WITHIN, most=MOST_ANSWER)
+
+    @property
+    def name(self) -> str:
+        """What strangers may read of where it is: an address elsewhere may hold somebody's key."""
+        return self.url if urlsplit(self.url).hostname in _HERE else "a node elsewhere"
+
+    def says(self, error: Error) -> str:
+        """Return an error in words that strangers may read."""
+        return error.detail.replace(f"the node at {self.url}", f"the node ({self.name})").replace(
+            self.url, self.name
+        )
 
     def chain(self) -> Chain:
         """Return the chain, asked anew for its id: another may answer at this address by now.

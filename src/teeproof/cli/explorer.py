@@ -41,6 +41,12 @@ _MOST = 32  # files of measurements
     help="The logs and witnesses that you trust, as a C2SP tlog-policy.",
 )
 @click.option(
+    "--chain",
+    metavar="URL",
+    help="A node of the chain that LOG speaks of, which the pages believe: what funds hold and run,"
+    " what was paid and anchored. Without one, that is not checked.",
+)
+@click.option(
     "--port",
     metavar="PORT",
     type=click.IntRange(0, 65535),
@@ -68,6 +74,7 @@ def command(
     *,
     policy: str | None,
     logs: Path | None,
+    chain: str | None,
     port: int,
     names: Sequence[str],
     measurements: Sequence[Path],
@@ -77,7 +84,8 @@ def command(
     """Serve pages on which a person checks files, and follows what is in LOG.
 
     LOG is a log's directory; without one, the pages check what is handed to them. Everything works
-    without a script in the browser. Nothing is fetched. Ctrl-C or a SIGTERM ends it.
+    without a script in the browser. Nothing is fetched but from --chain. Ctrl-C or a SIGTERM ends
+    it.
 
     \b
     Examples
@@ -87,13 +95,14 @@ def command(
     """  # noqa: D301  click reads the \b
     from teeproof.proof.log.http.server import listen, run_until_told, server_for  # noqa: PLC0415
 
-    app = _app(log, policy, logs, names, _measured(measurements))
+    app = _app(log, policy, logs, names, _measured(measurements), chain=chain)
     with ExitStack() as stack:
         sock = stack.enter_context(listen(f"127.0.0.1:{port}"))
         about = {
             "url": f"http://127.0.0.1:{sock.getsockname()[1]}",
             "log": None if log is None else str(log),
             "policy": policy,
+            "chain": chain,
             "pid": os.getpid(),
         }
         screen = standard(color)
@@ -116,6 +125,8 @@ def _app(
     logs: Path | None,
     names: Sequence[str],
     measurements: Sequence[Finding],
+    *,
+    chain: str | None,
 ) -> Any:
     import teeproof.cli.chapters  # noqa: F401, PLC0415  every kind of statement, and its judge
     from teeproof.cli.explorer_desk import ExplorerDesk  # noqa: PLC0415
@@ -130,6 +141,7 @@ def _app(
     if logs is not None:
         words += ["--logs", logs]
     try:
+        from teeproof.chain.standing import Onlooker  # noqa: PLC0415
         from teeproof.explorer.app import LOCAL, make_app  # noqa: PLC0415
         from teeproof.explorer.content import Book  # noqa: PLC0415
 
@@ -149,6 +161,7 @@ def _app(
             desk=ExplorerDesk(policy=expected, logs=logs, words=words),
             names=(*LOCAL, *names),
             measurements=measurements,
+            node=None if chain is None else Onlooker(chain),
         )
     except ImportError as error:
         raise Unavailable(
@@ -164,5 +177,6 @@ def _say(screen: Screen, about: dict[str, Any], *, as_json: bool) -> None:
         screen.copied("explorer", str(about["url"]), "bold")
         screen.row("log", str(about["log"] or "none: it checks what is handed to it"))
         screen.row("policy", str(about["policy"] or "the usual one of each kind"))
+        screen.row("chain", str(about["chain"] or "none: what stands on one is not checked"))
         screen.row("stop", "Ctrl-C")
     sys.stdout.flush()

@@ -59,6 +59,7 @@ _STATUS = {
     "pool_not_here": 404,
     "identity_unknown": 404,
     "code_unknown": 404,
+    "agent_unknown": 404,
 }
 
 

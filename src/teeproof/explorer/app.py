@@ -10,6 +10,8 @@
     GET  /model/<digest>[.json]            a model: how it was made, how good it is said to be
     GET  /answer/<id>    POST /answer/<id> an answer; whether bytes are those that were signed
     GET  /pool/<digest>[.json]             a pool: terms, contributions, what was made of them
+    GET  /agent/<id>                       an agent: who can change, stop or drain it
+    GET  /chain  /chain/tx/<hash>          the chain beside the log, a transaction
     GET  /log  /words  /cost  /report      the log, the words, what a TEE costs, the report
     /console…                              what acts, for the person at this machine (``console``)
 
@@ -30,7 +32,9 @@ from teeproof.explorer import checker
 from teeproof.explorer.answering import Pages, script_answer, static
 from teeproof.explorer.content import Book
 from teeproof.explorer.desk import Desk, Judged
+from teeproof.explorer.pages.agent import AgentPages
 from teeproof.explorer.pages.answer import AnswerPages
+from teeproof.explorer.pages.chain import ChainPages
 from teeproof.explorer.pages.cost import CostPages
 from teeproof.explorer.pages.family import Site
 from teeproof.explorer.pages.graph import GraphPages
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import Route
 
+    from teeproof.chain.standing import Onlooker
     from teeproof.explorer.console.port import Console
 
 __all__ = ["LOCAL", "make_app"]
@@ -69,6 +74,7 @@ def make_app(
     now: Callable[[], datetime] = wall_clock,
     console: Console | None = None,
     measurements: Sequence[Finding] = (),
+    node: Onlooker | None = None,
 ) -> Starlette:
     """Return the ASGI application over a book.
 
@@ -81,6 +87,8 @@ def make_app(
         now: the clock by which results are kept.
         console: what the person at this machine may do; without one, nothing under ``/console`` is.
         measurements: what ``teeproof bench gpu`` found, for the page of costs.
+        node: of the chain that the log speaks of, which is believed; without one, what stands there
+            is not checked.
     """
     from starlette.applications import Starlette  # noqa: PLC0415  only a server needs it
     from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415
@@ -90,7 +98,7 @@ def make_app(
     )  # fmt: skip
     site = Site(
         pages=pages, book=book, desk=desk, shelf=Shelf[Judged](now=now), command=command,
-        measurements=measurements,
+        measurements=measurements, node=node,
     )  # fmt: skip
 
     async def refusal(request: Request, error: Exception) -> Response:
@@ -126,6 +134,7 @@ def _routes(site: Site) -> list[Route]:
     cost, report, here = CostPages(site), ReportPages(site), HerePages(site)
     identity = IdentityPages(site)
     model, answer, pool = ModelPages(site), AnswerPages(site), PoolPages(site)
+    agent, chain = AgentPages(site), ChainPages(site)
     return [
         Route("/", home.home),
         Route("/index.json", home.home_json),
@@ -163,6 +172,12 @@ def _routes(site: Site) -> list[Route]:
         Route("/answer/{id}", answer.compare, methods=["POST"]),
         Route("/pool/{id}.json", pool.twin),
         Route("/pool/{id}", pool.page),
+        Route("/agent/{id}.json", agent.twin),
+        Route("/agent/{id}", agent.page),
+        Route("/chain.json", chain.twin),
+        Route("/chain", chain.page),
+        Route("/chain/tx/{hash}.json", chain.transaction_json),
+        Route("/chain/tx/{hash}", chain.transaction),
         Route("/log", log.page),
         Route("/log.json", log.twin),
         Route("/words", words.page),

@@ -5,10 +5,12 @@ A page of a thing is about more than one statement; the page of each of them lea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from teeproof.agents.acted import agent_of, did_of
 from teeproof.explorer.made.listing import led_to
 from teeproof.proof.source import Read
 
@@ -41,7 +43,21 @@ def _made(read: Read) -> Iterable[Place]:
     return (Place(href=href, words=words) for href, words in islice(led_to(read), _MOST))
 
 
-PLACES: Sequence[Callable[[Read], Iterable[Place]]] = (_identities, _made)
+_TX = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
+
+
+def _agent(read: Read) -> Iterable[Place]:
+    """Yield the agent whose action a statement is, and its transaction."""
+    did = did_of(read)
+    if did is not None:
+        address = did.action.intent.agent
+        yield Place(href=f"/agent/{agent_of(did.action)[7:]}", words=f"the agent {address}")
+        effect = did.action.ending.effect
+        if effect is not None and effect.tx is not None and _TX.fullmatch(effect.tx):
+            yield Place(href=f"/chain/tx/{effect.tx}", words=f"the transaction {effect.tx}")
+
+
+PLACES: Sequence[Callable[[Read], Iterable[Place]]] = (_agent, _identities, _made)
 """One for each family of things; each yields none where a statement speaks of no such thing."""
 
 

@@ -187,7 +187,7 @@ def test_a_tee_keeps_nobody_from_switching_it_off(launched: Launched):
 def test_money_is_told_from_the_code_and_the_state_of_the_fund(launched: Launched):
     found = of(launched.real, "money")
     assert found.state == "bounded"
-    assert found.who.startswith("Nobody can send it away. Who has its key can lose")
+    assert found.who.startswith("Nobody can send it away. Whoever has its key can lose")
     kinds = {one.kind for one in found.reasons}
     assert kinds == {"contract", "chain"}
     nothing = [replace(one, per_day=0, per_trade=0) for one in fund_of(launched.real).holdings]

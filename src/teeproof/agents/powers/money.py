@@ -118,7 +118,7 @@ def _of_ours(fund: FundState, mandate: Mandate) -> Power:
     most = " and ".join(amount_text(one, mandate, _at_risk(one)) for one in sellable)
     return Power(
         name="money", question=_MONEY, state="bounded", reasons=reasons,
-        who="Nobody can send it away. Who has its key can lose"
+        who="Nobody can send it away. Whoever has its key can lose"
         f" {'all of it' if whole else 'at most ' + most} in a day, by bad trades",
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from teeproof.chain.standing import Onlooker
 from teeproof.cli.console.opening import address_of, open_console
 from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.cli.joining import Joined
@@ -90,7 +91,8 @@ def _app(
     book = Book(world.notary.directory, trust=trust, story=story)
     desk = ExplorerDesk(policy=trust.policy, logs=world.logs_path, words=words)
     console = open_console(lambda: _reach(world), book=book, stage=stage)
-    return make_app(book, command=command, desk=desk, console=console), console
+    node = Onlooker(world.urls["chain"]) if "chain" in world.urls else None
+    return make_app(book, command=command, desk=desk, console=console, node=node), console
 
 
 def _reach(world: World) -> Joined:

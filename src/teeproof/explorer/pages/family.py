@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from teeproof.bench.probes import Finding
@@ -17,6 +17,8 @@ from teeproof.explorer.shelf import Shelf
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from teeproof.chain.standing import Onlooker
 
     Route = Callable[[Request], Awaitable[Response]]
 
@@ -38,6 +40,8 @@ class Site:
         command: from an id (``sha256:…``) to what a person types to check it.
         measurements: of GPUs, which the operator made.
         at_work: how many requests wait for work.
+        node: of the chain that the log speaks of; None where there is none.
+        leads: from what was searched for to the page of a thing that it names, if it names one.
         judging: how many uploads are being read and judged.
     """
 
@@ -47,6 +51,8 @@ class Site:
     shelf: Shelf[Judged]
     command: Callable[[str], str]
     measurements: Sequence[Finding] = ()
+    node: Onlooker | None = None
+    leads: list[Callable[[str], str | None]] = field(default_factory=list)
     at_work: int = 0
     judging: int = 0
 

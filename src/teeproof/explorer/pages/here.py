@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from teeproof.explorer.agency import listed
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.content import Book
 from teeproof.explorer.made.listing import Line, answers, models, pools
@@ -91,6 +92,17 @@ def _made(listing: Callable[[Book, int], tuple[list[Line], int]]) -> Callable[[B
     return listed
 
 
+def _agents(book: Book) -> Listed:
+    """Return the agents of the newest actions."""
+    found = listed(book)
+    rows = [
+        Row(href=f"/agent/{one.agent[7:]}", title=f"Agent {one.agent[7:15]}",
+            words=f"the latest: {one.clause}")
+        for one in found[:SHOWN]
+    ]  # fmt: skip
+    return Listed(rows=rows, count=len(found))
+
+
 FAMILIES: tuple[Family, ...] = (
     Family(name="models", title="Models", listed=_made(models),
            about="What trainers made of data, by the digest of the weights."),
@@ -98,6 +110,9 @@ FAMILIES: tuple[Family, ...] = (
            about="What models were asked and said, by their receipts; the texts are not here."),
     Family(name="pools", title="Pools", listed=_made(pools),
            about="Where people give sealed data, each under terms of its own."),
+    Family(name="agents", title="Agents", listed=_agents,
+           about="Programs that act for people within a mandate: who can still change, stop or"
+                 " drain them, and what they did."),
     Family(name="statements", title="Statements", listed=_statements,
            about="What programs said and signed, by kind."),
     Family(name="identities", title="Identities", listed=_identities,

@@ -28,6 +28,7 @@ __all__ = ["HomePages"]
 _SHOWN = 20
 _EVERY = 2.0  # seconds between looks at the log, for all who listen together
 _LISTENERS = 500
+_LONGEST_NAME = 200  # characters of what names a thing
 _LONGEST = 3600.0  # seconds for which one listener is served; a browser asks again
 
 
@@ -51,7 +52,11 @@ class HomePages:
         return json_answer({"lines": list(self._lines()), "latest": latest})
 
     async def search(self, request: Request) -> Response:
-        """What a text names."""
+        """What a text names: the page of a thing, of a statement, or a list."""
+        if (href := await self._lead(_query(request))) is not None:
+            from starlette.responses import RedirectResponse  # noqa: PLC0415  only a server needs it
+
+            return RedirectResponse(href, status_code=303, headers=HEADERS)
         found = await self._find(request)
         pages = list(dict.fromkeys(one.href for one in found))
         if len(pages) == 1:
@@ -112,6 +117,14 @@ class HomePages:
             return await aside(self._site, lambda: book.index.latest(_SHOWN))
         except Error:
             return []  # the log has published nothing yet; its own page says so
+
+    async def _lead(self, query: str) -> str | None:
+        """Return the page of the thing that a text names as a whole; None if it names none."""
+        if len(query) > _LONGEST_NAME:
+            return None
+        leads = self._site.leads
+        found = await aside(self._site, lambda: [lead(query) for lead in leads])
+        return next((href for href in found if href is not None), None)
 
     async def _find(self, request: Request) -> list[Found]:
         query, book = _query(request), self._site.log

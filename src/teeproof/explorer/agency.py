@@ -1,0 +1,167 @@
+"""What the explorer knows of agents: which there are, and who can do what to one of them.
+
+The statements and the verdict come from the book; what a fund holds comes from a node, if the
+explorer was given one. A node is asked by one at a time, and what it said, or that it said nothing,
+is shown for ten seconds: whoever reloads a page does not reload the node.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from teeproof.agents.acted import Acted, acted_by, numbers_of
+from teeproof.agents.known import Known, known_of
+from teeproof.agents.powers import Power, powers
+from teeproof.agents.statements import ACTION
+from teeproof.chain.standing import FundState, Onlooker, fund_state
+from teeproof.core.errors import Error, Unavailable
+from teeproof.explorer.content import Book, Page
+from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.storage.log import Log
+
+__all__ = ["NEWEST", "NO_NODE", "Agency", "Agent", "Listed", "listed"]
+
+NEWEST = 500
+"""Actions, newest first, among which agents are looked for; of others one must know the id."""
+_FRESH = 10.0  # seconds for which a node's word is shown
+_KEPT = 64  # funds whose state is kept
+NO_NODE = "this explorer is connected to no node of its chain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An agent that actions name, not yet checked: its id, the numbers of its turns, its newest."""
+
+    agent: str
+    numbers: tuple[int, ...]
+    statement: str
+    clause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """All that a page of an agent shows.
+
+    Attributes:
+        acted: its last turns.
+        known: what its powers rest on.
+        powers: who can do what to it.
+        page: its last action, verified; None where that could not be done.
+    """
+
+    acted: Acted
+    known: Known
+    powers: tuple[Power, ...]
+    page: Page | None
+
+
+_LISTED: WeakKeyDictionary[Book, tuple[int, list[Listed]]] = WeakKeyDictionary()
+
+
+def listed(book: Book) -> list[Listed]:
+    """Return the agents of the newest actions, newest first; read once while the log is the same.
+
+    An agent is listed by what actions say; its page says whether its own key stands behind them.
+    """
+    roll = book.roll
+    count = roll.count(ACTION)
+    known = _LISTED.get(book)
+    if known is not None and known[0] == count:
+        return known[1]
+    said = roll.of(ACTION, count=NEWEST)
+    found: dict[str, Listed] = {}
+    reads = book.reads([bytes.fromhex(one.id) for one in said])
+    for one, read in zip(said, reads, strict=True):
+        for agent, numbers in numbers_of([read]).items():
+            newer = found.get(agent)
+            found[agent] = Listed(
+                agent=agent,
+                numbers=(*(newer.numbers if newer else ()), *numbers),
+                statement=newer.statement if newer else one.id,
+                clause=newer.clause if newer else one.clause,
+            )
+    _LISTED[book] = count, list(found.values())
+    return _LISTED[book][1]
+
+
+class Agency:
+    """Agents of one log.
+
+    Args:
+        book: the log.
+        node: of the chain; None where there is none.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, book: Book, node: Onlooker | None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._book, self._node, self._clock = book, node, clock
+        self._funds: OrderedDict[str, tuple[float, FundState | None, str]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def is_here(self, agent: str) -> bool:
+        """Whether the log has an action of an agent, by ``sha256:…``."""
+        return self._acted(agent) is not None
+
+    def agent(self, agent: str) -> Agent:
+        """Return what is known of an agent.
+
+        Raises:
+            Unavailable: the log has no action that its own key stands behind (``agent_unknown``).
+        """
+        acted = self._acted(agent)
+        if acted is None:
+            raise Unavailable(
+                "the log has no action of this agent that its own key stands behind",
+                code="agent_unknown", expected="an agent of /here", got=agent,
+            )  # fmt: skip
+        page, problem = self._page(acted)
+        fund, unasked = self.fund(acted.latest.action.mandate.fund)
+        with (
+            Log.open(self._book.log, read_only=True) as log,
+            closing(Contents(log)) as contents,
+        ):
+            known = known_of(
+                acted, page.verdict if page else None, contents, fund=fund, unasked=unasked,
+                problem=problem,
+            )  # fmt: skip
+        return Agent(acted=acted, known=known, powers=powers(known), page=page)
+
+    def fund(self, address: str) -> tuple[FundState | None, str]:
+        """Return what the latest block holds of a fund; None, and why, where that is not known."""
+        node = self._node
+        if node is None:
+            return None, NO_NODE
+        with self._lock:
+            asked, state, why = self._funds.get(address, (None, None, ""))
+            if asked is not None and self._clock() - asked < _FRESH:
+                return state, why
+            try:
+                state, why = node.ask(lambda c, tick: fund_state(c, address, in_time=tick)), ""
+            except Error as error:
+                state, why = None, f"the node did not say: {node.says(error)}"
+            self._funds[address] = self._clock(), state, why
+            while len(self._funds) > _KEPT:
+                self._funds.popitem(last=False)
+            return state, why
+
+    def _acted(self, agent: str) -> Acted | None:
+        hints = next((one.numbers for one in listed(self._book) if one.agent == agent), ())
+        with (
+            Log.open(self._book.log, read_only=True) as log,
+            closing(Contents(log)) as contents,
+        ):
+            return acted_by(contents, agent, hints=sorted(hints)[-8:])
+
+    def _page(self, acted: Acted) -> tuple[Page | None, str]:
+        try:
+            return self._book.page(bytes.fromhex(acted.latest.statement[7:])), ""
+        except Error as error:  # such as a history that is too long for one proof
+            return None, f"its last action could not be verified: {error.detail}"
