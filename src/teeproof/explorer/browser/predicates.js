@@ -75,7 +75,10 @@ export const PREDICATES = {
     proof_Rotation: { author: ["s"], cosigners: [["l", "s"], []], materials: [["l", {"struct": "proof_Material"}], []], reason: ["s"] },
     proof_Step: { author: ["s"], cosigners: [["l", "s"], []], materials: [["l", {"struct": "proof_Material"}], []], step: ["s"], parameters: [["m", "s"], {}] },
     training_Accuracy: { right: ["i"], of: ["i"] },
+    training_LossAt: { step: ["i"], loss: ["s"] },
+    training_RightAt: { step: ["i"], right: ["i"] },
     training_Source: { contribution: ["s"], file: ["s"], records: ["i"] },
-    training_Training: { author: ["s"], cosigners: [["l", "s"], []], materials: [["l", {"struct": "proof_Material"}], []], job: [{"struct": "cloud_Job"}], challenge: ["s"], release: ["s"], sources: [["l", {"struct": "training_Source"}]], left_out: ["i"], parameters: [["m", "s"]], libraries: [["m", "s"]], processor: ["s"], summary: [["m", "s"]], before: [{"struct": "training_Accuracy"}], after: [{"struct": "training_Accuracy"}], chain: ["s"], payout: ["s"] },
+    training_TensorSaid: { name: ["s"], dtype: ["s"], shape: [["l", "i"]], sha256: ["s"] },
+    training_Training: { author: ["s"], cosigners: [["l", "s"], []], materials: [["l", {"struct": "proof_Material"}], []], job: [{"struct": "cloud_Job"}], challenge: ["s"], release: ["s"], sources: [["l", {"struct": "training_Source"}]], left_out: ["i"], parameters: [["m", "s"]], libraries: [["m", "s"]], processor: ["s"], summary: [["m", "s"]], before: [{"struct": "training_Accuracy"}], after: [{"struct": "training_Accuracy"}], chain: ["s"], payout: ["s"], losses: [["l", {"struct": "training_LossAt"}], []], looks: [["l", {"struct": "training_RightAt"}], []], tensors: [["l", {"struct": "training_TensorSaid"}], []], texts: [["m", "s"], {}] },
   },
 };
