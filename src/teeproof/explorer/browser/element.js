@@ -2,9 +2,11 @@
 //     <proof-check src="/p/….proof" roots="sha256:…" logs="…"></proof-check>
 // With data="id" instead of src, the file stands in the page as base64, in the element with that id;
 // save="name" adds a link that saves it under that name.
+// <proof-drop roots="…" logs="…">: the same of a file that the visitor drops on the page, or chooses.
 
 import { Refused, Unable, fromBase64 } from "./bytes.js";
-import { answer, checkProof } from "./proof.js";
+import { answer, checkFile } from "./proof.js";
+import { MOST_BYTES } from "./zip.js";
 
 const MARKS = { passed: "✓", failed: "✗", not_checked: "–", simulated: "◆" };
 const ANSWERS = { passed: "✓ Holds", simulated: "◆ SIMULATED machines", not_checked: "– Open, use the command" };
@@ -13,53 +15,92 @@ const TITLES = { machine: "Machines", statement: "Statements", log: "Logs", else
 class ProofCheck extends HTMLElement {
   async connectedCallback() {
     this.setAttribute("aria-live", "polite");
-    this.replaceChildren(line("p", "Checking on this machine…"));
-    try {
-      if (!globalThis.crypto?.subtle) throw new Unable("browsers check only what came by https, from this machine or from a file");
-      const bytes = await this.file();
-      this.show(await checkProof(bytes, this.trust()));
-      if (this.hasAttribute("save")) this.append(this.saving(bytes));
-    } catch (error) {
-      if (error instanceof Unable) {
-        this.dataset.answer = "not_checked";
-        this.replaceChildren(line("p", `– CANNOT TELL: ${error.message}`, "outcome not_checked"));
-        return;
-      }
-      const why = error instanceof Refused ? error.message : `it cannot be checked here (${error.name})`;
-      this.dataset.answer = "failed";
-      this.replaceChildren(line("p", `✗ NOT AUTHENTIC: ${why}`, "outcome failed"));
-    }
-  }
-
-  trust() {
-    const roots = (this.getAttribute("roots") ?? "").split(/\s+/).filter(Boolean);
-    return { roots, logs: this.getAttribute("logs") ?? "", now: Math.floor(Date.now() / 1000) };
+    await tell(this, this, () => this.file());
   }
 
   async file() {
     const place = this.getAttribute("data");
     if (place) return fromBase64(document.getElementById(place).textContent.trim());
-    const answer = await fetch(this.getAttribute("src"));
-    if (!answer.ok) throw new Refused(`the file is not served (${answer.status})`);
-    return new Uint8Array(await answer.arrayBuffer());
+    const served = await fetch(this.getAttribute("src"));
+    if (!served.ok) throw new Refused(`the file is not served (${served.status})`);
+    return new Uint8Array(await served.arrayBuffer());
+  }
+}
+
+class ProofDrop extends HTMLElement {
+  connectedCallback() {
+    const [label, input, place] = [line("label", "A proof file, or a machine's evidence"), document.createElement("input"), document.createElement("div")];
+    input.type = "file";
+    label.append(input);
+    place.setAttribute("aria-live", "polite");
+    this.replaceChildren(label, line("p", "Drop it anywhere on this page, or choose it. It stays on this machine.", "quiet"), place);
+    input.addEventListener("change", () => this.take(place, input.files));
+    // The whole page takes it: a file dropped beside a small field would be opened in its place.
+    addEventListener("dragover", (event) => this.over(event, true));
+    addEventListener("dragleave", (event) => this.over(event, false));
+    addEventListener("drop", (event) => {
+      this.over(event, false);
+      this.take(place, event.dataTransfer.files);
+    });
   }
 
-  saving(bytes) {
-    const link = line("a", `Save ${this.getAttribute("save")}`);
-    link.href = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
-    link.download = this.getAttribute("save");
-    return link;
+  over(event, isOver) {
+    if (event.dataTransfer?.types.includes("Files") ?? false) event.preventDefault();
+    this.toggleAttribute("over", isOver);
   }
 
-  show({ rows }) {
-    const count = (state) => rows.filter((row) => row.state === state).length;
-    this.dataset.answer = answer(rows);
-    const words = this.dataset.answer === "failed"
-      ? `✗ NOT AUTHENTIC: ${count("failed")} of the checks that ran here failed`
-      : `${ANSWERS[this.dataset.answer]}: ${count("passed")} checks passed on this machine, ${count("not_checked")} cannot be made here`;
-    const parts = Object.entries(TITLES).map(([where, title]) => section(title, rows.filter((row) => row.where === where)));
-    this.replaceChildren(line("p", words, `outcome ${this.dataset.answer}`), ...parts.filter(Boolean));
+  async take(place, files) {
+    if (!files.length) return;
+    const [file] = files;
+    await tell(this, place, async () => {
+      if (files.length > 1) throw new Unable("one file at a time: the command takes several");
+      if (file.size > MOST_BYTES) throw new Refused("larger than any proof file");
+      return new Uint8Array(await file.arrayBuffer());
+    });
+    place.prepend(line("p", file.name, "quiet name"));
   }
+}
+
+// Check the bytes that `file` gives, by whom the element says that its visitor believes.
+async function tell(element, place, file) {
+  place.dataset.answer = "";
+  place.replaceChildren(line("p", "Checking on this machine…"));
+  try {
+    if (!globalThis.crypto?.subtle) throw new Unable("browsers check only what came by https, from this machine or from a file");
+    const bytes = await file();
+    const { rows } = await checkFile(bytes, trust(element));
+    show(place, rows);
+    if (element.hasAttribute("save")) place.append(saving(bytes, element.getAttribute("save")));
+  } catch (error) {
+    const isOpen = error instanceof Unable;
+    const why = isOpen || error instanceof Refused ? error.message : `it cannot be checked here (${error.name})`;
+    const [state, words] = isOpen ? ["not_checked", `– CANNOT TELL: ${why}`] : ["failed", `✗ NOT AUTHENTIC: ${why}`];
+    place.replaceChildren(line("p", words, `outcome ${state}`));
+    place.dataset.answer = state;
+  }
+}
+
+function trust(element) {
+  const roots = (element.getAttribute("roots") ?? "").split(/\s+/).filter(Boolean);
+  return { roots, logs: element.getAttribute("logs") ?? "", now: Math.floor(Date.now() / 1000) };
+}
+
+function saving(bytes, name) {
+  const link = line("a", `Save ${name}`);
+  link.href = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
+  link.download = name;
+  return link;
+}
+
+function show(place, rows) {
+  const count = (state) => rows.filter((row) => row.state === state).length;
+  const found = answer(rows);
+  const words = found === "failed"
+    ? `✗ NOT AUTHENTIC: ${count("failed")} of the checks that ran here failed`
+    : `${ANSWERS[found]}: ${count("passed")} checks passed on this machine, ${count("not_checked")} cannot be made here`;
+  const parts = Object.entries(TITLES).map(([where, title]) => section(title, rows.filter((row) => row.where === where)));
+  place.replaceChildren(line("p", words, `outcome ${found}`), ...parts.filter(Boolean));
+  place.dataset.answer = found;
 }
 
 function section(title, rows) {
@@ -85,3 +126,4 @@ function line(kind, words, style) {
 }
 
 customElements.define("proof-check", ProofCheck);
+customElements.define("proof-drop", ProofDrop);

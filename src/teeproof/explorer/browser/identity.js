@@ -83,6 +83,15 @@ export async function judge(identity, blobs, { roots, time, timed }) {
   return rows;
 }
 
+// Rows of evidence that came without an identity.
+export async function judgeAlone(quote, { roots, time }) {
+  const [kind, vendor] = KINDS.find(([, { looksLike }]) => looksLike?.(quote)) ?? other(quote);
+  if (!vendor) throw new Refused("this is neither a proof file nor evidence that is read here: the command reads more kinds");
+  if (vendor === snp) return [["evidence", "not_checked", "AMD's certificates lie in a file of their own: use the command, with both"]];
+  const { rows } = await vendor.verify(quote, { roots, time });
+  return [["kind", "passed", { tdx: "a quote of Intel TDX", nitro: "a document of AWS Nitro Enclaves" }[kind]], ...rows];
+}
+
 const KINDS = [["sev-snp", snp], ["nitro", nitro], ["tdx", tdx]];
 const BESIDE = /^(gpus|tpm|manifest\.\d+|ocsp\.\d+)$/;
 const EXPLAINED = /^(event_log|compose|mr_config|certificate|firmware_log|platform_key)$/;

@@ -4,7 +4,7 @@
 import { Refused, Unable, named, parseNamed, sha256 } from "./bytes.js";
 import { ed25519 } from "./curves.js";
 import { isCyclic, producers, requireNeeded } from "./graph.js";
-import { expiry, judge, readIdentity } from "./identity.js";
+import { expiry, judge, judgeAlone, readIdentity } from "./identity.js";
 import { isListOf, isText, shaped, strictJson } from "./json.js";
 import { judgeLogs, placeRows, readParts, requireEntered } from "./logs.js";
 import { sorted } from "./names.js";
@@ -17,6 +17,19 @@ const ELSEWHERE = [
   ["your policy", "which code, which owner, how fresh: that is for you to say, and for the command to hold"],
   ["what statements claim", "whether a dataset, a training or a trade is as it says, beyond who signed it"],
 ];
+
+const ALONE = [
+  ...ELSEWHERE.slice(0, 2),
+  ["what it was made for", "evidence alone says which machine it is of, and not what that machine did"],
+];
+const elsewhere = (found) => found.map(([name, detail]) => ({ where: "elsewhere", id: "", name, state: "not_checked", detail }));
+
+// bytes of a proof file, or of a machine's evidence alone -> { rows }, as checkProof has them
+export async function checkFile(bytes, trust) {
+  if (bytes[0] === 0x50 && bytes[1] === 0x4b) return checkProof(bytes, trust);
+  const rows = (await judgeAlone(bytes, { roots: trust.roots, time: trust.now })).map(rowAt({ where: "machine", id: "" }));
+  return { rows: [...rows, ...elsewhere(ALONE)] };
+}
 
 // bytes of a proof file -> { roots, statements, rows }; each row is { where, id, title, name, state, detail }.
 // trust: { roots: accepted simulators' roots (sha256:…), logs: text of a log policy or "", now: seconds }
@@ -38,7 +51,7 @@ export async function checkProof(bytes, trust) {
   if (isCyclic(held)) rows.push(rowAt({ where: "statement", id: "" })(["inputs", "failed", "some statements were, through each other, made of themselves"]));
   for (const [folder, found] of logs) rows.push(...found.map(rowAt({ where: "log", id: folder })));
   if (!logs.length) rows.push(rowAt({ where: "log", id: "" })(["log", "not_checked", "it is in no log: nothing says when it was said"]));
-  for (const [name, detail] of ELSEWHERE) rows.push({ where: "elsewhere", id: "", name, state: "not_checked", detail });
+  rows.push(...elsewhere(ELSEWHERE));
   return { roots: held.roots, statements: [...held.statements.values()], rows };
 }
 

@@ -3,7 +3,7 @@
 
 import { Refused, equal, joined, text, utf8 } from "./bytes.js";
 
-const MOST_BYTES = 64 * 1024 * 1024;
+export const MOST_BYTES = 64 * 1024 * 1024;
 const MOST_MEMBERS = 65534;
 const DATE = 0x0021; // 1980-01-01
 
