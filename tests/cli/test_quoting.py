@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from teeproof.cli.quoting import shell
+from teeproof.cli.quoting import program, shell
 
 NAMES = [
     b"plain",
@@ -51,3 +51,19 @@ def test_a_file_whose_name_is_no_utf8_can_be_verified_as_suggested(teeproof, tmp
         ["bash", "-c", f'printf "%s" {command.partition(" ")[2]}'], capture_output=True, check=True
     )
     assert Path(os.fsdecode(done.stdout)).is_file()
+
+
+def test_a_program_that_the_shell_does_not_find_is_called_by_its_path(tmp_path, monkeypatch):
+    started = tmp_path / "a venv" / "teeproof"
+    started.parent.mkdir()
+    started.write_text("#!/bin/sh\necho it runs $1\n")
+    started.chmod(0o755)
+    monkeypatch.setattr("sys.argv", [str(started), "demo"])
+    monkeypatch.setenv("PATH", os.defpath)
+    said = subprocess.run(["sh", "-c", shell(program(), "verify")], capture_output=True, check=True)
+    assert said.stdout == b"it runs verify\n"
+    monkeypatch.setenv("PATH", str(started.parent))
+    assert program() == "teeproof"
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    monkeypatch.setenv("PATH", os.defpath)
+    assert program() == "teeproof"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from teeproof.cli.screen import Screen, plain
 
-__all__ = ["shell", "write_unverified"]
+__all__ = ["program", "shell", "write_unverified"]
 
 _PLAIN = frozenset(range(0x20, 0x7F)) - frozenset(b"'\\")
 
@@ -19,6 +21,12 @@ def shell(*words: str | Path) -> str:
     A name that is no UTF-8, or that does not print, is written in ``$'…'`` (POSIX.1-2024, 2.2.4).
     """
     return " ".join(map(_word, words))
+
+
+def program() -> str | Path:
+    """Return what a person types to start this program: its name, where the shell knows it."""
+    started = Path(sys.argv[0])
+    return started if started.name == "teeproof" and not shutil.which("teeproof") else "teeproof"
 
 
 def write_unverified(screen: Screen, command: str) -> None:

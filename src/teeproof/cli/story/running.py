@@ -16,7 +16,7 @@ import msgspec
 
 from teeproof.cli.demo_folder import held
 from teeproof.cli.outgoing import require_place
-from teeproof.cli.quoting import shell
+from teeproof.cli.quoting import program, shell
 from teeproof.cli.screen import ColorChoice, standard
 from teeproof.cli.story.telling import Teller, short_id, story_lines
 from teeproof.core.errors import Unavailable, Usage
@@ -78,6 +78,7 @@ def _tell(
         if not once:
             _stay(director, folder, told=told)
         else:
+            say.words("YOURS")
             _say_yours(say, folder, scene.action)
     return 0
 
@@ -133,11 +134,10 @@ def _say_yours(say: Teller, folder: Path, action: str) -> None:
     """Say what a person can type now; a command is never broken, since it is copied."""
     at = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
     trust = ("--policy", at / "policy.toml", "--logs", at / "trusted-logs")
-    say.words("YOURS")
     for command in (
-        shell("teeproof", "verify", at / "trade.proof", *trust),
-        shell("teeproof", "verify", at / "log", short_id(action), *trust),
-        shell("teeproof", "graph", at / "trade.proof"),
+        shell(program(), "verify", at / "trade.proof", *trust),
+        shell(program(), "verify", at / "log", short_id(action), *trust),
+        shell(program(), "graph", at / "trade.proof"),
     ):
         say.copied(command)
 
@@ -149,12 +149,13 @@ def _stay(director: Director, folder: Path, *, told: threading.Event) -> None:
     world, say = scene.world, scene.say
     with serve_page(world, lambda: story_lines(say.lines), stage=director) as served:
         world.record(page=served.url)
-        _say_yours(say, folder, scene.action)
-        say.words("  teeproof data contribute FILE")
+        say.words("YOURS")
         say.words(f"  {served.url}   every line with what shows it")
         say.words("  your console: give data and see what it earns, talk to the model")
         say.copied(served.console)
         say.words(f"  {world.urls['model']}/v1   the model, for any OpenAI client")
+        _say_yours(say, folder, scene.action)
+        say.copied(shell(program(), "data", "contribute", "FILE"))
         say.words("Ctrl-C ends it; the files stay until the next demo.")
         try:
             while not told.wait(1.0):
