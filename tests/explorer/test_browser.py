@@ -7,6 +7,7 @@ import json
 import httpx
 import pytest
 
+from tests.explorer.bazaar import busy_bazaar
 from tests.explorer.browser import AXE, SCHEMES, SIZES, chromium, served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
@@ -87,7 +88,8 @@ def test_the_first_screen_answers_who_how_strong_what_not_and_what_next(browser,
         if not path.startswith(("/p/", "/v/")):
             continue
         answered += 1
-        for question in ("Who ran this?", "Are the machines real?", "Could their operator read it?",
+        first = "What runs there?" if path.startswith("/identity/") else "Who ran this?"
+        for question in (first, "Are the machines real?", "Could their operator read it?",
                          "What was not checked?", "What do I do next?"):  # fmt: skip
             asked = page.get_by_text(question, exact=True).locator("visible=true").first
             given = asked.locator("xpath=following::*[self::dd or @class='short'][1]")
@@ -96,7 +98,30 @@ def test_the_first_screen_answers_who_how_strong_what_not_and_what_next(browser,
             assert box["y"] + box["height"] <= height, (path, question)
             assert given.inner_text().strip()
     context.close()
-    assert answered == 5
+    assert answered == 6
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_pages_of_a_market_load_without_a_complaint_and_fit(browser, bazaar, size, scheme):
+    width, height = size
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{page.url} {message.type}: {message.text}"))
+    with served(bazaar.app()) as url:
+        for path in ("/here", *(f"/node/{bazaar.id(name)}" for name in bazaar.nodes)):
+            page.goto(url + path)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} wide"
+            if AXE.is_file():
+                assert _issues(page) == [], path
+    page.close()
+    assert said == []
+
+
+@pytest.fixture(scope="module")
+def bazaar(tmp_path_factory):
+    return busy_bazaar(tmp_path_factory.mktemp("bazaar"))
 
 
 def _issues(page) -> list[str]:

@@ -6,6 +6,7 @@
     GET  /verify    POST /verify[.json]    hand in a file
     GET  /v/<id>[.json]                    what came of it, for as long as it is kept
     GET  /identity/<id>[.json|.tar]  /code/<hash>[.json]    a machine that ran a program; a program
+    GET  /node/<id>[.json|.proof]          a machine that a market lets
     GET  /here                             the things that the log speaks of
     GET  /model/<digest>[.json]            a model: how it was made, how good it is said to be
     GET  /answer/<id>    POST /answer/<id> an answer; whether bytes are those that were signed
@@ -43,6 +44,7 @@ from teeproof.explorer.pages.home import HomePages
 from teeproof.explorer.pages.identity import IdentityPages
 from teeproof.explorer.pages.log import LogPages
 from teeproof.explorer.pages.model import ModelPages
+from teeproof.explorer.pages.node import NodePages
 from teeproof.explorer.pages.pool import PoolPages
 from teeproof.explorer.pages.proof import ProofPages
 from teeproof.explorer.pages.report import ReportPages
@@ -132,7 +134,7 @@ def _routes(site: Site) -> list[Route]:
     home, proof, verify = HomePages(site), ProofPages(site), VerifyPages(site)
     graph, log, words = GraphPages(site), LogPages(site), WordPages(site)
     cost, report, here = CostPages(site), ReportPages(site), HerePages(site)
-    identity = IdentityPages(site)
+    identity, node = IdentityPages(site), NodePages(site)
     model, answer, pool = ModelPages(site), AnswerPages(site), PoolPages(site)
     agent, chain = AgentPages(site), ChainPages(site)
     return [
@@ -160,6 +162,9 @@ def _routes(site: Site) -> list[Route]:
         Route("/identity/{id}.json", identity.twin),
         Route("/identity/{id}.tar", identity.file),
         Route("/identity/{id}", identity.page),
+        Route("/node/{id}.json", node.twin),
+        Route("/node/{id}.proof", node.file),
+        Route("/node/{id}", node.page),
         Route("/code/{hash}.json", identity.code_twin),
         Route("/code/{hash}", identity.code),
         Route("/here", here.page),

@@ -22,6 +22,7 @@ from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named
 from teeproof.core.errors import TooLarge, Unavailable
 from teeproof.explorer.finding import Index
+from teeproof.explorer.nodes import Nodes
 from teeproof.explorer.roll import Roll
 from teeproof.explorer.ties import Ties
 from teeproof.proof.file import ProofFile, export
@@ -137,6 +138,11 @@ class Book:
     def ties(self) -> Ties:
         """Which statements belong to one thing; it follows the log."""
         return self.index.ties()
+
+    @property
+    def nodes(self) -> Nodes:
+        """What the log holds of nodes of markets; it follows the log."""
+        return self.index.nodes()
 
     def reads(self, statements: Sequence[bytes]) -> list[Read]:
         """Return statements by their ids, unchecked, in the same order.

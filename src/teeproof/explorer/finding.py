@@ -21,9 +21,12 @@ import msgspec
 
 from teeproof.core.errors import Error, Usage
 from teeproof.core.text import cut
+from teeproof.explorer.nodes import Nodes
 from teeproof.explorer.roll import CODE, Machine, Roll
 from teeproof.explorer.sentences import clause
 from teeproof.explorer.ties import Ties
+from teeproof.network.checking import maybe
+from teeproof.network.statements import NodeStatement
 from teeproof.proof.graph.labels import labels_of
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.formats.entry import IDENTITY
@@ -35,7 +38,7 @@ __all__ = ["LATEST", "SEARCHED", "Entry", "Found", "Index"]
 SEARCHED = (
     "a statement's id", "the digest of an input or output", "a pool's digest", "a receipt's id",
     "an identity", "a machine's platform id or measurement", "a transaction's hash or an account",
-    "a word such as training",
+    "a node's name", "a word such as training",
 )  # fmt: skip
 """What can be searched for, in words."""
 
@@ -45,7 +48,7 @@ _MOST_OF_ONE = 200  # keys from one record, and statements for one key
 _SHORTEST = 4
 _LONGEST = 200
 _EVERY = 1.0  # seconds
-_THINGS = {"identity": "identity", "code that ran": "code"}
+_THINGS = {"identity": "identity", "code that ran": "code", "node": "node"}
 _TOKEN = re.compile(r"0x[0-9a-f]{40}(?:[0-9a-f]{24})?|(?:rcpt|chatcmpl)-[0-9a-z]{8,64}")
 _WHAT = {66: "transaction or block named by", 42: "account named by"}
 
@@ -109,7 +112,7 @@ class Index:
         self._sorted: list[str] | None = None
         self._said_by: dict[str, str] = {}  # labels of machines, by their identity
         self._latest: deque[Entry] = deque(maxlen=LATEST)
-        self._roll, self._ties = Roll(), Ties()
+        self._roll, self._ties, self._nodes = Roll(), Ties(), Nodes()
         self.full = False
 
     def latest(self, count: int = 20) -> list[Entry]:
@@ -129,6 +132,12 @@ class Index:
         with self._lock:
             self._follow()
             return self._ties
+
+    def nodes(self) -> Nodes:
+        """Return what the log holds of nodes of markets."""
+        with self._lock:
+            self._follow()
+            return self._nodes
 
     def find(self, text: str) -> list[Found]:
         """Return what a text names: a whole key, or the beginning of some.
@@ -188,6 +197,10 @@ class Index:
         said = clause(read.type, body.get("predicate", body), title=read.title)
         self._latest.append(Entry(number=number, id=one, title=title, clause=cut(said, 200)))
         self._roll.add(read, number=number, title=title, clause=cut(said, 200))
+        self._nodes.add(read, number=number)
+        if (claimed := maybe(read, NodeStatement)) is not None and read.author:
+            self._put_once(read.author.hex(), "node", "")
+            self._put(cut(claimed.claim.name.lower(), 80), "name of the node that said", one)
         found: dict[str, str] = {one: "statement"}
         for relation, name in self._ties.add(read):
             if relation in ("pool", "dataset"):

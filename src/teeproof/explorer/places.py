@@ -9,9 +9,16 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from urllib.parse import quote
 
 from teeproof.agents.acted import agent_of, did_of
 from teeproof.explorer.made.listing import led_to
+from teeproof.network.statements import (
+    AdmissionStatement,
+    LeaseStatement,
+    MatchStatement,
+    NodeStatement,
+)
 from teeproof.proof.source import Read
 
 __all__ = ["PLACES", "Place", "places_of"]
@@ -57,7 +64,26 @@ def _agent(read: Read) -> Iterable[Place]:
             yield Place(href=f"/chain/tx/{effect.tx}", words=f"the transaction {effect.tx}")
 
 
-PLACES: Sequence[Callable[[Read], Iterable[Place]]] = (_agent, _identities, _made)
+def _nodes(read: Read) -> Iterable[Place]:
+    """The node of a market that a claim, a decision, a match or a lease is about."""
+    said = None if read.statement is None else read.statement.predicate
+    if isinstance(said, NodeStatement) and read.author:
+        yield _node(read.author.hex(), said.claim.name)
+    elif isinstance(said, AdmissionStatement):
+        yield _node(said.decision.node)
+    elif isinstance(said, MatchStatement) and said.match.chosen:
+        yield _node(said.match.chosen)
+    elif isinstance(said, LeaseStatement):
+        yield _node(said.lease.node)
+
+
+def _node(name: str, called: str = "") -> Place:
+    one = name.removeprefix("sha256:")[:64]
+    words = f"the node “{called[:60]}”" if called else f"the node {one[:8]}"
+    return Place(href=f"/node/{quote(one, safe='')}", words=words)
+
+
+PLACES: Sequence[Callable[[Read], Iterable[Place]]] = (_agent, _identities, _nodes, _made)
 """One for each family of things; each yields none where a statement speaks of no such thing."""
 
 

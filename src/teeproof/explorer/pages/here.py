@@ -103,6 +103,22 @@ def _agents(book: Book) -> Listed:
     return Listed(rows=rows, count=len(found))
 
 
+def _nodes(book: Book) -> Listed:
+    """Return the nodes of markets, the refused ones marked."""
+    rows = []
+    for node in book.nodes.latest(SHOWN):
+        decided, tone = node.latest, ""
+        if decided is None:
+            words = "offered itself; no market has decided"
+        elif decided.admitted:
+            words = f"admitted; {node.lease_count} lease{'s' * (node.lease_count != 1)}"
+        else:
+            words, tone = f"REFUSED: {', '.join(decided.codes[:3]) or 'no reason said'}", "bad"
+        title = node.name or f"node {node.id[:16]}…"
+        rows.append(Row(href=f"/node/{node.id}", title=title, words=words, tone=tone))
+    return Listed(rows=rows, count=len(book.nodes))
+
+
 FAMILIES: tuple[Family, ...] = (
     Family(name="models", title="Models", listed=_made(models),
            about="What trainers made of data, by the digest of the weights."),
@@ -115,6 +131,8 @@ FAMILIES: tuple[Family, ...] = (
                  " drain them, and what they did."),
     Family(name="statements", title="Statements", listed=_statements,
            about="What programs said and signed, by kind."),
+    Family(name="nodes", title="Nodes", listed=_nodes,
+           about="Machines that offered themselves to a market, for rent."),
     Family(name="identities", title="Identities", listed=_identities,
            about="Machines that each ran one program, and what it said last."),
 )  # fmt: skip

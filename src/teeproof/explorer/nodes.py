@@ -1,0 +1,250 @@
+"""What a log holds of each node of a market: claims, admissions, matches, leases, what ran there.
+
+It is fed by the index as that follows the log, and holds a bounded number of nodes, and of each the
+latest. What it says is what the records say: anybody who may write to the log can write that he is
+a market. Nothing here is checked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from teeproof.network.checking import maybe
+from teeproof.network.leases import digest_of
+from teeproof.network.statements import (
+    AdmissionStatement,
+    ClosingStatement,
+    LeaseStatement,
+    MatchStatement,
+    NodeStatement,
+)
+from teeproof.proof.source import Read
+
+__all__ = ["MOST_NODES", "Admitted", "Closed", "Leased", "NodeFile", "Nodes"]
+
+MOST_NODES = 50_000
+_MOST = 200  # admissions and leases of one node; of more, the latest
+_MOST_LEASES = 200_000  # by which closings and answers are told whose they are
+_MOST_MODELS = 20  # of one lease
+_MOST_CODES = 20
+_MOST_CLOSINGS = 8  # of one lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A market's decision: its statement, its author, whether it admits, the reasons' codes."""
+
+    id: str
+    author: str
+    admitted: bool
+    codes: tuple[str, ...]
+    claim: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """How a lease ended, by the word of whoever closed it; amounts as they are written."""
+
+    id: str
+    author: str
+    reason: str
+    seconds: int
+    beats: int
+    paid: str
+    refund: str
+    at: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Leased:
+    """A lease, its end if there is one, and by model the answers that name it as their machine's.
+
+    Attributes:
+        id: of the statement, hex.
+        digest: of the lease, hex.
+        author: hex.
+        renter: the renter's key, hex.
+        rate: micro-units a second, as it is written.
+        asset: what is paid with.
+        payout: the address that is paid.
+        opened: seconds since 1970.
+        closings: what was said of its end, oldest first: one that holds, or somebody's invention.
+        models: how many receipts name each model, and the latest of them.
+    """
+
+    id: str
+    digest: str
+    author: str
+    renter: str
+    rate: str
+    asset: str
+    payout: str
+    opened: int
+    closings: list[Closed] = field(default_factory=list)
+    models: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class NodeFile:
+    """What is known of one node.
+
+    Attributes:
+        id: the identity that it was first admitted, or refused, as; hex.
+        name: what it calls itself.
+        claim: the latest claim's statement, hex; empty where the log has none.
+        admissions: oldest first.
+        leases: oldest first.
+        chosen: how many matches chose it.
+        passed_over: how many did not, by reason.
+        number: the latest entry about it.
+    """
+
+    id: str
+    name: str = ""
+    claim: str = ""
+    admissions: deque[Admitted] = field(default_factory=lambda: deque(maxlen=_MOST))
+    leases: deque[Leased] = field(default_factory=lambda: deque(maxlen=_MOST))
+    admission_count: int = 0
+    lease_count: int = 0
+    chosen: int = 0
+    passed_over: Counter[str] = field(default_factory=Counter)
+    number: int = 0
+
+    @property
+    def latest(self) -> Admitted | None:
+        """The latest decision on it."""
+        return self.admissions[-1] if self.admissions else None
+
+
+@dataclass(slots=True)
+class Nodes:
+    """The nodes of a log."""
+
+    full: bool = False
+    _nodes: dict[str, NodeFile] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)  # of nodes, by every identity of theirs
+    _claims: dict[str, tuple[str, str]] = field(default_factory=dict)  # author and name, by id
+    _leases: dict[str, Leased] = field(default_factory=dict)  # by digest
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def get(self, identity: str) -> NodeFile | None:
+        """Return the node that an identity is, in hex."""
+        return self._nodes.get(self._names.get(identity, identity))
+
+    def latest(self, count: int = 100) -> list[NodeFile]:
+        """Return nodes, the ones of which the log spoke last first."""
+        every = sorted(self._nodes.values(), key=lambda node: -node.number)
+        return every[:count]
+
+    def add(self, read: Read, *, number: int) -> None:
+        """Take in a statement, if it is about a node."""
+        author = "" if read.author is None else read.author.hex()
+        if read.receipt is not None:
+            self._answered(read)
+        elif (claimed := maybe(read, NodeStatement)) is not None and author:
+            self._claimed(read.id.hex(), author, claimed, number)
+        elif (decided := maybe(read, AdmissionStatement)) is not None:
+            self._decided(read, author, decided, number)
+        elif (matched := maybe(read, MatchStatement)) is not None:
+            self._matched(matched)
+        elif (leased := maybe(read, LeaseStatement)) is not None:
+            self._leased(read.id.hex(), author, leased, number)
+        elif (closed := maybe(read, ClosingStatement)) is not None:
+            self._closed(read.id.hex(), author, closed)
+
+    def _file(self, node: str, number: int) -> NodeFile | None:
+        found = self._nodes.get(node)
+        if found is None:
+            if len(self._nodes) >= MOST_NODES:
+                self.full = True
+                return None
+            found = self._nodes[node] = NodeFile(id=node)
+        found.number = number
+        return found
+
+    def _claimed(self, one: str, author: str, said: NodeStatement, number: int) -> None:
+        if len(self._claims) < _MOST_LEASES:
+            self._claims[one] = author, said.claim.name
+        file = self._file(self._names.get(author, author), number)
+        if file is not None:
+            file.claim, file.name = one, said.claim.name[:200]
+
+    def _decided(self, read: Read, author: str, said: AdmissionStatement, number: int) -> None:
+        decision = said.decision
+        node, identity = _hex(decision.node), _hex(decision.identity)
+        file = self._file(node, number)
+        if file is None:
+            return
+        if node != identity and len(self._names) < _MOST_LEASES:
+            self._names.setdefault(identity, node)
+            stray = self._nodes.get(identity)  # its claim came before anybody said whose it is
+            if stray is not None and not stray.admissions:
+                file.claim, file.name = stray.claim, stray.name
+                del self._nodes[identity]
+        claim = next((one.statement.hex() for one in read.links if one.statement is not None), "")
+        codes = tuple(reason.code[:60] for reason in decision.reasons[:_MOST_CODES])
+        file.admission_count += 1
+        file.admissions.append(
+            Admitted(id=read.id.hex(), author=author, admitted=decision.admitted, codes=codes,
+                     claim=claim, at=decision.at)
+        )  # fmt: skip
+
+    def _matched(self, said: MatchStatement) -> None:
+        chosen = self._nodes.get(_hex(said.match.chosen or ""))
+        if chosen is not None:
+            chosen.chosen += 1
+        for rejected in said.match.rejected:
+            file = self._nodes.get(_hex(rejected.node))
+            if file is not None:
+                file.passed_over[rejected.code] += 1
+
+    def _leased(self, one: str, author: str, said: LeaseStatement, number: int) -> None:
+        lease = said.lease
+        digest = _hex(digest_of(lease))
+        file = self._file(_hex(lease.node), number)
+        if file is None or digest in self._leases:
+            return
+        made = Leased(
+            id=one, digest=digest, author=author, renter=lease.renter[:200], rate=lease.rate[:40],
+            asset=lease.terms.asset[:200], payout=lease.payout[:200], opened=lease.opened,
+        )  # fmt: skip
+        file.lease_count += 1
+        file.leases.append(made)
+        if len(self._leases) < _MOST_LEASES:
+            self._leases[digest] = made
+        else:
+            self.full = True
+
+    def _closed(self, one: str, author: str, said: ClosingStatement) -> None:
+        closing = said.closing
+        lease = self._leases.get(_hex(closing.lease))
+        if lease is not None and len(lease.closings) < _MOST_CLOSINGS:
+            lease.closings.append(
+                Closed(id=one, author=author, reason=closing.reason, seconds=closing.seconds,
+                       beats=closing.beats, paid=closing.paid[:40], refund=closing.refund[:40],
+                       at=closing.at)
+            )  # fmt: skip
+
+    def _answered(self, read: Read) -> None:
+        body: Any = {} if read.receipt is None else read.receipt.body
+        model = str(body.get("model", ""))[:200] if isinstance(body, dict) else ""
+        for lease in self._named(read):
+            count, _ = lease.models.get(model, (0, ""))
+            if count or len(lease.models) < _MOST_MODELS:
+                lease.models[model] = count + 1, read.id.hex()
+
+    def _named(self, read: Read) -> Iterator[Leased]:
+        for link in read.links:
+            lease = self._leases.get(_hex(link.digest)) if link.role == "node" else None
+            if lease is not None:
+                yield lease
+
+
+def _hex(name: str) -> str:
+    return name.removeprefix("sha256:")[:64]

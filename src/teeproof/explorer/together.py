@@ -1,0 +1,112 @@
+"""Several statements of a log, verified together: one proof over all that they rest on.
+
+What came of it is kept for a minute, a bounded number.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from teeproof.core.digests import parse_named
+from teeproof.evidence.verdict import Concern
+from teeproof.explorer.content import Book, unknown
+from teeproof.proof.file import ProofFile, export
+from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.storage.log import Log
+from teeproof.proof.source import Read
+from teeproof.proof.verify import ProofVerdict, verify_proof
+
+__all__ = ["Together", "Verifying"]
+
+_KEPT = 32
+_FRESH = timedelta(seconds=60)
+_GRAVEST: tuple[Concern, ...] = ("authenticity", "availability", "policy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """What came of some statements.
+
+    Attributes:
+        verdict: on all of them.
+        reads: each statement of the proof, by its id in hex.
+        at: the verifier's own time.
+    """
+
+    verdict: ProofVerdict
+    reads: dict[str, Read]
+    at: datetime
+
+    def objection(self, statement: str) -> Concern | None:
+        """Return the gravest reason not to believe a statement (hex), or what it rests on."""
+        by_id = {one.id: one for one in self.verdict.statements}
+        people = {one.id: one for one in self.verdict.identities}
+        found: set[Concern | None] = set()
+        waiting, seen = [f"sha256:{statement}"], set[str]()
+        while waiting:
+            one = by_id.get(waiting.pop())
+            if one is None or one.id in seen:
+                continue
+            seen.add(one.id)
+            waiting += one.inputs
+            found |= {check.concern for check in one.checks if check.state == "failed"}
+            if one.author in people:
+                found.add(people[one.author].objection)
+        return next((concern for concern in _GRAVEST if concern in found), None)
+
+
+class Verifying:
+    """Verifies statements of a log together.
+
+    Args:
+        book: the log.
+    """
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._known: dict[Any, Any] = {}  # identities are judged once for all
+        self._kept: OrderedDict[tuple[tuple[str, ...], int], Together] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, statements: Sequence[str]) -> Together:
+        """Return what came of statements by their ids in hex.
+
+        Raises:
+            Unavailable: the log does not hold one (``statement_unknown``).
+        """
+        book, now = self._book, self._book.now()
+        with Log.open(book.log, read_only=True) as log:
+            key = tuple(statements), log.published_size
+            with self._lock:
+                kept = self._kept.get(key)
+            if kept is not None and now - kept.at < _FRESH:
+                return kept
+            data = _exported(log, [bytes.fromhex(one) for one in statements])
+        with ProofFile.from_bytes(data) as proof:
+            verdict = verify_proof(proof, now=now, trust=book.trust, known=self._known)
+            ids = (parse_named(one.id) for one in verdict.statements)
+            reads = {one.hex(): read for one in ids if (read := proof.read(one)) is not None}
+        made = Together(verdict=verdict, reads=reads, at=now)
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return made
+
+
+def _exported(log: Log, statements: Sequence[bytes]) -> bytes:
+    with tempfile.TemporaryFile() as scratch:
+        with closing(Contents(log)) as contents:
+            for one in statements:
+                if contents.statement(one) is None:
+                    raise unknown(one)
+            export(contents, statements, scratch, allow_missing=True)
+        scratch.seek(0)
+        return scratch.read()

@@ -1,0 +1,206 @@
+"""A node's page: what it offers, whether a market admitted it, what it earned, whose word it is."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import msgspec
+import pytest
+
+from teeproof.cloud.owner import OwnerKey
+from teeproof.core.digests import parse_named
+from teeproof.explorer.nodes import Nodes
+from teeproof.network.statements import AdmissionStatement, ClosingStatement, say
+from teeproof.proof.envelope import Envelope, Signature
+from teeproof.proof.links import Material
+from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.storage.log import Log
+from teeproof.proof.source import read_record
+from teeproof.proof.verify import Trust
+from teeproof.proof.workload import Identity
+from tests.explorer.bazaar import Bazaar, busy_bazaar, opened
+from tests.network.scenes import START, attester, policy
+
+
+@pytest.fixture(scope="module")
+def bazaar(tmp_path_factory) -> Bazaar:
+    return busy_bazaar(tmp_path_factory.mktemp("bazaar"))
+
+
+def test_a_node_is_told_in_one_sentence_and_five_answers(bazaar):
+    told = bazaar.twin("cheap")["told"]
+    assert told["sentence"] == (
+        "“cheap” offers 8 cores, 32 GiB, no GPU at 10 a second; the market “bazaar” admitted it."
+        " Its machine is SIMULATED."
+    )
+    offers, admitted, strong, _, following = told["answers"]
+    assert offers["points"]["Price"] == "10 micro-units of test money a second"
+    assert offers["points"]["Where it says it stands"] == "eu-west; nobody checks that"
+    assert admitted["answer"] == "Admitted by the market “bazaar”"
+    assert "made once more" in admitted["more"][0]
+    assert strong["points"]["Are its GPUs real?"] == "It claims none."
+    assert following["commands"][0].startswith("teeproof verify log ")
+
+
+def test_leases_say_what_was_proved_paid_and_returned(bazaar):
+    twin = bazaar.twin("cheap")
+    (lease,) = twin["leases"]
+    assert lease["holds"] == "✓ holds"
+    assert (lease["closed"]["seconds"], lease["closed"]["paid"]) == (30, "300")
+    assert lease["closed"]["refund"] == "9700"
+    assert twin["earned"] == {"leases": 1, "totals": {"test": 300}}
+    text = bazaar.page("cheap")
+    assert "30 of 30 s, 100 %" in text
+    assert bazaar.renter.public in text
+    assert "renter closed" in text
+
+
+def test_a_refused_node_says_so_with_each_reason_expected_and_got(bazaar):
+    told = bazaar.twin("boaster")["told"]
+    assert told["badge"] == "REFUSED BY THE MARKET"
+    assert "refused it: claims 1 H100 and brings no GPU report" in told["sentence"]
+    points = told["answers"][1]["points"]
+    assert "Expected a report of each GPU" in points["gpu_report_missing"]
+    assert "nothing binds any GPU to its machine" in told["answers"][2]["points"][
+        "Are its GPUs real?"
+    ]  # fmt: skip
+    assert told["answers"][4]["answer"] == "Do not rent it"
+    rich = bazaar.twin("rich")["told"]["answers"][1]["points"]
+    assert rich.keys() == {"price_too_high", "challenge_unknown"}
+
+
+def test_gpus_that_are_proven_are_listed_and_what_no_report_shows_is_said(bazaar):
+    twin = bazaar.twin("proven")
+    assert [one["chip"] for one in twin["gpus"]["devices"]] == ["GH100", "GH100"]
+    assert "a SIMULATOR vouches for each" in twin["gpus"]["told"]
+    assert "That they sit in this machine no report shows: not checked." in twin["gpus"]["told"]
+    assert "GH100" in bazaar.page("proven")
+
+
+def test_a_node_that_proved_itself_anew_is_one_node_under_both_identities(bazaar):
+    by_new, by_old = bazaar.twin("again"), bazaar.twin("first")
+    assert by_new["id"] == by_old["id"] == f"sha256:{bazaar.id('first')}"
+    assert bazaar.id("again") != bazaar.id("first")
+    assert len(by_new["admissions"]) == 2
+
+
+def test_a_simulator_that_nobody_opted_in_to_is_told_as_refused_by_the_policy(bazaar):
+    told = bazaar.twin("cheap", trusted=False)["told"]
+    assert told["badge"] == "SIMULATED, NOT ALLOWED"
+    (lease,) = bazaar.twin("cheap", trusted=False)["leases"]
+    assert lease["holds"] != "✓ holds"
+    assert bazaar.twin("cheap", trusted=False)["earned"]["totals"] == {}
+
+
+def test_statements_search_and_the_list_of_what_is_here_lead_to_it(bazaar):
+    one = bazaar.id("cheap")
+    twin = bazaar.twin("cheap")
+    for statement in (twin["statement"], twin["leases"][0]["statement"]):
+        page = bazaar.get(f"/p/{statement.removeprefix('sha256:')}").text
+        assert f'href="/node/{one}"' in page
+    pages = {one["page"] for one in bazaar.get(f"/search.json?q={one}").json()["found"]}
+    assert {f"/node/{one}", f"/identity/{one}"} <= pages
+    assert bazaar.get("/search.json?q=boaster").json()["found"]
+    here = bazaar.get("/here").text
+    assert f'href="/node/{one}"' in here
+    assert "REFUSED: gpu_report_missing" in here
+
+
+def test_a_node_that_nobody_speaks_of_is_unknown(bazaar):
+    assert bazaar.get(f"/node/{'0' * 64}.json").json()["error"] == "node_unknown"
+    assert bazaar.get("/node/zz.json").json()["error"] == "id_malformed"
+
+
+def test_the_proof_that_it_hands_out_holds_by_itself(bazaar):
+    from teeproof.proof.file import ProofFile
+    from teeproof.proof.verify import verify_proof
+
+    data = bazaar.get(f"/node/{bazaar.id('cheap')}.proof").content
+    with ProofFile.from_bytes(data) as proof:
+        assert verify_proof(proof, now=START, trust=Trust(policy=policy())).ok
+
+
+# What others write to the log.
+
+
+@pytest.fixture
+def honest(tmp_path):
+    """Return what makes a log with one node, a lease, and what a stranger adds to it."""
+
+    def make(adds) -> Bazaar:
+        owner = OwnerKey.new()
+        with Log.create(tmp_path / "log", origin="log.example/forged") as log:
+            scene = opened(tmp_path, log)
+            node = scene.node("cheap", price="10")
+            lease = scene.leased(node, owner)
+            node.work(30)
+            scene.close(owner, lease)
+            adds(scene, node, lease, log)
+            log.publish()
+            scene.ledger.close()
+        return Bazaar(tmp_path / "log", {"cheap": node}, owner)
+
+    return make
+
+
+def test_stranger_writes_in_the_markets_name_that_a_node_is_refused(honest):
+    """It is not signed by the market: the latest decision that holds counts, and both are shown."""
+
+    def adds(scene, node, lease, log) -> None:
+        kept = scene.market.state.nodes[node.name]
+        with closing(Contents(log)) as contents:
+            said = contents.statement(parse_named(kept.admission))
+        words = read_record(said or b"").statement.predicate
+        decision = msgspec.structs.replace(words.decision, admitted=False, until=words.decision.at)
+        made = say(
+            AdmissionStatement(author=words.author, materials=words.materials, decision=decision,
+                               terms=words.terms),
+            decision, name="admission",
+        )  # fmt: skip
+        log_add(log, Envelope(made.payload, (Signature(words.author, bytes(64)),)).encode())
+
+    found = honest(adds)
+    twin = found.twin("cheap")
+    assert [one["holds"] for one in twin["admissions"]] == ["✗ does not hold", "✓ holds"]
+    assert twin["decision"].get("reasons") is None
+    assert twin["told"]["answers"][1]["answer"] == "Admitted by the market “bazaar”"
+
+
+def test_stranger_ends_a_lease_with_a_sum_of_his_own(honest):
+    """Nothing of it is counted as earned, and the row says that it does not hold."""
+
+    def adds(scene, node, lease, log) -> None:
+        stranger = Identity.boot(
+            attester("stranger", scene.clock, code="other"), store=log, now=scene.clock
+        )
+        running = scene.market.state.leases[lease]
+        closing_ = msgspec.structs.replace(running.closing, paid="999999", refund="0")
+        material = Material(
+            role="lease", digest={"sha256": lease.removeprefix("sha256:")}, name="lease",
+            statement=running.statement,
+        )  # fmt: skip
+        stranger.keep(
+            say(ClosingStatement(author=stranger.name, materials=(material,), closing=closing_),
+                closing_, name="lease closing")
+        )  # fmt: skip
+
+    twin = honest(adds).twin("cheap")
+    (lease,) = twin["leases"]
+    assert lease["holds"] == "✗ does not hold"
+    assert twin["earned"]["totals"] == {}
+
+
+def log_add(log: Log, envelope: bytes) -> None:
+    with closing(Contents(log)) as contents:
+        contents.add_statement(envelope)
+
+
+def test_a_list_of_nodes_is_bounded(monkeypatch, bazaar):
+    from teeproof.explorer import nodes as module
+
+    monkeypatch.setattr(module, "MOST_NODES", 2)
+    rolls = Nodes()
+    with Log.open(bazaar.directory, read_only=True) as log, closing(Contents(log)) as contents:
+        for number, one in enumerate(contents.statements()):
+            rolls.add(read_record(contents.statement(one) or b""), number=number)
+    assert (len(rolls), rolls.full) == (2, True)
