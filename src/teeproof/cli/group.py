@@ -24,6 +24,7 @@ COMMANDS = {
     "graph": "Draw who made what of what.",
     "agent": "Say who can still change, stop or drain an agent.",
     "log": "Keep, serve, fill and check a log of what was said.",
+    "network": "Check a market that lets machines.",
     "data": "Contribute data to a pool, and take it back.",
     "endorsements": "Keep Intel's collateral, to verify old evidence later.",
     "samples": "Get real evidence that others published.",
