@@ -8,10 +8,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from teeproof.explorer.content import Book
 from teeproof.explorer.drawing import MOST, draw
 from teeproof.proof.graph import Graph
+from teeproof.proof.log.storage.log import Log
 from teeproof.proof.memory import MemorySource
-from tests.proof.people import step, workload_named
+from teeproof.proof.verify import Trust
+from teeproof.proof.workload import Identity
+from tests.proof.people import NOW, attester, policy, step, workload_named
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -101,3 +105,18 @@ def test_a_large_drawing_is_cut_and_says_so():
     svg = draw(Graph.of(source, roots=[root.id]), root=root.id, href=lambda one: f"/p/{one.hex()}")
     assert "and 21 statements more" in svg
     assert len(list(ElementTree.fromstring(svg).iter(f"{SVG}a"))) == MOST
+
+
+def test_a_page_is_made_again_once_the_log_has_published_more(tmp_path):
+    with Log.create(tmp_path / "log", origin="log.example/grows") as log:
+        author = Identity.boot(attester(), store=log, now=lambda: NOW)
+        first = author.seal("answer", outputs={"x": b"x"})
+        log.publish()
+        book = Book(tmp_path / "log", trust=Trust(policy=policy()), now=lambda: NOW)
+        page = book.page(first.id)
+        assert book.page(first.id) is page, "and kept until then"
+        second = author.seal("answer", outputs={"y": b"y"})
+        assert book.page(first.id) is page, "what is not published changes nothing"
+        log.publish()
+        assert book.page(first.id) is not page
+        assert book.page(second.id).read.id == second.id

@@ -117,6 +117,7 @@ class Book:
         self._known: dict[Any, Any] = {}  # identities are judged once for all pages
         self._pages: OrderedDict[tuple[bytes, int], tuple[datetime, Page]] = OrderedDict()
         self._graph: tuple[int, Graph] | None = None
+        self._seen: tuple[tuple[int, int, int] | None, int] = (None, 0)
         self._lock = threading.Lock()
 
     @property
@@ -173,12 +174,12 @@ class Book:
         Raises:
             Unavailable: the log does not hold it (``statement_unknown``).
         """
+        key, now = (statement, self._published()), self.now()
+        with self._lock:
+            made, page = self._pages.get(key, (None, None))
+        if made is not None and page is not None and now - made < _FRESH:
+            return page
         with Log.open(self.log, read_only=True) as log:
-            key, now = (statement, log.published_size), self.now()
-            with self._lock:
-                made, page = self._pages.get(key, (None, None))
-            if made is not None and page is not None and now - made < _FRESH:
-                return page
             data = _exported(log, statement)
         with ProofFile.from_bytes(data) as proof:
             verdict = verify_proof(proof, now=now, trust=self.trust, known=self._known)
@@ -188,6 +189,20 @@ class Book:
             while len(self._pages) > _KEPT:
                 self._pages.popitem(last=False)
         return page
+
+    def _published(self) -> int:
+        """Return how many entries are published; the log is opened where its checkpoint changed."""
+        try:
+            found = (self.log / "public" / "checkpoint").stat()
+            seen = found.st_ino, found.st_mtime_ns, found.st_size
+        except OSError:
+            seen = None
+        last, size = self._seen
+        if seen is None or seen != last:
+            with Log.open(self.log, read_only=True) as log:
+                size = log.published_size
+            self._seen = seen, size
+        return size
 
     def proof(self, statement: bytes) -> bytes:
         """Return a statement's proof file; raises as ``page``."""
