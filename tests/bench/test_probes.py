@@ -113,7 +113,7 @@ def test_the_latest_two_of_each_gpu_stand_beside_what_was_published_of_it():
     assert rows["copies of pinned memory, TEE on"].published == 4
     assert rows["copies of pinned memory, TEE off"].published == 55
     assert rows["toll of a kernel in a CUDA graph"].published is None, "known per layer alone"
-    assert rows["step, CUDA graph: longer by"].own.us == pytest.approx(6.0)
+    assert rows["decoder step, CUDA graph: longer by"].own.us == pytest.approx(6.0)
     assert pairs([ON, other]) == ()
 
 

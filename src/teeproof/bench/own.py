@@ -124,7 +124,7 @@ def _steps(off: Finding, on: Finding) -> list[Measured]:
     for row in compare_own(off, on):
         low, high = row.bounds or (row.overhead, row.overhead)
         rows.append(Measured(
-            quantity=f"{row.quantity}: longer by", unit="%", published=None, source="",
+            quantity=f"decoder {row.quantity}: longer by", unit="%", published=None, source="",
             model=row.predicted, own=Timing(us=row.overhead, low=low, high=high),
         ))  # fmt: skip
     return rows

@@ -13,7 +13,7 @@ from teeproof.bench.compare import Compared
 
 __all__ = ["bars"]
 
-_LABEL, _LENGTH, _NUMBER = 300, 300, 110
+_LABEL, _LENGTH, _NUMBER = 245, 300, 110
 _WORDS = {
     "tokens per second, all": "tokens per second at batch 1: loss",
     "tokens per second, short": "of short texts, up to 100 tokens",
