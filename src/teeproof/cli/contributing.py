@@ -13,6 +13,7 @@ from teeproof.cli.joining import Joined
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed
 from teeproof.core.reading import read_bounded
+from teeproof.core.text import plain
 
 if TYPE_CHECKING:
     from teeproof.data.contribute import Contributed, Withdrew
@@ -120,8 +121,11 @@ def account_file(key_file: Path) -> Path:
 def names_beside(key_file: Path) -> dict[str, str]:
     """Return what the owner called each contribution, by its id, as far as that can be read."""
     found: dict[str, str] = {}
+    lines: list[bytes] = []
     with suppress(Error):
-        for line in read_bounded(_names_file(key_file), limit=_MOST, what="names").splitlines():
+        lines = read_bounded(_names_file(key_file), limit=_MOST, what="names").splitlines()
+    for line in lines:
+        with suppress(Error):
             value = strictjson.loads(line, limit=_MOST_LINE, what="line")
             if isinstance(value, dict):
                 found[str(value.get("contribution"))] = str(value.get("name"))
@@ -131,10 +135,10 @@ def names_beside(key_file: Path) -> dict[str, str]:
 def _write_down(key_file: Path, contribution: str, name: str) -> None:
     """Keep what the owner calls a file: nobody else is told."""
     path = _names_file(key_file)
-    line = strictjson.dumps({"contribution": contribution, "name": name[:_LONGEST]})
+    line = strictjson.dumps({"contribution": contribution, "name": plain(name)[:_LONGEST]})
     with suppress(OSError):  # it is a convenience: the contribution stands without it
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace") as file:
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 
 

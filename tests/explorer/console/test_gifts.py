@@ -1,0 +1,209 @@
+"""What the console tells of contributions: from a real pool's statements in a real log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+import teeproof.data.verify  # noqa: F401  its judges are asked by verify_proof
+from teeproof.cli.console.gifts import LocalGifts
+from teeproof.cli.console.ledger import Ledger
+from teeproof.cli.contributing import _write_down, names_beside
+from teeproof.cli.joining import Joined
+from teeproof.explorer.console.port import Earned, Given, Made
+from teeproof.explorer.console.telling import earned_text, part_text, told, why_earned
+from teeproof.explorer.content import Book
+from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.storage.log import Log
+from teeproof.proof.verify import Trust
+from tests.data.scenes import (
+    ALICE,
+    BOB,
+    CAROL,
+    NOW,
+    Place,
+    honest,
+    order,
+    payout,
+    send,
+    submission,
+    validator,
+)
+from tests.explorer.console.scenes import Person, app_of
+from tests.proof.people import policy
+
+PART = Earned(
+    answer="sha256:" + "ab" * 32, amount=32_517, symbol="tUSD", decimals=6, fee="0.30 tUSD",
+    percent=3000, weight=61_058_731, weights=169_000_000, others=0, claimed=True,
+)  # fmt: skip
+
+
+@dataclass
+class Scene:
+    """A folder with a log, and the ids of what Alice gave."""
+
+    folder: Path
+    log: Path
+    first: str
+    second: str
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Alice gives two files and takes one back; Bob gives one, and Alice's again."""
+    folder = tmp_path_factory.mktemp("gifts")
+    with Log.create(folder / "log", origin="log.example/gifts") as log:
+        made = Place(folder)
+        made.store = Contents(log)
+        made.store.add_identity(validator().record.encode(), validator().blobs)
+        pool = made.open()
+        first, second = submission(honest(1)), submission(honest(2))
+        send(pool, first)
+        send(pool, submission(honest(3), BOB))
+        send(pool, submission(honest(1), BOB))
+        send(pool, second)
+        pool.dataset()
+        pool.withdraw(second.consent.contribution, *order(second, ALICE))
+        made.close()
+        log.publish()
+    return Scene(folder, folder / "log", first.consent.contribution, second.consent.contribution)
+
+
+def gifts_of(place, tmp_path, owner, *, trusted=True):
+    key = tmp_path / "owner.key"
+    key.write_text(f"teeproof-owner-secret:{owner._secret.hex()}\n")
+    trust = Trust(policy=policy()) if trusted else Trust()
+    book = Book(place.log, trust=trust, now=lambda: NOW)
+    return LocalGifts(lambda: Joined(tmp_path, {}, ""), book=book, key_file=key, now=lambda: NOW)
+
+
+def test_an_owner_sees_what_is_theirs_and_nobody_elses(place, tmp_path):
+    found = gifts_of(place, tmp_path, ALICE).given()
+    assert [one.id for one in found] == [place.second, place.first]
+    second, first = found
+    assert (first.withdrawn, len(first.datasets)) == (None, 1)
+    assert second.withdrawn is not None
+    assert all(one.verdict is not None and one.verdict.ok for one in found)
+    assert gifts_of(place, tmp_path, CAROL).given() == []
+    assert LocalGifts(lambda: Joined(tmp_path / "new", {}, ""),
+                      book=Book(place.log, trust=Trust())).given() == ()  # fmt: skip
+
+
+def test_each_decision_is_told_with_its_numbers(place, tmp_path):
+    second, first = map(told, gifts_of(place, tmp_path, ALICE).given())
+    copy, own = map(told, gifts_of(place, tmp_path, BOB).given())
+    assert (first.badge, second.badge, copy.badge) == ("ACCEPTED", "WITHDRAWN", "A COPY")
+    assert first.tone == own.tone == "simulated"  # never green
+    scores = gifts_of(place, tmp_path, ALICE).given()[1].said.scores
+    assert scores is not None
+    assert f"{scores.new} new records" in first.because
+    assert [value for name, value, _ in first.scores if name == "New"] == [str(scores.new)]
+    assert "near-duplicates of what others sent before" in copy.because
+    assert (copy.worth, copy.earned_because) == (
+        "worth nothing", "What weighs nothing earns nothing.",
+    )  # fmt: skip
+
+
+def test_operator_whose_machine_is_not_trusted_is_told_in_red(place, tmp_path):
+    found = gifts_of(place, tmp_path, ALICE, trusted=False).given()
+    words = [told(one) for one in found]
+    assert {(one.tone, one.badge) for one in words} == {("bad", "THE POOL'S WORD DOES NOT HOLD")}
+
+
+def test_pool_that_is_not_up_is_told_and_the_log_is_still_shown(place, tmp_path):
+    person = Person(app_of(gifts=gifts_of(place, tmp_path, ALICE)))
+    person.enter()
+    page = person.get("/console").text
+    assert "there is no pool yet" in page
+    assert f"/console/contributions/{place.first}" in page
+    assert 'type="file"' not in page
+    one = person.get(f"/console/contributions/{place.second}").text
+    assert "It is withdrawn" in one
+    assert "Erase its key for ever" not in one
+    assert person.get("/console/contributions/" + "0" * 64).status_code == 404
+    twin = person.get(f"/console/contributions/{place.first}.json").json()
+    assert (twin["decision"], twin["checked"]) == ("accepted", True)
+
+
+def test_client_withdraws_without_the_box_and_nothing_is_erased(place, tmp_path):
+    person = Person(app_of(gifts=gifts_of(place, tmp_path, ALICE)))
+    person.enter()
+    path = f"/console/contributions/{place.first}"
+    answer = person.post(f"{path}/withdraw", {"form": person.secret(path)})
+    assert (answer.status_code, "not_sure" in answer.text) == (400, True)
+    answer = person.post(f"{path}/withdraw", {"form": person.secret(path), "sure": "yes"})
+    assert "part_missing" in answer.text  # its twin gets as far as the pool
+
+
+def test_a_ledger_that_follows_finds_what_came_meanwhile(tmp_path):
+    with Log.create(tmp_path / "log", origin="log.example/follow") as log:
+        made = Place(tmp_path)
+        made.store = Contents(log)
+        made.store.add_identity(validator().record.encode(), validator().blobs)
+        pool = made.open()
+        ledger = Ledger(tmp_path / "log", owner=ALICE.public)
+        log.publish()
+        assert ledger.found() == []
+        send(pool, submission(honest(1)))
+        log.publish()
+        assert [one.said.payout for one in ledger.found()] == [payout(ALICE)]
+        made.close()
+
+
+def test_what_an_owner_calls_a_file_stays_beside_the_key(tmp_path):
+    key = tmp_path / "owner.key"
+    _write_down(key, "ab" * 32, "mine\nnot a line of its own\ud800")
+    _write_down(key, "cd" * 32, "x" * 500)
+    assert (tmp_path / "owner.files").stat().st_mode & 0o077 == 0
+    names = names_beside(key)
+    assert names["ab" * 32].startswith(r"mine\nnot a line")
+    assert len(names["cd" * 32]) == 120
+    with (tmp_path / "owner.files").open("ab") as file:
+        file.write(b"rubbish\n")
+    assert set(names_beside(key)) == {"ab" * 32, "cd" * 32}
+    assert names_beside(tmp_path / "none.key") == {}
+
+
+def given_with(place, tmp_path, **more) -> Given:
+    return replace(gifts_of(place, tmp_path, ALICE).given()[1], **more)
+
+
+def test_earnings_are_told_with_the_whole_reason(place, tmp_path):
+    words = told(given_with(place, tmp_path, earned=(PART,)))
+    assert words.earned == "0.032517 tUSD"
+    assert (
+        words.earned_because
+        == why_earned(PART)
+        == (
+            "30 % of the fee of 0.30 tUSD goes to data; your file weighs 61.1 of the 169.0 records'"
+            " worth that the model learnt from: 36.1 %."
+        )
+    )
+    several = replace(PART, others=2, claimed=False)
+    assert "your 3 files together weigh 61.1" in why_earned(several)
+    assert "waits in the contract" in why_earned(several)
+    doubted = replace(PART, doubt="the lineage in the log owes this account another amount")
+    assert "why it is this much is not shown" in why_earned(doubted)
+
+
+def test_an_answers_part_is_counted_once_and_tokens_are_not_added_up():
+    other = replace(PART, symbol="tEUR", amount=1_500_000)
+    assert earned_text([PART, PART, other]) == "0.032517 tUSD + 1.50 tEUR"
+    assert earned_text([PART, replace(PART, answer="sha256:" + "cd" * 32)]) == "0.065034 tUSD"
+    assert earned_text([]) == ""
+    assert part_text(other) == "1.50 tEUR"
+
+
+def test_nothing_earned_has_its_reason(place, tmp_path):
+    model = Made(statement="sha256:" + "ee" * 32, records=100)
+    for more, words in (
+        ({}, "No model has been trained on it yet"),
+        ({"models": (model,)}, "1 model learnt from it; no fee was paid yet."),
+        ({"models": (model,), "answers": 2}, "1 model learnt from it and gave 2 answers; no fee"),
+        ({"unknown": "the node does not answer"}, "The chain could not be asked: the node"),
+    ):
+        one = told(given_with(place, tmp_path, **more))
+        assert one.earned_because.startswith(words)
+        assert one.earned == ("not known" if "unknown" in more else "nothing yet")
