@@ -46,6 +46,7 @@ _TOGETHER = {
     "tests/chain/contracts/test_artifacts.py": "contracts",
     "tests/explorer/test_browser.py": "browser",
     "tests/explorer/test_own_browser.py": "browser",
+    "tests/explorer/console/test_parts.py": "browser",
     "tests/explorer/test_access.py": "browser",
 }
 

@@ -116,7 +116,7 @@ def test_pool_that_is_not_up_is_told_and_the_log_is_still_shown(place, tmp_path)
     person = Person(app_of(gifts=gifts_of(place, tmp_path, ALICE)))
     person.enter()
     page = person.get("/console").text
-    assert "there is no pool yet" in page
+    assert "There is no pool on this machine yet" in page
     assert f"/console/contributions/{place.first}" in page
     assert 'type="file"' not in page
     one = person.get(f"/console/contributions/{place.second}").text

@@ -143,7 +143,7 @@ def test_a_model_that_is_not_served_yet_says_which_part_makes_it(tmp_path):
     person = Person(app_of(talk=LocalTalk(lambda: Joined(tmp_path, {}, ""))))
     person.enter()
     page = person.get("/console/talk").text
-    assert "there is no model yet" in page
+    assert "No model is served on this machine yet" in page
     assert "<textarea" not in page
 
 

@@ -34,8 +34,14 @@ class Family:
         status = 200 if problem is None else status_of(problem)
         return self._site.pages.html(
             template, status=status, problem=problem, console=self._console,
-            form_field=FIELD, form=self._gate.form, **values,
+            form_field=FIELD, form=self._gate.form, offers=self.offers, **values,
         )  # fmt: skip
+
+    def offers(self, name: str) -> bool:
+        """Return whether a part of the story can be started from here."""
+        stage = self._console.stage
+        parts = () if stage is None else stage.parts()
+        return any(one.name == name and one.state == "waiting" and not one.saying for one in parts)
 
     def onward(self, path: str) -> Response:
         """Return the way to a page, after something was done: reloading it does nothing twice."""
