@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
+import socket
 import time
 from contextlib import closing
 
@@ -22,6 +24,7 @@ from tests.explorer.browser import AXE, SCHEMES, SIZES, chromium, served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
 
+NOBODY = 65_534
 ORDERS = file_of(sample_orders(40, seed=20_261))
 DROP = """([text, name]) => {
   const data = new DataTransfer();
@@ -220,6 +223,40 @@ def test_what_the_console_was_given_lies_nowhere_in_the_clear(told, gift):
             assert needle not in path.read_bytes(), path
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
+def test_other_user_who_got_hold_of_cookie_and_token_is_nobody(address, program):
+    url = program.base_url
+    (cookie,) = [f"{one.name}={one.value}" for one in program.cookies.jar]
+    assert _status(url, "/console", cookie, user=None) == 200
+    assert _status(url, "/console", cookie, user=NOBODY) == 401
+    assert _status(url, address.partition(f":{url.port}")[2], "", user=NOBODY) == 401
+    # A header says where a request comes from, and is not believed.
+    forged = f"{cookie}\r\nX-Forwarded-For: 203.0.113.9"
+    assert _status(url, "/console", forged, user=NOBODY) == 401
+
+
+def _status(url, path, cookie, *, user):
+    """Return the status of a request that a process of a user sends."""
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:  # does nothing but what a system call does
+        try:
+            if user is not None:
+                os.setgroups([])
+                os.setgid(user)
+                os.setuid(user)
+            with socket.create_connection((url.host, url.port), timeout=30) as line:
+                head = f"GET {path} HTTP/1.1\r\nhost: {url.host}:{url.port}\r\n"
+                line.sendall(f"{head}connection: close\r\ncookie: {cookie}\r\n\r\n".encode())
+                os.write(writable, line.recv(12))
+        finally:
+            os._exit(0)
+    os.close(writable)
+    os.waitpid(child, 0)
+    with open(readable, "rb") as said:
+        return int(said.read().split()[1])
+
+
 def test_an_answer_of_the_model_has_its_receipt_beside_it(page):
     page.get_by_role("link", name="Talk to the model").click()
     page.get_by_label("Your question").fill(demo_orders.SHOWN.text)
@@ -232,7 +269,7 @@ def test_an_answer_of_the_model_has_its_receipt_beside_it(page):
     assert "SIMULATED: the receipt holds" in last.inner_text()
     assert "fee 0.30 tUSD" in last.inner_text()
     last.get_by_role("link", name="receipt").click()
-    assert re.search(r"/p/[0-9a-f]{64}$", page.url)
+    assert re.search(r"/answer/[0-9a-f]{64}$", page.url)
     assert page.get_by_role("heading", level=1).count() == 1
 
 

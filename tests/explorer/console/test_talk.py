@@ -87,7 +87,7 @@ def test_each_answer_has_its_receipt_beside_it(person):
     assert turn.get("state") == "passed", turn
     assert turn["level"] == "simulated"
     assert "SIMULATED: the receipt holds" in page
-    assert f"/p/{turn['receipt'].removeprefix('sha256:')}" in page
+    assert f"/answer/{turn['receipt'].removeprefix('sha256:')}" in page
     assert {check["name"] for check in turn["checks"]} >= {"answer-model", "answer-usage"}
     assert turn["fee"].startswith("3")  # 300,000 units and some for each token
     assert "DO NOT RELY" not in page

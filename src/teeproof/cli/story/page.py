@@ -58,7 +58,12 @@ def serve_page(
 
     app, console = _app(world, story, stage)
     config = uvicorn.Config(
-        app, log_level="error", lifespan="off", access_log=False, timeout_graceful_shutdown=3
+        app,
+        log_level="error",
+        lifespan="off",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        proxy_headers=False,  # whose a connection is, the kernel says and no header
     )
     server = uvicorn.Server(config)
     with sock or listen("127.0.0.1:0") as listening:

@@ -44,11 +44,9 @@ const parts = document.getElementById("parts");
 const live = document.getElementById("live");
 if (parts && live && "EventSource" in window) {
   const source = new EventSource("/console/events");
-  let first = true;
   source.onerror = () => { live.textContent = "Not connected: reload to see how it goes."; };
   source.onmessage = async () => {
     live.textContent = "This page follows by itself.";
-    if (first) { first = false; return; }  // the page is as new as that
     const answer = await fetch("/console/parts");
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
