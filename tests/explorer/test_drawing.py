@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from teeproof.explorer import drawing
 from teeproof.explorer.drawing import draw
 from teeproof.explorer.folding import ALIKE, fold
 from teeproof.explorer.placing import BOX, WIRE, Placed, columns_of, place
@@ -159,6 +160,25 @@ def test_a_line_past_too_many_boxes_rises_so_that_it_is_seen():
     ways = re.findall(r'class="edge" d="(.*?)"', svg)
     assert len(ways) == 20
     assert sum("c56 -60" in way for way in ways) == 1
+
+
+def test_author_names_more_inputs_than_a_page_may_draw(monkeypatch):
+    author, source = workload_named("author"), MemorySource()
+    source.add_identity(author.record.encode(), author.blobs)
+    said = []
+    for number in range(60):
+        of = [("x", f"data-{before}", said[before]) for before in range(number)]
+        said.append(step(author, f"step {number}", f"data-{number}", of=of))
+        source.add_statement(author.sign(said[-1]).encode())
+    graph = Graph.of(source, roots=[said[-1].id])
+    whole = draw(graph, root=said[-1].id, href=_href)
+    assert whole.count("<path") == 60 * 8 + 1_000
+    assert f"and {60 * 59 // 2 - 1_480} lines more" in whole
+    monkeypatch.setattr(drawing, "_LOOKED", 100)
+    cut = draw(graph, root=said[-1].id, href=_href)
+    assert cut.count("<path") < 100
+    assert "and lines of more than 100 inputs" in cut
+    assert cut.count("<a ") == 60, "each statement is still there"
 
 
 def _height(slot: int, count: int) -> int:

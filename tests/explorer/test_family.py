@@ -377,3 +377,14 @@ def test_author_writes_markup_into_a_word_and_a_name_of_the_graph(get, shown):
         page = get(f"/graph/{hostile}", params=query).text
         assert "<script" not in page
         assert '"><i>' not in page
+
+
+def test_author_names_more_inputs_than_the_twin_of_a_graph_may_list(get, shown, monkeypatch):
+    answer = shown.sealed["answer"].id.hex()
+    whole = get(f"/graph/{answer}.json").json()
+    assert whole["left_out"] == 0
+    monkeypatch.setattr("teeproof.explorer.pages.graph._MOST_EDGES", 6)
+    cut = get(f"/graph/{answer}.json").json()
+    assert 0 < len(cut["edges"]) <= 6
+    assert cut["left_out"] + len(cut["nodes"]) == len(whole["nodes"])
+    assert cut["left_out"] > 0

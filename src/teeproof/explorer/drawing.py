@@ -20,6 +20,8 @@ __all__ = ["MOST", "Direction", "draw"]
 
 MOST = 400  # boxes in one drawing, unless the caller says otherwise; more are counted
 _READ = 5_000  # statements that are looked at for what is alike, unless more may be drawn
+_LOOKED = 100_000  # inputs that are looked at; a graph may have any number
+_LINES = 8  # lines for each box at most, and 1,000 more
 _WIDTH, _HEIGHT, _GAP = 170, 40, 56
 _STEP = _WIDTH + _GAP
 _MIDDLE = 8 + _HEIGHT // 2
@@ -63,21 +65,22 @@ def draw(
     statements = [one for one in (root, *further) if graph.node(one).kind == "statement"]
     nodes = [graph.node(one) for one in statements[: max(most, _READ)]]
     numbers = {node.id: number for number, node in enumerate(nodes)}
-    edges = _edges(graph, numbers)
+    edges, whole = _edges(graph, numbers)
     alone = [0, *(numbers[one] for one in found if one in numbers)]
     columns = columns_of(len(nodes), edges)
     boxes = fold([node.word for node in nodes], columns, edges, alone=alone)
     left_out = len(statements) - len(nodes) + sum(map(len, boxes[most:]))
     boxes = boxes[:most]
-    placed = place([columns[box[0]] for box in boxes], _between(boxes, edges, len(nodes)))
+    lines = _between(boxes, edges, len(nodes))
+    drawn = lines[: _LINES * len(boxes) + 1_000]
+    placed = place([columns[box[0]] for box in boxes], drawn)
     look = _Look(href, more, found, root)
     parts = [_edge(placed, chain) for chain in placed.chains]
     parts += _boxes(graph, [[nodes[number] for number in box] for box in boxes], placed, look)
     width = placed.width * _STEP - _GAP + 8
     height = max(placed.ys) + BOX
-    if left_out:
-        words = "statement" if left_out == 1 else "statements"
-        parts.append(f'<text x="4" y="{height + 14}">and {left_out} {words} more</text>')
+    for remark in _remarks(left_out, len(lines) - len(drawn), whole=whole):
+        parts.append(f'<text x="4" y="{height + 14}">{remark}</text>')
         height += 24
     label = "what it was made of" if direction == "ancestors" else "what was made of it"
     return (
@@ -86,19 +89,42 @@ def draw(
     )
 
 
-def _edges(graph: Graph, numbers: dict[bytes, int]) -> list[tuple[int, int]]:
-    """Return the edges between statements; data that several claim to have made is passed over."""
+def _remarks(statements: int, lines: int, *, whole: bool) -> list[str]:
+    """Return what is to be said of what is not drawn."""
+    said = []
+    if statements:
+        said.append(f"and {statements} {'statement' if statements == 1 else 'statements'} more")
+    if not whole:
+        said.append(f"and lines of more than {_LOOKED} inputs")
+    elif lines:
+        said.append(f"and {lines} {'line' if lines == 1 else 'lines'} more")
+    return said
+
+
+def _edges(graph: Graph, numbers: dict[bytes, int]) -> tuple[list[tuple[int, int]], bool]:
+    """Return the edges between statements, and whether these are all.
+
+    Data that several claim to have made is passed over.
+    """
     found: dict[tuple[int, int], None] = {}
+    left = _LOOKED
     for one, number in numbers.items():
         rest = [edge.above for edge in graph.above(one) if edge.relation == "made-of"]
+        left -= len(rest)
+        if left < 0:
+            return list(found), False
         while rest:
             above = rest.pop()
             if above in numbers:
                 if above != one:
                     found[number, numbers[above]] = None
             elif above in graph and graph.node(above).kind == "data":
-                rest += [edge.above for edge in graph.above(above) if edge.above in numbers]
-    return list(found)
+                makers = [edge.above for edge in graph.above(above) if edge.above in numbers]
+                left -= len(makers)
+                if left < 0:
+                    return list(found), False
+                rest += makers
+    return list(found), True
 
 
 def _between(

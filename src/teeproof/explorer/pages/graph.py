@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["GraphPages"]
 
 DRAWN, MOST_DRAWN = 300, 2_000  # boxes of one drawing, and with all=yes
-_MOST_LISTED = 20_000  # nodes of the twin
+_MOST_LISTED, _MOST_EDGES = 20_000, 100_000  # nodes and edges of the twin
 _PAGE = 100  # statements of one list
 _WAYS = 10  # of those found, to which the way is shown
 _MOST_FOUND = 50  # that are marked
@@ -59,11 +59,12 @@ class GraphPages:
         def work() -> dict[str, Any]:
             up, down = graph.around([one], up=True), graph.around([one], up=False)
             nodes = list(dict.fromkeys((*up, *down)))
-            found = shape(graph, nodes[:_MOST_LISTED], roots=[one])
+            listed = _listed(graph, nodes)
+            found = shape(graph, listed, roots=[one])
             if text:
                 named = matching(graph, _statements(graph, one), text)
                 found["found"] = [f"sha256:{each.hex()}" for each in named[:_MOST_LISTED]]
-            return found | {"left_out": max(0, len(nodes) - _MOST_LISTED)}
+            return found | {"left_out": len(nodes) - len(listed)}
 
         return json_answer(await aside(self._site, work))
 
@@ -100,6 +101,16 @@ def _made(graph: Graph, one: bytes, asked: dict[str, str]) -> dict[str, Any]:
         "ways": [way(graph, one, each) for each in found[:_WAYS]],
         "kind": kind, "listed": listed, "of": count, "start": start, "next": start + len(listed),
     }  # fmt: skip
+
+
+def _listed(graph: Graph, nodes: list[bytes]) -> list[bytes]:
+    """Return the nearest nodes, as many as have no more edges than the twin may have."""
+    left = _MOST_EDGES
+    for count, node in enumerate(nodes[:_MOST_LISTED]):
+        left -= len(graph.above(node))
+        if left < 0:
+            return nodes[:count]
+    return nodes[:_MOST_LISTED]
 
 
 def _statements(graph: Graph, one: bytes) -> list[bytes]:
