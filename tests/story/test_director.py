@@ -225,6 +225,23 @@ def test_a_part_that_cannot_be_tried_again_says_so_and_holds_back_what_needs_it(
             assert caught.value.code == "part_spoiled"
 
 
+def test_a_part_whose_remains_cannot_be_ended_is_spoiled_and_the_director_goes_on(ground):
+    def stop():
+        raise Unavailable("it does not listen")
+
+    def tell(_):
+        ground.running["kms"] = SimpleNamespace(stop=stop)
+        raise Unavailable("no key")
+
+    with at_work(ground, act("data", tell=tell), act("network")) as (it, wait):
+        it.start("data")
+        it.start("network")
+        parts = wait(2)
+    assert (parts["data"].state, parts["data"].again) == ("failed", False)
+    assert "could not be ended (it does not listen)" in parts["data"].problem
+    assert parts["network"].state == "done"
+
+
 def test_what_needs_a_part_that_failed_is_not_begun_and_what_does_not_is(ground):
     go = threading.Event()
 

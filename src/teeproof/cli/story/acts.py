@@ -156,9 +156,9 @@ def _paid(scene: Scene) -> Any:
 
 
 def _unpaid(scene: Scene) -> bool:
-    """Return whether nobody has paid for that answer yet: it can be paid for once."""
-    coins, payer = scene.money, scene.world.account("payer")
+    """Return whether it is certain that nobody has paid for that answer yet."""
     try:
+        coins, payer = scene.money, scene.world.account("payer")
         return coins.payments.payment_of(payer, parse_named(scene.receipt), coins.dollar) is None
     except (Error, OSError):
         return False
@@ -228,7 +228,7 @@ ACTS: tuple[Act, ...] = (
         needs=_SERVED,
         tell=_paid,
         again=_unpaid,
-        never="the fee of this answer was paid before it failed, and an answer is paid for once",
+        never="the fee of this answer may have been paid, and an answer is paid for once",
     ),
     Act(
         name="proof",

@@ -7,6 +7,7 @@ beside, and people start parts. It is what the console's pages ask (``explorer.c
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -128,8 +129,10 @@ class Director:
                 self._closing = True
                 self._queue.clear()
                 self._changed.notify_all()
-            self.scene.world.stop()
-            thread.join(_PATIENCE)
+            limit = time.monotonic() + _PATIENCE
+            while thread.is_alive() and time.monotonic() < limit:
+                self.scene.world.stop()  # again, for it may have been starting something
+                thread.join(1.0)
 
     def look(self) -> list[Unavailable]:
         """Return what has ended though its part is done, and say so of the part.
@@ -224,13 +227,16 @@ class Director:
 
     def _fail(self, act: Act, now: _Now, error: Exception) -> None:
         """Stop what a part began, and say why it failed and whether it can be tried again."""
-        closing = self._closing
-        if now.attempt is not None:
-            now.attempt.stop()
-        again = not closing and act.again(self.scene)
-        problem = self._words(error)
-        if not again and not closing:
-            problem += f". It cannot be tried again: {act.never}."
+        problem, again = self._words(error), False
+        try:
+            if now.attempt is not None:
+                now.attempt.stop()
+            again = act.again(self.scene)
+            never = act.never
+        except Exception as another:
+            never = f"what it began could not be ended ({self._words(another)})"
+        if not again and not self._closing:
+            problem += f". It cannot be tried again: {never}."
         with self._changed:
             now.state, now.again, now.problem = "failed", again, problem
             now.progress, now.saying, now.last = None, "", len(self.scene.say.lines)
