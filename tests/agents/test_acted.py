@@ -10,13 +10,14 @@ from teeproof.agents import acted as module
 from teeproof.agents.acted import acted_by, agent_of, did_of, numbers_of
 from teeproof.agents.authority import agent_address
 from teeproof.agents.mandate import Mandate
-from teeproof.agents.records import Ending, Intent
-from teeproof.agents.statements import Action, subjects_of
+from teeproof.agents.records import Effect, Ending, Intent
+from teeproof.agents.statements import Action, Recheck, recheck_subject, subjects_of
+from teeproof.agents.telling import journal
 from teeproof.core.digests import named
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.memory import MemorySource
-from teeproof.proof.source import read_record
+from teeproof.proof.source import Read, read_record
 from teeproof.proof.statement import Statement
 from teeproof.proof.workload import Identity
 from tests.agents import people
@@ -139,6 +140,36 @@ def test_strangers_who_crowd_a_turn_are_told_of(monkeypatch: pytest.MonkeyPatch)
     found = acted_by(agent.source, agent.name)
     assert found is not None
     assert (found.crowded, [one.statement for one in found.turns]) == ((1,), [first])
+
+
+def test_what_became_of_a_trade_later_is_the_agents_own_word_alone():
+    agent = Agent()
+    agent.say(1)
+    found = acted_by(agent.source, agent.name)
+    assert found is not None
+    action = named(found.latest.action.intent.digest)
+    other = agent_identity(agent.source, secret=CHAIN_SECRET[:-1] + b"\x0c")
+    reads = [
+        recheck(agent.identity, agent.source, action, "failed"),
+        recheck(other, agent.source, action, "traded"),
+        recheck(agent.identity, agent.source, NONE, "failed"),
+    ]
+    found = acted_by(agent.source, agent.name, rechecks=[*reads, *reads[:1]])
+    assert found is not None
+    assert {key: [one.statement for one in many] for key, many in found.later.items()} == {
+        action: [named(reads[0].id)] * 2
+    }
+    (row,) = journal(found)
+    assert [one["outcome"] for one in row["later"]] == ["failed", "failed"]
+
+
+def recheck(by: Identity, source: MemorySource, action: str, outcome: str) -> Read:
+    """Have an identity say what became of a trade."""
+    effect = Effect(signature="ab" * 65)
+    said = Recheck(author=by.name, materials=(), action=action, outcome=outcome, detail="gone",
+                   effect=effect)  # fmt: skip
+    kept = by.keep(Statement.of(said, subjects=(recheck_subject(said),)))
+    return read_record(source.statement(kept.id) or b"")
 
 
 def people_attester():

@@ -20,6 +20,7 @@ from teeproof.chain.local.chain import LocalChain
 from teeproof.chain.local.rpc import Rpc
 from teeproof.chain.local.views import block_json, receipt_json, transaction_json
 from teeproof.chain.revert import reason_of
+from teeproof.chain.seen import event_of
 from teeproof.core.digests import keccak256
 from teeproof.core.errors import Error, Malformed, TooLarge
 
@@ -101,6 +102,16 @@ def fuzz_chain_answer(data: bytes) -> None:
                 read(found)
 
 
+def fuzz_chain_seen(data: bytes) -> None:
+    """Events that a node makes up are of our contracts' form and in a block, or are refused."""
+    with suppress(ValueError, RecursionError, Malformed):
+        logs = json.loads(data)
+        for log in logs if isinstance(logs, list) else [logs]:
+            for event in event_of(TOKEN, log):
+                assert 0 <= event.block < 1 << 63
+                assert len(event.tx_hash) == len(event.block_hash) == 66
+
+
 def fuzz_chain_result(data: bytes) -> None:
     """What a call returns is decoded or refused."""
     for name, count in (("name", 0), ("balanceOf", 1), ("allowance", 2)):
@@ -139,6 +150,12 @@ def _requests() -> list[bytes]:
     return [*one, b"[" + b",".join(one) + b"]"]
 
 
+_EVENT = {
+    "address": NOBODY, "data": "0x" + "00" * 31 + "05", "blockNumber": "0x7", "logIndex": "0x0",
+    "blockHash": "0x" + "cd" * 32, "transactionHash": "0x" + "ef" * 32,
+    "topics": ["0x" + TOKEN.topic("Transfer").hex(), *("0x" + "00" * 12 + "11" * 20,) * 2],
+}  # fmt: skip
+
 SEEDS = {
     "fuzz_raw_transaction": lambda: [
         signed(),
@@ -146,6 +163,7 @@ SEEDS = {
         signed(gas=1 << 24, data=bytes(50) + b"\1" * 50),
     ],
     "fuzz_chain_request": _requests,
+    "fuzz_chain_seen": lambda: [json.dumps([_EVENT]).encode(), json.dumps(_EVENT).encode()],
     "fuzz_chain_code": lambda: [
         *(load(name).bytecode for name in NAMES),
         *(load(name).runtime.code for name in NAMES),

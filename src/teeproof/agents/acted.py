@@ -15,19 +15,19 @@ Does not trust: whoever wrote the statements; ``verify`` judges them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from teeproof.agents.authority import agent_address
 from teeproof.agents.forks import Fork
-from teeproof.agents.statements import ACTION, Action, agent_digest, turn_digest
+from teeproof.agents.statements import ACTION, Action, Recheck, agent_digest, turn_digest
 from teeproof.core.digests import named
 from teeproof.core.errors import Error
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.source import Read, Source, read_record
 
-__all__ = ["MOST", "Acted", "Did", "acted_by", "agent_of", "did_of", "numbers_of"]
+__all__ = ["MOST", "Acted", "Did", "Later", "acted_by", "agent_of", "did_of", "numbers_of"]
 
 MOST: Final = 100
 """Turns that are looked at, from the last one back."""
@@ -54,6 +54,19 @@ class Did:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """What an agent said of its trade after the chain was reorganised: which statement, and what.
+
+    Attributes:
+        statement: ``sha256:…``.
+        recheck: ``traded`` again, in another block, or ``failed``.
+    """
+
+    statement: str
+    recheck: Recheck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acted:
     """The last turns of an agent, as a source has them.
 
@@ -65,6 +78,8 @@ class Acted:
         gaps: numbers between them of which nothing was said.
         forks: turns with several endings.
         crowded: turns that so many statements claim that not all were looked at.
+        later: by the digest of an intent, what its agent said of it after the chain was
+            reorganised, in the order of the source.
     """
 
     agent: str
@@ -74,6 +89,7 @@ class Acted:
     gaps: tuple[int, ...]
     forks: tuple[Fork, ...]
     crowded: tuple[int, ...] = ()
+    later: Mapping[str, tuple[Later, ...]] = field(default_factory=dict)
 
     @property
     def latest(self) -> Did:
@@ -102,7 +118,12 @@ def did_of(read: Read) -> Did | None:
 
 
 def acted_by(
-    source: Source, agent: str, *, hints: Iterable[int] = (), most: int = MOST
+    source: Source,
+    agent: str,
+    *,
+    hints: Iterable[int] = (),
+    rechecks: Iterable[Read] = (),
+    most: int = MOST,
 ) -> Acted | None:
     """Return an agent's last turns; None if the source has none of its.
 
@@ -110,6 +131,8 @@ def acted_by(
         source: such as a log's directory, or a proof file.
         agent: ``sha256:…`` of the agent.
         hints: numbers of turns that it is known to have, for a source that lacks the first ones.
+        rechecks: statements that say what became of trades later, oldest first; of others' trades
+            too.
         most: how many turns to look at.
     """
     finder = _Finder(source, agent)
@@ -129,7 +152,8 @@ def acted_by(
         elif len(endings) > 1:
             forks.append(Fork(number, tuple(one.statement for one in endings.values())))
     return Acted(agent=agent, first=first, last=last, turns=tuple(turns), gaps=tuple(gaps),
-                 forks=tuple(forks), crowded=tuple(sorted(finder.crowded)))  # fmt: skip
+                 forks=tuple(forks), crowded=tuple(sorted(finder.crowded)),
+                 later=finder.later(turns, rechecks))  # fmt: skip
 
 
 class _Finder:
@@ -174,6 +198,19 @@ class _Finder:
                 continue
             if self._address(did.author) == did.action.intent.agent:
                 yield did
+
+    def later(self, turns: Iterable[Did], rechecks: Iterable[Read]) -> dict[str, tuple[Later, ...]]:
+        """Return what the agent's own key stands behind of what was said of its turns later."""
+        owners = {named(one.action.intent.digest): one.action.intent.agent for one in turns}
+        found: dict[str, tuple[Later, ...]] = {}
+        for read in rechecks:
+            said = None if read.statement is None else read.statement.predicate
+            if not isinstance(said, Recheck) or read.author is None or said.action not in owners:
+                continue
+            if self._address(named(read.author)) == owners[said.action]:
+                one = Later(statement=named(read.id), recheck=said)
+                found[said.action] = (*found.get(said.action, ()), one)
+        return found
 
     def _address(self, identity: str) -> str | None:
         if identity not in self._addresses:

@@ -20,6 +20,7 @@ from teeproof.agents.records import Intent
 from teeproof.agents.rules import RULES
 from teeproof.chain.token import text_of
 from teeproof.core.clock import format_time
+from teeproof.core.digests import named
 
 __all__ = ["LONGEST", "agent_json", "headline", "holding", "journal", "mandate_lines", "moment"]
 
@@ -67,9 +68,10 @@ def _limit(per_trade: str, per_day: str, decimals: int, symbol: str) -> str:
 def journal(acted: Acted) -> list[dict[str, Any]]:
     """Return what an agent did, newest first: one object for each action, gaps and forks marked."""
     forked = {fork.number for fork in acted.forks}
-    rows = [_row(did, forked=did.number in forked) for did in reversed(acted.turns)]
+    rows = [_row(did, forked=did.number in forked) | {"later": _later(acted, did)}
+            for did in reversed(acted.turns)]  # fmt: skip
     rows += [{"number": gap, "outcome": "missing", "detail": "nothing was said of this turn",
-              "forked": False, "statement": None} for gap in acted.gaps]  # fmt: skip
+              "forked": False, "statement": None, "later": []} for gap in acted.gaps]  # fmt: skip
     return sorted(rows, key=lambda row: -int(row["number"]))
 
 
@@ -96,6 +98,17 @@ def _row(did: Did, *, forked: bool) -> dict[str, Any]:
         "inputs": [{"input": one.input[:80], "source": one.source[:200]}
                    for one in intent.provenance[:32]],
     }  # fmt: skip
+
+
+def _later(acted: Acted, did: Did) -> list[dict[str, Any]]:
+    """Return what became of a trade after the chain was reorganised."""
+    found = acted.later.get(named(did.action.intent.digest), ())
+    return [
+        {"statement": one.statement, "outcome": one.recheck.outcome,
+         "detail": one.recheck.detail[:LONGEST], "tx": one.recheck.effect.tx,
+         "block": one.recheck.effect.block}
+        for one in found[-8:]
+    ]  # fmt: skip
 
 
 def _answer(intent: Intent) -> str:

@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from teeproof.chain.abi import Event
+from teeproof.chain.abi import Event, Interface
 from teeproof.chain.answers import Receipt, in_list
 from teeproof.chain.artifacts import at
 from teeproof.chain.client import Chain
 from teeproof.chain.standing import Place, place_of
 from teeproof.core.errors import Malformed, NotAllowed, Unavailable
 
-__all__ = ["MOST", "Seen", "Transaction", "seen_of", "transaction"]
+__all__ = ["MOST", "Seen", "Transaction", "event_of", "seen_of", "transaction"]
 
 MOST: Final = 256
 """Events that are looked at, and alternatives of one parameter that are asked for."""
@@ -109,7 +109,7 @@ def seen_of(
         topics[1 + names.index(name)] = ["0x" + value.hex() for value in values[:MOST]]
     last = chain.block().number
     first, logs = _logs(chain, topics, last, in_time)
-    found = [one for log in logs[-MOST:] for one in _event(interface, log, event, wanted)]
+    found = [one for log in logs[-MOST:] for one in event_of(interface, log, event, wanted)]
     places: dict[str, Place] = {}
     for one in found:
         if one.address not in places and len(places) < _PLACES:
@@ -161,7 +161,7 @@ def transaction(
             places[address] = place_of(chain, address)
         name = places[address].code if address in places else None
         if name is not None:
-            events += [(name, one) for one in _event(at(name, address).interface, log)]
+            events += [(name, one) for one in event_of(at(name, address).interface, log)]
     if to is not None and to not in places:
         places[to] = place_of(chain, to)
     return Transaction(
@@ -188,13 +188,17 @@ def _logs(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _event(
-    interface: Any,
+def event_of(
+    interface: Interface,
     log: Any,
     name: str | None = None,
     wanted: Mapping[str, Sequence[bytes]] | None = None,
 ) -> Iterator[Event]:
-    """Yield the event that a log is, if it is one of those that were asked for."""
+    """Yield the event that a log of the JSON-RPC is, if it is one that was asked for.
+
+    Raises:
+        Malformed: the log has no address, no hashes, or stands in no block.
+    """
     _address(log)
     one = interface.event(log)
     if one is None or (name is not None and one.name != name):

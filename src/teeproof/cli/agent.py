@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from teeproof.agents.known import Known
     from teeproof.agents.powers import Power
     from teeproof.chain.standing import FundState
-    from teeproof.proof.source import Source
+    from teeproof.proof.source import Read, Source
     from teeproof.proof.verify import ProofVerdict, Trust
 
 __all__ = ["command"]
@@ -116,7 +116,7 @@ def _trust(policy: str | None, logs: Path | None, at: str | None) -> Trust:
 def _in_log(source: Path, name: str | None, trust: Trust, at: str | None) -> Any:
     """Yield the agent of a log's directory."""
     from teeproof.agents.acted import numbers_of  # noqa: PLC0415
-    from teeproof.agents.statements import ACTION  # noqa: PLC0415
+    from teeproof.agents.statements import ACTION, RECHECK  # noqa: PLC0415
     from teeproof.explorer.content import Book  # noqa: PLC0415
     from teeproof.proof.log.contents import Contents  # noqa: PLC0415
     from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
@@ -127,11 +127,11 @@ def _in_log(source: Path, name: str | None, trust: Trust, at: str | None) -> Any
             expected="a proof file, or a directory that teeproof log init made", got=str(source),
         )  # fmt: skip
     book = Book(source, trust=trust, now=lambda: time_of(at))
-    newest = [bytes.fromhex(one.id) for one in book.roll.of(ACTION, count=_NEWEST)]
-    reads = book.reads(newest)
+    reads = book.reads([bytes.fromhex(one.id) for one in book.roll.of(ACTION, count=_NEWEST)])
+    later = book.reads([bytes.fromhex(one.id) for one in book.roll.of(RECHECK, count=_NEWEST)])
     actions = {read.id.hex(): numbers_of([read]) for read in reads}
     with Log.open(source, read_only=True) as log, closing(Contents(log)) as contents:
-        acted = _one(contents, numbers_of(reads), actions, name)
+        acted = _one(contents, numbers_of(reads), actions, name, later[::-1])
         yield _Found(acted, book.page(bytes.fromhex(acted.latest.statement[7:])).verdict, contents)
 
 
@@ -146,13 +146,14 @@ def _in_proof(source: Path, name: str | None, trust: Trust, at: str | None) -> A
         records = (proof.statement(one) for one in proof.statement_ids)
         reads = [read_record(data) for data in records if data is not None]
         actions = {read.id.hex(): numbers_of([read]) for read in reads}
-        acted = _one(proof, numbers_of(reads), actions, name)
+        acted = _one(proof, numbers_of(reads), actions, name, reads)
         yield _Found(acted, verify_proof(proof, now=time_of(at), trust=trust), proof)
 
 
 def _one(
     source: Source, agents: Mapping[str, Sequence[int]],
     actions: Mapping[str, Mapping[str, Sequence[int]]], name: str | None,
+    rechecks: Sequence[Read],
 ) -> Acted:  # fmt: skip
     """Return the agent that a person means, by its own digits or by those of an action.
 
@@ -173,7 +174,10 @@ def _one(
               for one in said]  # fmt: skip
     if len(digits) == 64 and not meant:
         meant = [f"sha256:{digits}"]
-    found = (acted_by(source, one, hints=agents.get(one, ())) for one in dict.fromkeys(meant))
+    found = (
+        acted_by(source, one, hints=agents.get(one, ()), rechecks=rechecks)
+        for one in dict.fromkeys(meant)
+    )
     every = [acted for acted in found if acted is not None]
     if not every:
         raise Unavailable(
@@ -237,3 +241,5 @@ def _write(
         text = f"“{row['text']}”: " if "text" in row else ""
         done = row.get("traded") or row["detail"]
         screen.row(f"{row['number']}", f"{text}{row['outcome']}{why}; {done}{forked}", column=6)
+        for one in row["later"]:
+            screen.row("", f"later: {one['outcome']}; {one['detail']}", column=6)

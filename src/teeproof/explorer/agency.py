@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from teeproof.agents.acted import Acted, acted_by, numbers_of
 from teeproof.agents.known import Known, known_of
 from teeproof.agents.powers import Power, powers
-from teeproof.agents.statements import ACTION
+from teeproof.agents.statements import ACTION, RECHECK
 from teeproof.chain.standing import FundState, Onlooker, fund_state
 from teeproof.core.errors import Error, Unavailable
 from teeproof.explorer.content import Book, Page
@@ -154,11 +154,13 @@ class Agency:
 
     def _acted(self, agent: str) -> Acted | None:
         hints = next((one.numbers for one in listed(self._book) if one.agent == agent), ())
+        said = self._book.roll.of(RECHECK, count=NEWEST)
+        rechecks = self._book.reads([bytes.fromhex(one.id) for one in reversed(said)])
         with (
             Log.open(self._book.log, read_only=True) as log,
             closing(Contents(log)) as contents,
         ):
-            return acted_by(contents, agent, hints=sorted(hints)[-8:])
+            return acted_by(contents, agent, hints=sorted(hints)[-8:], rechecks=rechecks)
 
     def _page(self, acted: Acted) -> tuple[Page | None, str]:
         try:
