@@ -139,3 +139,19 @@ def test_a_long_book_is_replayed_too(scene):
     matched = scene.order(OwnerKey.new())
     assert matched.unlisted == 6
     assert failures(told(scene)) == set()
+
+
+def test_market_admits_one_gpu_in_two_nodes(scene):
+    """It looks away when the second proves itself anew; its own statements show it."""
+    from tests.network.test_nodes import gpu_node
+
+    one, two = gpu_node(scene, "one", 0), gpu_node(scene, "two", 1)
+    assert one.register().admitted
+    assert two.register().admitted
+    assert failures(told(scene)) == set()
+    two.attester.numbers = (0,)
+    scene.market.state.gpus.clear()
+    assert two.attest().admitted
+    (check,) = [one for one in audit(told(scene)) if one.state == "failed"]
+    assert check.code == "gpu_listed_twice"
+    assert one.name in check.detail

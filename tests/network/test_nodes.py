@@ -13,6 +13,9 @@ from teeproof.core.errors import Error, Malformed, NotAllowed, NotAuthentic, Too
 from teeproof.evidence.collect.simulated import SimulatedAttester, SimulatedPlatform
 from teeproof.evidence.nvidia.nonce import gpu_nonce
 from teeproof.evidence.policy import INTEL_ROOT
+from teeproof.evidence.record import Evidence
+from teeproof.evidence.simulated.nvidia import SimulatedGpu
+from teeproof.evidence.simulated.nvidia_scene import GpuScene
 from teeproof.network.admission import decide
 from teeproof.network.claim import Gpus, Hardware
 from teeproof.network.gate import MAX_BODY
@@ -142,6 +145,69 @@ def test_a_switch_is_no_gpu():
     switch = facts_of()["gpus"]
     switch["devices"][0]["is_switch"] = True
     assert decided(facts_of(gpus=switch)) == (False, "cpu", ["gpu_unproven"])
+
+
+class Relayed:
+    """A machine whose owner puts some chip's evidence beside its own, in time for its nonce."""
+
+    def __init__(self, scene: Scene, machine: str, *numbers: int) -> None:
+        self.scene, self.machine, self.numbers = scene, attester(machine, scene.clock), numbers
+
+    name = "a machine and whatever GPUs its owner finds"
+
+    def attest(self, report_data: bytes) -> Evidence:
+        made, vendor = self.machine.attest(report_data), platform().gpus
+        scene = GpuScene(vendor, gpu_nonce(report_data[:32]), self.scene.clock())
+        found = scene.evidence(tuple(SimulatedGpu(vendor, number) for number in self.numbers))
+        return msgspec.structs.replace(
+            made, gpus=found.document(), manifests=found.manifests, ocsp=found.ocsp
+        )
+
+
+def gpu_node(scene: Scene, name: str, *numbers: int) -> Node:
+    """A node on a machine of its own that claims as many GPUs as it shows."""
+    claims = (Gpus(model="GH100", count=len(numbers)),)
+    node = Node(scene, name, hardware=Hardware(cpus=8, memory_mib=32_768, gpus=claims))
+    node.attester = Relayed(scene, name, *numbers)
+    return node
+
+
+def test_owner_who_relays_one_gpu_to_two_nodes(scene):
+    assert gpu_node(scene, "one", 0, 1).register().admitted
+    admission = gpu_node(scene, "two", 1).register()
+    assert refused(admission) == ["gpu_listed"]
+    (reason,) = admission.decision.reasons
+    assert "listed already, by one" in reason.detail
+    assert refused(gpu_node(scene, "three", 1, 2).register()) == ["gpu_listed"]
+
+
+def test_two_nodes_with_chips_of_their_own_are_both_admitted(scene):
+    one, two = gpu_node(scene, "one", 0, 1).register(), gpu_node(scene, "two", 2, 3).register()
+    assert one.admitted
+    assert two.admitted
+    assert len(one.decision.gpus) == 2
+    assert not set(one.decision.gpus) & set(two.decision.gpus)
+
+
+def test_a_gpu_that_moved_on_after_its_node_went_silent_is_admitted_in_its_place(scene):
+    one = gpu_node(scene, "one", 0)
+    assert one.register().admitted
+    scene.clock.wait(scene.terms.pause_after + 1)
+    assert gpu_node(scene, "two", 0).register().admitted
+    assert one.name not in scene.market.state.nodes
+
+
+def test_owner_relays_a_gpu_when_he_proves_his_machine_anew(scene):
+    """What was refused at the door is refused through the back door too."""
+    one, two = gpu_node(scene, "one", 0), gpu_node(scene, "two", 1)
+    assert one.register().admitted
+    assert two.register().admitted
+    two.attester.numbers = (0,)
+    assert refused(two.attest()) == ["gpu_listed"]
+    scene.restart()
+    assert scene.market.state.gpus == {
+        gpu: node.name for node in scene.market.state.nodes.values() for gpu in node.gpus
+    }  # fmt: skip
 
 
 def test_node_brings_gpu_reports_apart_from_its_identity(scene):

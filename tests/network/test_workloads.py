@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import msgspec
 import pytest
 
 from teeproof.cloud.image import Image
@@ -13,10 +14,12 @@ from teeproof.cloud.manifest import Manifest
 from teeproof.cloud.owner import OwnerKey
 from teeproof.core.errors import Malformed, Unavailable, Usage
 from teeproof.evidence.collect.simulated import opt_in_policy
+from teeproof.evidence.simulated.nvidia import SimulatedGpu
 from teeproof.network.client import MarketClient
-from teeproof.network.node import Config, claim_of, read_config
+from teeproof.network.node import Config, Worker, attester_of, claim_of, read_config
 from teeproof.network.workload import open_market, steady
 from tests.network.scenes import ANY, PAYOUT, START, Served, node_inside, platform, processor, terms
+from tests.sim.nvml import driver
 
 NODE = {"name": "one", "price": "10", "region": "eu-west", "payout": PAYOUT}
 
@@ -103,6 +106,50 @@ def test_host_turns_its_clock_and_a_steady_one_goes_on():
     ticks = iter([100.0, 101.0, 105.5])
     clock = steady(lambda: next(moments), monotonic=lambda: next(ticks))
     assert [(clock() - START).total_seconds() for _ in range(2)] == [1.0, 5.5]
+
+
+GPU = {"gpus": ({"model": "GH100", "count": 1},)}
+
+
+def gpu_world(tmp_path, url, library):
+    """The world of a node that claims a GPU, and its claim."""
+    inside = node_inside(tmp_path, url, machine="with-gpu")
+    inside.environment["TEEPROOF_NVML"] = library
+    return inside, claim_of(msgspec.convert(NODE | GPU, Config))
+
+
+def test_a_node_asks_its_gpus_through_the_driver_and_is_admitted_with_them(tmp_path):
+    with driver() as found:
+        found.gpus = (SimulatedGpu(platform().gpus, 0),)
+        market = Served(tmp_path / "market")
+        try:
+            inside, claim = gpu_world(tmp_path / "node", market.url, found.library)
+            with MarketClient(market.url) as client:
+                worker = Worker(inside, client, claim, attester=attester_of(inside, claim))
+                decision = worker.register().decision
+                assert decision.admitted, decision.reasons
+                assert len(decision.gpus) == 1
+                assert worker.attest().admitted
+        finally:
+            market.stop()
+
+
+def test_a_node_without_a_driver_says_why_and_leaves_the_refusal_to_the_market(tmp_path, capsys):
+    market = Served(tmp_path / "market")
+    try:
+        inside, claim = gpu_world(tmp_path / "node", market.url, "libnvidia-that-is-not-there.so")
+        attester = attester_of(inside, claim)
+        assert attester is None
+        with MarketClient(market.url) as client:
+            decision = Worker(inside, client, claim, attester=attester).register().decision
+        assert [reason.code for reason in decision.reasons] == ["gpu_report_missing"]
+    finally:
+        market.stop()
+
+
+def test_a_node_that_claims_no_gpu_asks_no_driver(tmp_path):
+    inside = node_inside(tmp_path, "", machine="plain")
+    assert attester_of(inside, claim_of(Config(**NODE))) is None
 
 
 def test_a_node_counts_its_cores_and_memory_itself():

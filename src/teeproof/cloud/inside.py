@@ -162,12 +162,13 @@ class Inside:
         roles: Iterable[Any] = (),
         nonce: str | None = None,
         secrets: Mapping[str, bytes] | None = None,
+        attester: Attester | None = None,
         **options: Any,
     ) -> Identity:
         """Return the workload's identity, bound to this machine and this code.
 
         Its statements go to the peer ``log`` if there is one, and are kept in memory in any case.
-        Arguments and errors as of ``Identity.boot``.
+        Arguments and errors as of ``Identity.boot``; without an attester, this machine's own.
         """
         from teeproof.proof.workload import Identity  # noqa: PLC0415  needs 300 ms
 
@@ -175,7 +176,7 @@ class Inside:
             options["store"] = self.store()
         options.setdefault("now", self.now)
         return Identity.boot(
-            self.attester(), roles=roles, nonce=nonce, secrets=secrets or {}, **options
+            attester or self.attester(), roles=roles, nonce=nonce, secrets=secrets or {}, **options
         )
 
     def attester(self) -> Attester:

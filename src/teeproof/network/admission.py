@@ -29,7 +29,14 @@ from teeproof.proof.links import Integer
 __all__ = ["MARKETS_WORD", "Decision", "Reason", "decide", "label_of", "machine_of", "objections"]
 
 MARKETS_WORD = frozenset(
-    {"challenge_unknown", "machine_listed", "name_listed", "machine_changed", "evidence_refused"}
+    {
+        "challenge_unknown",
+        "machine_listed",
+        "name_listed",
+        "machine_changed",
+        "evidence_refused",
+        "gpu_listed",
+    }
 )
 """Reasons that rest on what the market knew or how it verified: nobody else can find them anew."""
 
@@ -64,6 +71,8 @@ class Decision(
         admitted: whether its offer counts.
         tee: what vouches for it.
         machine: ``sha256:…`` of the platform's id; None where the evidence names no platform.
+        gpus: what stands for each GPU that the evidence shows, ``sha256:…``, sorted; of all that
+            are admitted at one time, none has another's.
         challenge: the market's nonce that the evidence answers, hex.
         reasons: why it was refused, all of them; empty if it was not.
         at: when, by the market's clock, seconds since 1970.
@@ -77,6 +86,7 @@ class Decision(
     admitted: bool
     tee: Tee
     machine: str | None = None
+    gpus: tuple[str, ...] = ()
     challenge: str
     reasons: tuple[Reason, ...] = ()
     at: Integer

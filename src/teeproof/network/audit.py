@@ -6,6 +6,7 @@ when freed. From that each book follows anew, and a node that was left out of it
 
     numbers     no number of the ledger was used twice: its host has put no older copy back
     lease       each lease is of the match with its number, and ends once
+    gpus        no GPU is shown by two nodes that are admitted at the same time
     book        the offers that each match lists are the cheapest that there were
 
 That a node was silent (``stale``) rests on heartbeats, which are not in the log: the market's word.
@@ -22,6 +23,7 @@ import msgspec
 
 from teeproof.core.digests import named
 from teeproof.evidence.verdict import Check, failed, passed
+from teeproof.network.admission import Decision
 from teeproof.network.checking import maybe
 from teeproof.network.claim import NodeClaim
 from teeproof.network.forms import money
@@ -73,6 +75,8 @@ class _Replay:
         self._book = Book()
         self._machines: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._gpus: dict[str, str] = {}
+        self._shows: dict[str, tuple[str, ...]] = {}
         self._leases: dict[str, str] = {}  # open ones: the node of each
         self._matches: dict[int, Match] = {}
         self._last = 0
@@ -88,7 +92,7 @@ class _Replay:
                 )  # fmt: skip
             self._last = max(self._last, number)
         if isinstance(said, AdmissionStatement):
-            self._admission(name, said)
+            yield from self._admission(name, said)
         elif isinstance(said, MatchStatement):
             self._matches[number] = said.match
             yield self._match(said.match)
@@ -97,7 +101,22 @@ class _Replay:
         else:
             yield from self._closing(said)
 
-    def _admission(self, name: str, said: AdmissionStatement) -> None:
+    def _shown(self, decision: Decision) -> Iterator[Check]:
+        """Take in which GPUs a node shows; one that an offer in the book shows too is relayed."""
+        for gpu in decision.gpus:
+            other = self._gpus.get(gpu, decision.node)
+            if other != decision.node and self._book.get(other) is not None:
+                yield failed(
+                    "gpus", "gpu_listed_twice",
+                    f"one GPU is shown by two nodes that are admitted: {decision.node} and {other}",
+                    expected=other, got=decision.node,
+                )  # fmt: skip
+        for gpu in self._shows.pop(decision.node, ()):
+            self._gpus.pop(gpu, None)
+        self._shows[decision.node] = decision.gpus
+        self._gpus |= dict.fromkeys(decision.gpus, decision.node)
+
+    def _admission(self, name: str, said: AdmissionStatement) -> Iterator[Check]:
         decision, claim = said.decision, self._claims.get(said.decision.claim)
         if not decision.admitted or claim is None:
             return
@@ -105,9 +124,12 @@ class _Replay:
         machine = decision.machine or ""
         if before is not None:
             self._book.put(msgspec.structs.replace(before, admission=name))
+            yield from self._shown(decision)
             return
-        for rival in {self._machines.get(machine), self._names.get(claim.name)} - {None}:
+        silent = (self._gpus.get(gpu) for gpu in decision.gpus)
+        for rival in {self._machines.get(machine), self._names.get(claim.name), *silent} - {None}:
             self._book.remove(rival or "")
+        yield from self._shown(decision)
         self._machines[machine] = self._names[claim.name] = decision.node
         self._book.put(
             Offer(

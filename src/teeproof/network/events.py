@@ -52,6 +52,7 @@ class Admitted(_Change, frozen=True, tag="admitted"):
     decision: str
     until: int
     replaces: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
 
 
 class Refused(_Change, frozen=True, tag="refused"):
@@ -69,6 +70,7 @@ class Renewed(_Change, frozen=True, tag="renewed"):
     admission: str
     decision: str
     until: int
+    gpus: tuple[str, ...] = ()
 
 
 class Beaten(_Change, frozen=True, tag="beaten"):

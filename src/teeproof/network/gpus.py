@@ -17,9 +17,19 @@ from teeproof.core.errors import Error
 from teeproof.evidence.nvidia.nonce import gpu_nonce
 from teeproof.network.claim import NodeClaim
 
-__all__ = ["doubts"]
+__all__ = ["doubts", "gpus_of"]
 
 Doubt = tuple[str, str, str, str]
+
+
+def gpus_of(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what stands for each GPU that verified evidence shows, ``sha256:…``, sorted.
+
+    One chip has one, whichever machine shows its report: who lists it twice has relayed it.
+    """
+    proven = facts.get("gpus")
+    devices = proven.get("devices", ()) if isinstance(proven, Mapping) else ()
+    return tuple(sorted({one["device_id"] for one in devices if not one["is_switch"]}))
 
 
 def doubts(claim: NodeClaim, facts: Mapping[str, Any]) -> Iterator[Doubt]:

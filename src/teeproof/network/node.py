@@ -1,9 +1,11 @@
 """A node as a workload: it proves itself to a market, then works, beats, and proves itself again.
 
 What it offers it reads from ``node.json`` in its inputs: name, price, region, payout, labels, GPUs.
-Cores and memory it counts itself, so its code vouches for them; the file may only say less.
+Cores and memory it counts itself, so its code vouches for them; the file may only say less. GPUs
+that it claims it asks through the driver, for the nonce that its machine's own evidence determines.
 
-Trusts: its own machine.  Does not trust: the market, beyond the challenge that it gives.
+Trusts: its own machine, the driver's library.
+Does not trust: the market, beyond the challenge that it gives.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import msgspec
 from teeproof.cloud.inside import Inside
 from teeproof.core.errors import Malformed, NotAllowed, NotAuthentic, Unavailable
 from teeproof.core.reading import read_bounded
+from teeproof.evidence.collect import Attester
 from teeproof.network.answers import Admission, Pulse
 from teeproof.network.claim import Gpus, Hardware, NodeClaim
 from teeproof.network.client import MarketClient
@@ -26,7 +29,7 @@ from teeproof.network.statements import NodeStatement, say
 from teeproof.proof.sealing import Sealed
 from teeproof.proof.workload import Identity
 
-__all__ = ["Config", "Worker", "claim_of", "main", "read_config"]
+__all__ = ["Config", "Worker", "attester_of", "claim_of", "main", "read_config"]
 
 CONFIG = "node.json"
 MAX_CONFIG = 64 << 10
@@ -39,7 +42,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         cpus: how many cores to offer; all of them, if not given.
         memory_mib: likewise.
-        gpu_reports: files beside this one with a report of each GPU.
+        gpu_reports: files beside this one with a report of each GPU, which markets refuse: nothing
+            ties them to this machine. Without them, the driver is asked.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Worker:
         client: of the market.
         claim: what it offers.
         gpu_reports: those that the claim names.
+        attester: makes its evidence; None for its machine's own alone.
     """
 
     def __init__(
@@ -70,7 +75,9 @@ class Worker:
         claim: NodeClaim,
         *,
         gpu_reports: tuple[bytes, ...] = (),
+        attester: Attester | None = None,
     ) -> None:
+        self._attester = attester
         self._inside, self._client, self.claim = inside, client, claim
         self._reports = gpu_reports
         self.identity: Identity | None = None
@@ -82,7 +89,7 @@ class Worker:
     def register(self) -> Admission:
         """Boot for the market's challenge, seal the claim, and ask to be admitted."""
         challenge = self._client.challenge()
-        self.identity = self._inside.boot(nonce=challenge.challenge)
+        self.identity = self._inside.boot(nonce=challenge.challenge, attester=self._attester)
         admission = self._client.register(
             self.identity, self._sealed(self.identity), gpu_reports=self._reports
         )
@@ -163,7 +170,10 @@ def main(inside: Inside) -> int:
         for name in config.gpu_reports
     )
     with MarketClient(inside.url(MARKET)) as client:
-        worker = Worker(inside, client, claim_of(config, reports), gpu_reports=reports)
+        claim = claim_of(config, reports)
+        worker = Worker(
+            inside, client, claim, gpu_reports=reports, attester=attester_of(inside, claim)
+        )
         admission = worker.register()
         _report(inside, worker, admission)
         if not admission.admitted:
@@ -203,6 +213,26 @@ def claim_of(config: Config, reports: tuple[bytes, ...] = ()) -> NodeClaim:
     )  # fmt: skip
     claim.check()
     return claim
+
+
+def attester_of(inside: Inside, claim: NodeClaim) -> Attester | None:
+    """Return what makes evidence of machine and GPUs; None where none is claimed, or none is here.
+
+    A claim of GPUs that cannot be asked is made all the same, and the owner is told why they were
+    not: it is the market's to refuse. The measured variable ``TEEPROOF_NVML`` names the library.
+    """
+    if not claim.hardware.gpus or claim.gpu_reports:
+        return None
+    from teeproof.evidence.collect.kinds import LIBRARY_VARIABLE  # noqa: PLC0415  few have GPUs
+    from teeproof.evidence.collect.nvml import LIBRARY, NvmlAttester, probe  # noqa: PLC0415
+    from teeproof.evidence.collect.with_gpus import WithGpus  # noqa: PLC0415
+
+    library = inside.environment.get(LIBRARY_VARIABLE, LIBRARY)
+    here = probe(library)
+    if not here.present:
+        inside.say(gpus="not asked", why=here.detail)
+        return None
+    return WithGpus(inside.attester(), NvmlAttester(library))
 
 
 def _work(inside: Inside, worker: Worker, stop: threading.Event) -> None:

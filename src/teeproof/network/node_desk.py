@@ -1,7 +1,7 @@
 """What nodes ask of the market: a challenge, admission, a heartbeat, fresh evidence, an end.
 
-One machine is one node, and so is one name. Who comes for a machine or a name that another node has
-is refused while that one gives signs of life, and takes its place once it is silent.
+One machine is one node, and so is one name, and one GPU. Who comes for what another node has is
+refused while that one gives signs of life, and takes its place once it is silent.
 
 Trusts: what ``gate`` verified.  Does not trust: nodes and their hosts.
 """
@@ -17,6 +17,7 @@ from teeproof.network import events, gate
 from teeproof.network.admission import Decision, Reason, decide, machine_of
 from teeproof.network.answers import Admission, Challenge, Pulse
 from teeproof.network.claim import NodeClaim
+from teeproof.network.gpus import gpus_of
 from teeproof.network.heartbeats import (
     Heartbeat,
     NodeClose,
@@ -26,7 +27,15 @@ from teeproof.network.heartbeats import (
 )
 from teeproof.network.leases import digest_of
 from teeproof.network.market import Market
-from teeproof.network.rules import check_beat, check_renewal, living, moved, not_fresh, other_lease
+from teeproof.network.rules import (
+    check_beat,
+    check_renewal,
+    living,
+    moved,
+    not_fresh,
+    other_lease,
+    taken_gpus,
+)
 from teeproof.network.state import Node
 from teeproof.network.statements import AdmissionStatement, made_of
 from teeproof.proof.identity import IdentityRecord
@@ -73,7 +82,7 @@ class NodeDesk:
             rivals = self._rivals(claim, facts)
             against += (
                 *self._fresh(record, now),
-                *living(rivals, claim, terms=self._market.terms, now=now),
+                *living(rivals, claim, facts, terms=self._market.terms, now=now),
             )
             verdict = decide(claim, facts=facts, terms=self._market.terms, further=against)
             if verdict[0]:
@@ -86,7 +95,7 @@ class NodeDesk:
                     at=now, node=record.name, key=record.statement_key.hex(), claim=claim,
                     machine=decision.machine or "", tee=decision.tee, admission=name,
                     decision=digest_of(decision), until=decision.until,
-                    replaces=tuple(rival.name for rival in rivals),
+                    replaces=tuple(rival.name for rival in rivals), gpus=decision.gpus,
                 )  # fmt: skip
             return self._settled(change, decision, name, envelope)
 
@@ -108,7 +117,11 @@ class NodeDesk:
             self._market.file(
                 record.encode(), given.blobs, bytes(given.rotation), applicant.envelope
             )
-            against += (*self._fresh(record, now), *moved(node, facts))
+            state = self._market.state
+            against += (
+                *self._fresh(record, now), *moved(node, facts),
+                *taken_gpus(node, facts, state.nodes, state.gpus),
+            )  # fmt: skip
             verdict = decide(node.claim, facts=facts, terms=self._market.terms, further=against)
             decision = self._decision(record, node.claim, facts, verdict, node=node.name, now=now)
             name, envelope = self._say(decision, made_of("claim", applicant.statement))
@@ -117,6 +130,7 @@ class NodeDesk:
                 change = events.Renewed(
                     at=now, node=node.name, identity=record.name, key=record.statement_key.hex(),
                     admission=name, decision=digest_of(decision), until=decision.until,
+                    gpus=decision.gpus,
                 )  # fmt: skip
             return self._settled(change, decision, name, envelope)
 
@@ -185,7 +199,8 @@ class NodeDesk:
         admitted, label, reasons = verdict
         return Decision(
             claim=claim.digest_name, identity=record.name, node=node, admitted=admitted, tee=label,
-            machine=machine_of(facts), challenge=(record.claim.nonce or "")[:64], reasons=reasons,
+            machine=machine_of(facts), gpus=gpus_of(facts),
+            challenge=(record.claim.nonce or "")[:64], reasons=reasons,
             at=now, until=now + market.terms.attestation if admitted else now,
             sequence=market.number,
         )  # fmt: skip
@@ -214,7 +229,10 @@ class NodeDesk:
 
     def _rivals(self, claim: NodeClaim, facts: Facts) -> list[Node]:
         state = self._market.state
-        found = (state.machines.get(machine_of(facts) or ""), state.names.get(claim.name))
+        found = (
+            state.machines.get(machine_of(facts) or ""), state.names.get(claim.name),
+            *(state.gpus.get(gpu) for gpu in gpus_of(facts)),
+        )  # fmt: skip
         return [state.nodes[name] for name in dict.fromkeys(found) if name is not None]
 
     def _displace(self, rivals: Iterable[Node], now: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from teeproof.core.errors import NotAllowed
 from teeproof.network.admission import Reason, machine_of
 from teeproof.network.claim import NodeClaim
+from teeproof.network.gpus import gpus_of
 from teeproof.network.heartbeats import Heartbeat
 from teeproof.network.state import Node, Running
 from teeproof.network.terms import Terms
@@ -22,6 +23,7 @@ __all__ = [
     "moved",
     "not_fresh",
     "other_lease",
+    "taken_gpus",
 ]
 
 
@@ -37,22 +39,48 @@ def not_fresh(nonce: str | None) -> Reason:
 
 
 def living(
-    rivals: Iterable[Node], claim: NodeClaim, *, terms: Terms, now: int
+    rivals: Iterable[Node], claim: NodeClaim, facts: Mapping[str, Any], *, terms: Terms, now: int
 ) -> tuple[Reason, ...]:
-    """Return the reasons against a claim that other nodes with its machine or name give."""
-    return tuple(_rivalry(node, claim, terms, now) for node in rivals if node.is_alive(now, terms))
+    """Return the reasons against a claim that others with its machine, name or GPUs give."""
+    machine = machine_of(facts)
+    return tuple(
+        _rivalry(node, claim, machine, terms, now) for node in rivals if node.is_alive(now, terms)
+    )
 
 
-def _rivalry(node: Node, claim: NodeClaim, terms: Terms, now: int) -> Reason:
-    same_name = node.claim.name == claim.name
+def _rivalry(node: Node, claim: NodeClaim, machine: str | None, terms: Terms, now: int) -> Reason:
+    code, detail = "gpu_listed", _relayed(node)
+    if node.claim.name == claim.name:
+        code, detail = "name_listed", "a node with this name is listed already"
+    elif node.machine == machine:
+        code = "machine_listed"
+        detail = f"this machine is listed already, as {node.claim.name}: one machine is one node"
     return Reason(
-        code="name_listed" if same_name else "machine_listed",
-        detail="a node with this name is listed already"
-        if same_name
-        else f"this machine is listed already, as {node.claim.name}: one machine is one node",
+        code=code,
+        detail=detail,
         expected=f"that it has been silent for more than {terms.pause_after} s",
         got=f"a sign of life {now - node.beat} s ago",
     )
+
+
+def _relayed(node: Node) -> str:
+    return (
+        f"a GPU that its evidence shows is listed already, by {node.claim.name}: one chip is in one"
+        " machine, so one of the two relays the other's reports"
+    )
+
+
+def taken_gpus(node: Node, facts: Mapping[str, Any], nodes: Mapping[str, Node],
+               holders: Mapping[str, str]) -> tuple[Reason, ...]:  # fmt: skip
+    """Return the reason against fresh evidence that shows a GPU of another node."""
+    for gpu in gpus_of(facts):
+        other = nodes.get(holders.get(gpu, ""))
+        if other is not None and other.name != node.name:
+            return (
+                Reason(code="gpu_listed", detail=_relayed(other),
+                       expected="GPUs that no other node shows", got=gpu),
+            )  # fmt: skip
+    return ()
 
 
 def check_beat(beat: Heartbeat, node: Node, running: Running | None) -> None:

@@ -62,6 +62,7 @@ class Node(msgspec.Struct, kw_only=True):
         counter: of its last heartbeat; 0 before the first.
         beat: when it last gave a sign of life.
         lease: under which lease it works; empty if under none.
+        gpus: what stands for each of its GPUs, ``sha256:…``.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Node(msgspec.Struct, kw_only=True):
     beat: int
     counter: int = 0
     lease: str = ""
+    gpus: tuple[str, ...] = ()
 
     def is_alive(self, now: int, terms: Terms) -> bool:
         """Return whether it gave a sign of life not long ago."""
@@ -129,6 +131,7 @@ class State(msgspec.Struct, kw_only=True):
         orders: digest of each order that was answered, by the renter's key and its id.
         machines: the node on each machine, by the digest of the platform's id.
         names: the node with each name that people call it.
+        gpus: the node that shows each GPU.
     """
 
     time: int = 0
@@ -138,6 +141,7 @@ class State(msgspec.Struct, kw_only=True):
     orders: dict[str, str] = {}
     machines: dict[str, str] = {}
     names: dict[str, str] = {}
+    gpus: dict[str, str] = {}
 
     def book(self) -> Book:
         """Return the book of all offers."""
@@ -156,19 +160,29 @@ class State(msgspec.Struct, kw_only=True):
             old = self.nodes.pop(name)
             self.machines.pop(old.machine)
             self.names.pop(old.claim.name)
+            self._hold(old.name, old.gpus, ())
         self.machines[change.machine] = self.names[change.claim.name] = change.node
         self.nodes[change.node] = Node(
             name=change.node, identity=change.node, key=change.key, machine=change.machine,
             claim=change.claim, tee=change.tee, admission=change.admission,
             decision=change.decision, since=number,
-            until=change.until, beat=change.at,
+            until=change.until, beat=change.at, gpus=change.gpus,
         )  # fmt: skip
+        self._hold(change.node, (), change.gpus)
+
+    def _hold(self, node: str, before: tuple[str, ...], now: tuple[str, ...]) -> None:
+        """Note which GPUs a node shows, in place of those that it showed."""
+        for gpu in before:
+            self.gpus.pop(gpu, None)
+        self.gpus |= dict.fromkeys(now, node)
 
     def _renewed(self, change: events.Renewed, _: int, terms: Terms) -> None:
         node = self.nodes[change.node]
         node.identity, node.key = change.identity, change.key
         node.admission, node.decision = change.admission, change.decision
         node.until, node.beat = change.until, change.at
+        self._hold(node.name, node.gpus, change.gpus)
+        node.gpus = change.gpus
         running = self.leases.get(node.lease)
         if running is not None:
             running.meter = running.meter.attested(change.at, change.until, terms)

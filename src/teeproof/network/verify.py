@@ -26,6 +26,7 @@ from teeproof.network.checking import is_missing, maybe, of_role, said, same, sa
 from teeproof.network.claim import NodeClaim
 from teeproof.network.escrow import CLOSING_REASONS
 from teeproof.network.forms import money
+from teeproof.network.gpus import gpus_of
 from teeproof.network.leases import digest_of
 from teeproof.network.matching import Match, rematch
 from teeproof.network.offers import Offer
@@ -94,8 +95,8 @@ def judge_admission(read: Read, view: View) -> Iterable[Check]:
 def _decided(decision: Decision, claim: NodeClaim, facts: Any, terms: Terms) -> Iterator[Check]:
     markets = [reason for reason in decision.reasons if reason.code in MARKETS_WORD]
     admitted, label, reasons = decide(claim, facts=facts, terms=terms, further=markets)
-    found = (decision.admitted, decision.tee, decision.machine, decision.reasons)
-    if found != (admitted, label, machine_of(facts), reasons):
+    found = (decision.admitted, decision.tee, decision.machine, decision.gpus, decision.reasons)
+    if found != (admitted, label, machine_of(facts), gpus_of(facts), reasons):
         yield failed(
             "admission",
             "admission_differs",
@@ -287,9 +288,8 @@ def judge_closing(read: Read, view: View) -> Iterable[Check]:
 
 
 def _in_words(admitted: bool, label: str, codes: Iterable[str]) -> str:
-    return (
-        f"{'admitted' if admitted else 'refused'}, tee={label}, {', '.join(codes) or 'no reason'}"
-    )
+    done = "admitted" if admitted else "refused"
+    return f"{done}, tee={label}, {', '.join(codes) or 'no reason'}"
 
 
 def _offer_in_words(offer: Offer | None) -> str:
