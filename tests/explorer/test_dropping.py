@@ -16,6 +16,7 @@ from teeproof.explorer.checker import page as saved_page
 from teeproof.proof.workload import Identity
 from tests.evidence import scenes
 from tests.explorer.browser import chromium, served
+from tests.explorer.checking import of, rewritten
 from tests.proof.people import NOW, attester, policy
 from tests.vectors import MISSING, records
 
@@ -101,14 +102,19 @@ def test_host_drops_a_quote_with_a_changed_bit(browser, site, tmp_path):
     assert "NOT AUTHENTIC" in said
 
 
+def change_a_signature(members):
+    name = of(members, "statements/")[0]
+    at = members[name].index(b'"sig":"') + 10
+    other = b"A" if members[name][at : at + 1] != b"A" else b"B"
+    members[name] = members[name][:at] + other + members[name][at + 1 :]
+
+
 def proof_files(folder):
-    """A proof in order, and one with a changed byte in a statement."""
+    """A proof in order, and one with a changed signature."""
     good, bad = folder / "answer.proof", folder / "changed.proof"
     identity = Identity.boot(attester(), now=lambda: NOW)
     identity.seal("answer", outputs={"answer.txt": b"42"}).save(good)
-    raw = bytearray(good.read_bytes())
-    raw[raw.index(b"statements/") + 200] ^= 1
-    bad.write_bytes(raw)
+    bad.write_bytes(rewritten(good.read_bytes(), change_a_signature))
     return good, bad
 
 
@@ -116,6 +122,19 @@ def test_a_proof_dropped_on_the_page_holds_and_a_changed_one_does_not(browser, s
     good, bad = proof_files(tmp_path)
     assert "SIMULATED" in handed_in(browser, site, good, at=AT)
     assert "NOT AUTHENTIC" in handed_in(browser, site, bad, at=AT)
+
+
+def test_network_damages_a_proof_that_is_dropped_on_the_page(browser, site, tmp_path):
+    good, bad = proof_files(tmp_path)
+    raw = bytearray(good.read_bytes())
+    raw[raw.index(b"statements/") + 200] ^= 1
+    bad.write_bytes(raw)
+    page = browser.new_page()
+    page.goto(f"{site}/verify")
+    drop(page, "#file", bad)
+    page.get_by_role("button", name="Check").click()
+    page.get_by_text("is damaged: get the file again").wait_for()
+    page.close()
 
 
 @pytest.fixture
