@@ -29,7 +29,7 @@ from tests.explorer.test_checker_evidence import MEASURED, VENDORS_WORD
 from tests.proof.people import NOW
 from tests.proof.people import policy as people_policy
 
-MUTATIONS = 500
+MUTATIONS = 200
 OTHER = "sha256:" + "cd" * 32
 
 

@@ -98,9 +98,19 @@ function show(place, rows) {
   const words = found === "failed"
     ? `✗ NOT AUTHENTIC: ${count("failed")} of the checks that ran here failed`
     : `${ANSWERS[found]}: ${count("passed")} checks passed on this machine, ${count("not_checked")} cannot be made here`;
-  const parts = Object.entries(TITLES).map(([where, title]) => section(title, rows.filter((row) => row.where === where)));
+  const parts = Object.entries(TITLES).map(([where, title]) => section(title, where === "elsewhere" ? open(rows) : rows.filter((row) => row.where === where)));
   place.replaceChildren(line("p", words, `outcome ${found}`), ...parts.filter(Boolean));
   place.dataset.answer = found;
+}
+
+// What was not checked, here or in other sections, each once: who reads no further has read this.
+function open(rows) {
+  const found = new Map();
+  for (const row of rows.filter(({ state }) => state === "not_checked")) {
+    const key = `${row.name}: ${row.detail}`;
+    found.set(key, { ...row, id: "", title: "", times: (found.get(key)?.times ?? 0) + 1 });
+  }
+  return [...found.values()].map((row) => (row.times > 1 ? { ...row, detail: `${row.detail} (${row.times} times)` } : row));
 }
 
 function section(title, rows) {
@@ -108,7 +118,8 @@ function section(title, rows) {
   const details = document.createElement("details");
   details.open = rows.some((row) => row.state === "failed") || title === TITLES.elsewhere;
   const ill = rows.filter((row) => row.state === "failed").length;
-  details.append(line("summary", `${title}: ${rows.length} checks${ill ? `, ${ill} failed` : ""}`));
+  const count = title === TITLES.elsewhere ? "" : `: ${rows.length} checks`;
+  details.append(line("summary", `${title}${count}${ill ? `, ${ill} failed` : ""}`));
   const list = document.createElement("ul");
   for (const row of rows) {
     const who = [row.title, row.id && row.id.replace(/^sha256:/, "").slice(0, 8)].filter(Boolean).join(" ");
