@@ -56,7 +56,7 @@ export const PREDICATES = {
     network_AdmissionStatement: { author: ["s"], cosigners: [["l", "s"], []], materials: [["l", {"struct": "proof_Material"}], []], decision: [{"struct": "network_Decision"}], terms: [{"struct": "network_Terms"}] },
     network_Closing: { lease: ["s"], reason: [["e", "deposit_spent", "evidence_stale", "heartbeats_missed", "node_closed", "node_never_came", "node_replaced", "renter_closed"]], detail: ["s"], seconds: ["i"], beats: ["i"], last_beat: ["s"], paid: ["s"], refund: ["s"], at: ["i"], sequence: ["i"] },
     network_ClosingStatement: { author: ["s"], cosigners: [["l", "s"], []], materials: [["l", {"struct": "proof_Material"}], []], closing: [{"struct": "network_Closing"}] },
-    network_Decision: { claim: ["s"], identity: ["s"], node: ["s"], admitted: ["b"], tee: [["e", "cpu", "cpu+gpu", "none", "sim"]], machine: [["u", "s", "n"], null], challenge: ["s"], reasons: [["l", {"struct": "network_Reason"}], []], at: ["i"], until: ["i"], sequence: ["i"] },
+    network_Decision: { claim: ["s"], identity: ["s"], node: ["s"], admitted: ["b"], tee: [["e", "cpu", "cpu+gpu", "none", "sim"]], machine: [["u", "s", "n"], null], gpus: [["l", "s"], []], challenge: ["s"], reasons: [["l", {"struct": "network_Reason"}], []], at: ["i"], until: ["i"], sequence: ["i"] },
     network_Gpus: { model: ["s"], count: ["i"] },
     network_Hardware: { cpus: ["i"], memory_mib: ["i"], gpus: [["l", {"struct": "network_Gpus"}], []] },
     network_Lease: { type: [["e", "urn:teeproof:lease-terms:v1"], null, "either"], order: ["s"], node: ["s"], renter: ["s"], rate: ["s"], deposit: ["s"], payout: ["s"], terms: [{"struct": "network_Terms"}], opened: ["i"], sequence: ["i"] },
