@@ -31,10 +31,11 @@ def tell(say: Teller) -> None:
     signed = "Intel-signed" if verdict.level == "hardware" and verdict.ok else "NOT AUTHENTIC"
     failed = f", {done['failed']} failed" if done["failed"] else ""
     say.line(
-        f"a real machine's evidence, {headline(verdict)}: {signed},"
+        f"a real machine's {verdict.kind.upper()} quote: {signed},"
         f" {done['passed']} checks passed{failed}, {done['not_checked']} not checked",
         real=True,
         here=True,
+        what=headline(verdict),
         level=verdict.level,
         ok=verdict.ok,
         as_of=verdict.provenance.time,
