@@ -98,7 +98,7 @@ def tell(world: World, say: Teller) -> Pooled:
     said = dataset.said
     say.line(
         f"a dataset of {said.records:,} orders in {len(said.parts)} parts, {said.copies} copy left"
-        " out; nobody saw them in the clear",
+        " out; nobody read them",
         ids=[dataset.statement.name],
         records=said.records,
         root=dataset.statement.subjects[0].sha256,
