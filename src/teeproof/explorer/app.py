@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 from teeproof.bench.probes import Finding
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Error, Unavailable, Usage
+from teeproof.core.types import settle_types
 from teeproof.explorer import checker
 from teeproof.explorer.answering import Pages, script_answer, static
 from teeproof.explorer.content import Book
@@ -118,6 +119,7 @@ def make_app(
             "this page does not know that method", code="method_wrong", got=request.method[:20],
         ))  # fmt: skip
 
+    settle_types()  # before the threads in which pages are made
     handlers = {Error: refusal, 404: nowhere, 405: wrong_method}
     app = Starlette(routes=_routes(site), exception_handlers=handlers)
     if console is not None:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Error, Unavailable, Usage
+from teeproof.core.types import settle_types
 from teeproof.proof.log.http.asgi import (
     Answer,
     Disconnected,
@@ -165,6 +166,7 @@ def server_for(app: Application) -> uvicorn.Server:
             code="extra_missing",
             got=str(error),
         ) from None
+    settle_types()  # before the threads that applications start
     return uvicorn.Server(
         uvicorn.Config(
             app,
