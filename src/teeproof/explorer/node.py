@@ -16,7 +16,7 @@ from teeproof.core.errors import Error, Unavailable
 from teeproof.evidence.verdict import Check, Concern
 from teeproof.explorer.content import Book
 from teeproof.explorer.nodes import Admitted, Closed, Leased, NodeFile
-from teeproof.explorer.together import Together, Verifying
+from teeproof.explorer.together import Together, Verifying, signed_of
 from teeproof.network.admission import Decision
 from teeproof.network.checking import maybe
 from teeproof.network.claim import NodeClaim
@@ -29,7 +29,8 @@ from teeproof.proof.verify import IdentityVerdict
 __all__ = ["HOLDS", "Earned", "LeaseRow", "NodePage", "node_page"]
 
 _ADMISSIONS = 5  # that are verified
-_LEASES = 20  # that are shown, and verified with one end each
+_LEASES = 20  # that are shown, and verified
+_ENDS = 3  # of one lease, that are verified
 HOLDS: Mapping[Concern | None, str] = {
     None: "✓ holds", "authenticity": "✗ does not hold", "availability": "– cannot be told",
     "policy": "✗ not what the policy here allows",
@@ -129,12 +130,12 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
             "nobody in this log speaks of such a node", code="node_unknown",
             got=f"sha256:{identity}",
         )  # fmt: skip
-    tried = list(file.admissions)[: -_ADMISSIONS - 1 : -1]
+    tried = _tried(book, file)
     leases = list(file.leases)[: -_LEASES - 1 : -1]
     roots = [one.id for one in tried] or ([file.claim] if file.claim else [])
     for lease in leases:
         roots.append(lease.id)
-        roots += [one.id for one in lease.closings[-1:]]
+        roots += [one.id for one in lease.closings[-_ENDS:]]
     if not roots:
         raise Unavailable(
             "this node is only spoken of in matches", code="node_unknown", got=f"sha256:{file.id}"
@@ -159,6 +160,14 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
     )  # fmt: skip
 
 
+def _tried(book: Book, file: NodeFile) -> list[Admitted]:
+    """Return the decisions to verify, newest first: the latest, and the latest that are signed."""
+    every = list(file.admissions)[::-1]
+    latest, older = every[:_ADMISSIONS], every[_ADMISSIONS:]
+    signed = set(signed_of(book, [one.id for one in older], most=1))
+    return latest + [one for one in older if one.id in signed]
+
+
 def _claim(together: Together, root: str) -> tuple[Read, NodeStatement] | None:
     """Return the claim that an admission was made of, or the one that the root is."""
     read = together.reads.get(root)
@@ -178,8 +187,10 @@ def _person(together: Together, read: Read) -> IdentityVerdict | None:
 
 
 def _row(every: Together, lease: Leased) -> LeaseRow:
-    """Return a lease with its end: of several, the latest said; a false one is shown as such."""
-    closed = lease.closings[-1] if lease.closings else None
+    """Return a lease with its end: of several the latest that holds, or else the latest."""
+    ends = lease.closings[: -_ENDS - 1 : -1]
+    held = (end for end in ends if every.objection(end.id) is None)
+    closed = next(held, ends[0] if ends else None)
     found = every.objection(lease.id if closed is None else closed.id)
     return LeaseRow(lease=lease, closed=closed, objection=found or every.objection(lease.id))
 

@@ -18,12 +18,13 @@ from teeproof.core.digests import parse_named
 from teeproof.evidence.verdict import Concern
 from teeproof.explorer.content import Book, unknown
 from teeproof.proof.file import ProofFile, export
+from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
-from teeproof.proof.source import Read
+from teeproof.proof.source import Read, read_record
 from teeproof.proof.verify import ProofVerdict, verify_proof
 
-__all__ = ["Together", "Verifying"]
+__all__ = ["Together", "Verifying", "signed_of"]
 
 _KEPT = 32
 _FRESH = timedelta(seconds=60)
@@ -99,6 +100,29 @@ class Verifying:
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return made
+
+
+def signed_of(book: Book, statements: Sequence[str], *, most: int) -> list[str]:
+    """Return the first of these statements (ids in hex) that are signed by whom they name.
+
+    Whoever may write to a log may write in anybody's name; this is the cheap part of a verdict, to
+    find what is worth the whole of it.
+    """
+    found: list[str] = []
+    with Log.open(book.log, read_only=True) as log, closing(Contents(log)) as contents:
+
+        def person(name: bytes | str) -> IdentityRecord | None:
+            digest = contents.identity_of_keyset(name) if isinstance(name, str) else name
+            record = None if digest is None else contents.identity(digest)
+            return None if record is None else IdentityRecord.parse(record)
+
+        for one in statements:
+            record = contents.statement(bytes.fromhex(one))
+            if record is not None and read_record(record).is_signed(person):
+                found.append(one)
+            if len(found) == most:
+                break
+    return found
 
 
 def _exported(log: Log, statements: Sequence[bytes]) -> bytes:
