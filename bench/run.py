@@ -66,7 +66,8 @@ def _apart(name: str, folder: Path) -> list[Row] | None:
         command, stdout=subprocess.PIPE, text=True, check=False, cwd=HERE.parent
     )
     if answer.returncode:
-        print(f"bench: {name} failed: its message stands above", file=sys.stderr)
+        ended = f"ended by signal {-answer.returncode}" if answer.returncode < 0 else ""
+        print(f"bench: {name} failed: {ended or 'its message stands above'}", file=sys.stderr)
         return None
     *said, last = answer.stdout.splitlines()
     for line in said:

@@ -145,7 +145,13 @@ def test_a_benchmark_that_breaks_fails_the_run_and_leaves_the_others(tmp_path, c
     printed = capfd.readouterr()
     assert "planted" in printed.out
     assert "ValueError: broken" in printed.err
-    assert "two failed" in printed.err
+    assert "two failed: its message stands above" in printed.err
+
+
+def test_a_benchmark_that_is_killed_says_by_which_signal(tmp_path, capfd):
+    (tmp_path / "bench_one.py").write_text("import os\nos.kill(os.getpid(), 9)")
+    assert run.main(["--folder", str(tmp_path)]) == 1
+    assert "one failed: ended by signal 9" in capfd.readouterr().err
 
 
 def test_nothing_measured_is_no_success(tmp_path, capfd):
