@@ -106,12 +106,22 @@ def test_other_user_without_the_token_gets_one_answer_on_every_route(person):
 
 
 def test_other_user_tries_many_tokens_and_is_slowed_down_while_the_owner_works_on(app, inside):
+    gate = guard_of(app).kwargs["gate"]
+    now = gate._since
+    gate._clock = lambda: now  # a moment that lasts
     other = Person(app)
     statuses = [other.enter(f"{number:043}").status_code for number in range(40)]
     assert set(statuses) == {401, 503}
     assert statuses[-1] == 503
     assert other.enter().status_code == 503  # not even the right one tells
     assert inside.get("/console").status_code == 200
+    now += 10
+    assert other.enter().status_code == 303  # later, the right one opens again
+
+
+def guard_of(app):
+    (guard,) = [one for one in app.user_middleware if one.cls is Guard]
+    return guard
 
 
 def test_a_token_that_could_be_guessed_is_refused():
@@ -169,8 +179,7 @@ def test_other_users_connection_is_nobodys_even_with_token_and_cookie(echo):
     """A cookie goes to every port of 127.0.0.1: who listens on one may have been sent it."""
     whose = {"user": os.getuid()}
     app = app_of(talk=echo)
-    (guard,) = [one for one in app.user_middleware if one.cls is Guard]
-    guard.kwargs["whose"] = lambda client, server: whose["user"]
+    guard_of(app).kwargs["whose"] = lambda client, server: whose["user"]
     person = Person(app)
     assert person.enter().status_code == 303
     assert person.get("/console").status_code == 200
