@@ -107,6 +107,16 @@ def test_code_that_the_policy_does_not_list_is_told_as_unlisted_or_unasked(scene
     assert point == "Not checked: the policy here lists no code."
 
 
+@pytest.mark.parametrize(("listed", "words"), [("shop", "Yes: "), ("bank", "No: ")])
+def test_code_that_the_policy_lists_is_told_from_code_that_it_does_not(scene, listed, words):
+    expected = policy().with_(compose_hash=[sha256(app_compose(listed)).hex()])
+    book = Book(scene.directory, trust=Trust(policy=expected), now=lambda: NOW)
+    app = make_app(book, command=str, desk=ExplorerDesk(policy=expected, logs=None))
+    told = ask(app, "GET", f"/identity/{scene.people['one'].digest.hex()}.json").json()["told"]
+    (point,) = told["answers"][0]["points"].values()
+    assert point.startswith(words)
+
+
 def test_the_page_shows_every_field_of_the_evidence_with_what_it_is_for(scene):
     text = scene.page("one")
     for words in ("mrtd", "The measurement of the firmware", "rtmr3", "compose-hash", "quote.bin",
