@@ -22,6 +22,8 @@ that rests on it says so. In reading order:
     typed       what an account signs so that a stranger may carry it (EIP-712)
     merkle      the tree whose root a payment publishes
     token, pool, fund, payments   the contracts, as Python calls them
+    standing    what a node says of a fund, in one block and within bounds
+    seen        what our contracts left, wherever they stand; a transaction
     local       an Ethereum chain (Osaka's rules) that one process owns
 
 Nothing heavy is imported here: the EVM takes a second to load, and most commands need none.

@@ -7,6 +7,8 @@ The report: "Phala also built a TEE proof explorer to help user verify a TEE pro
     telling, sentences   a verdict told to somebody who has never heard of attestation
     fields, words        what each field of evidence is, what the words mean
     drawing, plots       the graph and the costs as SVG, drawn here and not in the browser
+    agency               who can do what to an agent, told from its log and its chain
+    ledger, owed         a chain beside the log: contracts, anchors, who got what for an answer
     pages                the pages, by family
     answering, app       headers, errors, routes; each page has a twin that ends in .json
     report               the report, claim by claim
