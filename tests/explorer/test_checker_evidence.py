@@ -36,11 +36,11 @@ VENDORS_WORD = {
 }  # fmt: skip
 POLICY = {
     "service-td", "migration", "sept-ve-disable", "td-attributes", "vmpl", "reserved-bits",
-    "minimum-tcb", "masked-chip-id", "vlek", "guest-svn", "tcb-minimum", "chip-masked",
+    "masked-chip-id", "vlek",
 }  # fmt: skip
 MEASURED = {
     "event-log-format", "event-log-payloads", "event-log-replay", "event-log-order", "compose",
-    "tcg-log-replay", "mr-config",
+    "tcg-log-replay", "mrconfigid",
 }  # fmt: skip
 KINDS = {"snp-": snp_opt_in_policy, "nitro-": nitro_opt_in_policy}
 OTHERS = ("tpm-", "azure-", "cca-")
