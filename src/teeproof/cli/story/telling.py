@@ -101,7 +101,7 @@ class Teller:
     def copied(self, text: str) -> None:
         """Write what people copy, below such words: on one line, however long."""
         if not self.quiet:
-            self.screen.copied("", f"  {text}")
+            self.screen.copied("", f"  {text}", indent=0)
             self._flush()
 
     def now(self, text: str) -> None:
