@@ -85,7 +85,7 @@ def test_the_first_screen_answers_who_how_strong_what_not_and_what_next(browser,
     answered = 0
     for path in paths:
         page.goto(site + path)
-        if not path.startswith(("/p/", "/v/")):
+        if not path.startswith(("/p/", "/v/", "/identity/")):
             continue
         answered += 1
         first = "What runs there?" if path.startswith("/identity/") else "Who ran this?"
