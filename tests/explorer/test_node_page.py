@@ -10,7 +10,7 @@ import pytest
 from teeproof.cloud.owner import OwnerKey
 from teeproof.core.digests import parse_named
 from teeproof.explorer.nodes import Nodes
-from teeproof.network.statements import AdmissionStatement, ClosingStatement, say
+from teeproof.network.statements import AdmissionStatement, ClosingStatement, LeaseStatement, say
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Material
 from teeproof.proof.log.contents import Contents
@@ -191,6 +191,31 @@ def test_stranger_ends_a_lease_with_a_sum_of_his_own(honest):
     (lease,) = twin["leases"]
     assert (lease["holds"], lease["closed"]["paid"]) == ("✓ holds", "300")
     assert twin["earned"]["totals"] == {"test": 300}
+
+
+@pytest.mark.parametrize("when", [2**53 - 1, 1 - 2**53])
+def test_stranger_writes_times_that_no_calendar_has(honest, when):
+    """Neither page nor twin of somebody's node is lost by them."""
+
+    def adds(scene, node, lease, log) -> None:
+        kept = scene.market.state.nodes[node.name]
+        with closing(Contents(log)) as contents:
+            said = contents.statement(parse_named(kept.admission))
+        words = read_record(said or b"").statement.predicate
+        decision = msgspec.structs.replace(words.decision, at=when, until=when)
+        false = AdmissionStatement(
+            author=words.author, materials=words.materials, decision=decision, terms=words.terms
+        )
+        made = say(false, decision, name="admission")
+        log_add(log, Envelope(made.payload, (Signature(words.author, bytes(64)),)).encode())
+        running = scene.market.state.leases[lease]
+        other = msgspec.structs.replace(running.lease, opened=when)
+        made = say(LeaseStatement(author=words.author, lease=other, payout=other.payout), other, name="lease")
+        log_add(log, Envelope(made.payload, (Signature(words.author, bytes(64)),)).encode())
+
+    found = honest(adds)
+    assert found.twin("cheap")["told"]["answers"][1]["answer"] == "Admitted by the market “bazaar”"
+    assert found.page("cheap").count("a time that is none") == 2
 
 
 def log_add(log: Log, envelope: bytes) -> None:

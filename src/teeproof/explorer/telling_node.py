@@ -32,7 +32,7 @@ from teeproof.network.claim import NodeClaim
 from teeproof.network.terms import Terms
 from teeproof.proof.verify import IdentityVerdict, ProofVerdict
 
-__all__ = ["TEES", "gpus_told", "money_words", "offer_words", "told_node"]
+__all__ = ["TEES", "gpus_told", "money_words", "offer_words", "time_words", "told_node"]
 
 TEES: Mapping[str, str] = {
     "none": "nothing vouches for it",
@@ -103,6 +103,14 @@ def money_words(amount: str, asset: str | None) -> str:
     return f"{cut(amount, 40)} micro-units{of}"
 
 
+def time_words(seconds: int) -> str:
+    """Return a time that a statement names, whatever number stands there."""
+    try:
+        return format_time(seconds)
+    except (ValueError, OverflowError, OSError):
+        return "a time that is none"
+
+
 def _sentence(
     code: int, claim: NodeClaim | None, decision: Decision | None, terms: Terms | None,
     level: str | None,
@@ -169,7 +177,7 @@ def _admitted(
         stale = to_epoch(now) >= decision.until
         fresh = "its evidence counted" if stale else "its evidence counts"
         lines.append(
-            f"On {format_time(decision.at)}; {fresh} as fresh until {format_time(decision.until)}."
+            f"On {time_words(decision.at)}; {fresh} as fresh until {time_words(decision.until)}."
         )
         if stale:
             lines.append("That is past: whether it is still there, this decision does not say.")

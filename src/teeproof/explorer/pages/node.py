@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from teeproof.core.clock import format_time
 from teeproof.explorer.answering import download, json_answer
 from teeproof.explorer.node import NodePage, node_page
 from teeproof.explorer.pages.family import Site, aside, digest_of
-from teeproof.explorer.telling_node import TEES, gpus_told, money_words, told_node
+from teeproof.explorer.telling_node import TEES, gpus_told, money_words, time_words, told_node
 from teeproof.explorer.together import Verifying
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class NodePages:
         return self._site.pages.html(
             "node.html", title=page.file.name or f"Node {one[:16]}…", page=page, one=one,
             told=self._told(page), command=self._command(page), machine=machine,
-            gpus=gpus_told(page.claim, machine), tees=TEES, money=money_words, time=format_time,
+            gpus=gpus_told(page.claim, machine), tees=TEES, money=money_words, time=time_words,
             twin=f"/node/{one}.json", proof=f"/node/{one}.proof",
         )  # fmt: skip
 
