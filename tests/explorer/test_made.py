@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import httpx
+import msgspec
 import pytest
 
 from teeproof.core.digests import named, sha256
@@ -18,7 +19,10 @@ from teeproof.explorer.made.answers import compared
 from teeproof.explorer.made.events import events_of
 from teeproof.explorer.made.pasted import MOST_BYTES
 from teeproof.explorer.ties import Ties
+from teeproof.proof.links import Subject
 from teeproof.proof.source import read_record
+from teeproof.proof.statement import Statement
+from teeproof.training.statements import MODEL, Training
 from tests.explorer.conftest import ask
 from tests.explorer.made import REQUEST, STREAM, Scene, answer, app_of, false_withdrawal, forged
 
@@ -149,6 +153,21 @@ def test_stranger_claims_that_a_contribution_was_withdrawn(made: Scene, tmp_path
     claimed = next(one for one in pool["contributions"]["latest"]
                    if one["contribution"] == second.contribution)  # fmt: skip
     assert claimed["withdrawn"]["standing"]["exit_code"] == 2
+
+
+def test_trainer_whose_job_is_none_is_told_so_on_the_page_of_the_model(
+    made: Scene, tmp_path: Any
+) -> None:
+    """The judge says no more than that the claim cannot be read: the page stands nevertheless."""
+    truth: Training = made.trained["whole"].predicate
+    job = msgspec.structs.replace(truth.job, purpose="\x00")
+    false = msgspec.structs.replace(truth, author=made.server.name, job=job)
+    said = Statement.of(false, subjects=(Subject({"sha256": "ee" * 32}, name=MODEL),))
+    over = lied_over(made, tmp_path, made.server.sign(said).encode())
+    page = over.text(f"/model/{'ee' * 32}")
+    assert "NOT AUTHENTIC" in page
+    assert "what it claims cannot be read" in page
+    assert "Whether the model's root follows from what is listed was not checked" in page
 
 
 def test_a_model_of_code_that_the_policy_does_not_allow_looks_different(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from teeproof.evidence.verdict import not_checked
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.content import Book
 from teeproof.explorer.curves import curve
@@ -32,6 +33,10 @@ __all__ = ["ModelPages", "drawings"]
 
 _ANSWERS = 100  # on one page
 _SHOWN_TENSORS = 512
+_UNWEIGHED = not_checked(
+    "training-weights",
+    "whether the model's root follows from what is listed was not checked: the claim has no form",
+)
 
 
 class ModelPages:
@@ -79,7 +84,7 @@ class ModelPages:
                 for one in said.tensors[:_SHOWN_TENSORS]
             ],
             "parameters": _parameters(said), "files": page.read.subjects[:_SHOWN_TENSORS],
-            "weights": next(one for one in own if one.name == "training-weights"),
+            "weights": next((one for one in own if one.name == "training-weights"), _UNWEIGHED),
             "beside": [_beside(one) for one in _every(model, said)],
         }  # fmt: skip
 
