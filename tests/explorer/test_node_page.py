@@ -210,7 +210,11 @@ def test_stranger_writes_times_that_no_calendar_has(honest, when):
         log_add(log, Envelope(made.payload, (Signature(words.author, bytes(64)),)).encode())
         running = scene.market.state.leases[lease]
         other = msgspec.structs.replace(running.lease, opened=when)
-        made = say(LeaseStatement(author=words.author, lease=other, payout=other.payout), other, name="lease")
+        made = say(
+            LeaseStatement(author=words.author, lease=other, payout=other.payout),
+            other,
+            name="lease",
+        )
         log_add(log, Envelope(made.payload, (Signature(words.author, bytes(64)),)).encode())
 
     found = honest(adds)

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replaced
 
 import teeproof.data.verify  # noqa: F401  its judges are asked by verify_proof
 from teeproof.cli.console.gifts import LocalGifts
 from teeproof.cli.console.ledger import Ledger
 from teeproof.cli.contributing import _write_down, names_beside
 from teeproof.cli.joining import Joined
+from teeproof.cloud.kms.policy import Withdrawal
+from teeproof.core.digests import parse_named
 from teeproof.explorer.console.port import Earned, Given, Made
 from teeproof.explorer.console.telling import earned_text, part_text, told, why_earned
 from teeproof.explorer.content import Book
+from teeproof.proof.links import Subject
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
+from teeproof.proof.source import read_record
+from teeproof.proof.statement import Statement
 from teeproof.proof.verify import Trust
+from teeproof.proof.workload import Identity
 from tests.data.scenes import (
     ALICE,
     BOB,
     CAROL,
+    EVE,
     NOW,
     Place,
     honest,
@@ -32,7 +42,7 @@ from tests.data.scenes import (
     validator,
 )
 from tests.explorer.console.scenes import Person, app_of
-from tests.proof.people import policy
+from tests.proof.people import attester, policy
 
 PART = Earned(
     answer="sha256:" + "ab" * 32, amount=32_517, symbol="tUSD", decimals=6, fee="0.30 tUSD",
@@ -89,6 +99,57 @@ def test_an_owner_sees_what_is_theirs_and_nobody_elses(place, tmp_path):
     assert gifts_of(place, tmp_path, CAROL).given() == []
     assert LocalGifts(lambda: Joined(tmp_path / "new", {}, ""),
                       book=Book(place.log, trust=Trust())).given() == ()  # fmt: skip
+
+
+def lied(place, folder, *made):
+    """Return the same scene, in whose log a stranger has signed more."""
+    shutil.copytree(place.log, folder / "log")
+    with Log.open(folder / "log") as log:
+        stranger = Identity.boot(attester(), store=log, now=lambda: NOW)
+        for one in made:
+            subjects = (Subject({"sha256": "ab" * 32}),)
+            stranger.keep(Statement.of(replaced(one, author=stranger.name), subjects=subjects))
+        log.publish()
+    return replace(place, folder=folder, log=folder / "log")
+
+
+def test_stranger_says_that_a_contribution_was_taken_back(place, tmp_path):
+    """Its owner is not told that the key is erased, and can still have it erased."""
+    second, first = gifts_of(place, tmp_path, ALICE).given()
+    name, consent = second.withdrawn, first.said.consent
+    with Log.open(place.log, read_only=True) as log, closing(Contents(log)) as contents:
+        real = read_record(contents.statement(parse_named(name)) or b"").statement.predicate
+    plain = replaced(real, contribution=place.first)
+    forged = Withdrawal(file=consent.file, recipient=consent.recipient, time=1)
+    unsigned = replaced(plain, order=forged, signature=EVE.sign_text(forged))
+    own = replaced(unsigned, owner=EVE.public)
+    lies = lied(place, tmp_path, plain, unsigned, own)
+    second, first = gifts_of(lies, tmp_path, ALICE).given()
+    assert (first.withdrawn, second.withdrawn) == (None, name)
+    person = Person(app_of(gifts=gifts_of(lies, tmp_path, ALICE)))
+    person.enter()
+    page = person.get(f"/console/contributions/{place.first}").text
+    assert "It is withdrawn" not in page
+    assert "Erase its key for ever" in page
+
+
+def test_pool_without_standing_says_what_the_owner_did_order(place, tmp_path):
+    """The owner's order is real, and whoever says that it was followed is nobody."""
+    gifts = gifts_of(place, tmp_path, ALICE, trusted=False)
+    assert [one.withdrawn for one in gifts.given()] == [None, None]
+
+
+def test_stranger_writes_contributions_in_an_owners_name_until_there_is_no_room(
+    place, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("teeproof.cli.console.ledger.MOST", 3)
+    first = Ledger(place.log, owner=ALICE.public).found()[1].said
+    many = [replaced(first, contribution=f"{number:064x}") for number in range(4)]
+    other = replaced(first.consent, salt="00" * 32)
+    many.append(replaced(first, consent=other, contribution=other.contribution))
+    lies = lied(place, tmp_path, *many)
+    found = Ledger(lies.log, owner=ALICE.public).found()
+    assert [one.said.contribution for one in found] == [place.second, place.first]
 
 
 def test_each_decision_is_told_with_its_numbers(place, tmp_path):

@@ -132,13 +132,18 @@ class LocalGifts:
             name=names.get(one.said.contribution, ""),
             verdict=verdict,
             problem=problem,
-            withdrawn=one.withdrawn,
+            withdrawn=next(filter(self._holds, one.withdrawals), None),
             datasets=tuple(one.datasets),
             models=tuple(one.models),
             answers=sum(ledger.answers(model.statement)[0] for model in one.models),
             earned=got.get(one.said.contribution, ()),
             unknown=unknown,
         )
+
+    def _holds(self, statement: str) -> bool:
+        """Return whether a statement holds; one that is only claimed keeps nobody from acting."""
+        verdict, _ = self._verdict(statement)
+        return verdict is not None and verdict.ok
 
     def _verdict(self, statement: str) -> tuple[ProofVerdict | None, str]:
         """Return the verdict on a statement, of the last minute or of now; or why there is none."""

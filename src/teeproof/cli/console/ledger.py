@@ -1,7 +1,9 @@
 """What a log says of one owner's contributions: decided, withdrawn, put into datasets, trained on.
 
-It follows the log, reads each record once, and keeps what names this owner: a bounded number. What
-it finds is what programs say; whoever shows it verifies the statement, or says that nobody has.
+It follows the log, reads each record once, and keeps what this owner signed: a bounded number. A
+contribution whose consent, or a withdrawal whose order, is not under the owner's key is somebody's
+invention, and takes no room. What a pool says besides is what programs say; whoever shows it
+verifies the statement, or says that nobody has.
 
 Trusts: nothing.  Does not trust: whoever wrote to the log.
 """
@@ -14,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from teeproof.cloud.owner import verify_text
 from teeproof.core.digests import named
 from teeproof.core.errors import Error
 from teeproof.data.statements import Contribution, Dataset, Withdrawn
@@ -27,6 +30,7 @@ __all__ = ["MOST", "Found", "Ledger"]
 
 MOST = 200  # contributions of one owner that are followed: the latest
 _MOST_EACH = 100  # datasets and models of one contribution
+_MOST_WITHDRAWALS = 4  # of one contribution
 _MOST_ANSWERS = 1_000  # answers of one model whose receipts are remembered: the latest
 
 
@@ -37,14 +41,14 @@ class Found:
     Attributes:
         statement: ``sha256:…`` of the pool's word.
         said: the same, read.
-        withdrawn: ``sha256:…`` of the pool's word that it was taken back.
+        withdrawals: ``sha256:…`` of statements that it was taken back, each with the owner's order.
         datasets: statements.
         models: those trained on it.
     """
 
     statement: str
     said: Contribution
-    withdrawn: str | None = None
+    withdrawals: list[str] = field(default_factory=list)
     datasets: list[str] = field(default_factory=list)
     models: list[Made] = field(default_factory=list)
 
@@ -96,9 +100,7 @@ class Ledger:
         if isinstance(said, Contribution):
             self._take_contribution(name, said)
         elif isinstance(said, Withdrawn):
-            ours = self._found.get(said.contribution)
-            if ours is not None and said.owner == self._owner:
-                ours.withdrawn = name
+            self._take_withdrawal(name, said)
         elif isinstance(said, Dataset):
             for part in said.parts:
                 ours = self._found.get(part.contribution)
@@ -108,11 +110,23 @@ class Ledger:
             self._take_model(name, said)
 
     def _take_contribution(self, name: str, said: Contribution) -> None:
-        if said.consent.owner != self._owner or said.contribution in self._found:
+        consent = said.consent
+        if consent.owner != self._owner or said.contribution in self._found:
+            return
+        verify_text(consent, said.signature, self._owner, what="consent")
+        if consent.contribution != said.contribution:
             return
         self._found[said.contribution] = Found(name, said)
         while len(self._found) > MOST:
             self._found.popitem(last=False)
+
+    def _take_withdrawal(self, name: str, said: Withdrawn) -> None:
+        ours, order = self._found.get(said.contribution), said.order
+        if ours is None or len(ours.withdrawals) >= _MOST_WITHDRAWALS:
+            return
+        verify_text(order, said.signature, self._owner, what="withdrawal")
+        if (order.file, order.recipient) == (ours.said.consent.file, ours.said.consent.recipient):
+            ours.withdrawals.append(name)
 
     def _take_model(self, name: str, said: Training) -> None:
         for source in said.sources:

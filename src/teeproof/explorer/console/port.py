@@ -86,7 +86,7 @@ class Given:
         name: of the file, as its owner called it; empty where nobody wrote it down.
         verdict: on the statement and all that it rests on; None if it could not be judged now.
         problem: why not.
-        withdrawn: the pool's statement that it was taken back, ``sha256:…``; None if it was not.
+        withdrawn: the pool's statement that it was taken back, ``sha256:…``; None if none holds.
         datasets: statements of datasets that have it.
         models: those trained on it, oldest first.
         answers: how many answers those models gave, as far as the log has them.
