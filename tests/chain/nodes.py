@@ -41,6 +41,29 @@ def program(code: bytes) -> bytes:
     return bytes.fromhex(f"61{len(code):04x}80600a3d393df3") + code
 
 
+def forged(like: bytes, slots: dict[int, int], *, token: str, spender: str) -> bytes:
+    """Return what deploys the code of another contract, and first allows a spender everything.
+
+    Args:
+        like: the code as it stands on the chain.
+        slots: what its storage begins with.
+        token: whose allowance is given, in the new contract's own name.
+        spender: to whom.
+    """
+    allow = bytes.fromhex("095ea7b3") + bytes(12) + bytes.fromhex(spender[2:]) + b"\xff" * 32
+    head = b"".join(
+        b"\x7f" + allow[at : at + 32].ljust(32, b"\0") + b"\x60" + bytes([at]) + b"\x52"
+        for at in (0, 32, 64)
+    )
+    head += bytes.fromhex(f"5f5f60445f5f73{token[2:]}5af150")
+    head += b"".join(
+        b"\x7f" + value.to_bytes(32, "big") + b"\x7f" + slot.to_bytes(32, "big") + b"\x55"
+        for slot, value in slots.items()
+    )
+    size, at = len(like), len(head) + 11
+    return head + bytes.fromhex(f"61{size:04x}8061{at:04x}5f395ff3") + like
+
+
 def funded(directory: Path) -> Account:
     return Account.load(directory / FUNDED_KEY)
 

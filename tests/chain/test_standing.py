@@ -69,6 +69,38 @@ def test_the_state_of_a_fund_is_that_of_one_block(process: ChainProcess, fund: F
     ]  # fmt: skip
 
 
+def test_how_a_fund_and_its_tokens_were_made_is_shown_by_their_transactions(
+    process: ChainProcess, fund: Fund
+):
+    with Chain.connect(process.url) as chain:
+        state = fund_state(chain, fund.address)
+    assert [one.doubt for one in (state.place, *(held.token for held in state.holdings))] == [
+        ""
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    ("instead", "doubt"),
+    [
+        ({"eth_getBlockReceipts": []}, "another contract did"),
+        ({"eth_getBlockReceipts": [{"status": "0x0"}, 5]}, "another contract did"),
+        ({"eth_getBlockReceipts": None}, "did not say"),
+        ({"eth_getTransactionByHash": None}, "another contract did"),
+        ({"eth_getTransactionByHash": {"to": NOBODY, "input": "0x"}}, "another contract did"),
+        ({"eth_getTransactionByHash": {"to": None, "input": "0x00"}}, "carries other code"),
+        ({"eth_getTransactionByHash": {"to": None}}, "did not say"),
+    ],
+)
+def test_node_that_does_not_show_how_a_fund_was_made_leaves_a_doubt(
+    odd: Node, fund: Fund, instead, doubt
+):
+    _answering(odd, fund, **instead)
+    with Chain.connect(odd.url) as chain:
+        state = fund_state(chain, fund.address)
+    assert (state.code, doubt in state.place.doubt) == ("Fund", True)
+    assert all(doubt in one.token.doubt for one in state.holdings)
+
+
 def test_every_contract_is_recognised_by_its_code_and_by_no_byte_less(fund: Fund):
     chain, by = fund.chain, None
     known = {

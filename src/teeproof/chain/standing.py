@@ -8,6 +8,8 @@
 Other code than ours is asked nothing: what it would answer to our questions means nothing. A node
 is given a few seconds and a few hundred kilobytes, and a fund has at most eight assets and venues.
 
+The code at an address does not say how it came there, so ``making`` looks for that.
+
 Trusts: the node, for what it says of the chain.  Does not trust: the form, size and pace of its
 answers, the contracts that are not ours, the names that tokens give themselves.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,6 +26,7 @@ from teeproof.chain.answers import BlockHead, in_number
 from teeproof.chain.artifacts import at, recognise
 from teeproof.chain.client import Chain
 from teeproof.chain.endpoint import Endpoint
+from teeproof.chain.making import doubt_of
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Malformed, Unavailable
 
@@ -106,11 +109,14 @@ class Place:
         address: lower case.
         code: which of our contracts; None if other code, or none.
         digest: ``sha256:…`` of the code as it stands there; ``NO_CODE`` where there is none.
+        doubt: why it is not shown that its own creation code made it (``making``), and so that
+            nobody began it with more than its constructor does; empty where it is shown.
     """
 
     address: str
     code: str | None
     digest: str
+    doubt: str = "how it was made was not looked at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,9 +227,27 @@ def fund_state(
         holdings=tuple(held),
         venues=tuple(look(one) for one in venues),
     )
+    state = _with_doubts(chain, state, in_time)
     if chain.block(head.number).hash != head.hash:
         raise Unavailable("the chain is being reorganised: ask again shortly", code="chain_moving")
     return state
+
+
+def _with_doubts(chain: Chain, state: FundState, in_time: Callable[[], None]) -> FundState:
+    """Return the same, having looked how the fund and its tokens were made.
+
+    A market needs none of this: it is trusted with nothing but what is sold there.
+    """
+
+    def looked(one: Place) -> Place:
+        if one.code is None:
+            return one
+        last = state.block.number
+        doubt = doubt_of(chain, one.code, one.address, last=last, in_time=in_time)
+        return replace(one, doubt=doubt)
+
+    holdings = tuple(replace(one, token=looked(one.token)) for one in state.holdings)
+    return replace(state, place=looked(state.place), holdings=holdings)
 
 
 def _held(

@@ -14,6 +14,7 @@ from teeproof.agents.mandate import Mandate
 from teeproof.agents.powers import Power, powers
 from teeproof.agents.telling import agent_json
 from teeproof.chain import artifacts
+from teeproof.chain.account import Account
 from teeproof.chain.fund import Asset, Fund
 from teeproof.chain.local.creation import CHAIN_ID
 from teeproof.chain.standing import NO_CODE, FundState
@@ -23,7 +24,7 @@ from teeproof.evidence.eventlog.compose import AppCompose
 from teeproof.evidence.policy import load_policy, parse_policy
 from teeproof.proof import canonical
 from tests.agents.powers.conftest import Launched, machine, mandated
-from tests.chain.nodes import program
+from tests.chain.nodes import forged, program
 from tests.proof.people import platform
 
 HOSTILE = Path(__file__).parents[2] / "chain" / "contracts" / "hostile"
@@ -225,6 +226,37 @@ def test_operator_who_puts_other_code_at_the_funds_address_is_found_out(launched
     assert "no contract stands" in of(replace(launched.known, fund=nothing), "money").who
 
 
+def test_operator_who_made_the_fund_by_other_code_may_have_kept_an_allowance(launched: Launched):
+    here = launched.world.market
+    thief = Account(b"\x66" * 32)
+    ours = fund(launched, agent=launched.known.address)
+    storage = {n: int(here.chain.endpoint.ask("eth_getStorageAt", ours.place.address, hex(n)), 16)
+               for n in range(64)}  # fmt: skip
+    deploys = forged(
+        here.chain.code(ours.place.address), {k: v for k, v in storage.items() if v},
+        token=here.ether.address, spender=thief.address,
+    )  # fmt: skip
+    made = here.chain.transact(here.owner, None, deploys).created
+    assert made is not None
+    state = launched.state(made)
+    assert (state.code, state.agent) == ("Fund", launched.known.address)  # byte by byte
+    assert state.venues == ours.venues
+    assert here.ether.allowance(made, thief.address) == 2**256 - 1
+    assert of(with_real_fund(launched, ours), "money").state in ("nobody", "bounded")
+    found = of(with_real_fund(launched, state), "money")
+    assert found.state == "not_checked"
+    assert "kept a way to take them" in found.who
+    assert f"Fund at {made}" in found.check
+    assert "other code than the shipped contract's" in found.check
+
+
+def test_creator_whose_token_was_made_by_other_code_is_not_trusted(launched: Launched):
+    held = list(fund_of(launched.real).holdings)
+    held[0] = replace(held[0], token=replace(held[0].token, doubt="another contract made it"))
+    found = of(with_fund(launched.real, holdings=tuple(held)), "money")
+    assert (found.state, held[0].token.address in found.check) == ("not_checked", True)
+
+
 def test_operator_whose_fund_listens_to_another_key_is_found_out(launched: Launched):
     state = fund(launched, agent="0x" + "ba" * 20)
     found = of(replace(launched.known, fund=state), "money")
@@ -254,6 +286,11 @@ def test_a_contract_that_allows_more_than_the_mandate_says_so(launched: Launched
     held = [replace(one, per_day=one.per_day + 1) for one in fund_of(launched.real).holdings]
     found = of(with_fund(launched.real, holdings=tuple(held)), "money")
     assert any("allows more" in one.text for one in found.reasons)
+
+
+def with_real_fund(launched: Launched, state: FundState) -> Known:
+    """What is known on real hardware, and of this fund, as if its chain were a public one."""
+    return replace(launched.real, fund=replace(state, chain_id=1))
 
 
 def fund(launched: Launched, *, agent: str, venues: list[str] | None = None) -> FundState:

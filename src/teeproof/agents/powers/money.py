@@ -1,10 +1,11 @@
 """Who can drain an agent's money: what the fund's code on the chain lets whom do.
 
-Only code that is ours, byte by byte, is spoken for: ``Fund`` pays depositors their own part and
-trades what its agent signs, within limits that were fixed when it was made. What is left is a bad
-trade: the contract knows limits and markets, and no price. So whoever has the agent's key can lose,
-in a day, as much of each asset as the fund lets it sell in one; a market that is not ours, or a
-token, may do more.
+Only code that is ours, byte by byte, and that its own creation code put there, is spoken for: other
+creation code leaves the same program with allowances or shares that ours would not give. ``Fund``
+pays depositors their own part and trades what its agent signs, within limits that were fixed when
+it was made. What is left is a bad trade: the contract knows limits and markets, and no price. So
+whoever has the agent's key can lose, in a day, as much of each asset as the fund lets it sell in
+one; a market that is not ours, or a token, may do more.
 
 Trusts: the node, for the fund's state; the shipped artifacts.  Does not trust: the agent.
 """
@@ -109,6 +110,14 @@ def _of_ours(fund: FundState, mandate: Mandate) -> Power:
             "Not known: whoever issues one of its assets may be able to take it back",
             check=f"the token {strange.token.address} has code that is not known here"
             f" ({strange.token.digest}): read what its issuer can do to a holder.",
+        ).because(*reasons)  # fmt: skip
+    doubted = next((one for one in (fund.place, *(one.token for one in fund.holdings))
+                    if one.doubt), None)  # fmt: skip
+    if doubted is not None:
+        return _unknown(
+            "Not known: whoever made its fund or its assets may have kept a way to take them",
+            check=f"{doubted.code} at {doubted.address} has the shipped contract's code, but"
+            f" {doubted.doubt}; what made it may have given allowances or shares beforehand.",
         ).because(*reasons)  # fmt: skip
     sellable = [one for one in fund.holdings if _at_risk(one)]
     if not sellable:
