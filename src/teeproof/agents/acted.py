@@ -80,6 +80,7 @@ class Acted:
         crowded: turns that so many statements claim that not all were looked at.
         later: by the digest of an intent, what its agent said of it after the chain was
             reorganised, in the order of the source.
+        authors: every identity that its key said these turns as, each with a statement of its.
     """
 
     agent: str
@@ -90,6 +91,7 @@ class Acted:
     forks: tuple[Fork, ...]
     crowded: tuple[int, ...] = ()
     later: Mapping[str, tuple[Later, ...]] = field(default_factory=dict)
+    authors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def latest(self) -> Did:
@@ -144,8 +146,11 @@ def acted_by(
     turns: list[Did] = []
     gaps: list[int] = []
     forks: list[Fork] = []
+    authors: dict[str, str] = {}
     for number in range(first, last + 1):
-        endings = {one.action.ending.digest: one for one in finder.said(number)}
+        said = list(finder.said(number))
+        authors |= {one.author: one.statement for one in said}
+        endings = {one.action.ending.digest: one for one in said}
         turns += endings.values()
         if not endings:
             gaps.append(number)
@@ -153,7 +158,7 @@ def acted_by(
             forks.append(Fork(number, tuple(one.statement for one in endings.values())))
     return Acted(agent=agent, first=first, last=last, turns=tuple(turns), gaps=tuple(gaps),
                  forks=tuple(forks), crowded=tuple(sorted(finder.crowded)),
-                 later=finder.later(turns, rechecks))  # fmt: skip
+                 later=finder.later(turns, rechecks), authors=authors)  # fmt: skip
 
 
 class _Finder:

@@ -8,7 +8,7 @@ Does not trust: the agent, its host; what the evidence does not tie to the code 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +74,8 @@ class Known:
         mandate: what it may do, as that action says.
         mandates: different mandates in the actions that were looked at, by their digests.
         machine: what its evidence establishes.
+        strangers: other identities that its key signed actions as, and that are not shown to be
+            this code on a machine of this level.
         fund: what a block holds of its fund; None if no node was asked, or none answered.
         unasked: why there is no such state, in words.
     """
@@ -85,6 +87,7 @@ class Known:
     mandate: Mandate
     mandates: tuple[str, ...]
     machine: Machine
+    strangers: tuple[str, ...] = ()
     fund: FundState | None = None
     unasked: str = ""
 
@@ -120,15 +123,36 @@ def known_of(
         mandate=last.action.mandate,
         mandates=tuple(dict.fromkeys(one.action.mandate.digest for one in acted.turns)),
         machine=machine,
+        strangers=() if verdict is None else tuple(_strangers(acted, machine, verdict, source)),
         fund=fund,
         unasked=unasked,
     )
 
 
+def _strangers(
+    acted: Acted, machine: Machine, verdict: ProofVerdict, source: Source
+) -> Iterator[str]:
+    """Yield the identities that the same key signed as, unless shown to be the same code."""
+    for author, statement in acted.authors.items():
+        if author == acted.latest.author:
+            continue
+        other = _machine(author, statement, verdict, source)
+        if other.problem or _place(other) != _place(machine):
+            yield author
+
+
+def _place(machine: Machine) -> tuple[Any, ...]:
+    return machine.level, machine.confidential, machine.code, machine.app, machine.provider
+
+
 def machine_of(did: Did, verdict: ProofVerdict, source: Source) -> Machine:
     """Return what a verdict establishes of the machine that said an action."""
-    found = next((one for one in verdict.identities if one.id == did.author), None)
-    said = next((one for one in verdict.statements if one.id == did.statement), None)
+    return _machine(did.author, did.statement, verdict, source)
+
+
+def _machine(author: str, statement: str, verdict: ProofVerdict, source: Source) -> Machine:
+    found = next((one for one in verdict.identities if one.id == author), None)
+    said = next((one for one in verdict.statements if one.id == statement), None)
     if found is None or found.evidence is None or said is None:
         return Machine(problem="the proof holds no evidence of its machine")
     broken = [*said.checks, *found.checks, *found.evidence.checks]

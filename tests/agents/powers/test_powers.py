@@ -110,6 +110,59 @@ def test_images_without_a_digest_are_whoever_serves_thems(launched: Launched):
     assert found.who.startswith("Whoever serves its images")
 
 
+def test_host_who_boots_any_guest_that_says_so_runs_any_code(launched: Launched):
+    checks = dict(launched.known.machine.checks)
+    assert checks["guest-image"].state == "passed"
+    checks["guest-image"] = msgspec.structs.replace(checks["guest-image"], state="failed")
+    for name in ("code", "mandate", "keys", "orders"):
+        found = of(machine(launched.real, checks=checks), name)
+        assert (found.state, found.who[:16]) == ("somebody", "Whoever starts i"), name
+    for provider in ("tpm", "local-sgx"):
+        found = of(machine(launched.real, checks=checks, provider=provider), "keys")
+        assert found.state == "somebody"
+
+
+def test_host_who_debugs_the_machine_is_not_called_nobody(launched: Launched):
+    for provider in ("kms", "tpm", "local-sgx"):
+        open_ = machine(launched.real, confidential=False, provider=provider)
+        for name in ("code", "mandate", "keys", "orders", "memory"):
+            assert of(open_, name).state == "not_checked", name
+
+
+def test_code_that_nobody_listed_may_hand_its_keys_out(launched: Launched):
+    checks = {k: v for k, v in launched.known.machine.checks.items() if k != "compose-hash"}
+    for provider in ("kms", "tpm", "local-sgx"):
+        found = of(machine(launched.real, checks=checks, provider=provider), "keys")
+        assert (found.state, "hand them out" in found.who) == ("not_checked", True)
+
+
+def test_owner_of_an_upgradable_app_has_its_keys_too(launched: Launched):
+    app = launched.known.machine.app
+    assert app is not None
+    found = of(machine(launched.real, app=app[::-1]), "keys")
+    assert (found.state, app[::-1] in found.who) == ("somebody", True)
+
+
+def test_operator_who_has_the_key_outside_the_machine_is_seen_in_the_journal(launched: Launched):
+    acted, known = launched.acted, launched.known
+    assert (set(acted.authors), known.strangers) == ({known.identity}, ())
+    other = "sha256:" + "ab" * 32
+    twice = replace(acted, authors={**acted.authors, other: acted.turns[0].statement})
+    again = known_of(twice, launched.judged(launched.policy), launched.world.source,
+                     fund=known.fund)  # fmt: skip
+    assert again.strangers == (other,)
+    for name in ("code", "keys", "mandate", "orders"):
+        found = of(replace(launched.real, strangers=again.strangers), name)
+        assert (found.state, other in found.check) == ("not_checked", True), name
+
+
+def test_orders_on_a_machine_of_which_nothing_is_known_are_not_called_bounded(launched: Launched):
+    assert of(launched.known, "orders").state == "simulated"
+    assert of(launched.known, "orders").if_real == "Anyone who reaches it, within its mandate"
+    assert of(machine(launched.real, problem="it does not hold"), "orders").state == "not_checked"
+    assert of(machine(launched.real, mandate=None), "orders").who == "Whoever starts it"
+
+
 def test_starter_who_hands_over_a_mandate_that_was_not_measured_is_named(launched: Launched):
     for held in (None, "sha256:" + "ab" * 32):
         found = of(machine(launched.real, mandate=held), "mandate")

@@ -6,8 +6,10 @@ Trusts: nothing.  Does not trust: whoever instructs.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from teeproof.agents.known import Known
+from teeproof.agents.powers.machine import mandate
 from teeproof.agents.powers.power import Power, Reason
 from teeproof.core.clock import format_time
 
@@ -26,15 +28,30 @@ def orders(known: Known) -> Power:
     ]  # fmt: skip
     if not listed:
         anyone = Reason(text="its mandate lists no instructors", kind="mandate", ref="instructors")
-        return Power(name="orders", question=_ORDERS, state="bounded",
-                     who="Anyone who reaches it, within its mandate",
-                     reasons=(anyone, *reasons))  # fmt: skip
+        return _within(known, Power(
+            name="orders", question=_ORDERS, state="bounded",
+            who="Anyone who reaches it, within its mandate", reasons=(anyone, *reasons),
+        ))  # fmt: skip
     named = [Reason(text=f"the holder of the key {key[:16]}…", kind="mandate", ref="instructors")
              for key in listed]  # fmt: skip
     keys = "one key" if len(listed) == 1 else f"{len(listed)} keys"
-    return Power(name="orders", question=_ORDERS, state="bounded",
-                 who=f"Whoever holds {keys} of its mandate, within it",
-                 reasons=(*named, *reasons))  # fmt: skip
+    return _within(known, Power(
+        name="orders", question=_ORDERS, state="bounded",
+        who=f"Whoever holds {keys} of its mandate, within it", reasons=(*named, *reasons),
+    ))  # fmt: skip
+
+
+def _within(known: Known, real: Power) -> Power:
+    """Return the answer as far as its mandate holds: it binds only code that nobody can change."""
+    held = mandate(known)
+    if held.state == "nobody":
+        return real
+    if held.state == "simulated":
+        return replace(real, state="simulated", who=held.who, if_real=real.who)
+    if held.state == "somebody":
+        return replace(real, state="somebody", who=held.who).because(*held.reasons)
+    return replace(real, state="not_checked", check=held.check,
+                   who="Not known: it is not shown that its mandate binds it")  # fmt: skip
 
 
 def stop(known: Known) -> Power:

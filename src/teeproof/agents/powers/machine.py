@@ -63,8 +63,13 @@ def _code(known: Known) -> Power:
     if doors:
         return Power(name="code", question=_CODE, state="somebody", who=doors[0].text,
                      reasons=doors)  # fmt: skip
+    return _elsewhere(known) or _nobody(known)
+
+
+def _nobody(known: Known) -> Power:
+    listed = _short(known.machine.code or "")
     reasons = (
-        Reason(text=f"your policy lists its code, {_short(machine.code)}", kind="policy",
+        Reason(text=f"your policy lists its code, {listed}", kind="policy",
                ref="compose_hash"),
         Reason(text="its app id is the beginning of that hash: other code is another app, for which"
                     " other keys are derived", kind="evidence", ref=known.identity),
@@ -75,6 +80,25 @@ def _code(known: Known) -> Power:
                  who="Nobody: other code would have other keys")  # fmt: skip
 
 
+def _elsewhere(known: Known) -> Power | None:
+    """Return that its key may be where this evidence does not reach; None if nothing says so."""
+    machine = known.machine
+    if known.strangers:
+        return unknown(
+            "code", _CODE, "Not known: its key also signed from where nothing shows the same code",
+            check=f"{len(known.strangers)} of the identities that signed its actions are not shown"
+            f" to run this code on such a machine, {known.strangers[0]} among them: whoever runs"
+            " that has its key.",
+        )  # fmt: skip
+    if machine.level == "hardware" and not machine.confidential:
+        return unknown(
+            "code", _CODE, "Not known: it is not shown that its host cannot look in",
+            check="whoever debugs a machine changes what runs there: set debug = false in your"
+            " policy, and ask for evidence that holds under it.",
+        )  # fmt: skip
+    return None
+
+
 def _doors(known: Known) -> Iterator[Reason]:
     """Yield each way by which somebody changes what runs, although its digest is listed."""
     machine = known.machine
@@ -83,6 +107,12 @@ def _doors(known: Known) -> Iterator[Reason]:
         yield Reason(
             text=f"Whoever owns the contract 0x{machine.app}: it may give other code these keys",
             kind="evidence", ref=known.identity,
+        )  # fmt: skip
+    if machine.state("guest-image") != "passed":
+        yield Reason(
+            text="Whoever starts it: your policy does not pin the guest's image, and any guest says"
+            " that it runs this code",
+            kind="policy", ref="mrtd, rtmr1, rtmr2",
         )  # fmt: skip
     if machine.state("compose-images") != "passed":
         yield Reason(
@@ -140,7 +170,7 @@ def _fixed(known: Known) -> Iterator[Reason]:
 
 
 def keys(known: Known) -> Power:
-    """Who can move its keys: whoever they come from."""
+    """Who can move its keys: whoever they come from, or can change the code that has them."""
     machine = known.machine
     provider, name = machine.provider, machine.provider_id or ""
     if machine.problem or provider is None:
@@ -149,7 +179,7 @@ def keys(known: Known) -> Power:
             check="ask for evidence with an event log, which names the key provider.",
         ))  # fmt: skip
     if provider == "kms":
-        return on_this_machine(known, _of_kms(known, name)).because(*_rotating(known))
+        return on_this_machine(known, _had(known, _of_kms(known, name))).because(*_rotating(known))
     who = {
         "tpm": "Nobody: they are sealed to its one machine",
         "local-sgx": "Nobody: they are sealed to its one machine's processor",
@@ -162,7 +192,20 @@ def keys(known: Known) -> Power:
             check="its evidence names no key provider: ask where its keys are kept.",
         )).because(reason)  # fmt: skip
     found = Power(name="keys", question=_KEYS, state="nobody", who=who, reasons=(reason,))
-    return on_this_machine(known, found).because(*_rotating(known))
+    return on_this_machine(known, _had(known, found)).because(*_rotating(known))
+
+
+def _had(known: Known, real: Power) -> Power:
+    """Return the answer if its code is known and nobody's to change: any other hands keys out."""
+    by_code = _code(known)
+    if real.state == "not_checked" or by_code.state == "nobody":
+        return real
+    if by_code.state == "somebody":
+        return Power(name="keys", question=_KEYS, state="somebody", who=by_code.who,
+                     reasons=(*by_code.reasons, *real.reasons))  # fmt: skip
+    return unknown(
+        "keys", _KEYS, "Not known: code that is not known may hand them out", check=by_code.check
+    ).because(*real.reasons)
 
 
 def _of_kms(known: Known, name: str) -> Power:
