@@ -254,6 +254,8 @@ def test_an_answers_part_is_counted_once_and_tokens_are_not_added_up():
     assert earned_text([PART, PART, other]) == "0.032517 tUSD + 1.50 tEUR"
     assert earned_text([PART, replace(PART, answer="sha256:" + "cd" * 32)]) == "0.065034 tUSD"
     assert earned_text([]) == ""
+    copied = [replace(PART, token=token, answer=token) for token in ("0x01", "0x02")]
+    assert earned_text(copied) == "0.032517 tUSD (0x01) + 0.032517 tUSD (0x02)"
     assert part_text(other) == "1.50 tEUR"
 
 

@@ -10,7 +10,7 @@ Trusts: the chain's node, for what was paid.  Does not trust: whoever wrote the 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,21 +21,35 @@ from teeproof.explorer.console.port import Earned
 
 if TYPE_CHECKING:
     from teeproof.chain.client import Chain, Event
+    from teeproof.chain.payments import Payment
     from teeproof.chain.token import Token
+    from teeproof.inference.fees import Split
 
 __all__ = ["earned"]
 
-MOST = 100  # answers that are shown of one account: the latest
+MOST = 100  # parts that are shown of one account: the latest
+_LOOKS = 2_000  # events that are looked at
 
 
 @dataclass(frozen=True, slots=True)
 class _Paid:
-    """A part of a fee: for which answer, by whom, in which token, how much; None if unclaimed."""
+    """An event: what was paid for which answer; an amount if it is what the account took of it."""
 
     answer: bytes
-    payer: str
     token: str
-    amount: int | None
+    paid: Payment | None
+    taken: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What the log says of an answer's fee; none of it, and why, where that cannot be told."""
+
+    divided: Split | None
+    percent: int
+    weight: int
+    weights: int
+    doubt: str
 
 
 def earned(
@@ -49,12 +63,15 @@ def earned(
 ) -> tuple[Earned, ...]:
     """Return what an account got of which answers, newest first.
 
+    Anybody may pay anything for any answer, in a coin of his own too. So what waits counts only
+    where it is the payment that the answer asks for, and what was taken only in that token.
+
     Args:
         chain: where fees are paid.
         log: the directory of the log that has the lineage.
         payments: the contract that takes fees.
         account: whose part.
-        answers: receipts in whose lineage the account is, for parts that nobody has claimed yet.
+        answers: receipts in whose lineage the account is; others are left out.
         others: of an answer, how many more contributions of this account its model was trained on.
 
     Raises:
@@ -64,64 +81,105 @@ def earned(
 
     found = _paid(chain, payments=payments, account=account, answers=answers)
     tokens: dict[str, Token] = {}
-    told = []
-    for one in reversed(found[-MOST:]):
+    dues: dict[bytes, _Due] = {}
+    told: list[Earned] = []
+    for one in found[: -_LOOKS - 1 : -1]:
+        if one.answer not in dues:
+            dues[one.answer] = _due(log, one.answer, account=account)
+        due = dues[one.answer]
+        if not _counts(one, due, account=account):
+            continue
         token = tokens.setdefault(one.token, Token(chain, one.token))
-        told.append(_told(one, token, log, account=account, others=others))
-    return tuple(one for one in told if one is not None)
+        told.append(_told(one, due, token, account=account, others=others))
+        if len(told) == MOST:
+            break
+    return tuple(told)
 
 
 def _paid(chain: Chain, *, payments: str, account: str, answers: Collection[str]) -> list[_Paid]:
     from teeproof.chain.payments import Payments  # noqa: PLC0415  as above
 
     contract = Payments(chain, payments).contract
-    claimed = chain.events(contract, "Claimed", payee=account)
-    taken = {(event["answer"], str(event["payer"]).lower()) for event in claimed}
-    found = [(event.block, event.log_index, _of(event, event["amount"])) for event in claimed]
     wanted = {parse_named(name) for name in answers}
+    claimed = chain.events(contract, "Claimed", payee=account) if wanted else []
+    taken = {_key(event) for event in claimed}
+    found = [
+        (event.block, event.log_index, _of(event, taken=event["amount"]))
+        for event in claimed
+        if event["answer"] in wanted
+    ]
     for event in chain.events(contract, "Paid") if wanted else ():
-        key = event["answer"], str(event["payer"]).lower()
-        if event["answer"] in wanted and key not in taken:
-            found.append((event.block, event.log_index, _of(event, None)))
+        if event["answer"] in wanted and _key(event) not in taken:
+            found.append((event.block, event.log_index, _of(event, taken=None)))
     return [one for _, _, one in sorted(found, key=lambda each: each[:2])]
 
 
-def _of(event: Event, amount: int | None) -> _Paid:
-    return _Paid(bytes(event["answer"]), str(event["payer"]), str(event["token"]).lower(), amount)
+def _key(event: Event) -> tuple[bytes, str, str]:
+    """Return what the contract keeps payments by."""
+    return event["answer"], str(event["payer"]).lower(), str(event["token"]).lower()
 
 
-def _told(
-    one: _Paid, token: Token, log: Path, *, account: str, others: Mapping[str, int]
-) -> Earned | None:
-    """Return a part with its reason; None for one that is not claimed and not owed."""
+def _of(event: Event, *, taken: int | None) -> _Paid:
+    from teeproof.chain.payments import Payment  # noqa: PLC0415  as above
+
+    answer, token, paid = bytes(event["answer"]), str(event["token"]).lower(), None
+    if taken is None:
+        amount = int(event["amount"])
+        paid = Payment(token, amount, bytes(event["root"]), amount)
+    return _Paid(answer, token, paid, taken)
+
+
+def _due(log: Path, answer: bytes, *, account: str) -> _Due:
     from teeproof.inference.fees import split  # noqa: PLC0415  as above
     from teeproof.inference.lineage import Lineage  # noqa: PLC0415
     from teeproof.proof.log.contents import Contents  # noqa: PLC0415
     from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 
-    fee, percent, weight, weights, owed, why = "", 0, 0, 0, None, ""
     try:
         with Log.open(log, read_only=True) as opened, closing(Contents(opened)) as contents:
-            divided = split(one.answer, contents)
+            divided = split(answer, contents)
             lineage = Lineage(contents)
-            receipt = lineage.receipt(one.answer)
+            receipt = lineage.receipt(answer)
             data = lineage.earners(receipt)["data"]
-        fee = f"{token.text(divided.amount)} {token.symbol}"
-        percent = _share(receipt.body)
-        weight = sum(earner.weight for earner in data if earner.address == account)
-        weights = sum(earner.weight for earner in data)
-        owed = divided.parts.get(account)
     except Error as error:
-        why = error.detail
-    amount = owed if one.amount is None else one.amount
-    if amount is None:
-        return None
+        return _Due(None, 0, 0, 0, error.detail)
+    return _Due(
+        divided, _share(receipt.body), sum(one.weight for one in data if one.address == account),
+        sum(one.weight for one in data), "",
+    )  # fmt: skip
+
+
+def _counts(one: _Paid, due: _Due, *, account: str) -> bool:
+    """Return whether an event is of the fee that the answer asks for, as far as that is known."""
+    if due.divided is None:
+        return one.taken is not None  # it was taken; the words say that the reason is not shown
+    if one.token != due.divided.token:
+        return False
+    if one.paid is None:
+        return True
+    with suppress(Error):
+        due.divided.require_paid(one.paid)
+        return account in due.divided.parts
+    return False
+
+
+def _told(
+    one: _Paid, due: _Due, token: Token, *, account: str, others: Mapping[str, int]
+) -> Earned:
+    """Return a part with its reason."""
+    fee, owed, why = "", None, due.doubt
+    if due.divided is not None:
+        fee = f"{token.text(due.divided.amount)} {token.symbol}"
+        owed = due.divided.parts.get(account)
+    amount = owed if one.taken is None else one.taken
+    assert amount is not None  # so it counts
     if not why and owed != amount:
         why = "the lineage in the log owes this account another amount"
     return Earned(
         answer=named(one.answer), amount=amount, symbol=token.symbol, decimals=token.decimals,
-        fee=fee, percent=percent, weight=weight, weights=weights,
-        others=others.get(named(one.answer), 0), claimed=one.amount is not None, doubt=why,
+        fee=fee, percent=due.percent, weight=due.weight, weights=due.weights,
+        others=others.get(named(one.answer), 0), claimed=one.taken is not None, doubt=why,
+        token=one.token,
     )  # fmt: skip
 
 

@@ -61,6 +61,7 @@ class Earned:
         others: how many other contributions of the same account are in that weight.
         claimed: whether it was paid out; otherwise it waits in the contract.
         doubt: why the lineage does not say the same; empty if it does.
+        token: its address; symbols are what a token calls itself.
     """
 
     answer: str
@@ -74,6 +75,7 @@ class Earned:
     others: int
     claimed: bool
     doubt: str = ""
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Every number is the validator's or the chain's; the words say what it counts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -53,11 +54,16 @@ def told(given: Given) -> Told:
 
 def earned_text(parts: Iterable[Earned]) -> str:
     """Return what parts of fees are together, each answer's once; tokens are not added up."""
-    sums: dict[tuple[str, int], int] = {}
-    for part in {(part.answer, part.symbol, part.claimed): part for part in parts}.values():
-        key = part.symbol, part.decimals
-        sums[key] = sums.get(key, 0) + part.amount
-    return " + ".join(f"{text_of(amount, key[1])} {key[0]}" for key, amount in sums.items())
+    sums: Counter[tuple[str, str, int]] = Counter()
+    for part in {
+        (part.answer, part.token, part.symbol, part.claimed): part for part in parts
+    }.values():
+        sums[part.token, part.symbol, part.decimals] += part.amount
+    called = Counter(symbol for _, symbol, _ in sums)
+    return " + ".join(
+        f"{text_of(amount, decimals)} {symbol}" + (f" ({token})" if called[symbol] > 1 else "")
+        for (token, symbol, decimals), amount in sums.items()
+    )
 
 
 def part_text(part: Earned) -> str:
