@@ -179,7 +179,11 @@ def place_of(chain: Chain, address: str, *, block: int | str = "latest") -> Plac
 
 
 def fund_state(
-    chain: Chain, address: str, *, in_time: Callable[[], None] = lambda: None
+    chain: Chain,
+    address: str,
+    *,
+    in_time: Callable[[], None] = lambda: None,
+    how_made: bool = True,
 ) -> FundState:
     """Return what the latest block holds of a fund.
 
@@ -187,6 +191,8 @@ def fund_state(
         chain: the node.
         address: of the fund, lower case.
         in_time: called between questions; raises when it has been long enough.
+        how_made: whether to look for the transactions that made it and its tokens, which takes some
+            thirty questions for each on a public chain.
 
     Raises:
         Unavailable: the node does not answer, or replaced the block meanwhile (``chain_moving``).
@@ -227,7 +233,8 @@ def fund_state(
         holdings=tuple(held),
         venues=tuple(look(one) for one in venues),
     )
-    state = _with_doubts(chain, state, in_time)
+    if how_made:
+        state = _with_doubts(chain, state, in_time)
     if chain.block(head.number).hash != head.hash:
         raise Unavailable("the chain is being reorganised: ask again shortly", code="chain_moving")
     return state

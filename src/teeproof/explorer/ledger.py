@@ -171,7 +171,7 @@ class Ledger:
                     f" {chain.chain_id}",
                 ))  # fmt: skip
                 continue
-            state = fund_state(chain, mandate.fund, in_time=tick)
+            state = fund_state(chain, mandate.fund, in_time=tick, how_made=False)
             told.funds.append((agent, state))
             told.contracts.append(_code(state.place, "Fund", required=True))
             told.contracts += [_code(one, "Pool") for one in state.venues]

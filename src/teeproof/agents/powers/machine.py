@@ -180,19 +180,32 @@ def keys(known: Known) -> Power:
         ))  # fmt: skip
     if provider == "kms":
         return on_this_machine(known, _had(known, _of_kms(known, name))).because(*_rotating(known))
-    who = {
-        "tpm": "Nobody: they are sealed to its one machine",
-        "local-sgx": "Nobody: they are sealed to its one machine's processor",
-    }.get(provider)
     reason = Reason(text=f"its evidence names the key provider {provider[:40]}", kind="evidence",
                     ref=known.identity)  # fmt: skip
-    if who is None:
-        return on_this_machine(known, unknown(
+    found = _of_its_machine(known, provider, name).because(reason)
+    return on_this_machine(known, _had(known, found)).because(*_rotating(known))
+
+
+def _of_its_machine(known: Known, provider: str, name: str) -> Power:
+    """Return who has keys that no KMS derives: an enclave beside the guest is the host's choice."""
+    if provider == "tpm":
+        return unknown(
+            "keys", _KEYS, "Not known: whoever runs its TPM has what is sealed to it",
+            check="a confidential machine's TPM is mostly its host's software: ask who runs it.",
+        )  # fmt: skip
+    if provider != "local-sgx":
+        return unknown(
             "keys", _KEYS, "Not known: no service that is measured keeps its keys",
             check="its evidence names no key provider: ask where its keys are kept.",
-        )).because(reason)  # fmt: skip
-    found = Power(name="keys", question=_KEYS, state="nobody", who=who, reasons=(reason,))
-    return on_this_machine(known, _had(known, found)).because(*_rotating(known))
+        )  # fmt: skip
+    if known.machine.state("key-provider-id") != "passed":
+        return unknown(
+            "keys", _KEYS, "Not checked: your policy does not say which enclave may keep its keys",
+            check="its host starts the enclave that keeps them: read what the one behind"
+            f" {name} does, and list it in your policy as key_provider_id.",
+        )  # fmt: skip
+    return Power(name="keys", question=_KEYS, state="nobody",
+                 who="Nobody: they are sealed to its one machine's processor")  # fmt: skip
 
 
 def _had(known: Known, real: Power) -> Power:

@@ -66,7 +66,11 @@ def _on_this_chain(fund: FundState, real: Power) -> Power:
     Its id is what every chain of ``chain.local`` has; a node that hides it is believed otherwise.
     """
     if fund.chain_id != CHAIN_ID:
-        return real
+        asked = (
+            f"who makes the blocks of chain {fund.chain_id}: whoever does alone can undo them. Ask"
+            " a node of your own, and make sure that it is the public chain that you mean."
+        )
+        return real if real.check else replace(real, check=asked)
     reason = Reason(
         text=f"chain {fund.chain_id} is an embedded one, for rehearsals: whoever runs it can undo"
         " and rewrite its blocks",
@@ -119,24 +123,43 @@ def _of_ours(fund: FundState, mandate: Mandate) -> Power:
             check=f"{doubted.code} at {doubted.address} has the shipped contract's code, but"
             f" {doubted.doubt}; what made it may have given allowances or shares beforehand.",
         ).because(*reasons)  # fmt: skip
-    sellable = [one for one in fund.holdings if _at_risk(one)]
-    if not sellable:
+    movable = [one for one in fund.holdings if one.per_trade and one.per_day]
+    if not movable or not fund.venues or len(fund.holdings) < 2:  # one for another
         return Power(name="money", question=_MONEY, state="nobody", reasons=reasons,
                      who="Nobody: only depositors, each their own part")  # fmt: skip
+    return Power(
+        name="money", question=_MONEY, state="bounded", reasons=(*reasons, *_priced(mandate)),
+        who=f"Nobody can send it away. {_lost(fund, mandate, movable)} in a day, by bad trades",
+    )  # fmt: skip
+
+
+def _lost(fund: FundState, mandate: Mandate, movable: list[Held]) -> str:
+    sellable = [one for one in movable if one.amount]
+    if not sellable:  # what is put in tomorrow can be lost tomorrow
+        most = " and ".join(amount_text(one, mandate, one.per_day) for one in movable)
+        return (
+            f"What may be sold is not in it yet: then whoever has its key can lose at most {most}"
+        )
     whole = all(_at_risk(one) == one.amount for one in fund.holdings)
     most = " and ".join(amount_text(one, mandate, _at_risk(one)) for one in sellable)
-    return Power(
-        name="money", question=_MONEY, state="bounded", reasons=reasons,
-        who="Nobody can send it away. Whoever has its key can lose"
-        f" {'all of it' if whole else 'at most ' + most} in a day, by bad trades",
-    )  # fmt: skip
+    return f"Whoever has its key can lose {'all of it' if whole else 'at most ' + most}"
+
+
+def _priced(mandate: Mandate) -> Iterator[Reason]:
+    if mandate.markets:
+        yield Reason(
+            text="its code trades at what the market pays, between its mandate's prices: who moves"
+            " that price and may give it orders gains what it loses, within the same limits",
+            kind="mandate", ref="markets",
+        )  # fmt: skip
 
 
 def _limits(fund: FundState, mandate: Mandate) -> Iterator[Reason]:
     for one in fund.holdings:
         held, day = (amount_text(one, mandate, each) for each in (one.amount, one.per_day))
-        yield Reason(text=f"it holds {held} and sells at most {day} a day, in a market of its list,"
-                          " at any price that the key's holder signs", kind="chain",
+        yield Reason(text=f"it holds {held} and sells at most {day} a day of UTC (so up to"
+                          " twice that around midnight), in a market of its list, at any price that"
+                          " the key's holder signs", kind="chain",
                      ref=fund.place.address)  # fmt: skip
     lists = {asset.token: (asset.per_trade, asset.per_day) for asset in mandate.assets}
     wider = [one for one in fund.holdings if _exceeds(one, lists.get(one.token.address))]
