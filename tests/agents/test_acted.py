@@ -92,6 +92,16 @@ def test_host_that_withholds_turns_leaves_gaps():
     assert (found.last, found.gaps) == (9, (3, 6, 7, 8))
 
 
+@pytest.mark.parametrize("withheld", [9, 10, 40])
+def test_host_that_withholds_many_turns_hides_none_that_follow(withheld: int):
+    agent = Agent()
+    for number in (*range(1, 6), *range(6 + withheld, 6 + 2 * withheld)):
+        agent.say(number)
+    found = acted_by(agent.source, agent.name)
+    assert found is not None
+    assert (found.last, len(found.gaps)) == (5 + 2 * withheld, withheld)
+
+
 def test_a_turn_far_behind_a_gap_is_found_by_whoever_knows_of_it():
     agent = Agent()
     for number in (1, 2, 50):

@@ -32,6 +32,7 @@ __all__ = ["MOST", "Acted", "Did", "Later", "acted_by", "agent_of", "did_of", "n
 MOST: Final = 100
 """Turns that are looked at, from the last one back."""
 _AHEAD = 8  # numbers that may be missing where the last turn is looked for
+_FAR = 1 << 16  # the longest step
 _FURTHEST = 1 << 40
 _CLAIMS = 256  # statements of one turn that are looked at
 
@@ -174,16 +175,16 @@ class _Finder:
         return number > 0 and next(self.said(number), None) is not None
 
     def last_after(self, known: int) -> int:
-        """Return the last turn, in as many steps as its number has digits to the base of 2.
+        """Return the last turn: from far to near, so that withheld ones hide none that follow.
 
-        Numbers are missing now and then; where eight in a row are, this ends before them.
+        Numbers are missing now and then. Where more than eight in a row are, turns behind them are
+        found if there are about as many of them.
         """
-        step = 1
-        while known + step < _FURTHEST and (found := self._near(known + step)):
-            known, step = found, step * 2
-        while step > 1:
-            step //= 2
-            known = self._near(known + step) or known
+        step = _FAR
+        while step and known + step < _FURTHEST:
+            found = self._near(known + step)
+            known = found or known
+            step = step if found and step == _FAR else step // 2
         return known
 
     def _near(self, number: int) -> int:

@@ -234,6 +234,10 @@ def _write(
     screen.row("its fund", " and ".join(held["assets"]) or "not known", column=_COLUMN)
     screen.row("as of", f"{held['as_of']}; {held['who_says']}", column=_COLUMN)
     screen.title(f"Did ({acted.first} to {acted.last}, newest first)")
+    if acted.crowded:
+        numbers = ", ".join(map(str, acted.crowded[:_SHOWN]))
+        screen.text(f"CROWDED: so many statements claim turn {numbers} that not all were looked at:"
+                    " what the agent said there may be hidden")  # fmt: skip
     for row in journal(acted)[:_SHOWN]:
         rules = ", ".join(rule["rule"] for rule in row.get("rules", ()))
         why = f" by {rules}" if rules else ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from teeproof.agents import acted as module
 from teeproof.cli import main
 from tests.agents.powers.conftest import Launched, listing
 
@@ -54,6 +56,18 @@ def test_json_has_the_same_and_each_reason(files, launched, capsys):
     assert powers["code"]["reasons"][0]["ref"] == "compose_hash"
     assert [row["outcome"] for row in told["journal"]] == ["refused", "traded"]
     assert told["holding"]["checked"] is True
+
+
+def test_strangers_who_crowd_a_turn_are_told_of(files, capsys, monkeypatch):
+    found = module.acted_by
+
+    def crowded(*given, **named):
+        acted = found(*given, **named)
+        return acted and replace(acted, crowded=(3,))
+
+    monkeypatch.setattr(module, "acted_by", crowded)
+    _, out = asked(capsys, files[0], "--policy", files[1])
+    assert "CROWDED: so many statements claim turn 3" in out
 
 
 def test_without_a_chain_the_money_is_not_checked(files, capsys):
