@@ -101,6 +101,13 @@ def test_states_of_each_kind_hold_and_fail(judged):
     assert green(judged["nitro-in-order"][1])
 
 
+@pytest.mark.parametrize("name", ["migratable", "service-td", "snp-migration-agent"])
+def test_host_that_may_move_a_machine_is_not_said_to_be_kept_out(judged, name):
+    details = " ".join(judged[name][1]["details"])
+    assert "debug mode is off" in details
+    assert "cannot look" not in details
+
+
 EVIDENCE = """
 const results = [];
 const { kind, time, certificates } = JSON.parse(document.getElementById("trust").textContent);

@@ -67,7 +67,7 @@ export async function verify(bytes, { roots, time }) {
       "by its own time it was made while its certificates were not in force, or later than it was seen"),
     row("document signature", leaf.kind === "p384" && (await p384(leaf.point, document.signed, document.signature)),
       "the certified key signed the whole document", "the document was changed after it was signed"),
-    row("debug", !isZero(said.get("pcrs").get(0)), "its parent instance cannot look into it", "in debug mode, its parent instance reads its console"),
+    row("debug", !isZero(said.get("pcrs").get(0)), "debug mode is off", "in debug mode, its parent instance reads its console"),
   ];
   const data = said.get("user_data") ?? new Uint8Array();
   const reportData = data.length === 32 ? concat(data, new Uint8Array(32)) : data;

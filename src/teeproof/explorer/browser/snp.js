@@ -64,7 +64,7 @@ export async function verify(bytes, { certificates, roots, time }) {
   ];
   if (key.chip && !masked) rows.push(row("chip", equal(report.chip, key.chip), "the key is the one of the chip that the report names", "the certificate is another chip's"));
   else rows.push(["chip", "not_checked", key.chip ? "the host masked which chip it is" : "the key belongs to a cloud, and names no chip"]);
-  rows.push(row("debug", !report.debug, "its host cannot look into it", "in debug mode, its host reads its memory, and these keys"));
+  rows.push(row("debug", !report.debug, "debug mode is off", "in debug mode, its host reads its memory, and these keys"));
   return { id, reportData, rows };
 }
 

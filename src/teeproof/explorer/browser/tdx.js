@@ -93,6 +93,6 @@ export async function verify(bytes, { roots, time }) {
       "that key signed what the machine measured", "the quote was changed after it was signed"),
   ];
   if (!isZero(quote.tail)) rows.push(["quote tail", "not_checked", `${quote.tail.length} bytes behind the signature, which nobody signed`]);
-  rows.push(row("debug", !quote.debug, "its host cannot look into it", "in debug mode, its host reads its memory, and these keys"));
+  rows.push(row("debug", !quote.debug, "debug mode is off", "in debug mode, its host reads its memory, and these keys"));
   return { id: await identity(quote, leaf), reportData: quote.reportData, rows };
 }
