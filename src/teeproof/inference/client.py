@@ -39,6 +39,7 @@ __all__ = ["NONCE", "Answer", "Service", "ask", "text_of"]
 
 NONCE = "teeproof_nonce"
 """The name, in a request's ``metadata``, of what makes it unlike every other."""
+_LONGEST_NAME = 200  # characters of a model's
 _SKEW = 300  # seconds by which the service's clock may be behind ours
 
 
@@ -163,6 +164,21 @@ class Service:
             raise Malformed("this is no list of models", code="answer_malformed")
         return found
 
+    def first_model(self) -> str:
+        """Return the name of the first model that the service says it has.
+
+        Raises:
+            Malformed: it says that it has none, or one of no name (``answer_malformed``).
+        """
+        name = next((one.get("id") for one in self.models()), None)
+        if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_NAME:
+            raise Malformed(
+                "the service names no model that could be asked", code="answer_malformed",
+                expected=f"a model whose id has 1 to {_LONGEST_NAME} characters",
+                got=ascii(name)[:100],
+            )  # fmt: skip
+        return name
+
     def receipt(self, name: str) -> Receipt:
         """Return the receipt with an id, or of the answer with an id; it is not checked yet."""
         return Receipt.parse(self._link.get(f"/v1/aci/receipts/{name}").body)
@@ -190,7 +206,7 @@ class Service:
             Error: the service refuses, with its code.
         """
         messages = [{"role": "user", "content": text}] if isinstance(text, str) else list(text)
-        name = str(self.models()[0].get("id")) if model is None else model
+        name = self.first_model() if model is None else model
         request = self.with_nonce(
             msgspec.json.encode({"model": name, "messages": messages, "stream": stream} | settings)
         )

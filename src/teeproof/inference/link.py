@@ -6,6 +6,10 @@ Trusts: nothing; what comes back is bytes.  Does not trust: service, network.
 from __future__ import annotations
 
 import re
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teeproof.core import strictjson
@@ -53,9 +57,17 @@ class Link:
         url: without ``/v1``.
         api_key: sent with every request.
         timeout: seconds to wait at any one time.
+        longest: seconds for a whole exchange, however busily bytes trickle in; None for any.
     """
 
-    def __init__(self, url: str, api_key: str | None = None, *, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        longest: float | None = None,
+    ) -> None:
         import httpx  # noqa: PLC0415  only who asks pays for it
 
         if not re.match(r"https?://[^/]", url):
@@ -65,6 +77,8 @@ class Link:
         headers = {"Accept-Encoding": "identity", "User-Agent": "teeproof"}
         if api_key is not None:
             headers["Authorization"] = f"Bearer {api_key}"
+        self._longest, self._ended = longest, ""
+        self._socket: Any = None
         self._http = httpx.Client(
             headers=headers, timeout=timeout, follow_redirects=False, verify=url.startswith("https")
         )
@@ -72,6 +86,12 @@ class Link:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def cut(self, why: str = "the connection was ended here") -> None:
+        """End what is under way, from any thread; from then on there is no exchange."""
+        self._ended = why
+        with suppress(OSError, AttributeError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # whoever reads wakes up
 
     def get(self, path: str, *, limit: int = MAX_ANSWER) -> Reply:
         """Return what lies at a path; errors as ``post``."""
@@ -90,19 +110,56 @@ class Link:
         import httpx  # noqa: PLC0415  as above
 
         headers = {} if body is None else {"Content-Type": "application/json"}
-        url = f"{self.url}{path}"
+        url, seen = f"{self.url}{path}", {"trace": self._seen}
         try:
-            with self._http.stream(method, url, headers=headers, content=body) as response:
+            with (
+                self._bounded(),
+                self._http.stream(
+                    method, url, headers=headers, content=body, extensions=seen
+                ) as response,
+            ):
                 data = _read(response, limit)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(
-                f"the service at {self.url} does not answer: {str(error) or type(error).__name__}",
-                code="service_unreachable",
-                got=self.url,
-            ) from None
+            self._require_open()
+            raise self._silent(str(error) or type(error).__name__) from None
+        self._require_open()  # a body without a length ends where its connection does
         if response.status_code != 200:
             raise refused(response.status_code, data)
         return Reply(data, response.headers.get("X-Receipt-Id", "")[:100])
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """Cut an exchange that takes too long."""
+        self._require_open()
+        if self._longest is None:
+            yield
+            return
+        why = f"it took longer than {self._longest:g} s"
+        timer = threading.Timer(self._longest, self.cut, [why])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _seen(self, event: str, about: Mapping[str, Any]) -> None:
+        """Keep the socket; httpcore tells of it where it was connected, and where TLS took over."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = about["return_value"].get_extra_info("socket")
+            if self._ended:
+                self.cut(self._ended)  # it was told to end before there was one
+
+    def _require_open(self) -> None:
+        if self._ended:
+            raise self._silent(self._ended)
+
+    def _silent(self, why: str) -> Unavailable:
+        return Unavailable(
+            f"the service at {self.url} does not answer: {why}",
+            code="service_unreachable",
+            got=self.url,
+        )
 
 
 def refused(status: int, body: bytes) -> Error:

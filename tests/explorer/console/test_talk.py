@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+import socket
+import threading
+from contextlib import closing, suppress
 from types import SimpleNamespace
 
 import httpx
@@ -128,6 +130,86 @@ def test_host_runs_other_code_and_is_asked_nothing(talk, between, host, tmp_path
     assert refused.value.exit_code == 4
     assert "/v1/chat/completions" not in between.app.seen
     assert talk.ask("sell half my ETH").state == "passed"  # its twin
+
+
+@pytest.mark.parametrize("models", [
+    b'{"data":[]}', b'{"data":[{}]}', b'{"data":[{"id":7}]}', b'{"data":[{"id":""}]}',
+    b'{"data":[{"id":"' + b"x" * 500 + b'"}]}',
+])  # fmt: skip
+def test_host_says_that_there_is_no_model(person, between, models):
+    between.app.edit = lambda path, status, body: (
+        (status, models) if path == "/v1/models" else (status, body)
+    )
+    page, turn = say(person)
+    assert turn["error"]["error"] == "answer_malformed"
+    assert "No answer: the service names no model" in page
+
+
+class Trickle:
+    """A host that sends a byte now and then, so that no wait is ever long, and never ends."""
+
+    def __init__(self, head: bytes) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.asked, self._ended = threading.Event(), threading.Event()
+        self._head = head
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            client, _ = self.socket.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(self._head)
+                self.asked.set()
+                while not self._ended.wait(0.05):
+                    client.sendall(b"x")
+
+    def close(self) -> None:
+        self._ended.set()
+        self.socket.close()
+        self._thread.join(10)
+
+
+HEADS = [
+    pytest.param(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n", id="body"),
+    pytest.param(b"HTTP/1.1 200 OK\r\nx-a: ", id="header"),
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_host_trickles_and_its_answer_is_given_up(head, monkeypatch, tmp_path):
+    monkeypatch.setattr("teeproof.cli.console.talk._PATIENCE", 0.5)
+    with closing(Trickle(head)) as host:  # noqa: F811
+        (tmp_path / "policy.toml").write_text(application_policy(platform(), compose_hash=[]))
+        reach = lambda: Joined(tmp_path, {"model": host.url}, "", {"model": "ab" * 32})  # noqa: E731
+        with closing(LocalTalk(reach)) as talk, pytest.raises(Error) as refused:
+            talk.ask("sell half my ETH")
+    assert refused.value.code == "service_unreachable"
+    assert "it took longer than 0.5 s" in refused.value.detail
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_host_trickles_and_the_console_ends_nevertheless(head, tmp_path):
+    problems = []
+    with closing(Trickle(head)) as host:  # noqa: F811
+        (tmp_path / "policy.toml").write_text(application_policy(platform(), compose_hash=[]))
+        talk = LocalTalk(lambda: Joined(tmp_path, {"model": host.url}, "", {"model": "ab" * 32}))
+
+        def ask() -> None:
+            with pytest.raises(Error) as refused:
+                talk.ask("sell half my ETH")
+            problems.append(refused.value)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        assert host.asked.wait(30)
+        talk.close()
+        asking.join(30)
+        with pytest.raises(Error):
+            talk.ask("and once more")
+    assert [one.code for one in problems] == ["service_unreachable"]
 
 
 def test_service_that_is_gone_is_told_and_comes_back(person, between):

@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 
 from teeproof.cli.joining import Joined
-from teeproof.core.clock import to_epoch
+from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.errors import Error, Unavailable
 from teeproof.explorer.console.port import Answered
 from teeproof.inference.client import Service
-from teeproof.inference.link import Reply
+from teeproof.inference.link import Link, Reply
 from teeproof.inference.reading import text_of
 from teeproof.inference.verify import AnswerVerdict
 from teeproof.proof.receipt import Receipt
@@ -27,7 +27,8 @@ from teeproof.proof.receipt import Receipt
 __all__ = ["LocalTalk"]
 
 _SERVICE = "model"
-_PATIENCE = 60.0  # seconds for an answer
+_PATIENCE = 60.0  # seconds for each exchange, however slowly it goes on
+_MOMENT = 5.0  # seconds for a question that is cut to end
 _MOST_TOKENS = 200
 
 
@@ -44,6 +45,8 @@ class LocalTalk:
         self._lock = threading.Lock()
         self._open: tuple[str, Service] | None = None
         self._name = ""
+        self._link: Link | None = None
+        self._closed = False
 
     def model(self) -> str:
         """See ``Talk``."""
@@ -58,7 +61,7 @@ class LocalTalk:
             begun = time.monotonic()
             service = self._service()
             if not self._name:
-                self._name = str(service.models()[0].get("id"))
+                self._name = service.first_model()
             body = {
                 "model": self._name, "messages": [{"role": "user", "content": text}],
                 "temperature": 0, "max_tokens": _MOST_TOKENS,
@@ -77,8 +80,14 @@ class LocalTalk:
 
     def close(self) -> None:
         """See ``Talk``."""
-        with self._lock:
-            self._forget()
+        self._closed = True
+        if (link := self._link) is not None:
+            link.cut()  # or a service that trickles would keep this process
+        if self._lock.acquire(timeout=_MOMENT):
+            try:
+                self._forget()
+            finally:
+                self._lock.release()
 
     def _service(self) -> Service:
         joined = self._reach()
@@ -87,7 +96,15 @@ class LocalTalk:
             return self._open[1]
         self._forget()
         policy = joined.policy_of(_SERVICE)
-        service = Service.connect(url, policy=policy, api_key=self._key, timeout=_PATIENCE)
+        link = self._link = Link(url, self._key, timeout=_PATIENCE, longest=_PATIENCE)
+        if self._closed:
+            link.cut()
+        service = Service(link, policy=policy, now=wall_clock, random=secrets.token_hex)
+        try:
+            service.attest()
+        except BaseException:
+            service.close()
+            raise
         self._open, self._name = (url, service), ""
         return service
 
