@@ -46,6 +46,10 @@ KINDS = (NODE, ADMISSION, MATCH, LEASE, CLOSING)
 
 _MARKETS = frozenset({ADMISSION, MATCH, LEASE, CLOSING})
 _SIGNED = frozenset({"form", "signature", "author"})  # checks without which nobody has said it
+_SHOWS_CODE = frozenset(
+    {"guest-image", "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mr-system", "mr-aggregated",
+     "os-image", "compose-hash", "event-log"}
+)  # fmt: skip
 _NAMED = 20  # statements that are named for one check
 
 
@@ -148,8 +152,15 @@ def _whose(person: IdentityVerdict | None) -> str:
 
 
 def _code(person: IdentityVerdict) -> str | None:
+    """Return which code said it; None where the reader's policy refuses what would show that.
+
+    Any guest can name any code: one that the policy refuses would speak in an honest market's name.
+    """
     machine = person.evidence
-    return None if machine is None or not machine.authentic else code_of(machine.facts)
+    if machine is None or not machine.authentic:
+        return None
+    refused = any(check.name in _SHOWS_CODE for check in machine.failures)
+    return None if refused else code_of(machine.facts)
 
 
 def _audited(
