@@ -43,6 +43,7 @@ class Machine:
         provider_id: of a KMS its public key, hex.
         compose: what the measured compose file says; None where it is not here, or not tied to it.
         mandate: ``sha256:…`` of the mandate in that file; None where it has none.
+        seen: since when its evidence is known to exist; empty where nobody vouches for a time.
     """
 
     problem: str = ""
@@ -55,6 +56,7 @@ class Machine:
     provider_id: str | None = None
     compose: AppCompose | None = None
     mandate: str | None = None
+    seen: str = ""
 
     def state(self, check: str) -> str:
         """Return the state of a check of its evidence; ``not_checked`` where there was none."""
@@ -174,6 +176,7 @@ def _machine(author: str, statement: str, verdict: ProofVerdict, source: Source)
         provider_id=provider.get("id"),
         compose=compose,
         mandate=mandate,
+        seen=found.time if found.timed else "",
     )
 
 

@@ -22,7 +22,16 @@ from teeproof.chain.token import text_of
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named
 
-__all__ = ["LONGEST", "agent_json", "headline", "holding", "journal", "mandate_lines", "moment"]
+__all__ = [
+    "LONGEST",
+    "agent_json",
+    "as_of",
+    "headline",
+    "holding",
+    "journal",
+    "mandate_lines",
+    "moment",
+]
 
 LONGEST: Final = 500
 _SENTENCES = {rule.id: rule.sentence for rule in RULES}
@@ -32,6 +41,14 @@ _YEAR_10000 = 253_402_300_800  # seconds since 1970; later moments have no date
 def headline(powers: Sequence[Power]) -> Power:
     """Return the answer that matters most to whoever has money in an agent."""
     return next(one for one in powers if one.name == "money")
+
+
+def as_of(known: Known) -> str:
+    """Return how old what is known of its machine is: what became of it since, nothing shows."""
+    seen = known.machine.seen
+    if not seen:
+        return "evidence of which nobody vouches when it was made"
+    return f"evidence that was first seen at {seen}; it says nothing of what became of it since"
 
 
 def moment(seconds: int) -> str:
@@ -186,6 +203,7 @@ def agent_json(known: Known, acted: Acted, powers: Sequence[Power]) -> dict[str,
         "machine": {
             "level": machine.level, "code": machine.code, "app": machine.app,
             "key_provider": machine.provider, "problem": machine.problem or None,
+            "seen": machine.seen or None, "as_of": as_of(known),
         },
         "first": acted.first,
         "last": acted.last,

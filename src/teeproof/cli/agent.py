@@ -210,12 +210,13 @@ def _fund(address: str, chain: str | None) -> tuple[FundState | None, str]:
 def _write(
     screen: Screen, known: Known, found: _Found, told: Sequence[Power], *, every: bool
 ) -> None:
-    from teeproof.agents.telling import holding, journal, mandate_lines  # noqa: PLC0415
+    from teeproof.agents.telling import as_of, holding, journal, mandate_lines  # noqa: PLC0415
 
     acted = found.acted
     screen.copied("agent", known.agent, "bold")
     screen.row("signs as", known.address)
     screen.row("last action", f"{acted.last}, {short(known.statement)}: {found.verdict}")
+    screen.row("known from", as_of(known))
     screen.title("Who can still")
     for one in told:
         screen.row(one.question, one.who, *_STYLES[one.state], column=_COLUMN)

@@ -35,6 +35,7 @@ def test_the_table_answers_each_question(files, launched, capsys):
     for question in ("drain its money", "move its keys", "change its code", "change its mandate",
                      "give it orders", "stop it", "read its memory"):  # fmt: skip
         assert f"  {question}" in out
+    assert "known from" in out
     assert "Nobody can send it away" in out
     assert "refused by allow-list" in out
     assert "depositors take out" not in out

@@ -12,7 +12,7 @@ import pytest
 from teeproof.agents.known import Known, known_of
 from teeproof.agents.mandate import Mandate
 from teeproof.agents.powers import Power, powers
-from teeproof.agents.telling import agent_json
+from teeproof.agents.telling import agent_json, as_of
 from teeproof.chain import artifacts
 from teeproof.chain.account import Account
 from teeproof.chain.fund import Asset, Fund
@@ -155,6 +155,17 @@ def test_operator_who_has_the_key_outside_the_machine_is_seen_in_the_journal(lau
     for name in ("code", "keys", "mandate", "orders"):
         found = of(replace(launched.real, strangers=again.strangers), name)
         assert (found.state, other in found.check) == ("not_checked", True), name
+
+
+def test_host_of_a_machine_long_gone_is_told_by_its_time(launched: Launched):
+    assert launched.known.machine.seen in as_of(launched.known)
+    assert (
+        as_of(machine(launched.known, seen=""))
+        == "evidence of which nobody vouches when it was made"
+    )
+    old = machine(launched.known, seen="2026-01-02T03:04:05Z")
+    assert "first seen at 2026-01-02T03:04:05Z; it says nothing" in as_of(old)
+    assert agent_json(old, launched.acted, ())["machine"]["seen"] == "2026-01-02T03:04:05Z"
 
 
 def test_orders_on_a_machine_of_which_nothing_is_known_are_not_called_bounded(launched: Launched):

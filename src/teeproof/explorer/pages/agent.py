@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from teeproof.agents.powers import Reason
-from teeproof.agents.telling import agent_json, headline, holding, journal, mandate_lines
+from teeproof.agents.telling import agent_json, as_of, headline, holding, journal, mandate_lines
 from teeproof.core.errors import Error
 from teeproof.explorer.agency import Agency, Agent
 from teeproof.explorer.answering import json_answer
@@ -67,7 +67,7 @@ class AgentPages:
         code, level = (3, None) if verdict is None else (verdict.exit_code, verdict.level)
         return {
             "title": "Who can still change, stop or drain this agent?",
-            "agent": agent, "known": known, "machine": known.machine,
+            "agent": agent, "known": known, "as_of": as_of(known), "machine": known.machine,
             "badge": badge(code, level),
             "tone": tone_of(code, level),
             "first": headline(agent.powers),
