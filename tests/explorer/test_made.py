@@ -155,6 +155,16 @@ def test_stranger_claims_that_a_contribution_was_withdrawn(made: Scene, tmp_path
     assert claimed["withdrawn"]["standing"]["exit_code"] == 2
 
 
+def test_strangers_claims_do_not_hide_that_a_part_was_withdrawn(
+    made: Scene, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is beyond the claims that a page looks at is not told as still given."""
+    monkeypatch.setattr("teeproof.explorer.made.pools._LOOKS", 0)
+    page = lied_over(made, tmp_path).text(f"/pool/{made.pool}")
+    assert "of 1 part a withdrawal is claimed that does not hold, or was not checked here" in page
+    assert "nobody says that a part" not in page
+
+
 def test_trainer_whose_job_is_none_is_told_so_on_the_page_of_the_model(
     made: Scene, tmp_path: Any
 ) -> None:

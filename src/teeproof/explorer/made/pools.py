@@ -48,13 +48,20 @@ class Came:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A dataset: its statement, its digest, and which of its parts were withdrawn since."""
+    """A dataset: its statement, its digest, and which of its parts were withdrawn since.
+
+    Attributes:
+        left: contributions of which a withdrawal holds.
+        claimed: of how many further parts a withdrawal is claimed that does not hold, or was not
+            looked at.
+    """
 
     id: bytes
     digest: str
     said: Dataset
     standing: Standing
     left: tuple[str, ...]
+    claimed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +201,8 @@ def _made(book: Book, ids: Sequence[bytes]) -> tuple[Made, ...]:
         )  # fmt: skip
         standing = looked_at(book, read.id)[1] if number < _LOOKS else UNCHECKED
         root = read.subjects[0].digest["sha256"]
-        found.append(Made(id=read.id, digest=root, said=said, standing=standing, left=left))
+        found.append(Made(id=read.id, digest=root, said=said, standing=standing, left=left,
+                          claimed=len(gone) - len(left)))  # fmt: skip
     return tuple(found)
 
 

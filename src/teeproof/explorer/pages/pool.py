@@ -127,12 +127,18 @@ def _share(parts: int) -> str:
 
 
 def _since(one: Made) -> str:
-    if not one.left:
-        return "all of its parts are still given"
-    return (
-        f"{_many(len(one.left), 'part')} withdrawn since: no later training gets that key, and"
-        " models that were made before have seen it"
-    )
+    said = []
+    if one.left:
+        said.append(
+            f"{_many(len(one.left), 'part')} withdrawn since: no later training gets that key, and"
+            " models that were made before have seen it"
+        )
+    if one.claimed:
+        said.append(
+            f"of {_many(one.claimed, 'part')} a withdrawal is claimed that does not hold, or was"
+            " not checked here"
+        )
+    return "; ".join(said) or "nobody says that a part of it was withdrawn"
 
 
 def _many(count: int, noun: str) -> str:
@@ -166,7 +172,8 @@ def _json(pool: Pool, number: int) -> dict[str, Any]:
         "datasets": [
             {"statement": f"sha256:{one.id.hex()}", "dataset": f"sha256:{one.digest}",
              "records": one.said.records, "parts": len(one.said.parts),
-             "withdrawn_since": list(one.left), "standing": one.standing.to_json()}
+             "withdrawn_since": list(one.left), "withdrawals_claimed": one.claimed,
+             "standing": one.standing.to_json()}
             for one in pool.made
         ],
         "more_datasets": pool.more_made,
