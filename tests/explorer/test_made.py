@@ -13,12 +13,14 @@ import msgspec
 import pytest
 
 from teeproof.core.digests import named, sha256
+from teeproof.data.statements import DATASET
 from teeproof.explorer import ties as tied
 from teeproof.explorer.content import Book
 from teeproof.explorer.made.answers import compared
 from teeproof.explorer.made.events import events_of
 from teeproof.explorer.made.pasted import MOST_BYTES
 from teeproof.explorer.ties import Ties
+from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Subject
 from teeproof.proof.source import read_record
 from teeproof.proof.statement import Statement
@@ -163,6 +165,27 @@ def test_strangers_claims_do_not_hide_that_a_part_was_withdrawn(
     page = lied_over(made, tmp_path).text(f"/pool/{made.pool}")
     assert "of 1 part a withdrawal is claimed that does not hold, or was not checked here" in page
     assert "nobody says that a part" not in page
+
+
+def test_strangers_who_say_that_they_are_the_pool_change_nothing_of_its_sentence(
+    made: Scene, over: Over, tmp_path: Any
+) -> None:
+    """One signs as himself, another writes in the pool's name; both speak last."""
+    reads = [read_record(data) for data, blobs in made.school.store.calls if blobs is None]
+    words = next(read.statement.predicate for read in reads if read.type == DATASET)
+    subjects = (Subject({"sha256": "ab" * 32}, name="dataset"),)
+    lies = []
+    for number in range(3):
+        more = msgspec.structs.replace(words, records=number)
+        own = msgspec.structs.replace(more, author=made.server.name)
+        lies.append(made.server.sign(Statement.of(own, subjects=subjects)).encode())
+        payload = Statement.of(more, subjects=subjects).payload
+        lies.append(Envelope(payload, (Signature(words.author, bytes(64)),)).encode())
+    told = lied_over(made, tmp_path, *lies).get(f"/pool/{made.pool}.json").json()
+    truth = over.get(f"/pool/{made.pool}.json").json()
+    assert truth["standing"]["exit_code"] == 0
+    assert (told["about"], told["standing"]) == (truth["about"], truth["standing"])
+    assert {one["standing"]["exit_code"] for one in told["datasets"]} == {0, 2}
 
 
 def test_trainer_whose_job_is_none_is_told_so_on_the_page_of_the_model(

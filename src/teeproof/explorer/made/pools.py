@@ -17,6 +17,7 @@ from teeproof.explorer.content import Book, Page
 from teeproof.explorer.made.answers import divided
 from teeproof.explorer.made.models import MOST_PARTS, withdrawal_of
 from teeproof.explorer.made.standing import UNCHECKED, Standing, looked_at, standing_of
+from teeproof.explorer.together import signed_of
 from teeproof.training.statements import MODEL, Training
 
 __all__ = ["MOST_ANSWERS", "Came", "Earned", "Made", "Pool", "Trained", "pool_of"]
@@ -24,6 +25,8 @@ __all__ = ["MOST_ANSWERS", "Came", "Earned", "Made", "Pool", "Trained", "pool_of
 MOST_MADE: Final = 20
 MOST_ANSWERS: Final = 20
 """Of which the fees are added up; each is verified."""
+_AUTHORS = 5  # of which the newest word is verified, for what the answer is about
+_GRAVITY: Final[dict[int | None, int]] = {0: 0, 4: 1, 3: 2, 2: 3}  # by exit code
 _LOOKS = 10  # contributions, and withdrawals, that a page verifies one by one
 
 
@@ -98,7 +101,7 @@ class Pool:
     Attributes:
         digest: of its terms, hex.
         terms: what it is.
-        page: of its newest dataset, else of its newest contribution: what the answer is about.
+        page: of its newest dataset that holds, else contribution: what the answer is about.
         standing: of that.
         came: contributions, newest first.
         count: how many there are.
@@ -137,13 +140,13 @@ def pool_of(book: Book, digest: str, *, start: int = 0) -> Pool:
     """
     ties = book.ties
     sets, files = ties.latest("dataset", digest, count=MOST_MADE), ties.count("pool", digest)
-    newest = next(iter([*sets, *ties.latest("pool", digest, count=1)]), None)
-    if newest is None:
+    spoken = ties.latest("dataset", digest) or ties.latest("pool", digest)
+    if not spoken:
         raise Unavailable(
             "the log speaks of no such pool", code="pool_not_here",
             expected="the digest of a pool's terms", got=digest,
         )  # fmt: skip
-    page = book.page(newest)
+    page = book.page(_about(book, spoken))
     said = None if page.read.statement is None else page.read.statement.predicate
     assert isinstance(said, Dataset | Contribution)  # so the ties found it
     came = _came(book, page, ties.latest("pool", digest, start=start, count=MOST_PARTS))
@@ -157,6 +160,24 @@ def pool_of(book: Book, digest: str, *, start: int = 0) -> Pool:
         earned=_earned(book, ties.latest("pool-answer", digest, count=MOST_ANSWERS)),
         answers=ties.count("pool-answer", digest),
     )  # fmt: skip
+
+
+def _about(book: Book, ids: Sequence[bytes]) -> bytes:
+    """Return the newest statement that holds, of each author's the newest that is signed.
+
+    Anybody may write to the log that he is the pool, and in the name of who is. Where none
+    holds, it is the first of the least grave kind.
+    """
+    by: dict[bytes | None, list[str]] = {}
+    for read in book.reads(ids):
+        by.setdefault(read.author, []).append(read.id.hex())
+    tried: list[tuple[int, bytes]] = []
+    for some in list(by.values())[:_AUTHORS]:
+        for one in map(bytes.fromhex, signed_of(book, some, most=1)):
+            tried.append((_GRAVITY.get(looked_at(book, one)[1].code, 3), one))
+            if tried[-1][0] == 0:
+                return one
+    return min(tried, key=lambda each: each[0], default=(3, ids[0]))[1]
 
 
 def _came(book: Book, page: Page, ids: Sequence[bytes]) -> tuple[Came, ...]:
