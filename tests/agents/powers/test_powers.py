@@ -361,6 +361,11 @@ def test_owner_of_a_market_that_is_not_known_can_take_what_is_sold_there(launche
     assert (found.state, venue.address in found.who) == ("somebody", True)
 
 
+def test_minter_of_a_test_token_is_told_of(launched: Launched):
+    told = [one for one in of(launched.real, "money").reasons if "can make more of it" in one.text]
+    assert [one.ref for one in told] == [fund_of(launched.real).holdings[0].token.address]
+
+
 def test_issuer_of_a_token_that_is_not_known_may_take_it_back(launched: Launched):
     held = list(fund_of(launched.real).holdings)
     held[0] = replace(held[0], token=replace(held[0].token, code=None))

@@ -107,6 +107,7 @@ def _of_ours(fund: FundState, mandate: Mandate) -> Power:
         Reason(text="nobody owns it, and nothing about it can be changed", kind="contract",
                ref=fund.place.address),
         *limits,
+        *_minted(fund),
     )  # fmt: skip
     strange = next((one for one in fund.holdings if one.token.code != "TestToken"), None)
     if strange is not None:
@@ -143,6 +144,16 @@ def _lost(fund: FundState, mandate: Mandate, movable: list[Held]) -> str:
     whole = all(_at_risk(one) == one.amount for one in fund.holdings)
     most = " and ".join(amount_text(one, mandate, _at_risk(one)) for one in sellable)
     return f"Whoever has its key can lose {'all of it' if whole else 'at most ' + most}"
+
+
+def _minted(fund: FundState) -> Iterator[Reason]:
+    ours = next((one for one in fund.holdings if one.token.code == "TestToken"), None)
+    if ours is not None:
+        yield Reason(
+            text="its assets are test tokens: whoever deployed one can make more of it, up to its"
+            " cap, so that all others are worth less, and can take none from anybody",
+            kind="contract", ref=ours.token.address,
+        )  # fmt: skip
 
 
 def _priced(mandate: Mandate) -> Iterator[Reason]:
