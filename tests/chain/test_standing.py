@@ -15,6 +15,7 @@ from teeproof.chain.client import Chain
 from teeproof.chain.endpoint import Endpoint
 from teeproof.chain.fund import Asset, Fund
 from teeproof.chain.local.process import ChainProcess
+from teeproof.chain.making import doubt_of
 from teeproof.chain.payments import Payments
 from teeproof.chain.pool import Pool
 from teeproof.chain.standing import NO_CODE, Onlooker, fund_state, place_of
@@ -77,6 +78,30 @@ def test_how_a_fund_and_its_tokens_were_made_is_shown_by_their_transactions(
     assert [one.doubt for one in (state.place, *(held.token for held in state.holdings))] == [
         ""
     ] * 3
+
+
+def test_node_that_showed_how_a_fund_was_made_is_asked_once_more_after_a_reorganisation(
+    odd: Node, fund: Fund
+):
+    asked: list[str] = []
+    heads: dict[str, str] = {}
+
+    def answer(given: dict[str, object]) -> object:
+        method, params = str(given["method"]), given["params"]
+        asked.append(method)
+        result = fund.chain.endpoint.ask(method, *params)  # type: ignore[misc]
+        if method == "eth_getBlockByNumber":
+            result = result | heads
+        return {"jsonrpc": "2.0", "id": given["id"], "result": result}
+
+    odd.answer = answer
+    with Chain.connect(odd.url) as chain:
+        last = chain.block().number
+        for times in (1, 1):
+            assert doubt_of(chain, "Fund", fund.address, last=last) == ""
+            assert asked.count("eth_getBlockReceipts") == times
+        heads["hash"] = "0x" + "ab" * 32
+        assert "did not say" in doubt_of(chain, "Fund", fund.address, last=last)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ that made it is looked for, and must carry the shipped creation code, followed b
 transaction makes one contract, at an address of its own. What another contract made is not shown.
 
 The block is searched for by whether the code stands there, in as many questions as its number has
-digits to the base of 2: the node must keep past states.
+digits to the base of 2: the node must keep past states. What it showed is remembered while that
+block stands, so that a page that is looked at often asks one question.
 
 Source: the Yellow Paper, 7, for what a transaction without a receiver does.
 
@@ -22,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from teeproof.chain.answers import in_bytes, in_list
+from teeproof.chain.answers import BlockHead, in_bytes, in_list
 from teeproof.chain.artifacts import load
 from teeproof.chain.client import Chain
 from teeproof.core.errors import Error
@@ -31,6 +32,9 @@ __all__ = ["doubt_of"]
 
 _NOT_TOLD = "the node did not say which transaction made it: ask one that keeps past states"
 _BY_ANOTHER = "no transaction made it by itself: another contract did"
+_MOST_SHOWN = 256
+# What a node showed once holds while the block stands: the key names node, chain and contract.
+_SHOWN: dict[tuple[str, int, str, str], BlockHead] = {}
 _OTHER_CODE = "the transaction that made it carries other code than the shipped contract's"
 
 
@@ -46,13 +50,22 @@ def doubt_of(
         last: a block in which it stands there.
         in_time: called between questions; raises when it has been long enough.
     """
+    key = (chain.endpoint.url, chain.chain_id, name, address)
     try:
-        sent = _making(chain, address, _first(chain, address, last, in_time))
+        if (shown := _SHOWN.get(key)) is not None and chain.block(shown.number).hash == shown.hash:
+            return ""
+        block = chain.block(_first(chain, address, last, in_time))
+        sent = _making(chain, address, block)
     except Error:
         return _NOT_TOLD
     if sent is None:
         return _BY_ANOTHER
-    return "" if sent.startswith(load(name).bytecode) else _OTHER_CODE
+    if not sent.startswith(load(name).bytecode):
+        return _OTHER_CODE
+    if len(_SHOWN) >= _MOST_SHOWN:
+        _SHOWN.clear()
+    _SHOWN[key] = block
+    return ""
 
 
 def _first(chain: Chain, address: str, last: int, in_time: Callable[[], None]) -> int:
@@ -68,9 +81,9 @@ def _first(chain: Chain, address: str, last: int, in_time: Callable[[], None]) -
     return last
 
 
-def _making(chain: Chain, address: str, block: int) -> bytes | None:
+def _making(chain: Chain, address: str, block: BlockHead) -> bytes | None:
     """Return what the transaction carried that made a contract; None if none in the block did."""
-    receipts = in_list(chain.endpoint.ask("eth_getBlockReceipts", hex(block)))
+    receipts = in_list(chain.endpoint.ask("eth_getBlockReceipts", block.hash))
     for receipt in receipts:
         if not isinstance(receipt, Mapping) or receipt.get("status") != "0x1":
             continue
