@@ -167,6 +167,20 @@ def test_strangers_claims_do_not_hide_that_a_part_was_withdrawn(
     assert "nobody says that a part" not in page
 
 
+@pytest.mark.parametrize("size", [1, 3 << 20])
+def test_what_a_visitor_compares_touches_no_disk(
+    over: Over, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says that nothing is stored: a question of millions of bytes is no exception."""
+
+    def written(*_: object) -> None:
+        raise AssertionError("what a visitor gave was about to be written to a disk")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", written)
+    page = over.post(over.answer("stream"), files={"response_file": ("a", b"s" * size)})
+    assert "✗ This is not the response that was signed." in words(page)
+
+
 def test_strangers_who_say_that_they_are_the_pool_change_nothing_of_its_sentence(
     made: Scene, over: Over, tmp_path: Any
 ) -> None:

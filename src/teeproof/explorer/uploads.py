@@ -1,7 +1,8 @@
 """Read an upload, bounded while it streams: a form with files, or a text that was pasted.
 
-Nothing is written but into one temporary directory that is gone when the judge is done. A client's
-file name is only a label; no client can name a path, a policy's file, or an address.
+A form stays in memory. Nothing is written but into one temporary directory for the judge of
+evidence, which is gone when that is done. A client's file name is only a label; no client can name
+a path, a policy's file, or an address.
 """
 
 from __future__ import annotations
@@ -121,16 +122,28 @@ async def _opened(
     request: Request, *, files: int, fields: int, part: int
 ) -> AsyncIterator[FormData]:
     from starlette.exceptions import HTTPException  # noqa: PLC0415  only a server needs it
-    from starlette.formparsers import MultiPartException  # noqa: PLC0415
+    from starlette.formparsers import MultiPartException, MultiPartParser  # noqa: PLC0415
 
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        async with request.form(max_files=files, max_fields=fields, max_part_size=part) as form:
-            yield form
+        if kind == _FORMS[0]:
+            parser = MultiPartParser(
+                request.headers, request.stream(), max_files=files, max_fields=fields,
+                max_part_size=part,
+            )  # fmt: skip
+            parser.spool_max_size = MOST_BYTES * 2  # it may be somebody's question: on no disk
+            form = await parser.parse()
+        else:
+            form = await request.form(max_files=files, max_fields=fields, max_part_size=part)
     except (HTTPException, MultiPartException) as error:
         said = error.detail if isinstance(error, HTTPException) else error.message
         raise Malformed(
             "the form cannot be read", code="upload_malformed", got=str(said)[:200]
         ) from None
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 async def _body(request: Request) -> Upload:
