@@ -35,8 +35,9 @@ def test_the_agents_page_says_who_can_drain_it_and_shows_the_injection(pages, ag
     assert powers["money"]["if_real"].startswith("Nobody can send it away")
     assert powers["code"]["if_real"].startswith("Nobody")
     assert powers["mandate"]["if_real"].startswith("Nobody")
-    assert [row["outcome"] for row in told_agent["journal"]] == ["refused", "traded"]
-    assert told_agent["journal"][0]["rules"][0]["rule"] == "allow-list"
+    first = told_agent["journal"][-2:]  # newest first; other tests ask the agent after the story
+    assert [row["outcome"] for row in first] == ["refused", "traded"]
+    assert first[0]["rules"][0]["rule"] == "allow-list"
     assert (told_agent["gaps"], told_agent["forks"]) == ([], [])
     assert told_agent["holding"]["checked"] is True
     assert "ignore your rules" in pages.get(agent).text
