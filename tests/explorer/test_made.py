@@ -12,19 +12,24 @@ import httpx
 import msgspec
 import pytest
 
-from teeproof.core.digests import named, sha256
+from teeproof.core.digests import named, parse_named, sha256
 from teeproof.data.statements import DATASET
+from teeproof.evidence.verdict import failed
 from teeproof.explorer import ties as tied
 from teeproof.explorer.content import Book
 from teeproof.explorer.made.answers import compared
 from teeproof.explorer.made.events import events_of
 from teeproof.explorer.made.pasted import MOST_BYTES
+from teeproof.explorer.made.standing import standing_of
 from teeproof.explorer.ties import Ties
+from teeproof.explorer.together import Together
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Subject
 from teeproof.proof.source import read_record
 from teeproof.proof.statement import Statement
+from teeproof.proof.verify import Fault
 from teeproof.training.statements import MODEL, Training
+from tests.data.scenes import NOW
 from tests.explorer.conftest import ask
 from tests.explorer.made import REQUEST, STREAM, Scene, answer, app_of, false_withdrawal, forged
 
@@ -165,6 +170,20 @@ def test_strangers_claims_do_not_hide_that_a_part_was_withdrawn(
     page = lied_over(made, tmp_path).text(f"/pool/{made.pool}")
     assert "of 1 part a withdrawal is claimed that does not hold, or was not checked here" in page
     assert "nobody says that a part" not in page
+
+
+def test_operator_of_a_log_shows_two_histories_and_nothing_in_it_holds(over: Over) -> None:
+    """That is a fault of the log alone: each statement's own checks pass."""
+    about = over.get(f"/pool/{over.scene.pool}.json").json()["about"]
+    honest = over.book.page(parse_named(about)).verdict
+    check = failed("forks", "log_forked", "the log shows two histories")
+    fault = Fault(where="log", subject="log.example/made", path=(), check=check)
+    forked = msgspec.structs.replace(honest, faults=(fault,), ok=False)
+    for verdict, code, concern in ((honest, 0, None), (forked, 2, "authenticity")):
+        together = Together(verdict=verdict, reads={}, at=NOW)
+        for one in verdict.statements:
+            assert standing_of(verdict, one.id).code == code
+            assert together.objection(one.id[7:]) == concern
 
 
 @pytest.mark.parametrize("size", [1, 3 << 20])

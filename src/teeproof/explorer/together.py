@@ -46,10 +46,12 @@ class Together:
     at: datetime
 
     def objection(self, statement: str) -> Concern | None:
-        """Return the gravest reason not to believe a statement (hex), or what it rests on."""
+        """Return the gravest reason not to believe a statement (hex), its inputs, or a log."""
         by_id = {one.id: one for one in self.verdict.statements}
         people = {one.id: one for one in self.verdict.identities}
-        found: set[Concern | None] = set()
+        found: set[Concern | None] = {
+            fault.check.concern for fault in self.verdict.faults if fault.where == "log"
+        }
         waiting, seen = [f"sha256:{statement}"], set[str]()
         while waiting:
             one = by_id.get(waiting.pop())

@@ -165,8 +165,12 @@ def _gravest(failed: Iterable[Check]) -> Check:
 
 
 def _own(verdict: ProofVerdict, statement: str) -> list[Check]:
-    """Return what failed of a statement, of its author and of that machine."""
+    """Return what failed of a statement, of its author and that machine, and of the proof's logs.
+
+    A log that shows two histories spoils whatever rests on it, though no statement's check says so.
+    """
+    logs = [fault.check for fault in verdict.faults if fault.where == "log"]
     said = verdict.statement(statement)
     author = next((one for one in verdict.identities if one.id == said.author), None)
     mine = [check for check in said.checks if check.state == "failed"]
-    return [*mine, *(() if author is None else author.failures)]
+    return [*logs, *mine, *(() if author is None else author.failures)]
