@@ -19,8 +19,8 @@ from teeproof.core.digests import named
 from teeproof.evidence.collect.simulated import SimulatedAttester, open_platform, opt_in_policy
 from teeproof.evidence.policy import parse_policy
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
-from teeproof.explorer.drawing import draw
+from teeproof.explorer.drawn.drawing import draw
+from teeproof.explorer.log.content import Book
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.graph import Graph
 from teeproof.proof.links import Material, Subject

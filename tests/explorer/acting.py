@@ -10,7 +10,7 @@ from teeproof.chain.anchors import anchor
 from teeproof.chain.standing import Onlooker
 from teeproof.core.clock import wall_clock
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.proof.file import ProofFile
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.contents import Contents

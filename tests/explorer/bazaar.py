@@ -9,7 +9,7 @@ from pathlib import Path
 from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.cloud.owner import OwnerKey
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.network.claim import Gpus, Hardware
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log

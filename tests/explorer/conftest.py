@@ -11,7 +11,7 @@ import pytest
 
 from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.sealing import Sealed
 from teeproof.proof.verify import Trust

@@ -16,7 +16,7 @@ from teeproof.data.statements import Withdrawn
 from teeproof.evidence.collect.simulated import application_policy
 from teeproof.evidence.policy import parse_policy
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.inference.stream import Sent, stream_event
 from teeproof.inference.usage import usage_event
 from teeproof.proof import canonical

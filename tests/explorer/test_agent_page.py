@@ -9,7 +9,7 @@ import pytest
 
 from teeproof.agents.acted import MOST
 from teeproof.chain.standing import Onlooker
-from teeproof.explorer.agency import Agency, listed
+from teeproof.explorer.money.agency import Agency, listed
 from tests.agents.conftest import chain_process, shared  # noqa: F401  fixtures
 from tests.agents.powers.conftest import Launched, launched  # noqa: F401  a fixture
 from tests.chain.test_endpoint import Node
@@ -153,7 +153,7 @@ def test_host_that_forked_or_withheld_is_told_on_the_page(tmp_path: Path):
 
 
 def test_a_long_history_makes_no_page_longer_than_its_last_turns(tmp_path: Path):
-    from teeproof.explorer.content import Book
+    from teeproof.explorer.log.content import Book
     from teeproof.proof.log.storage.log import Log
     from teeproof.proof.verify import Trust
     from tests.agents.test_acted import Agent

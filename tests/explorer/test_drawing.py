@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teeproof.explorer import drawing
-from teeproof.explorer.drawing import draw
-from teeproof.explorer.folding import ALIKE, fold
-from teeproof.explorer.placing import BOX, WIRE, Placed, columns_of, place
+from teeproof.explorer.drawn import drawing
+from teeproof.explorer.drawn.drawing import draw
+from teeproof.explorer.drawn.folding import ALIKE, fold
+from teeproof.explorer.drawn.placing import BOX, WIRE, Placed, columns_of, place
 from teeproof.proof.graph import Graph
 from teeproof.proof.memory import MemorySource
 from tests.proof.people import step, workload_named

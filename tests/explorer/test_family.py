@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
-from teeproof.explorer.finding import Index
+from teeproof.explorer.log.content import Book
+from teeproof.explorer.log.finding import Index
 from teeproof.explorer.report.claims import FINDINGS, claims
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.verify import Trust
@@ -184,7 +184,7 @@ def test_a_new_statement_is_sent_to_who_listens(tmp_path, monkeypatch):
         author.seal("first", outputs={"1": b"1"})
         log.publish()
         book = Book(tmp_path / "log", trust=Trust(policy=policy()))
-        monkeypatch.setattr("teeproof.explorer.finding._EVERY", 0.0)
+        monkeypatch.setattr("teeproof.explorer.log.finding._EVERY", 0.0)
         site = Site(pages=Pages(), book=book, desk=None, shelf=Shelf(now=lambda: NOW), command=str)
 
         async def listen() -> str:

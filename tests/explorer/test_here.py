@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from teeproof.explorer import roll as rolls
-from teeproof.explorer.roll import Machine, Roll
+from teeproof.explorer.log import roll as rolls
+from teeproof.explorer.log.roll import Machine, Roll
 from tests.explorer.conftest import Shown, ask
 
 

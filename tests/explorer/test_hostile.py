@@ -25,7 +25,7 @@ from teeproof.core.digests import named, sha256
 from teeproof.core.errors import TooLarge
 from teeproof.evidence.files.kinds import identify
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.proof import canonical
 from teeproof.proof.links import Material, Subject
 from teeproof.proof.log.storage.log import Log

@@ -17,8 +17,8 @@ from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.core.digests import named, sha256
 from teeproof.evidence.collect.simulated import Guest, SimulatedAttester, app_compose
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
-from teeproof.explorer.telling_identity import ROLES, told_identity
+from teeproof.explorer.log.content import Book
+from teeproof.explorer.telling.identity import ROLES, told_identity
 from teeproof.proof.keys import ROLES as ALL_ROLES
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log

@@ -15,14 +15,14 @@ import pytest
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.data.statements import DATASET
 from teeproof.evidence.verdict import failed
-from teeproof.explorer import ties as tied
-from teeproof.explorer.content import Book
+from teeproof.explorer.log import ties as tied
+from teeproof.explorer.log.content import Book
+from teeproof.explorer.log.ties import Ties
+from teeproof.explorer.log.together import Together
 from teeproof.explorer.made.answers import compared
 from teeproof.explorer.made.events import events_of
 from teeproof.explorer.made.pasted import MOST_BYTES
 from teeproof.explorer.made.standing import standing_of
-from teeproof.explorer.ties import Ties
-from teeproof.explorer.together import Together
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Subject
 from teeproof.proof.source import read_record

@@ -9,7 +9,7 @@ import pytest
 
 from teeproof.cloud.owner import OwnerKey
 from teeproof.core.digests import parse_named
-from teeproof.explorer.nodes import Nodes
+from teeproof.explorer.log.nodes import Nodes
 from teeproof.network.statements import AdmissionStatement, ClosingStatement, LeaseStatement, say
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Material
@@ -228,7 +228,7 @@ def log_add(log: Log, envelope: bytes) -> None:
 
 
 def test_a_list_of_nodes_is_bounded(monkeypatch, bazaar):
-    from teeproof.explorer import nodes as module
+    from teeproof.explorer.log import nodes as module
 
     monkeypatch.setattr(module, "MOST_NODES", 2)
     rolls = Nodes()

@@ -8,7 +8,7 @@ import pytest
 
 from teeproof.chain.abi import Event
 from teeproof.chain.seen import Seen
-from teeproof.explorer.owed import owed
+from teeproof.explorer.money.owed import owed
 from teeproof.inference.fees import split
 from tests.inference.lineages import NODE, Story
 from tests.inference.test_fees import usual

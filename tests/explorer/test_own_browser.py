@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.verify import Trust

@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from teeproof.explorer.content import Book
-from teeproof.explorer.drawing import MOST, draw
+from teeproof.explorer.drawn.drawing import MOST, draw
+from teeproof.explorer.log.content import Book
 from teeproof.proof.graph import Graph
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.memory import MemorySource

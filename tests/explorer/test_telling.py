@@ -9,10 +9,10 @@ from teeproof.cli.claims import claims
 from teeproof.cli.verdicts import worded
 from teeproof.evidence.files.kinds import identify
 from teeproof.evidence.verdict import failed, not_checked, passed
-from teeproof.explorer.fields import explained, sections
-from teeproof.explorer.sentences import _SAYINGS, clause
-from teeproof.explorer.telling import badge, open_questions, strength, tone_of
-from teeproof.explorer.words import LEVELS, POWERS, WORDS
+from teeproof.explorer.telling.answer import badge, open_questions, strength, tone_of
+from teeproof.explorer.telling.fields import explained, sections
+from teeproof.explorer.telling.sentences import _SAYINGS, clause
+from teeproof.explorer.telling.words import LEVELS, POWERS, WORDS
 from teeproof.proof.statement import known_types
 from tests.evidence import scenes
 

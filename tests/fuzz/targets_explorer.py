@@ -15,9 +15,9 @@ from teeproof.explorer.answering import Pages, file_name
 from teeproof.explorer.console.forms import read_form
 from teeproof.explorer.console.gate import Gate
 from teeproof.explorer.console.peers import user_of
-from teeproof.explorer.fields import sections
 from teeproof.explorer.pages.family import digest_of
-from teeproof.explorer.sentences import _SAYINGS, clause
+from teeproof.explorer.telling.fields import sections
+from teeproof.explorer.telling.sentences import _SAYINGS, clause
 from teeproof.explorer.uploads import read_upload
 
 FORM = b"multipart/form-data; boundary=b"

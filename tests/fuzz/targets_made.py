@@ -12,7 +12,7 @@ import msgspec
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error
-from teeproof.explorer.curves import curve
+from teeproof.explorer.drawn.curves import curve
 from teeproof.explorer.made.answers import BODIES, compared
 from teeproof.explorer.made.events import MOST_EVENTS, events_of, price_of, tokens_of
 from teeproof.explorer.made.models import size_of

@@ -18,7 +18,7 @@ from teeproof.cli.console.opening import open_console
 from teeproof.cli.joining import join
 from teeproof.data.samples import file_of, sample_orders
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.proof.verify import Trust
 from tests.explorer.browser import AXE, SCHEMES, SIZES, chromium, served
 

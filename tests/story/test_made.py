@@ -13,7 +13,7 @@ import teeproof.cli.chapters  # noqa: F401  every kind of statement, and its jud
 from teeproof.core.digests import parse_named
 from teeproof.evidence.policy import parse_policy
 from teeproof.explorer.app import make_app
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.verify import Trust
 from tests.explorer.conftest import ask

@@ -117,7 +117,7 @@ def _in_log(source: Path, name: str | None, trust: Trust, at: str | None) -> Any
     """Yield the agent of a log's directory."""
     from teeproof.agents.acted import numbers_of  # noqa: PLC0415
     from teeproof.agents.statements import ACTION, RECHECK  # noqa: PLC0415
-    from teeproof.explorer.content import Book  # noqa: PLC0415
+    from teeproof.explorer.log.content import Book  # noqa: PLC0415
     from teeproof.proof.log.contents import Contents  # noqa: PLC0415
     from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 

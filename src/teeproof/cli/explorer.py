@@ -143,7 +143,7 @@ def _app(
     try:
         from teeproof.chain.standing import Onlooker  # noqa: PLC0415
         from teeproof.explorer.app import LOCAL, make_app  # noqa: PLC0415
-        from teeproof.explorer.content import Book  # noqa: PLC0415
+        from teeproof.explorer.log.content import Book  # noqa: PLC0415
 
         if log is not None and not (log / "log.json").is_file():
             raise Usage(

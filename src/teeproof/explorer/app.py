@@ -32,8 +32,8 @@ from teeproof.core.errors import Error, Unavailable, Usage
 from teeproof.core.types import settle_types
 from teeproof.explorer import checker
 from teeproof.explorer.answering import Pages, script_answer, static
-from teeproof.explorer.content import Book
 from teeproof.explorer.desk import Desk, Judged
+from teeproof.explorer.log.content import Book
 from teeproof.explorer.pages.agent import AgentPages
 from teeproof.explorer.pages.answer import AnswerPages
 from teeproof.explorer.pages.chain import ChainPages

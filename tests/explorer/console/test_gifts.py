@@ -19,7 +19,7 @@ from teeproof.cloud.kms.policy import Withdrawal
 from teeproof.core.digests import parse_named
 from teeproof.explorer.console.port import Earned, Given, Made
 from teeproof.explorer.console.telling import earned_text, part_text, told, why_earned
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.proof.links import Subject
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log

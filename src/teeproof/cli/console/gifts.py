@@ -29,7 +29,7 @@ from teeproof.core.clock import wall_clock
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error
 from teeproof.explorer.console.port import Earned, Given, Owner
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
 

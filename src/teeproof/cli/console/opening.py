@@ -11,7 +11,7 @@ from teeproof.cli.console.talk import LocalTalk
 from teeproof.cli.joining import Joined
 from teeproof.explorer.console.port import Console
 from teeproof.explorer.console.stage import Stage
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 
 __all__ = ["address_of", "open_console"]
 

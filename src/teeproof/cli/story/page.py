@@ -21,7 +21,7 @@ from teeproof.evidence.policy import Policy
 from teeproof.explorer.app import make_app
 from teeproof.explorer.console.port import Console
 from teeproof.explorer.console.stage import Stage
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.proof.log.http.server import listen
 from teeproof.proof.verify import Trust
 

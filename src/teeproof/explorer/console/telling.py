@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from teeproof.chain.token import text_of
 from teeproof.data.statements import Scores
 from teeproof.explorer.console.port import Earned, Given
-from teeproof.explorer.telling import Tone
+from teeproof.explorer.telling.answer import Tone
 
 __all__ = ["Told", "earned_text", "part_text", "told", "why_earned"]
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Unavailable
-from teeproof.explorer.content import Book, Page
+from teeproof.explorer.log.content import Book, Page
 from teeproof.explorer.made.events import price_of
 from teeproof.explorer.made.standing import Standing, looked_at, standing_of
 from teeproof.inference.fees import Split, split

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from teeproof.core.errors import Error
 from teeproof.data.statements import Contribution, Dataset
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.explorer.made.events import first_of
 from teeproof.explorer.made.standing import moment
 from teeproof.proof.source import Read

@@ -14,7 +14,7 @@ from typing import Final
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.weights import DTYPES
 from teeproof.data.statements import Dataset, DatasetPart
-from teeproof.explorer.content import Book, Page
+from teeproof.explorer.log.content import Book, Page
 from teeproof.explorer.made.standing import UNCHECKED, Standing, looked_at
 from teeproof.proof.source import Read
 from teeproof.training.statements import MODEL, TensorSaid, Training

@@ -13,11 +13,11 @@ from typing import Final
 from teeproof.core.errors import Unavailable
 from teeproof.data.statements import Contribution, Dataset
 from teeproof.data.terms import PoolTerms
-from teeproof.explorer.content import Book, Page
+from teeproof.explorer.log.content import Book, Page
+from teeproof.explorer.log.together import signed_of
 from teeproof.explorer.made.answers import divided
 from teeproof.explorer.made.models import MOST_PARTS, withdrawal_of
 from teeproof.explorer.made.standing import UNCHECKED, Standing, looked_at, standing_of
-from teeproof.explorer.together import signed_of
 from teeproof.training.statements import MODEL, Training
 
 __all__ = ["MOST_ANSWERS", "Came", "Earned", "Made", "Pool", "Trained", "pool_of"]

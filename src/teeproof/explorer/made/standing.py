@@ -10,9 +10,9 @@ from typing import Any
 from teeproof.core.clock import from_epoch
 from teeproof.core.errors import Error
 from teeproof.evidence.verdict import Check, Level
-from teeproof.explorer.content import Book, Page
-from teeproof.explorer.telling import Tone, badge, tone_of
-from teeproof.explorer.telling_proof import KINDS
+from teeproof.explorer.log.content import Book, Page
+from teeproof.explorer.telling.answer import Tone, badge, tone_of
+from teeproof.explorer.telling.proof import KINDS
 from teeproof.proof.verify import IdentityVerdict, ProofVerdict
 from teeproof.proof.verify.claims import code_of
 

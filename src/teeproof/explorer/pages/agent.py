@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from teeproof.agents.powers import Reason
 from teeproof.agents.telling import agent_json, as_of, headline, holding, journal, mandate_lines
 from teeproof.core.errors import Error
-from teeproof.explorer.agency import Agency, Agent
 from teeproof.explorer.answering import json_answer
+from teeproof.explorer.money.agency import Agency, Agent
 from teeproof.explorer.pages.family import Site, aside, digest_of
-from teeproof.explorer.telling import badge, tone_of
+from teeproof.explorer.telling.answer import badge, tone_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request

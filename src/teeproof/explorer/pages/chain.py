@@ -18,8 +18,8 @@ from teeproof.chain.token import text_of
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.evidence.verdict import Check
 from teeproof.explorer.answering import json_answer
-from teeproof.explorer.finding import Found
-from teeproof.explorer.ledger import Ledger, Told
+from teeproof.explorer.log.finding import Found
+from teeproof.explorer.money.ledger import Ledger, Told
 from teeproof.explorer.pages.family import Site, aside
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from teeproof.bench.platforms import NAMES, find_platform
 from teeproof.bench.predict import Prediction, Workload, find_model, predict
 from teeproof.core.errors import Usage
 from teeproof.explorer.answering import json_answer
+from teeproof.explorer.drawn.plots import bars
 from teeproof.explorer.pages.family import Site
-from teeproof.explorer.plots import bars
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams

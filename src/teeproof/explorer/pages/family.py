@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from teeproof.bench.probes import Finding
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.explorer.answering import Pages
-from teeproof.explorer.content import Book
 from teeproof.explorer.desk import Desk, Judged
+from teeproof.explorer.log.content import Book
 from teeproof.explorer.shelf import Shelf
 
 if TYPE_CHECKING:

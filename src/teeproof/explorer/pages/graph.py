@@ -15,9 +15,9 @@ from urllib.parse import quote
 from teeproof.core.errors import Usage
 from teeproof.core.text import cut
 from teeproof.explorer.answering import json_answer
-from teeproof.explorer.content import unknown
-from teeproof.explorer.drawing import Direction, draw
-from teeproof.explorer.listing import SOUGHT, kinds, matching, of_kind, way, word_of
+from teeproof.explorer.drawn.drawing import Direction, draw
+from teeproof.explorer.drawn.listing import SOUGHT, kinds, matching, of_kind, way, word_of
+from teeproof.explorer.log.content import unknown
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.proof.graph import Graph
 from teeproof.proof.graph.shape import shape

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from teeproof.explorer.agency import listed
 from teeproof.explorer.answering import json_answer
-from teeproof.explorer.content import Book
+from teeproof.explorer.log.content import Book
 from teeproof.explorer.made.listing import Line, answers, models, pools
+from teeproof.explorer.money.agency import listed
 from teeproof.explorer.pages.family import Site, aside
 
 if TYPE_CHECKING:

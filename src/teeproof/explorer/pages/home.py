@@ -15,7 +15,7 @@ from teeproof.core import strictjson
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.text import cut
 from teeproof.explorer.answering import HEADERS, json_answer
-from teeproof.explorer.finding import SEARCHED, Entry, Found
+from teeproof.explorer.log.finding import SEARCHED, Entry, Found
 from teeproof.explorer.made.listing import named_by
 from teeproof.explorer.pages.family import Site, aside
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.explorer.answering import download, json_answer
-from teeproof.explorer.beside import SHOWN, Beside, around, lately, named, names
-from teeproof.explorer.fields import sections
-from teeproof.explorer.machine import MachinePage, Machines, packed
+from teeproof.explorer.log.roll import CODE
+from teeproof.explorer.machines.beside import SHOWN, Beside, around, lately, named, names
+from teeproof.explorer.machines.machine import MachinePage, Machines, packed
 from teeproof.explorer.pages.family import Site, aside, digest_of
-from teeproof.explorer.roll import CODE
-from teeproof.explorer.sentences import label_words
-from teeproof.explorer.telling_evidence import machine_words
-from teeproof.explorer.telling_identity import ROLES, told_identity
+from teeproof.explorer.telling.evidence import machine_words
+from teeproof.explorer.telling.fields import sections
+from teeproof.explorer.telling.identity import ROLES, told_identity
+from teeproof.explorer.telling.sentences import label_words
 from teeproof.proof.keys import Key
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.explorer.answering import json_answer
-from teeproof.explorer.content import LogFacts
+from teeproof.explorer.log.content import LogFacts
 from teeproof.explorer.pages.family import Site, aside
 
 if TYPE_CHECKING:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from teeproof.explorer.answering import download, json_answer
-from teeproof.explorer.node import NodePage, node_page
+from teeproof.explorer.log.together import Verifying
+from teeproof.explorer.machines.node import NodePage, node_page
 from teeproof.explorer.pages.family import Site, aside, digest_of
-from teeproof.explorer.telling_node import TEES, gpus_told, money_words, time_words, told_node
-from teeproof.explorer.together import Verifying
+from teeproof.explorer.telling.node import TEES, gpus_told, money_words, time_words, told_node
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from teeproof.explorer.telling import Telling
+    from teeproof.explorer.telling.answer import Telling
 
 __all__ = ["NodePages"]
 

@@ -17,7 +17,7 @@ from teeproof.explorer.made.models import MOST_PARTS
 from teeproof.explorer.made.pools import Came, Made, Pool, pool_of
 from teeproof.explorer.made.standing import Standing, maker_of
 from teeproof.explorer.pages.family import Site, aside, digest_of, page_number
-from teeproof.explorer.telling_proof import framed, told_proof
+from teeproof.explorer.telling.proof import framed, told_proof
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from teeproof.core import strictjson
 from teeproof.explorer import checker
 from teeproof.explorer.answering import download, json_answer, svg_answer
-from teeproof.explorer.content import Page
-from teeproof.explorer.drawing import draw
+from teeproof.explorer.drawn.drawing import draw
+from teeproof.explorer.log.content import Page
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.explorer.places import Place, places_of
-from teeproof.explorer.telling_proof import told_proof
+from teeproof.explorer.telling.proof import told_proof
 
 if TYPE_CHECKING:
     from starlette.requests import Request

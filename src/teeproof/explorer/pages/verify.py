@@ -20,14 +20,14 @@ from teeproof.core.clock import format_time
 from teeproof.core.errors import Unavailable
 from teeproof.core.text import plain
 from teeproof.explorer.answering import HEADERS, download, json_answer
-from teeproof.explorer.content import Page, page_of
 from teeproof.explorer.desk import Desk, Judged, JudgedEvidence, JudgedOther, JudgedProof
-from teeproof.explorer.fields import sections
+from teeproof.explorer.log.content import Page, page_of
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.explorer.pages.proof import proof_json, proof_values
 from teeproof.explorer.shelf import KEPT_FOR, Kept
-from teeproof.explorer.telling import sentence
-from teeproof.explorer.telling_evidence import told_evidence
+from teeproof.explorer.telling.answer import sentence
+from teeproof.explorer.telling.evidence import told_evidence
+from teeproof.explorer.telling.fields import sections
 from teeproof.explorer.uploads import MOST_BYTES, MOST_FILES, on_disk, read_upload
 from teeproof.proof.file import ProofFile
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.checker import script_digest
 from teeproof.explorer.pages.family import Site
-from teeproof.explorer.words import LEVELS, MARKS, POWERS, WORDS
+from teeproof.explorer.telling.words import LEVELS, MARKS, POWERS, WORDS
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -18,10 +18,10 @@ from typing import Any
 
 from teeproof.core.errors import Error
 from teeproof.evidence.record import Evidence
-from teeproof.explorer.code import Code, code_of
-from teeproof.explorer.content import Book
 from teeproof.explorer.desk import Desk, LaidOut
-from teeproof.explorer.telling_identity import found_code
+from teeproof.explorer.log.content import Book
+from teeproof.explorer.machines.code import Code, code_of
+from teeproof.explorer.telling.identity import found_code
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log

@@ -16,7 +16,7 @@ from typing import Any
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.text import cut
 from teeproof.evidence.verdict import Check, Verdict
-from teeproof.explorer.telling import (
+from teeproof.explorer.telling.answer import (
     Block,
     Telling,
     Tone,
@@ -26,7 +26,7 @@ from teeproof.explorer.telling import (
     strength,
     tone_of,
 )
-from teeproof.explorer.telling_evidence import why_readable
+from teeproof.explorer.telling.evidence import why_readable
 from teeproof.network.admission import Decision, Reason
 from teeproof.network.claim import NodeClaim
 from teeproof.network.terms import Terms

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from teeproof.evidence.verdict import Verdict
-from teeproof.explorer.telling import (
+from teeproof.explorer.telling.answer import (
     Block,
     Telling,
     Tone,

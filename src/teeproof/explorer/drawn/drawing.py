@@ -12,8 +12,8 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from teeproof.core.text import cut
-from teeproof.explorer.folding import fold
-from teeproof.explorer.placing import BOX, Placed, columns_of, place
+from teeproof.explorer.drawn.folding import fold
+from teeproof.explorer.drawn.placing import BOX, Placed, columns_of, place
 from teeproof.proof.graph import Graph, Node
 
 __all__ = ["MOST", "Direction", "draw"]

@@ -12,8 +12,8 @@ from typing import Any
 from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.text import cut
 from teeproof.evidence.verdict import Verdict
-from teeproof.explorer.code import Code
-from teeproof.explorer.telling import (
+from teeproof.explorer.machines.code import Code
+from teeproof.explorer.telling.answer import (
     Block,
     Telling,
     Tone,
@@ -23,7 +23,7 @@ from teeproof.explorer.telling import (
     strength,
     tone_of,
 )
-from teeproof.explorer.telling_evidence import machine_words, why_readable
+from teeproof.explorer.telling.evidence import machine_words, why_readable
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.keys import Key
 from teeproof.proof.verify import IdentityVerdict

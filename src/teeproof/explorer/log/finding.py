@@ -21,10 +21,10 @@ import msgspec
 
 from teeproof.core.errors import Error, Usage
 from teeproof.core.text import cut
-from teeproof.explorer.nodes import Nodes
-from teeproof.explorer.roll import CODE, Machine, Roll
-from teeproof.explorer.sentences import clause
-from teeproof.explorer.ties import Ties
+from teeproof.explorer.log.nodes import Nodes
+from teeproof.explorer.log.roll import CODE, Machine, Roll
+from teeproof.explorer.log.ties import Ties
+from teeproof.explorer.telling.sentences import clause
 from teeproof.network.checking import maybe
 from teeproof.network.statements import NodeStatement
 from teeproof.proof.graph.labels import labels_of

@@ -21,10 +21,10 @@ import msgspec
 from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named
 from teeproof.core.errors import TooLarge, Unavailable
-from teeproof.explorer.finding import Index
-from teeproof.explorer.nodes import Nodes
-from teeproof.explorer.roll import Roll
-from teeproof.explorer.ties import Ties
+from teeproof.explorer.log.finding import Index
+from teeproof.explorer.log.nodes import Nodes
+from teeproof.explorer.log.roll import Roll
+from teeproof.explorer.log.ties import Ties
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.graph import Graph
 from teeproof.proof.graph.logs import graph_of_log

@@ -25,9 +25,9 @@ from teeproof.chain.standing import NO_CODE, FundState, Onlooker, Place, fund_st
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, NotAuthentic
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
-from teeproof.explorer.agency import NO_NODE, listed
-from teeproof.explorer.content import Book
-from teeproof.explorer.owed import Owed, owed
+from teeproof.explorer.log.content import Book
+from teeproof.explorer.money.agency import NO_NODE, listed
+from teeproof.explorer.money.owed import Owed, owed
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.formats.rfc6962 import root
 from teeproof.proof.log.storage.log import Log

@@ -14,9 +14,9 @@ from typing import Any
 import teeproof.network.verify  # noqa: F401  the judges: without them no decision is made again
 from teeproof.core.errors import Error, Unavailable
 from teeproof.evidence.verdict import Check, Concern
-from teeproof.explorer.content import Book
-from teeproof.explorer.nodes import Admitted, Closed, Leased, NodeFile
-from teeproof.explorer.together import Together, Verifying, signed_of
+from teeproof.explorer.log.content import Book
+from teeproof.explorer.log.nodes import Admitted, Closed, Leased, NodeFile
+from teeproof.explorer.log.together import Together, Verifying, signed_of
 from teeproof.network.admission import Decision
 from teeproof.network.checking import maybe
 from teeproof.network.claim import NodeClaim

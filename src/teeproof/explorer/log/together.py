@@ -16,7 +16,7 @@ from typing import Any
 
 from teeproof.core.digests import parse_named
 from teeproof.evidence.verdict import Concern
-from teeproof.explorer.content import Book, unknown
+from teeproof.explorer.log.content import Book, unknown
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.contents import Contents

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from teeproof.evidence.verdict import Check
-from teeproof.explorer.sentences import clause
-from teeproof.explorer.telling import (
+from teeproof.explorer.telling.answer import (
     Block,
     Telling,
     Tone,
@@ -16,6 +15,7 @@ from teeproof.explorer.telling import (
     strength,
     tone_of,
 )
+from teeproof.explorer.telling.sentences import clause
 from teeproof.proof.source import Read
 from teeproof.proof.verify import Fault, IdentityVerdict, ProofVerdict
 

@@ -21,7 +21,7 @@ from teeproof.agents.powers import Power, powers
 from teeproof.agents.statements import ACTION, RECHECK
 from teeproof.chain.standing import FundState, Onlooker, fund_state
 from teeproof.core.errors import Error, Unavailable
-from teeproof.explorer.content import Book, Page
+from teeproof.explorer.log.content import Book, Page
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
 

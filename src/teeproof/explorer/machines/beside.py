@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from teeproof.explorer.content import Book
-from teeproof.explorer.roll import CODE, Machine, Roll, Said
+from teeproof.explorer.log.content import Book
+from teeproof.explorer.log.roll import CODE, Machine, Roll, Said
 from teeproof.proof.identity import IdentityRecord
 
 __all__ = ["SHOWN", "Beside", "around", "lately", "named", "names"]
