@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -68,10 +69,10 @@ def records(kind: str) -> tuple[Record, ...]:
     )
 
 
-def each(kind: str) -> list[Any]:
-    """Return one test parameter per record of a kind, or one that is skipped with the reason.
+def each(kind: str, wanted: Callable[[Record], bool] = lambda _: True) -> list[Any]:
+    """Return one test parameter per wanted record of a kind, or one that is skipped, and why.
 
     Use: ``@pytest.mark.parametrize("record", each("dcap"))``.
     """
-    found = [pytest.param(record, id=record.id) for record in records(kind)]
+    found = [pytest.param(record, id=record.id) for record in records(kind) if wanted(record)]
     return found or [pytest.param(None, marks=pytest.mark.skip(reason=MISSING), id="missing")]

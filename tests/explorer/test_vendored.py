@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import tomllib
@@ -84,13 +85,16 @@ def test_an_import_that_nothing_stands_before_stops_the_build():
         joined(["a"], lambda _: 'import b from "./b.js";\n')
 
 
-@pytest.mark.skipif(not os.environ.get("TEEPROOF_NPM"), reason="TEEPROOF_NPM=1 asks npm for it")
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is missing: apt install npm")
 @pytest.mark.parametrize(("package", "version", "integrity"), PACKAGES)
 def test_npm_has_these_very_files(tmp_path, package, version, integrity):
     done = subprocess.run(
         ["npm", "pack", "--json", f"{package}@{version}"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
+        cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
+    if done.returncode and not os.environ.get("CI"):
+        pytest.skip(f"npm has no way to its registry: {done.stderr.strip()[-200:]}")
+    assert done.returncode == 0, done.stderr
     archive = tmp_path / json.loads(done.stdout)[0]["filename"]
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     assert f"sha512-{digest}" == integrity

@@ -118,7 +118,9 @@ def _statements() -> list[bytes]:
 
 def _console_forms() -> list[bytes]:
     secret = b'--b\r\ncontent-disposition: form-data; name="form"\r\n\r\n' + b"s" * 32 + b"\r\n"
-    return [secret + one for one in _forms()]
+    twice = b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nx\r\n' * 2
+    file = b'--b\r\ncontent-disposition: form-data; name="f"; filename="f"\r\n\r\nx\r\n--b--\r\n'
+    return [secret + one for one in (*_forms(), twice + file)]
 
 
 def _sockets() -> list[bytes]:

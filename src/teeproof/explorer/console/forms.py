@@ -14,6 +14,7 @@ from teeproof.explorer.answering import file_name
 from teeproof.explorer.console.gate import FIELD, Gate
 
 if TYPE_CHECKING:
+    from starlette.datastructures import FormData
     from starlette.requests import Request
 
 __all__ = ["MOST_WORDS", "Form", "read_form"]
@@ -68,8 +69,7 @@ async def read_form(request: Request, gate: Gate, *, most_file: int = 0) -> Form
 
 
 async def _read(request: Request, kind: str, most_file: int) -> Form:
-    from starlette.datastructures import UploadFile  # noqa: PLC0415  only a server needs it
-    from starlette.formparsers import (  # noqa: PLC0415
+    from starlette.formparsers import (  # noqa: PLC0415  only a server needs it
         FormParser,
         MultiPartException,
         MultiPartParser,
@@ -82,20 +82,28 @@ async def _read(request: Request, kind: str, most_file: int) -> Form:
                 max_part_size=MOST_WORDS,
             )  # fmt: skip
             parser.spool_max_size = most_file + 1  # plaintext is written to no disk
-            items = (await parser.parse()).multi_items()
+            form = await parser.parse()
         else:
-            items = (await FormParser(request.headers, request.stream()).parse()).multi_items()
+            form = await FormParser(request.headers, request.stream()).parse()
     except (MultiPartException, KeyError, ValueError, UnicodeError) as error:
         said = getattr(error, "message", type(error).__name__)
         raise Malformed(
             "the form cannot be read", code="form_malformed", got=str(said)[:200]
         ) from None
+    try:
+        return await _form(form)
+    finally:
+        await form.close()
+
+
+async def _form(form: FormData) -> Form:
+    from starlette.datastructures import UploadFile  # noqa: PLC0415  only a server needs it
+
     words: dict[str, str] = {}
     name, data = "", None
-    for field, value in items:
+    for field, value in form.multi_items():
         if isinstance(value, UploadFile):
             content = await value.read()
-            await value.close()
             if content or value.filename:
                 name, data = file_name(value.filename or "file"), content
         elif field in words or len(words) >= _MOST_FIELDS:
