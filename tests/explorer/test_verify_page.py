@@ -17,6 +17,7 @@ from teeproof.explorer.uploads import MOST_BYTES, MOST_FILES
 from tests.evidence import scenes
 from tests.explorer.conftest import ask
 from tests.proof.people import NOW
+from tests.vectors import each
 
 AT = {"at": "2026-03-01T12:00:00Z"}
 
@@ -304,3 +305,32 @@ def test_clients_hand_in_more_files_at_once_than_there_is_room_for(scene):
     late, first = asyncio.run(all_of_them())
     assert (late.status_code, late.json()["error"]) == (503, "busy")
     assert {one.json()["error"] for one in first} == {"file_unknown"}
+
+
+@pytest.mark.parametrize(
+    "record", each("snp", lambda record: len(list(record.path.glob("*.bin"))) == 1)
+)
+def test_a_real_reports_chip_is_named_on_no_page(scene, record):
+    report = record.read("report.bin")
+    chip = report[0x1A0:0x1E0].hex()
+    if not int(chip, 16):  # its host masked it
+        return
+    files = [("file", (path.name, path.read_bytes())) for path in sorted(record.path.iterdir())
+             if path.suffix in {".bin", ".der", ".pem"}]  # fmt: skip
+    page = ask(scene, "POST", "/verify", files=files, data=AT)
+    twin = ask(scene, "POST", "/verify.json", files=files, data=AT)
+    shown = ask(scene, "GET", page.headers["location"]) if page.status_code == 303 else page
+    for answer in (shown, twin):
+        assert report[0x50:0x90].hex()[:32] in answer.text, "what was measured is shown"
+        assert chip not in answer.text.lower()
+
+
+def test_client_names_a_file_with_a_megabyte(scene):
+    name = "\u202e<b>" + "N" * (1 << 20) + ".bin"
+    files = [("file", (name, b"\4\0\2\0"))]
+    for path in ("/verify", "/verify.json"):
+        answer = ask(scene, "POST", path, files=files)
+        assert answer.status_code in {200, 400, 413}
+        assert len(answer.text) < 100_000
+        assert "<b>N" not in answer.text
+        assert "\u202e" not in answer.text
