@@ -121,6 +121,10 @@ def test_contributor_sends_too_much():
     assert caught.value.code == "records_too_many"
     assert faults(GOOD, min_records=2) == [(0, "records_too_few")]
     assert faults(b"", min_records=1) == [(0, "records_too_few")]
+    with pytest.raises(Malformed) as refused:
+        read_records(GOOD, min_records=2).require()
+    assert refused.value.detail.startswith("a file has at least 2 records")  # of no line
+    assert refused.value.got == "1 fault"
 
 
 def test_a_fault_repeats_nothing_of_the_line():

@@ -80,14 +80,20 @@ class Contents:
         """
         if not self.faults:
             return self.records
-        shown = "; ".join(f"line {f.line}: {f.detail} ({f.code})" for f in self.faults[:5])
-        more = len(self.faults) - 5
+        shown = "; ".join(_shown(fault) for fault in self.faults[:5])
+        count = len(self.faults)
+        more = count - 5
         raise Malformed(
             f"{shown}{f'; and {more} more' if more > 0 else ''}: correct them and send it again",
             code="records_refused",
             expected=_FORM,
-            got=f"{len(self.faults)} faults",
+            got="1 fault" if count == 1 else f"{count} faults",
         )
+
+
+def _shown(fault: Fault) -> str:
+    """Return a fault with its line; what is wrong with the file as a whole has none."""
+    return f"{f'line {fault.line}: ' if fault.line else ''}{fault.detail} ({fault.code})"
 
 
 def read_records(
