@@ -120,7 +120,9 @@ def _console_forms() -> list[bytes]:
     secret = b'--b\r\ncontent-disposition: form-data; name="form"\r\n\r\n' + b"s" * 32 + b"\r\n"
     twice = b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\nx\r\n' * 2
     file = b'--b\r\ncontent-disposition: form-data; name="f"; filename="f"\r\n\r\nx\r\n--b--\r\n'
-    return [secret + one for one in (*_forms(), twice + file)]
+    return [
+        secret + one for one in (*_forms(), twice + file, file[:-9])
+    ]  # the last one's file never ends
 
 
 def _sockets() -> list[bytes]:

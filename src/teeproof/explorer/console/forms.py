@@ -6,6 +6,7 @@ A file that is contributed is plaintext until it is sealed here, so it stays in 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,25 +76,30 @@ async def _read(request: Request, kind: str, most_file: int) -> Form:
         MultiPartParser,
     )
 
-    try:
-        if kind == _FORMS[0]:
-            parser = MultiPartParser(
-                request.headers, request.stream(), max_files=1, max_fields=_MOST_FIELDS,
-                max_part_size=MOST_WORDS,
-            )  # fmt: skip
-            parser.spool_max_size = most_file + 1  # plaintext is written to no disk
-            form = await parser.parse()
-        else:
-            form = await FormParser(request.headers, request.stream()).parse()
-    except (MultiPartException, KeyError, ValueError, UnicodeError) as error:
-        said = getattr(error, "message", type(error).__name__)
-        raise Malformed(
-            "the form cannot be read", code="form_malformed", got=str(said)[:200]
-        ) from None
-    try:
+    class Parser(MultiPartParser):
+        def close(self) -> None:
+            """Let go of each file, of one too whose part never ended."""
+            for file in self._files_to_close_on_error:
+                file.close()
+
+    with ExitStack() as left:
+        try:
+            if kind == _FORMS[0]:
+                parser = Parser(
+                    request.headers, request.stream(), max_files=1, max_fields=_MOST_FIELDS,
+                    max_part_size=MOST_WORDS,
+                )  # fmt: skip
+                left.callback(parser.close)
+                parser.spool_max_size = most_file + 1  # plaintext is written to no disk
+                form = await parser.parse()
+            else:
+                form = await FormParser(request.headers, request.stream()).parse()
+        except (MultiPartException, KeyError, ValueError, UnicodeError) as error:
+            said = getattr(error, "message", type(error).__name__)
+            raise Malformed(
+                "the form cannot be read", code="form_malformed", got=str(said)[:200]
+            ) from None
         return await _form(form)
-    finally:
-        await form.close()
 
 
 async def _form(form: FormData) -> Form:
