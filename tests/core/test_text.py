@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teeproof.core.text import columns, cut, legible, plain
+from teeproof.core.text import columns, cut, legible, many, plain
 
 
 @given(st.text())
@@ -70,3 +70,10 @@ def test_a_cut_text_never_takes_more_room_than_it_is_given(text, room):
 def test_author_cannot_pile_marks_up_or_make_the_cut_slow():
     assert len(cut("a" + "\u0301" * 1_000_000, 10)) == 10
     assert len(cut("\n" * 1_000_000, 10)) == 10
+
+
+def test_a_count_has_its_noun_and_an_odd_plural_where_it_is_given():
+    assert [many(count, "proof") for count in (0, 1, 2)] == ["0 proofs", "1 proof", "2 proofs"]
+    assert [many(count, "identity", "identities") for count in (1, 2)] == [
+        "1 identity", "2 identities",
+    ]  # fmt: skip

@@ -10,6 +10,7 @@ from collections import Counter
 
 from teeproof.cli.screen import Screen, short
 from teeproof.cli.verdicts import STRENGTHS, good_style, worded, write_check, write_opt_in
+from teeproof.core.text import many
 from teeproof.evidence.verdict import Check
 from teeproof.proof.verify import Fault, IdentityVerdict, ProofVerdict, StatementVerdict
 
@@ -57,11 +58,11 @@ def counts(verdict: ProofVerdict) -> str:
     reasons = len(_alike(verdict.faults))
     fewer = 0 < reasons < len(verdict.faults)
     parts = [
-        _many(len(verdict.statements), "statement"),
+        many(len(verdict.statements), "statement"),
         f"{len(verdict.identities)} identit{'y' if len(verdict.identities) == 1 else 'ies'}",
-        _many(len(verdict.logs), "log"),
-        _many(len(verdict.faults), "check") + " failed",
-        *([f"for {_many(reasons, 'reason')}"] if fewer else []),
+        many(len(verdict.logs), "log"),
+        many(len(verdict.faults), "check") + " failed",
+        *([f"for {many(reasons, 'reason')}"] if fewer else []),
     ]
     return ", ".join(parts)
 
@@ -76,7 +77,7 @@ def write_faults(screen: Screen, verdict: ProofVerdict) -> None:
         write_check(screen, group[0].check)
     if len(groups) > _FAULTS:
         rest = len(groups) - _FAULTS
-        screen.text(f"… and {_many(rest, 'more failed check')} (--json lists all)", "dim", indent=2)
+        screen.text(f"… and {many(rest, 'more failed check')} (--json lists all)", "dim", indent=2)
 
 
 def _alike(faults: tuple[Fault, ...]) -> list[list[Fault]]:
@@ -224,12 +225,12 @@ def _where(group: list[Fault], titles: dict[str, StatementVerdict]) -> list[str]
         lines.append(f"{what} {who}{', …' if len(people) > 4 else ''}")
     way = " ← ".join(f"{_title(titles, step)} {_id(step)}" for step in (said or people)[0].path)
     if people and said:
-        lines.append(f"and {_many(len(said), 'statement')}{f', such as: {way}' if way else ''}")
+        lines.append(f"and {many(len(said), 'statement')}{f', such as: {way}' if way else ''}")
     elif people:
         lines += [f"which says: {way}"] if way else []
     else:
         lines.append(way)
-        lines += [f"and {_many(len(said) - 1, 'more statement')}"] if len(said) > 1 else []
+        lines += [f"and {many(len(said) - 1, 'more statement')}"] if len(said) > 1 else []
     return lines
 
 
@@ -250,7 +251,3 @@ def _mark(screen: Screen, verdict: ProofVerdict, good: bool) -> str:
 
 def _id(name: str) -> str:
     return name.rpartition(":")[2][:8]
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["columns", "cut", "legible", "plain"]
+__all__ = ["columns", "cut", "legible", "many", "plain"]
 
 
 def plain(text: str) -> str:
@@ -48,6 +48,11 @@ def cut(text: str, room: int) -> str:
             break
         kept += character
     return kept + "…" if room > 0 else ""
+
+
+def many(count: int, noun: str, nouns: str | None = None) -> str:
+    """Return a count with its noun, ``1 proof`` or ``2 proofs``; ``nouns`` is an odd plural."""
+    return f"{count} {noun if count == 1 else nouns or noun + 's'}"
 
 
 def _columns_of(character: str) -> int:

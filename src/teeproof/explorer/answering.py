@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ __all__ = [
     "MOST_JSON",
     "Pages",
     "download",
+    "event_stream",
     "file_name",
     "json_answer",
     "script_answer",
@@ -133,6 +134,14 @@ def download(data: bytes, name: str) -> Response:
 
     headers = {**HEADERS, "content-disposition": f'attachment; filename="{file_name(name)}"'}
     return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+def event_stream(events: AsyncIterable[str]) -> Response:
+    """Return server-sent events as they come; no proxy on the way may hold them back."""
+    from starlette.responses import StreamingResponse  # noqa: PLC0415  only a server needs it
+
+    headers = {**HEADERS, "x-accel-buffering": "no"}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 def file_name(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Unavailable, Usage
-from teeproof.explorer.answering import HEADERS, json_answer
+from teeproof.explorer.answering import event_stream, json_answer
 from teeproof.explorer.console.family import Family
 from teeproof.explorer.console.forms import read_form
 from teeproof.explorer.console.stage import NAMES, Part, Stage
@@ -58,13 +58,10 @@ class PartPages(Family):
 
     async def events(self, _: Request) -> Response:
         """How far the parts are, each time that changes."""
-        from starlette.responses import StreamingResponse  # noqa: PLC0415  only a server needs it
-
         assert self._stage
         if self._listeners >= _LISTENERS:
             raise Unavailable("too many listen already: reload the page now and then", code="busy")
-        headers = {**HEADERS, "x-accel-buffering": "no"}
-        return StreamingResponse(self._stream(), media_type="text/event-stream", headers=headers)
+        return event_stream(self._stream())
 
     async def _stream(self) -> AsyncIterator[str]:
         self._listeners += 1

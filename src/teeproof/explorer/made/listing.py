@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from teeproof.core.errors import Error
+from teeproof.core.text import many
 from teeproof.data.statements import Contribution, Dataset
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.made.events import first_of
@@ -53,16 +54,12 @@ def pools(book: Book, count: int) -> tuple[list[Line], int]:
             said = None if read.statement is None else read.statement.predicate
             assert isinstance(said, Contribution)
             words = ", ".join(
-                _many(ties.count(tie, digest), noun)
+                many(ties.count(tie, digest), noun)
                 for tie, noun in (("pool", "contribution"), ("dataset", "dataset"),
                                   ("pool-model", "training"))
             )  # fmt: skip
             lines.append((f"/pool/{digest}", f"pool “{said.terms.name}”", words))
     return lines, ties.names_count("pool")
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def named_by(book: Book, text: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.text import cut
-from teeproof.explorer.answering import HEADERS, json_answer
+from teeproof.explorer.answering import HEADERS, event_stream, json_answer
 from teeproof.explorer.log.finding import SEARCHED, Entry, Found
 from teeproof.explorer.made.listing import named_by
 from teeproof.explorer.pages.family import Site, aside
@@ -81,14 +81,11 @@ class HomePages:
 
     async def events(self, request: Request) -> Response:
         """Each new statement, as it comes."""
-        from starlette.responses import StreamingResponse  # noqa: PLC0415  only a server needs it
-
         assert request.method
         _ = self._site.log  # without one there is no news
         if self._listeners >= _LISTENERS:
             raise Unavailable("too many listen already: reload the page now and then", code="busy")
-        headers = {**HEADERS, "x-accel-buffering": "no"}
-        return StreamingResponse(self._stream(), media_type="text/event-stream", headers=headers)
+        return event_stream(self._stream())
 
     async def _stream(self) -> AsyncIterator[str]:
         self._listeners += 1

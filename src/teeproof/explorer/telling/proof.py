@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from teeproof.core.text import many
 from teeproof.evidence.verdict import Check
 from teeproof.explorer.telling.answer import (
     Block,
@@ -138,8 +139,8 @@ def _code(author: IdentityVerdict) -> tuple[str, str] | None:
 
 
 def _what(verdict: ProofVerdict, read: Read, said: str) -> Block:
-    made = f"{_many(len(read.links), 'input')} and {_many(len(read.subjects), 'output')}"
-    rest = _many(len(verdict.statements) - 1, "further statement")
+    made = f"{many(len(read.links), 'input')} and {many(len(read.subjects), 'output')}"
+    rest = many(len(verdict.statements) - 1, "further statement")
     lines = [f"It names {made}; its proof holds {rest}."]
     time = next((s.time for s in verdict.statements if s.id == f"sha256:{read.id.hex()}"), None)
     if time:
@@ -210,7 +211,3 @@ def _next(verdict: ProofVerdict, command: str) -> Block:
 def _gravest(faults: tuple[Fault, ...]) -> Fault | None:
     order = ("authenticity", "availability", "policy")
     return min(faults, key=lambda fault: order.index(fault.check.concern), default=None)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from teeproof.core.text import cut
+from teeproof.core.text import cut, many
 
 __all__ = ["clause", "label_words"]
 
@@ -72,7 +72,7 @@ def _receipt(body: Body) -> str:
 def _training(body: Body) -> str:
     records = sum(int(source["records"]) for source in body["sources"])
     right, of = int(body["after"]["right"]), int(body["after"]["of"])
-    files = _many(len(body["sources"]), "file")
+    files = many(len(body["sources"]), "file")
     return (
         f"a trainer made a model from {files} with {records:,} records;"
         f" of {of} records that it never saw it gets {right} right"
@@ -80,7 +80,7 @@ def _training(body: Body) -> str:
 
 
 def _dataset(body: Body) -> str:
-    parts = _many(len(body["parts"]), "part")
+    parts = many(len(body["parts"]), "part")
     return f"a data pool closed a dataset of {int(body['records']):,} records in {parts}"
 
 
@@ -94,7 +94,7 @@ def _contribution(body: Body) -> str:
 def _withdrawn(body: Body) -> str:
     count = len(body.get("datasets", ()))
     return (
-        f"a data pool recorded that an owner took data back; {_many(count, 'dataset')} had used it"
+        f"a data pool recorded that an owner took data back; {many(count, 'dataset')} had used it"
     )
 
 
@@ -113,7 +113,7 @@ def _admission(body: Body) -> str:
 def _match(body: Body) -> str:
     offers = len(body["match"]["offers"])
     chosen = "chose one" if body["match"].get("chosen") else "chose none"
-    return f"a market compared {_many(offers, 'offer')} for an order and {chosen}"
+    return f"a market compared {many(offers, 'offer')} for an order and {chosen}"
 
 
 def _lease(body: Body) -> str:
@@ -127,12 +127,12 @@ def _closing(body: Body) -> str:
 
 
 def _recipient(body: Body) -> str:
-    grants = _many(len(body["policy"]["grants"]), "program")
+    grants = many(len(body["policy"]["grants"]), "program")
     return f"a key service made a key that {grants} may ask for"
 
 
 def _release(body: Body) -> str:
-    files = _many(len(body["files"]), "file")
+    files = many(len(body["files"]), "file")
     if body["decision"] == "released":
         return f"a key service gave the keys of {files} to a program that proved what it is"
     return f"a key service refused the keys of {files}: {_name(body['code'])}"
@@ -152,10 +152,6 @@ def _step(body: Body) -> str:
 
 def _name(value: Any) -> str:
     return cut(str(value), _NAME)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 _SAYINGS: dict[str, Callable[[Body], str]] = {

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from teeproof.core.digests import framed_sha256, named
+from teeproof.core.text import many
 from teeproof.evidence.verdict import Check, Concern, Level, Verdict, summary
 
 __all__ = [
@@ -192,9 +193,9 @@ class ProofVerdict(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         """Return it in one line, for people."""
         counts = (
-            _many(len(self.statements), "statement"),
-            _many(len(self.identities), "machine's identity", "machines' identities"),
-            _many(len(self.faults), "check"),
+            many(len(self.statements), "statement"),
+            many(len(self.identities), "machine's identity", "machines' identities"),
+            many(len(self.faults), "check"),
         )
         return f"{summary(self.exit_code, self.level)} · {', '.join(counts)} failed"
 
@@ -256,7 +257,3 @@ class ProofVerdict(msgspec.Struct, frozen=True, kw_only=True):
         return body | {
             "authentic": self.authentic, "exit_code": self.exit_code, "key": self.key,
         }  # fmt: skip
-
-
-def _many(count: int, one: str, more: str | None = None) -> str:
-    return f"{count} {one if count == 1 else more or one + 's'}"
