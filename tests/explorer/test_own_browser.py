@@ -87,6 +87,23 @@ def test_server_lies_about_one_byte_of_the_file(browser, shown, at):
     assert "NOT AUTHENTIC" in said
 
 
+def test_while_it_checks_there_is_no_answer_yet(browser, shown):
+    with served(shown.app) as url:
+        page, waiting = page_of(browser), []
+
+        def hold(route):
+            waiting.append(route)
+
+        page.route("**/*.proof", hold)
+        page.goto(f"{url}/p/{shown.sealed['answer'].id.hex()}")
+        page.wait_for_selector("proof-check[aria-busy=true]")
+        assert page.get_attribute("proof-check", "data-answer") is None
+        (held,) = waiting
+        held.continue_()
+        page.wait_for_selector("proof-check[data-answer=simulated]:not([aria-busy])")
+        page.close()
+
+
 def test_a_page_that_is_kept_checks_itself_without_the_server(browser, shown, tmp_path):
     with served(shown.app) as url:
         page = browser.new_page()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,12 +15,13 @@ from teeproof.cli.options import PATH, output_options
 from teeproof.cli.outgoing import is_standard_output, outgoing, require_out
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
-from teeproof.core.clock import to_epoch, wall_clock
+from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named
 from teeproof.core.reading import read_bounded
 
 if TYPE_CHECKING:
     from teeproof.proof.file import Exported
+    from teeproof.proof.log.formats.policy import TlogPolicy
 
 __all__ = ["command", "export_bar", "write_exported"]
 
@@ -60,11 +61,13 @@ def command(
     from teeproof.proof.file import export  # noqa: PLC0415
     from teeproof.proof.log.contents import Contents  # noqa: PLC0415
     from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
+    from teeproof.proof.verify import Trust  # noqa: PLC0415
 
     require_out(out, force=force, as_json=as_json)
     with Log.open(directory, read_only=True) as log, export_bar() as progress:
         roots = ids_in_log(log, ids)
-        contents = Contents(log, accept=_accept(logs), progress=progress)
+        trust = Trust(logs=_policy(logs))
+        contents = Contents(log, accept=trust.accepting(wall_clock()), progress=progress)
         try:
             with outgoing(out, force=force) as file:
                 done = export(contents, roots, file, allow_missing=allow_missing, progress=progress)
@@ -98,14 +101,12 @@ def holds(statements: int, identities: int) -> str:
     return f"{many}, {identities} identit{'ies' if identities != 1 else 'y'}"
 
 
-def _accept(logs: Path | None) -> Callable[[Any], bool] | None:
+def _policy(logs: Path | None) -> TlogPolicy | None:
     from teeproof.proof.log.formats.policy import MAX_POLICY_BYTES, TlogPolicy  # noqa: PLC0415
 
     if logs is None:
         return None
-    policy = TlogPolicy.parse(read_bounded(logs, limit=MAX_POLICY_BYTES, what="log policy"))
-    now = to_epoch(wall_clock())
-    return lambda signed: policy.judge(signed, now=now).time is not None
+    return TlogPolicy.parse(read_bounded(logs, limit=MAX_POLICY_BYTES, what="log policy"))
 
 
 @contextmanager

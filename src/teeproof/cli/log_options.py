@@ -16,7 +16,7 @@ from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.errors import Usage
 from teeproof.core.reading import read_bounded
 from teeproof.core.writing import write_file
-from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import Accept
 from teeproof.proof.log.formats.note import VerifierKey
 from teeproof.proof.log.formats.policy import TlogPolicy
 
@@ -177,7 +177,7 @@ def client_of(
     return LogClient(url, keys_at(url, policy), token=token), policy
 
 
-def accepting(policy: TlogPolicy | None) -> Callable[[SignedCheckpoint], bool]:
+def accepting(policy: TlogPolicy | None) -> Accept:
     """Return whether a checkpoint has the policy's quorum; without a policy, any has."""
     if policy is None:
         return lambda _: True

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from teeproof.network.markets import Audited
     from teeproof.proof.file import ProofFile
     from teeproof.proof.log.contents import Contents
+    from teeproof.proof.log.formats.checkpoint import Accept
     from teeproof.proof.verify import ProofVerdict
 
 __all__ = ["command"]
@@ -72,7 +73,7 @@ def command(
     now = time_of(at)
     trust = trust_of(Asked(files=(), policy=expected, author_policy=None, logs=logs, blocks=(),
                            now=now, every=every, as_json=as_json))  # fmt: skip
-    with _proof(source) as proof:
+    with _proof(source, trust.accepting(now)) as proof:
         verdict = verify_proof(proof, now=now, trust=trust)
         every_read = (proof.read(one) for one in proof.statement_ids)
         reads = [read for read in every_read if read is not None and read.type in KINDS]
@@ -100,7 +101,7 @@ def _code(verdict: ProofVerdict, found: tuple[Audited, ...]) -> int:
 
 
 @contextmanager
-def _proof(source: Path) -> Iterator[ProofFile]:
+def _proof(source: Path, accept: Accept | None) -> Iterator[ProofFile]:
     """Yield a proof: the file, or of a log's directory all that markets and nodes said in it."""
     from teeproof.proof.file import ProofFile, export  # noqa: PLC0415
 
@@ -119,7 +120,10 @@ def _proof(source: Path) -> Iterator[ProofFile]:
             expected="a proof file, or a directory that teeproof log init made", got=str(source),
         )  # fmt: skip
     with tempfile.TemporaryFile() as scratch:
-        with Log.open(source, read_only=True) as log, closing(Contents(log)) as contents:
+        with (
+            Log.open(source, read_only=True) as log,
+            closing(Contents(log, accept=accept)) as contents,
+        ):
             export(contents, _told(contents), scratch, allow_missing=True)
         scratch.seek(0)
         data = scratch.read()

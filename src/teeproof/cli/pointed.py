@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from teeproof.cli.asked import Asked, trust_of
 from teeproof.cli.ids import ids_in_log
@@ -131,14 +130,7 @@ def _log_directory(screen: Screen, asked: Asked) -> int:
             code="id_missing",
             expected="teeproof verify LOG-DIRECTORY ID",
         )
-    trust = trust_of(asked)
-    accept = None
-    if trust.logs is not None:
-        policy, now = trust.logs, int(asked.now.timestamp())
-
-        def accept(signed: Any) -> bool:
-            return policy.judge(signed, now=now).time is not None
-
+    accept = trust_of(asked).accepting(asked.now)
     with Log.open(directory, read_only=True) as log, tempfile.TemporaryFile() as scratch:
         with closing(Contents(log, accept=accept)) as contents:
             wanted = ids_in_log(log, [str(one) for one in ids])

@@ -3,12 +3,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Unavailable
 from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.entry import IDENTITY, STATEMENT
 from teeproof.proof.log.storage.log import Log
 from tests.proof.attacks.tools import receipt
@@ -224,3 +226,34 @@ def test_a_record_that_nobody_can_read_stops_no_index(tmp_path: Path) -> None:
         assert len(list(contents.statements())) == 4
         assert len(list(contents.identities())) == 2
         contents.close()
+
+
+@pytest.mark.parametrize("counting", [{4, 9}, {12}, {1}, set(), set(range(1, 13))])
+def test_each_entry_stands_under_the_first_checkpoint_that_counts(
+    tmp_path: Path, counting: set[int]
+) -> None:
+    author = workload_named("author", "receipt")
+    looked: list[int] = []
+
+    def accept(signed: SignedCheckpoint) -> bool:
+        looked.append(signed.checkpoint.size)
+        return signed.checkpoint.size in counting
+
+    with Log.create(tmp_path / "log", origin="log.example/a") as log:
+        ids = []
+        for number in range(12):
+            one = step(author, "train", f"{number}")
+            log.append(
+                kind=STATEMENT, statement_id=one.id, identity=author.digest,
+                seal=author.sign(one).seal(1), record=author.sign(one).encode(),
+            )  # fmt: skip
+            log.publish()
+            ids.append(one.id)
+        contents = Contents(log, accept=accept)
+        for index in Random(7).sample(range(12), 12) * 2:
+            place = contents.logged(ids[index])
+            assert place is not None
+            best = min((size for size in counting if size > index), default=index + 1)
+            assert (place.index, place.checkpoint.checkpoint.size) == (index, best)
+        contents.close()
+    assert len(looked) <= 4 * 12  # of the 24 that were asked for, not each anew

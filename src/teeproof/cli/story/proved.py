@@ -14,13 +14,14 @@ from teeproof.cli.story.money import Money
 from teeproof.cli.story.telling import Teller
 from teeproof.cli.story.world import World
 from teeproof.core import strictjson
-from teeproof.core.clock import to_epoch, wall_clock
+from teeproof.core.clock import wall_clock
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Unavailable
 from teeproof.proof.file import Exported, export
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.log.storage.log import Log
+from teeproof.proof.verify import Trust
 
 if TYPE_CHECKING:
     from teeproof.chain.anchors import AnchoredCheckpoint
@@ -106,16 +107,13 @@ def save(
     """
     from teeproof.chain.anchors import anchor  # noqa: PLC0415  eth_abi
 
-    policy = TlogPolicy.parse(world.notary.policy.encode())
-
-    def accept(signed: Any) -> bool:
-        return policy.judge(signed, now=to_epoch(wall_clock())).time is not None
-
+    trust = Trust(logs=TlogPolicy.parse(world.notary.policy.encode()))
     limit = time.monotonic() + _PATIENCE
     while True:
+        accept = trust.accepting(wall_clock())
         with Log.open(world.notary.directory, read_only=True) as log:
             newest = log.checkpoint()
-            if accept(newest) and _holds(log, statement):
+            if accept is not None and accept(newest) and _holds(log, statement):
                 anchored = anchor(
                     money.chain, newest.checkpoint, contract=money.anchors, by=world.dev()
                 )

@@ -63,7 +63,8 @@ class ProofDrop extends HTMLElement {
 
 // Check the bytes that `file` gives, by whom the element says that its visitor believes.
 async function tell(element, place, file) {
-  place.dataset.answer = "";
+  delete place.dataset.answer;  // there is one once it is found
+  place.setAttribute("aria-busy", "true");
   place.replaceChildren(line("p", "Checking on this machine…"));
   try {
     if (!globalThis.crypto?.subtle) throw new Unable("browsers check only what came by https, from this machine or from a file");
@@ -78,6 +79,7 @@ async function tell(element, place, file) {
     place.replaceChildren(line("p", words, `outcome ${state}`));
     place.dataset.answer = state;
   }
+  place.removeAttribute("aria-busy");
 }
 
 function trust(element) {

@@ -115,9 +115,8 @@ class Book:
         self.log, self.story, self.now = log, story, now
         self._trust = trust
         self._known: dict[Any, Any] = {}  # identities are judged once for all pages
-        self._pages: OrderedDict[tuple[bytes, int], tuple[datetime, Page]] = OrderedDict()
+        self._pages: OrderedDict[tuple[bytes, Any], tuple[datetime, Page]] = OrderedDict()
         self._graph: tuple[int, Graph] | None = None
-        self._seen: tuple[tuple[int, int, int] | None, int] = (None, 0)
         self._lock = threading.Lock()
 
     @property
@@ -174,15 +173,14 @@ class Book:
         Raises:
             Unavailable: the log does not hold it (``statement_unknown``).
         """
-        key, now = (statement, self._published()), self.now()
+        key, now = (statement, self.state()), self.now()
         with self._lock:
             made, page = self._pages.get(key, (None, None))
         if made is not None and page is not None and now - made < _FRESH:
             return page
-        with Log.open(self.log, read_only=True) as log:
-            data = _exported(log, statement)
+        data, trust = self.proof(statement), self.trust
         with ProofFile.from_bytes(data) as proof:
-            verdict = verify_proof(proof, now=now, trust=self.trust, known=self._known)
+            verdict = verify_proof(proof, now=now, trust=trust, known=self._known)
             page = page_of(proof, statement, verdict, size=len(data))
         with self._lock:
             self._pages[key] = now, page
@@ -190,24 +188,32 @@ class Book:
                 self._pages.popitem(last=False)
         return page
 
-    def _published(self) -> int:
-        """Return how many entries are published; the log is opened where its checkpoint changed."""
+    def state(self) -> tuple[Any, ...]:
+        """Return what a verdict depends on beside the clock; it can be a key.
+
+        It changes with what the log has published, with who cosigned the newest of it, and with
+        whom the reader trusts.
+        """
         try:
             found = (self.log / "public" / "checkpoint").stat()
-            seen = found.st_ino, found.st_mtime_ns, found.st_size
         except OSError:
-            seen = None
-        last, size = self._seen
-        if seen is None or seen != last:
-            with Log.open(self.log, read_only=True) as log:
-                size = log.published_size
-            self._seen = seen, size
-        return size
+            return None, self.trust.digest
+        return found.st_ino, found.st_mtime_ns, found.st_size, self.trust.digest
 
-    def proof(self, statement: bytes) -> bytes:
-        """Return a statement's proof file; raises as ``page``."""
-        with Log.open(self.log, read_only=True) as log:
-            return _exported(log, statement)
+    def proof(self, *statements: bytes) -> bytes:
+        """Return a proof file, under checkpoints that say when it was said; raises as ``page``."""
+        accept = self.trust.accepting(self.now())
+        with tempfile.TemporaryFile() as scratch:
+            with (
+                Log.open(self.log, read_only=True) as log,
+                closing(Contents(log, accept=accept)) as contents,
+            ):
+                for one in statements:
+                    if contents.statement(one) is None:
+                        raise unknown(one)
+                export(contents, statements, scratch, allow_missing=True)
+            scratch.seek(0)
+            return scratch.read()
 
     def graph(self) -> Graph:
         """Return the graph of the whole log, made again when the log has grown.
@@ -244,13 +250,3 @@ def unknown(statement: bytes) -> Unavailable:
         code="statement_unknown",
         got=named(statement),
     )
-
-
-def _exported(log: Log, statement: bytes) -> bytes:
-    with tempfile.TemporaryFile() as scratch:
-        with closing(Contents(log)) as contents:
-            if contents.statement(statement) is None:
-                raise unknown(statement)
-            export(contents, [statement], scratch, allow_missing=True)
-        scratch.seek(0)
-        return scratch.read()

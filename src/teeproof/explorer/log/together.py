@@ -5,7 +5,6 @@ What came of it is kept for a minute, a bounded number.
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from typing import Any
 
 from teeproof.core.digests import parse_named
 from teeproof.evidence.verdict import Concern
-from teeproof.explorer.log.content import Book, unknown
-from teeproof.proof.file import ProofFile, export
+from teeproof.explorer.log.content import Book
+from teeproof.proof.file import ProofFile
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
@@ -75,7 +74,7 @@ class Verifying:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._known: dict[Any, Any] = {}  # identities are judged once for all
-        self._kept: OrderedDict[tuple[tuple[str, ...], int], Together] = OrderedDict()
+        self._kept: OrderedDict[tuple[tuple[str, ...], Any], Together] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, statements: Sequence[str]) -> Together:
@@ -85,13 +84,12 @@ class Verifying:
             Unavailable: the log does not hold one (``statement_unknown``).
         """
         book, now = self._book, self._book.now()
-        with Log.open(book.log, read_only=True) as log:
-            key = tuple(statements), log.published_size
-            with self._lock:
-                kept = self._kept.get(key)
-            if kept is not None and now - kept.at < _FRESH:
-                return kept
-            data = _exported(log, [bytes.fromhex(one) for one in statements])
+        key = tuple(statements), book.state()
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and now - kept.at < _FRESH:
+            return kept
+        data = book.proof(*(bytes.fromhex(one) for one in statements))
         with ProofFile.from_bytes(data) as proof:
             verdict = verify_proof(proof, now=now, trust=book.trust, known=self._known)
             ids = (parse_named(one.id) for one in verdict.statements)
@@ -125,14 +123,3 @@ def signed_of(book: Book, statements: Sequence[str], *, most: int) -> list[str]:
             if len(found) == most:
                 break
     return found
-
-
-def _exported(log: Log, statements: Sequence[bytes]) -> bytes:
-    with tempfile.TemporaryFile() as scratch:
-        with closing(Contents(log)) as contents:
-            for one in statements:
-                if contents.statement(one) is None:
-                    raise unknown(one)
-            export(contents, statements, scratch, allow_missing=True)
-        scratch.seek(0)
-        return scratch.read()

@@ -71,7 +71,7 @@ class Machines:
     def __init__(self, book: Book, desk: Desk | None) -> None:
         self._book, self._desk = book, desk
         self._known: dict[Any, Any] = {}
-        self._pages: OrderedDict[tuple[bytes, int], MachinePage] = OrderedDict()
+        self._pages: OrderedDict[tuple[bytes, Any], MachinePage] = OrderedDict()
         self._lock = threading.Lock()
 
     def page(self, digest: bytes) -> MachinePage:
@@ -81,12 +81,16 @@ class Machines:
             Unavailable: the log does not hold it (``identity_unknown``).
         """
         book, now = self._book, self._book.now()
-        with Log.open(book.log, read_only=True) as log, closing(Contents(log)) as contents:
-            key = digest, log.published_size
-            with self._lock:
-                kept = self._pages.get(key)
-            if kept is not None and now - kept.at < _FRESH:
-                return kept
+        key = digest, book.state()
+        with self._lock:
+            kept = self._pages.get(key)
+        if kept is not None and now - kept.at < _FRESH:
+            return kept
+        accept = book.trust.accepting(now)
+        with (
+            Log.open(book.log, read_only=True) as log,
+            closing(Contents(log, accept=accept)) as contents,
+        ):
             verdict = verify_identity(
                 contents, digest, now=now, trust=book.trust, known=self._known
             )

@@ -9,14 +9,15 @@ Trusts: nothing; a record is held against its id by whoever reads it.  Does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Unavailable
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log import admission
 from teeproof.proof.log.choice import Choice
-from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import Accept, SignedCheckpoint
 from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.links import Links, Progress, broken
 from teeproof.proof.log.storage.items import Appended
@@ -25,8 +26,6 @@ from teeproof.proof.log.storage.stored import Stored
 from teeproof.proof.source import Logged
 
 __all__ = ["Contents"]
-
-Accept = Callable[[SignedCheckpoint], bool]
 
 _MOST_REMEMBERED = 65_536
 
@@ -50,11 +49,11 @@ class Contents:
         progress: Progress | None = None,
     ) -> None:
         self.log = log
-        self._accept = accept
         self._owners: dict[str, bytes] = {}  # by keyset, read from their records
         self._links = Links(log, progress=progress)
         self._choice = Choice(log, self.identity_of_keyset)
         self._makers: dict[str, tuple[int, list[bytes]]] = {}  # where several claim to be
+        self._first = _First(log, accept) if accept is not None else log.first_checkpoint
 
     def close(self) -> None:
         """Close the index; the log stays open."""
@@ -169,14 +168,35 @@ class Contents:
             identity=entry.identity, seal=entry.seal,
         )  # fmt: skip
 
-    def _first(self, index: int) -> SignedCheckpoint:
-        if self._accept is not None:
-            try:
-                return self.log.first_checkpoint(index, accept=self._accept)
-            except Unavailable:
-                pass
-        return self.log.first_checkpoint(index)
-
     def _stored(self, statement_id: bytes) -> Stored | None:
         found = self._choice.found(statement_id)
         return None if found is None else found[1]
+
+
+class _First:
+    """Finds the first checkpoint that counts, and looks at each of the log's checkpoints once."""
+
+    def __init__(self, log: Log, accept: Accept) -> None:
+        self._log, self._accept = log, accept
+        self._counting: list[SignedCheckpoint] = []  # the smallest first
+        self._looked: list[int] = []  # for each: the first entry for which it is the first
+        self._hopeless: int | None = None  # from this entry on, none counts
+
+    def __call__(self, index: int) -> SignedCheckpoint:
+        sizes = [one.checkpoint.size for one in self._counting]
+        at = bisect_right(sizes, index)
+        if at < len(sizes) and self._looked[at] <= index:
+            return self._counting[at]
+        if self._hopeless is None or index < self._hopeless:
+            try:
+                found = self._log.first_checkpoint(index, accept=self._accept)
+            except Unavailable:
+                self._hopeless = index
+            else:
+                if at < len(sizes) and sizes[at] == found.checkpoint.size:
+                    self._looked[at] = index
+                else:
+                    self._counting.insert(at, found)
+                    self._looked.insert(at, index)
+                return found
+        return self._log.first_checkpoint(index)

@@ -6,13 +6,16 @@ Trusts: whoever fills it in.  Does not trust: the proof; nothing here may come f
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 import msgspec
 
+from teeproof.core.clock import to_epoch
 from teeproof.core.digests import framed_sha256, named
 from teeproof.evidence.policy import Policy
 from teeproof.proof.anchor import TrustedBlock
+from teeproof.proof.log.formats.checkpoint import Accept
 from teeproof.proof.log.formats.policy import TlogPolicy
 
 __all__ = ["Trust"]
@@ -48,6 +51,17 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
             *(_block(key, self.blocks[key]) for key in sorted(self.blocks)),
         )
         return named(framed_sha256("teeproof.trust.v1", *parts))
+
+    def accepting(self, now: datetime) -> Accept | None:
+        """Return which of a log's checkpoints say when it was said; None if no log is trusted.
+
+        A log publishes more checkpoints than witnesses come to see, so the first one that covers an
+        entry may never have a quorum, and a later one has it.
+        """
+        policy, at = self.logs, to_epoch(now)
+        if policy is None:
+            return None
+        return lambda signed: policy.judge(signed, now=at).time is not None
 
 
 def _digest(policy: Policy | None) -> bytes:

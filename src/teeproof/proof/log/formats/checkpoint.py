@@ -7,6 +7,7 @@ Trusts: the log key that the caller names.  Does not trust: who delivered the ch
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 import msgspec
@@ -22,7 +23,7 @@ from teeproof.proof.log.formats.note import (
 from teeproof.proof.log.formats.rfc6962 import EMPTY_ROOT, HASH_BYTES
 from teeproof.proof.log.formats.text import MAX_NUMBER, decimal, from_base64, to_base64
 
-__all__ = ["Checkpoint", "SignedCheckpoint", "sign_checkpoint", "verify_checkpoint"]
+__all__ = ["Accept", "Checkpoint", "SignedCheckpoint", "sign_checkpoint", "verify_checkpoint"]
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -112,6 +113,10 @@ class SignedCheckpoint(msgspec.Struct, frozen=True):
     def with_(self, *lines: SignatureLine) -> Self:
         """Return the checkpoint with more signature lines, such as cosignatures."""
         return type(self)(self.checkpoint, self.note.with_(*lines))
+
+
+Accept = Callable[[SignedCheckpoint], bool]
+"""Whether a checkpoint is one that counts, such as one with a quorum of cosignatures."""
 
 
 def sign_checkpoint(c: Checkpoint, signer: NoteSigner) -> SignedCheckpoint:

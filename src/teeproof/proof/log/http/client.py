@@ -20,7 +20,7 @@ from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.core.errors import NotAuthentic, Unavailable, Usage
 from teeproof.proof.log.admission import Record, read_record
-from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import Accept, SignedCheckpoint
 from teeproof.proof.log.formats.entry import SALT_BYTES, Entry, commitment
 from teeproof.proof.log.formats.merkle import (
     consistency_proof,
@@ -192,7 +192,7 @@ class LogClient:
         promise: Promise,
         *,
         timeout: float = 60.0,
-        accept: Callable[[SignedCheckpoint], bool] = lambda _: True,
+        accept: Accept = lambda _: True,
     ) -> TlogProof:
         """Return the proof that the log kept a promise, as soon as it has.
 

@@ -5,11 +5,11 @@ Trusts: nothing.  Does not trust: nothing; it only names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import Accept, SignedCheckpoint
 from teeproof.proof.log.formats.note import SignatureLine, VerifierKey
 from teeproof.proof.log.storage.items import Appended, Item
 from teeproof.proof.log.storage.stored import Stored
@@ -52,9 +52,7 @@ class ServedLog(Protocol):
     def add_cosignatures(self, size: int, lines: Iterable[SignatureLine]) -> None:
         """Keep cosignatures of the checkpoint of a size."""
 
-    def first_checkpoint(
-        self, index: int, *, accept: Callable[[SignedCheckpoint], bool] = ...
-    ) -> SignedCheckpoint:
+    def first_checkpoint(self, index: int, *, accept: Accept = ...) -> SignedCheckpoint:
         """Return the earliest checkpoint that covers an entry and is accepted."""
 
     def iterate(self, start: int = 0) -> Iterator[Stored]:

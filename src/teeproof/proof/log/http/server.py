@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Error, Unavailable, Usage
 from teeproof.core.types import settle_types
+from teeproof.proof.log.formats.checkpoint import Accept
 from teeproof.proof.log.http.asgi import (
     Answer,
     Disconnected,
@@ -43,7 +44,7 @@ from teeproof.proof.log.http.publishing import Publisher
 from teeproof.proof.log.http.reading import Reading, description
 from teeproof.proof.log.http.served import ServedLog
 from teeproof.proof.log.http.tokens import Tokens
-from teeproof.proof.log.http.writing import Accept, Writing
+from teeproof.proof.log.http.writing import Writing
 
 if TYPE_CHECKING:
     import uvicorn

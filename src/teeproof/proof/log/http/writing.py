@@ -23,7 +23,7 @@ from teeproof.proof.log.admission import (
     require_possession,
 )
 from teeproof.proof.log.choice import Choice
-from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import Accept
 from teeproof.proof.log.formats.tlogproof import TlogProof
 from teeproof.proof.log.http.appender import Appender
 from teeproof.proof.log.http.asgi import Answer, Request, json_answer
@@ -40,9 +40,8 @@ from teeproof.proof.log.http.served import ServedLog
 from teeproof.proof.log.http.tokens import Tokens
 from teeproof.proof.log.storage.items import Appended, Item
 
-__all__ = ["Accept", "Writing", "prove"]
+__all__ = ["Writing", "prove"]
 
-Accept = Callable[[SignedCheckpoint], bool]
 
 _TEXT = b"text/plain; charset=utf-8"
 _BYTES = b"application/octet-stream"

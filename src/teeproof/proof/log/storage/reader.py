@@ -7,12 +7,12 @@ Does not trust: the disk.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.proof.log.formats import rfc6962
-from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import Accept, SignedCheckpoint
 from teeproof.proof.log.formats.note import VerifierKey
 from teeproof.proof.log.storage.directory import Directory
 from teeproof.proof.log.storage.disk import Disk
@@ -96,9 +96,7 @@ class Reader:
             self._seen = identity, signed
         return signed
 
-    def first_checkpoint(
-        self, index: int, *, accept: Callable[[SignedCheckpoint], bool] = _any
-    ) -> SignedCheckpoint:
+    def first_checkpoint(self, index: int, *, accept: Accept = _any) -> SignedCheckpoint:
         """Return the earliest published checkpoint that covers an entry and that ``accept`` takes.
 
         Raises:
