@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from teeproof.chain.standing import Onlooker
 from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.cloud.owner import OwnerKey
 from teeproof.explorer.app import make_app
@@ -26,12 +27,15 @@ class Bazaar:
     nodes: dict[str, Node]
     renter: OwnerKey
 
-    def app(self, *, trusted: bool = True) -> object:
+    def app(self, *, trusted: bool = True, chain: str | None = None) -> object:
         expected = policy() if trusted else None
         desk = ExplorerDesk(policy=expected, logs=None)
         now = START + timedelta(minutes=2)
         book = Book(self.directory, trust=Trust(policy=expected), now=lambda: now)
-        return make_app(book, command=lambda name: f"teeproof verify log {name[7:15]}", desk=desk)
+        node = None if chain is None else Onlooker(chain)
+        return make_app(
+            book, command=lambda name: f"teeproof verify log {name[7:15]}", desk=desk, node=node
+        )
 
     def get(self, path: str, **how):
         return ask(self.app(**how), "GET", path)

@@ -44,6 +44,20 @@ def test_the_agents_page_says_who_can_drain_it_and_shows_the_injection(pages, ag
     assert told.of("agent")[0]["facts"]["fund"] in pages.get(agent).text
 
 
+def test_the_nodes_page_has_its_part_of_the_fee_from_the_chain(pages):
+    (paid,) = [one for one in pages.get("/chain.json").json()["payments"] if one["payer"]]
+    (part,) = [one for one in paid["parts"] if one["role"] == "node"]
+    nodes = [one["href"] for one in pages.get("/here.json").json()["nodes"]["latest"]]
+    taken = [pages.get(f"{href}.json").json()["taken_on_chain"] for href in nodes]
+    (earner,) = [one for one in taken if one["counted"]]
+    (claim,) = earner["claims"]
+    assert (claim["answer"], claim["payee"]) == (paid["answer"], part["address"])
+    assert (claim["amount"], claim["standing"]["exit_code"]) == (part["amount"], 0)
+    assert [one["amount"] for one in earner["totals"]] == [part["amount"]]
+    page = next(href for href, one in zip(nodes, taken, strict=True) if one["counted"])
+    assert f"<bdi>{claim['text']}</bdi>" in pages.get(page).text
+
+
 def test_the_chains_page_has_every_contract_the_fee_and_the_checkpoint(pages, told):
     chain = pages.get("/chain.json").json()
     assert {(one["name"], one["state"]) for one in chain["contracts"]} == {

@@ -1,6 +1,7 @@
 """What a node says happened in our contracts, wherever they stand: anchors, payments, claims.
 
     seen = seen_of(chain, "Payments", "Paid", {"answer": receipt_ids})
+    seen = seen_of(chain, "Payments", "Claimed", {"payee": ["0x…"]})
     seen.events          those of contracts whose code is ours, newest first
     seen.strangers       addresses that left such events with other code: anybody can
     seen.first           the first block that was looked at
@@ -85,7 +86,7 @@ def seen_of(
     chain: Chain,
     contract: str,
     event: str,
-    wanted: Mapping[str, Sequence[bytes]],
+    wanted: Mapping[str, Sequence[bytes | str]],
     *,
     in_time: Callable[[], None] = lambda: None,
 ) -> Seen:
@@ -95,7 +96,8 @@ def seen_of(
         chain: the node.
         contract: the name of the contract, such as ``Payments``.
         event: the name of its event.
-        wanted: of indexed parameters of 32 bytes, which values are wanted; at most ``MOST`` each.
+        wanted: of indexed parameters which values are wanted, at most ``MOST`` each: of 32 bytes,
+            or addresses in lower case.
         in_time: called between questions; raises when it has been long enough.
 
     Raises:
@@ -106,7 +108,7 @@ def seen_of(
     topics: list[Any] = list(interface.topics(event, {}))
     names = [one["name"] for one in _inputs(interface.entries, event) if one["indexed"]]
     for name, values in wanted.items():
-        topics[1 + names.index(name)] = ["0x" + value.hex() for value in values[:MOST]]
+        topics[1 + names.index(name)] = [_topic(value) for value in values[:MOST]]
     last = chain.block().number
     first, logs = _logs(chain, topics, last, in_time)
     found = [one for log in logs[-MOST:] for one in event_of(interface, log, event, wanted)]
@@ -192,7 +194,7 @@ def event_of(
     interface: Interface,
     log: Any,
     name: str | None = None,
-    wanted: Mapping[str, Sequence[bytes]] | None = None,
+    wanted: Mapping[str, Sequence[bytes | str]] | None = None,
 ) -> Iterator[Event]:
     """Yield the event that a log of the JSON-RPC is, if it is one that was asked for.
 
@@ -215,6 +217,11 @@ def _inputs(entries: Sequence[Mapping[str, Any]], event: str) -> Sequence[Mappin
     found = next(one for one in entries if one.get("type") == "event" and one["name"] == event)
     inputs: Sequence[Mapping[str, Any]] = found["inputs"]
     return inputs
+
+
+def _topic(value: bytes | str) -> str:
+    """Return a value as the topic of an indexed parameter: 32 bytes, an address to their right."""
+    return "0x" + (value.hex() if isinstance(value, bytes) else value[2:].rjust(64, "0"))
 
 
 def _address(log: Any) -> str:

@@ -30,7 +30,8 @@ from teeproof.chain.making import doubt_of
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Malformed, Unavailable
 
-__all__ = ["NO_CODE", "FundState", "Held", "Onlooker", "Place", "fund_state", "place_of"]
+__all__ = ["NO_CODE", "FundState", "Held", "Onlooker", "Place", "fund_state", "place_of",
+           "token_names"]  # fmt: skip
 
 T = TypeVar("T")
 NO_CODE: Final = named(sha256(b""))
@@ -257,24 +258,36 @@ def _with_doubts(chain: Chain, state: FundState, in_time: Callable[[], None]) ->
     return replace(state, place=looked(state.place), holdings=holdings)
 
 
-def _held(
-    chain: Chain, token: Place, amount: int, per_trade: int, per_day: int, *, block: int
-) -> Held:
-    symbol, decimals = "", 0
-    if token.code == "TestToken":
-        contract = at("TestToken", token.address)
-        try:
-            symbol = str(chain.call(contract, "symbol", at=block))[:_LONGEST_NAME]
-            decimals = int(chain.call(contract, "decimals", at=block))
-        except Error as error:
-            raise Malformed(
-                f"the token at {token.address} does not answer: {error.detail}",
-                code="node_malformed",
-            ) from None
+def token_names(chain: Chain, token: Place, *, block: int | str = "latest") -> tuple[str, int]:
+    """Return what a token calls itself, and how many of its digits are a fraction, as it says.
+
+    A token whose code is not ours is not asked: its name is empty, and no digit is a fraction.
+
+    Raises:
+        Malformed: our code would not answer so (``node_malformed``).
+    """
+    if token.code != "TestToken":
+        return "", 0
+    contract = at("TestToken", token.address)
+    try:
+        symbol = str(chain.call(contract, "symbol", at=block))[:_LONGEST_NAME]
+        decimals = int(chain.call(contract, "decimals", at=block))
+    except Error as error:
+        raise Malformed(
+            f"the token at {token.address} does not answer: {error.detail}",
+            code="node_malformed",
+        ) from None
     if not 0 <= decimals <= _MOST_DECIMALS:
         raise Malformed(
             "a token has more decimals than an amount has digits", code="node_malformed",
             expected=f"0 to {_MOST_DECIMALS}", got=str(decimals),
         )  # fmt: skip
+    return symbol, decimals
+
+
+def _held(
+    chain: Chain, token: Place, amount: int, per_trade: int, per_day: int, *, block: int
+) -> Held:
+    symbol, decimals = token_names(chain, token, block=block)
     return Held(token=token, symbol=symbol, decimals=decimals, amount=amount,
                 per_trade=per_trade, per_day=per_day)  # fmt: skip

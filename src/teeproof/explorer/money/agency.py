@@ -7,9 +7,7 @@ is shown for ten seconds: whoever reloads a page does not reload the node.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from teeproof.agents.statements import ACTION, RECHECK
 from teeproof.chain.standing import FundState, Onlooker, fund_state
 from teeproof.core.errors import Error, Unavailable
 from teeproof.explorer.log.content import Book, Page
+from teeproof.explorer.money.asking import Lately
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
 
@@ -29,7 +28,6 @@ __all__ = ["NEWEST", "NO_NODE", "Agency", "Agent", "Listed", "listed"]
 
 NEWEST = 500
 """Actions, newest first, among which agents are looked for; of others one must know the id."""
-_FRESH = 10.0  # seconds for which a node's word is shown
 _KEPT = 64  # funds whose state is kept
 NO_NODE = "this explorer is connected to no node of its chain"
 
@@ -102,9 +100,8 @@ class Agency:
     def __init__(
         self, book: Book, node: Onlooker | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._book, self._node, self._clock = book, node, clock
-        self._funds: OrderedDict[str, tuple[float, FundState | None, str]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._book, self._node = book, node
+        self._funds: Lately[str, tuple[FundState | None, str]] = Lately(most=_KEPT, clock=clock)
 
     def is_here(self, agent: str) -> bool:
         """Whether the log has an action of an agent, by ``sha256:…``."""
@@ -139,18 +136,14 @@ class Agency:
         node = self._node
         if node is None:
             return None, NO_NODE
-        with self._lock:
-            asked, state, why = self._funds.get(address, (None, None, ""))
-            if asked is not None and self._clock() - asked < _FRESH:
-                return state, why
+
+        def ask() -> tuple[FundState | None, str]:
             try:
-                state, why = node.ask(lambda c, tick: fund_state(c, address, in_time=tick)), ""
+                return node.ask(lambda c, tick: fund_state(c, address, in_time=tick)), ""
             except Error as error:
-                state, why = None, f"the node did not say: {node.says(error)}"
-            self._funds[address] = self._clock(), state, why
-            while len(self._funds) > _KEPT:
-                self._funds.popitem(last=False)
-            return state, why
+                return None, f"the node did not say: {node.says(error)}"
+
+        return self._funds.of(address, ask)
 
     def _acted(self, agent: str) -> Acted | None:
         hints = next((one.numbers for one in listed(self._book) if one.agent == agent), ())

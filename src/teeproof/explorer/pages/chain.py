@@ -14,11 +14,12 @@ from teeproof.agents.powers.money import amount_text
 from teeproof.agents.telling import moment
 from teeproof.chain.abi import Event
 from teeproof.chain.seen import Transaction
-from teeproof.chain.token import text_of
+from teeproof.chain.token import asset_of
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.evidence.verdict import Check
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.log.finding import Found
+from teeproof.explorer.money.earnings import amount_of
 from teeproof.explorer.money.ledger import Ledger, Told
 from teeproof.explorer.pages.family import Site, aside
 
@@ -153,17 +154,10 @@ def _said(contract: str, event: Event) -> tuple[str, str, list[tuple[str, str]]]
 def _amounts(told: Told) -> Any:
     """Return a function from an asset and an amount in base units to text."""
     known = {
-        f"eip155:{state.chain_id}/erc20:{one.token.address}": (one.decimals, one.symbol)
+        asset_of(state.chain_id, one.token.address): (one.symbol, one.decimals)
         for _, state in told.funds for one in state.holdings if one.token.code is not None
     }  # fmt: skip
-
-    def text(asset: str, amount: int) -> str:
-        if asset not in known:
-            return f"{amount} of {asset.rpartition(':')[2]}, in its smallest units"
-        decimals, symbol = known[asset]
-        return f"{text_of(amount, decimals)} {symbol}"
-
-    return text
+    return lambda asset, amount: amount_of(asset, amount, known)
 
 
 def _funds(told: Told) -> list[dict[str, Any]]:

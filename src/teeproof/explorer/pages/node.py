@@ -13,6 +13,7 @@ import msgspec
 from teeproof.explorer.answering import download, json_answer
 from teeproof.explorer.log.together import Verifying
 from teeproof.explorer.machines.node import NodePage, node_page
+from teeproof.explorer.money.earnings import Claim, Earnings, Taken
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.explorer.telling.node import TEES, gpus_told, money_words, time_words, told_node
 
@@ -31,22 +32,23 @@ class NodePages:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._verifying = None if site.book is None else Verifying(site.book)
+        self._earnings = None if site.book is None else Earnings(site.book, site.node)
 
     async def page(self, request: Request) -> Response:
         """The page."""
-        page = await self._read(request)
+        page, taken = await self._read(request)
         one = page.file.id
         machine = None if page.node is None else page.node.evidence
         return self._site.pages.html(
             "node.html", title=page.file.name or f"Node {one[:16]}…", page=page, one=one,
             told=self._told(page), command=self._command(page), machine=machine,
             gpus=gpus_told(page.claim, machine), tees=TEES, money=money_words, time=time_words,
-            twin=f"/node/{one}.json", proof=f"/node/{one}.proof",
+            taken=taken, twin=f"/node/{one}.json", proof=f"/node/{one}.proof",
         )  # fmt: skip
 
     async def twin(self, request: Request) -> Response:
         """The same for programs."""
-        page = await self._read(request)
+        page, taken = await self._read(request)
         verdict = page.together.verdict
         machine = None if page.node is None else page.node.evidence
         return json_answer({
@@ -62,21 +64,28 @@ class NodePages:
             "leases": [_lease(row) for row in page.leases],
             "lease_count": page.file.lease_count,
             "earned": {"leases": page.earned.leases, "totals": dict(page.earned.totals)},
+            "taken_on_chain": _taken(taken),
             "chosen": page.file.chosen, "passed_over": dict(page.file.passed_over),
             "verdict": verdict.to_json(), "check_it_yourself": self._command(page),
         })  # fmt: skip
 
     async def file(self, request: Request) -> Response:
         """What the answer rests on."""
-        page, book = await self._read(request), self._site.log
+        (page, _), book = await self._read(request), self._site.log
         data = await aside(self._site, lambda: book.proof(bytes.fromhex(page.root)))
         return download(data, f"{page.root[:16]}.proof")
 
-    async def _read(self, request: Request) -> NodePage:
+    async def _read(self, request: Request) -> tuple[NodePage, Taken]:
         one, book = digest_of(request.path_params["id"]).hex(), self._site.log
-        verifying = self._verifying
+        verifying, earnings = self._verifying, self._earnings
         assert verifying is not None
-        return await aside(self._site, lambda: node_page(book, verifying, one))
+        assert earnings is not None
+
+        def work() -> tuple[NodePage, Taken]:
+            page = node_page(book, verifying, one)
+            return page, earnings.of(page)
+
+        return await aside(self._site, work)
 
     def _command(self, page: NodePage) -> str:
         return self._site.command(f"sha256:{page.root}")
@@ -106,4 +115,30 @@ def _lease(row: Any) -> dict[str, Any]:
             "at": closed.at,
         },
         "models": {name: count for name, (count, _) in lease.models.items()},
+    }  # fmt: skip
+
+
+def _taken(taken: Taken) -> dict[str, Any]:
+    if taken.problem:
+        return {
+            "state": "not_checked",
+            "problem": taken.problem,
+            "addresses": list(taken.addresses),
+        }
+    return {
+        "state": "asked", "problem": None, "addresses": list(taken.addresses),
+        "embedded": taken.embedded,
+        "blocks": {"first": taken.first, "last": taken.last},
+        "totals": [{"asset": asset, "amount": str(amount), "text": text}
+                   for asset, amount, text in taken.totals],
+        "counted": taken.counted, "not_counted": taken.others, "not_looked_at": taken.unread,
+        "more": taken.more, "claims": [_claim(one) for one in taken.claims],
+    }  # fmt: skip
+
+
+def _claim(one: Claim) -> dict[str, Any]:
+    return {
+        "answer": f"sha256:{one.answer}", "asset": one.asset, "amount": str(one.amount),
+        "text": one.text, "payee": one.payee, "payer": one.payer, "block": one.block, "tx": one.tx,
+        "standing": one.standing.to_json(),
     }  # fmt: skip
