@@ -10,7 +10,10 @@ from teeproof.explorer.report.claims import Claim, claims
 __all__ = ["PAGE", "page"]
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "report-map.md"
-_HEAD = "| report | claim or figure | answered by | state | finding |\n|---|---|---|---|---|\n"
+_HEAD = (
+    "| report | claim or figure | answered by | state | finding | shown by |\n"
+    "|---|---|---|---|---|---|\n"
+)
 
 
 def page(text: str, found: Sequence[Claim]) -> str:
@@ -24,7 +27,8 @@ def page(text: str, found: Sequence[Claim]) -> str:
 
 
 def _line(claim: Claim) -> str:
-    cells = (claim.section, claim.claim, claim.answer, claim.state, claim.sentence)
+    shown = "; ".join(x for x in (claim.command and f"`{claim.command}`", claim.source) if x)
+    cells = (claim.section, claim.claim, claim.answer, claim.state, claim.sentence, shown or "–")
     return "| " + " | ".join(cells) + " |"
 
 

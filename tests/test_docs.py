@@ -33,6 +33,7 @@ class Row(NamedTuple):
     answer: str
     state: str
     finding: str
+    shown: str
 
 
 def rows(text: str) -> list[Row]:
@@ -102,7 +103,7 @@ def test_a_row_of_the_report_map_resolves(row):
     ],
 )
 def test_a_row_that_does_not_resolve_is_caught(change, complaint):
-    good = Row("1.2 x", "a claim", "`src/teeproof/evidence/`, `make test`", "answered", "open")
+    good = Row("1.2 x", "a claim", "`src/teeproof/evidence/`, `make test`", "answered", "open", "–")
     assert complaints(good) == []
     assert complaints(good._replace(**change)) == [complaint]
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import msgspec
 import pytest
 
 from teeproof.core.errors import Usage
-from teeproof.explorer.report.claims import FINDINGS, claims, select
+from teeproof.explorer.app import make_app
+from teeproof.explorer.report.claims import FINDINGS, claims, needs, select
 from teeproof.explorer.report.figures import FIGURES, figure
+from tests.explorer.conftest import ask
 from tests.report_map import PAGE, page
 
 ALL = claims()
@@ -31,7 +36,27 @@ def test_each_finding_says_on_what_it_rests(claim):
     assert claim.basis.startswith("the report, ")
     if claim.finding in ("reproduced", "contradicted"):
         assert claim.why, "a finding needs its reason"
-        assert claim.command or "`" in claim.answer, "what was found can be seen somewhere"
+        assert claim.command or claim.source, "what was found can be seen somewhere"
+
+
+@pytest.mark.parametrize("claim", ALL, ids=lambda c: f"{c.section}: {c.claim}"[:60])
+def test_the_numbers_of_a_sentence_are_those_that_are_computed(claim):
+    if claim.figure is None:
+        return
+    computed = " ".join(figure(claim.figure)).replace(" %", "%")
+    for share in re.findall(r"\d+\.\d\d%", claim.why):
+        assert share in computed
+
+
+def test_the_page_says_what_its_commands_need_and_of_which_chapter_each_claim_is():
+    app = make_app(None, command=str)
+    text = ask(app, "GET", "/report").text
+    assert all(sentence in unescape(text) for sentence in needs(ALL))
+    chapters = list(dict.fromkeys(claim.chapter for claim in ALL))
+    assert re.findall("<h2>(.+)</h2>", text)[1:] == chapters
+    some = ask(app, "GET", "/report?finding=contradicted&section=6.1").text
+    assert "demo/ is what this leaves" not in some
+    assert "/report.json?finding=contradicted&amp;section=6.1" in some
 
 
 def test_no_claim_is_told_twice():
@@ -46,9 +71,26 @@ def test_every_figure_is_used_and_every_name_of_one_is_a_figure():
 def test_half_an_hour_stands_beside_the_logs_seconds():
     claim = of("20 epochs take 0.5 h")
     assert claim.finding == "contradicted"
-    (line,) = figure("training-time")
+    line, longer = figure("training-time")
     assert "7373.5492 s = 2.05 h" in line
     assert "0.5 h" in line
+    assert longer.startswith("30 epochs at the log's rate take 3.07 h, and the text says 1 h")
+
+
+def test_the_logs_figures_agree_with_each_other():
+    samples, steps, *_ = figure("training-log")
+    assert "2,559 samples: 20 epochs of 128 fingerprints" in samples
+    assert steps.startswith("20 steps in that time are 0.0027 a second")
+
+
+def test_nearly_zero_on_long_texts_is_the_70b_model_alone():
+    assert of("larger models and longer sequences").finding == "contradicted"
+    lines = figure("large-and-long")
+    assert [line.partition(" of long")[0] for line in lines] == [
+        "Llama-3.1-8B on H100: 6.65 %", "Phi-3-14B on H100: 4.49 %",
+        "Llama-3.1-70B on H100: -0.31 %", "Llama-3.1-8B on H200: 8.66 %",
+        "Phi-3-14B on H200: 6.35 %", "Llama-3.1-70B on H200: 2.24 %",
+    ]  # fmt: skip
 
 
 def test_the_config_hash_is_no_digest_of_a_model():

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+
+import pytest
+
+from teeproof.explorer.report.claims import claims
 
 # Another machine has the base install: whatever an extra brings cannot be imported there.
 ANOTHER_MACHINE = """
@@ -30,6 +35,25 @@ def another_machine(folder, *words):
     )  # fmt: skip
     assert done.stderr.startswith(b"network: off"), done.stderr
     return done.returncode, json.loads(done.stdout)
+
+
+# What serves until it is ended, and what asks for a GPU, has tests of its own.
+NOT_HERE = ("teeproof demo", "teeproof up", "teeproof explorer", "teeproof bench gpu")
+SHOWN = sorted({claim.command for claim in claims() if claim.command})
+
+
+@pytest.mark.parametrize("line", [
+    line for line in SHOWN if line.startswith("teeproof") and not line.startswith(NOT_HERE)
+])  # fmt: skip
+def test_what_the_report_page_says_to_type_succeeds_beside_the_demo(told, vectors, tmp_path, line):
+    (tmp_path / "demo").symlink_to(told.folder)
+    words = [word.replace("$TEEPROOF_VECTORS", str(vectors)) for word in shlex.split(line)]
+    done = subprocess.run(
+        [sys.executable, "-m", "teeproof.cli", *words[1:]], cwd=tmp_path, capture_output=True,
+        check=False, env=os.environ | {"TEEPROOF_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout
 
 
 def test_every_part_of_the_story_is_told(told):

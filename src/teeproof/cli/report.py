@@ -10,7 +10,7 @@ import click
 
 from teeproof.cli.options import output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
-from teeproof.explorer.report.claims import FINDINGS, Claim, Finding, claims, select
+from teeproof.explorer.report.claims import FINDINGS, Claim, Finding, claims, needs, select
 from teeproof.explorer.report.figures import figure
 
 __all__ = ["command"]
@@ -50,6 +50,11 @@ def command(section: str | None, *, finding: str | None, as_json: bool, color: C
             heading = claim.section
             screen.title(heading)
         _write(screen, claim)
+    wanted = needs(found)
+    if wanted:
+        screen.write()
+    for sentence in wanted:
+        screen.text(sentence, "dim")
     return 0
 
 
@@ -71,7 +76,8 @@ def _write(screen: Screen, claim: Claim) -> None:
     if claim.command:
         screen.copied("", f"$ {claim.command}", "dim", indent=6, column=0)
     elif claim.finding != "not checkable here":
-        screen.row("", f"to come: {claim.answer.replace('`', '')}", "dim", column=0, indent=6)
+        ahead = "see: " if claim.places else "to come: "
+        screen.row("", f"{ahead}{claim.answer.replace('`', '')}", "dim", column=0, indent=6)
 
 
 def _json(claim: Claim) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.pages.family import Site
-from teeproof.explorer.report.claims import FINDINGS, Claim, claims, select
+from teeproof.explorer.report.claims import FINDINGS, Claim, claims, needs, select
 from teeproof.explorer.report.figures import figure
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class ReportPages:
         return self._site.pages.html(
             "report.html", title="The report, claim by claim", shown=shown, counts=counts,
             findings=FINDINGS, finding=finding, section=section or "", total=len(claims()),
+            needs=needs(found),
         )  # fmt: skip
 
     async def twin(self, request: Request) -> Response:

@@ -2,12 +2,14 @@
 
 A finding is one of four: *reproduced* (a run of ours shows it), *contradicted* (a source or a run
 shows otherwise), *not checkable here* (it needs hardware, a market or a company that we do not
-have), or *open*. A claim whose part is only planned is never called reproduced.
+have), or *open*. A claim whose part is only planned is never called reproduced; nor is what a page
+complains of, where we show that it can be otherwise, without saying so.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal, get_args
@@ -17,12 +19,18 @@ import msgspec
 from teeproof.core import stricttoml
 from teeproof.core.errors import Usage
 
-__all__ = ["FINDINGS", "Claim", "Finding", "claims", "select"]
+__all__ = ["FINDINGS", "Claim", "Finding", "claims", "needs", "select"]
 
 Finding = Literal["reproduced", "contradicted", "not checkable here", "open"]
 FINDINGS: tuple[Finding, ...] = get_args(Finding)
 
 _MAX_BYTES = 1 << 18
+_NEEDS = {
+    "demo/": "demo/ is what this leaves here: teeproof demo --once --keep demo",
+    "$TEEPROOF_VECTORS": "$TEEPROOF_VECTORS is a folder of evidence that others published;"
+    " teeproof samples fetch --all gets the part of it that is of Intel's machines",
+    "pytest": "pytest runs in a checkout of the source: make test sets it up",
+}
 _TICKED = re.compile(r"`([^`]+)`")
 _CARRIES_ON = re.compile(r"(for|by|in|as|on|at|with|of|where|against)\b")
 
@@ -38,6 +46,9 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         state: ``answered``, ``partly``, or ``planned:`` and the folders that will answer it.
         finding: what came of it.
         why: the rest of the sentence that begins with the finding.
+        command: what a person types to see it, word for word; None where only reading shows it. In
+            it ``demo/`` is what ``teeproof demo --once --keep demo`` leaves, and
+            ``$TEEPROOF_VECTORS`` a folder of evidence that others published.
         source: what the answer rests on beside the report and our own code.
         figure: a name in ``figures.FIGURES``: what is computed of the claim's numbers.
     """
@@ -49,30 +60,27 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     state: str
     finding: Finding
     why: str = ""
+    command: str | None = None
     source: str | None = None
     figure: str | None = None
 
     @property
     def sentence(self) -> str:
         """The finding and why, as one sentence."""
+        return f"{self.finding}{self.rest}"
+
+    @property
+    def rest(self) -> str:
+        """What follows the finding in that sentence."""
         if not self.why:
-            return self.finding
+            return ""
         joint = " " if _CARRIES_ON.match(self.why) else ": "
-        return f"{self.finding}{joint}{self.why}"
+        return f"{joint}{self.why}"
 
     @property
     def places(self) -> tuple[str, ...]:
         """The folders, pages, tests and commands that the answer names."""
         return tuple(_TICKED.findall(self.answer))
-
-    @property
-    def command(self) -> str | None:
-        """What a person types to see it; None if no part of ours shows it yet."""
-        ours = [p for p in self.places if p.startswith(("teeproof ", "make "))]
-        tests = [p for p in self.places if p.startswith("tests/")]
-        if ours or tests:
-            return ours[0] if ours else f"pytest {tests[0]}"
-        return f"teeproof report {self.section.partition(' ')[0]}" if self.figure else None
 
     @property
     def basis(self) -> str:
@@ -87,6 +95,12 @@ def claims() -> tuple[Claim, ...]:
     text = (resources.files("teeproof.explorer.report") / "claims.toml").read_text("utf-8")
     value: dict[str, Any] = stricttoml.loads(text, limit=_MAX_BYTES, what="claims of the report")
     return tuple(msgspec.convert(value["claim"], list[Claim], strict=True))
+
+
+def needs(found: Iterable[Claim]) -> tuple[str, ...]:
+    """Return what must be there for the commands of some claims to run, a sentence each."""
+    words = " ".join(claim.command or "" for claim in found)
+    return tuple(sentence for part, sentence in _NEEDS.items() if part in words)
 
 
 def select(*, section: str | None = None, finding: str | None = None) -> tuple[Claim, ...]:
