@@ -219,6 +219,7 @@ def test_strangers_who_say_that_they_are_the_pool_change_nothing_of_its_sentence
     assert truth["standing"]["exit_code"] == 0
     assert (told["about"], told["standing"]) == (truth["about"], truth["standing"])
     assert {one["standing"]["exit_code"] for one in told["datasets"]} == {0, 2}
+    assert (len(told["datasets"]), told["left_out"]) == (len(truth["datasets"]) + 3, 3)
 
 
 def test_trainer_whose_job_is_none_is_told_so_on_the_page_of_the_model(
@@ -424,7 +425,7 @@ def test_what_the_data_is_owed_is_the_sum_over_its_answers(
     assert (earned["answers"], earned["counted"]) == (3, 3)
     lied = lied_over(made, tmp_path, forged(made.answers["plain"]))
     earned = lied.get(f"/pool/{made.pool}.json").json()["earned"]
-    assert (earned["answers"], earned["counted"]) == (4, 3)  # what does not hold is owed nothing
+    assert (earned["answers"], earned["counted"]) == (3, 3)  # what nobody signed is in no list
     assert {one["account"]: int(one["amount"]) for one in earned["by_account"]} == wanted
 
 

@@ -24,6 +24,7 @@ from teeproof.core.errors import TooLarge, Unavailable
 from teeproof.explorer.log.finding import Index
 from teeproof.explorer.log.nodes import Nodes
 from teeproof.explorer.log.roll import Roll
+from teeproof.explorer.log.signing import LeftOut
 from teeproof.explorer.log.ties import Ties
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.graph import Graph
@@ -143,6 +144,11 @@ class Book:
     def nodes(self) -> Nodes:
         """What the log holds of nodes of markets; it follows the log."""
         return self.index.nodes()
+
+    @property
+    def left_out(self) -> LeftOut:
+        """How many statements the lists leave out, as their authors did not sign them."""
+        return self.index.left_out()
 
     def reads(self, statements: Sequence[bytes]) -> list[Read]:
         """Return statements by their ids, unchecked, in the same order.

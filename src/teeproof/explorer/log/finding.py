@@ -1,7 +1,8 @@
 """Find anything that a log speaks of by what a person pastes: an id, a digest, a hash, a word.
 
 The index is made of the log's records and of nothing else, in memory, a bounded number of keys; it
-follows the log when it is asked, and at most once a second.
+follows the log when it is asked, and at most once a second. Lists hold what its author signed; what
+its author did not sign is found by its own id, and by what it names only where there is room.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from teeproof.core.errors import Error, Usage
 from teeproof.core.text import cut
 from teeproof.explorer.log.nodes import Nodes
 from teeproof.explorer.log.roll import CODE, Machine, Roll
+from teeproof.explorer.log.signing import Authors, LeftOut
 from teeproof.explorer.log.ties import Ties
 from teeproof.explorer.telling.sentences import clause
 from teeproof.network.checking import maybe
@@ -31,6 +33,7 @@ from teeproof.proof.graph.labels import labels_of
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.storage.log import Log
+from teeproof.proof.log.storage.stored import Stored
 from teeproof.proof.source import Read, read_record
 
 __all__ = ["LATEST", "SEARCHED", "Entry", "Found", "Index"]
@@ -45,6 +48,8 @@ SEARCHED = (
 LATEST = 200  # statements that are remembered as the latest
 MOST_KEYS = 1_000_000
 _MOST_OF_ONE = 200  # keys from one record, and statements for one key
+_UNSIGNED_KEYS = 100_000  # that are there for statements alone which their author did not sign
+_UNSIGNED_OF_ONE = 16  # such statements for one key, and keys from one of them
 _SHORTEST = 4
 _LONGEST = 200
 _EVERY = 1.0  # seconds
@@ -72,13 +77,15 @@ class Entry:
 class Found:
     """What a key is to a statement: ``output of``, ``identity that said``; and the statement.
 
-    Where it is the name of a thing that has a page of its own, ``statement`` is empty.
+    Where it is the name of a thing that has a page of its own, ``statement`` is empty. ``signed``
+    says whether the author that it names signed it.
     """
 
     key: str
     meaning: str
     statement: str
     title: str
+    signed: bool = True
 
     @property
     def href(self) -> str:
@@ -91,7 +98,7 @@ class Found:
         """Return the same for programs."""
         statement = f"sha256:{self.statement}" if self.statement else None
         return {"key": self.key, "meaning": self.meaning, "statement": statement,
-                "page": self.href, "title": self.title}  # fmt: skip
+                "page": self.href, "title": self.title, "signed": self.signed}  # fmt: skip
 
 
 class Index:
@@ -113,10 +120,13 @@ class Index:
         self._said_by: dict[str, str] = {}  # labels of machines, by their identity
         self._latest: deque[Entry] = deque(maxlen=LATEST)
         self._roll, self._ties, self._nodes = Roll(), Ties(), Nodes()
+        self._authors, self._left_out = Authors(), LeftOut()
+        self._unsigned: set[str] = set()  # ids that are found though nobody signed them
+        self._unsigned_keys = 0
         self.full = False
 
     def latest(self, count: int = 20) -> list[Entry]:
-        """Return the latest statements, newest first."""
+        """Return the latest statements that their authors signed, newest first."""
         with self._lock:
             self._follow()
             return list(self._latest)[: -count - 1 : -1]
@@ -138,6 +148,12 @@ class Index:
         with self._lock:
             self._follow()
             return self._nodes
+
+    def left_out(self) -> LeftOut:
+        """Return how many statements are in no list, as their authors did not sign them."""
+        with self._lock:
+            self._follow()
+            return self._left_out
 
     def find(self, text: str) -> list[Found]:
         """Return what a text names: a whole key, or the beginning of some.
@@ -165,12 +181,12 @@ class Index:
             at = bisect_left(self._sorted, wanted)
             few = self._sorted[at : at + _MOST_OF_ONE]
             names = [name for name in few if name.startswith(wanted)]
-        left = _MOST_OF_ONE
-        for name in names:
-            for meaning, statement in self._keys[name][:left]:
-                left -= 1
-                yield Found(key=name, meaning=meaning, statement=statement,
-                            title=self._titles.get(statement, ""))  # fmt: skip
+        pairs = [(name, *pair) for name in names for pair in self._keys[name]]
+        pairs.sort(key=lambda each: each[2] in self._unsigned)  # what its author signed comes first
+        for name, meaning, statement in pairs[:_MOST_OF_ONE]:
+            yield Found(key=name, meaning=meaning, statement=statement,
+                        title=self._titles.get(statement, ""),
+                        signed=statement not in self._unsigned)  # fmt: skip
 
     def _follow(self) -> None:
         """Read what the log has taken in since; whoever calls holds the lock."""
@@ -183,26 +199,63 @@ class Index:
                 if self._done >= size:
                     break
                 with suppress(Error):  # a record that is none: the log's own pages say so
-                    if stored.kind == IDENTITY:
-                        self._add_identity(log, self._done, stored.record)
-                    else:
-                        self._add_statement(self._done, read_record(stored.record))
+                    self._take(log, self._done, stored)
                 self._done += 1
         self._asked = now
 
+    def _take(self, log: Log, number: int, stored: Stored) -> None:
+        """Take in one entry; one that was taken in already changes nothing."""
+        if stored.kind == IDENTITY:
+            self._add_identity(log, number, stored.record)
+            return
+        read = read_record(stored.record)
+        one = read.id.hex()
+        if one in self._titles and one not in self._unsigned:
+            return  # another copy of it
+        if self._authors.signed(log, stored, read):
+            self._unsigned.discard(one)
+            self._add_statement(number, read)
+        else:
+            self._leave_out(read)
+
     def _add_statement(self, number: int, read: Read) -> None:
         one, body = read.id.hex(), _body(read)
-        title = cut(read.title, 80)
-        self._titles[one] = title
+        title = self._titles[one] = cut(read.title, 80)
         said = clause(read.type, body.get("predicate", body), title=read.title)
         self._latest.append(Entry(number=number, id=one, title=title, clause=cut(said, 200)))
         self._roll.add(read, number=number, title=title, clause=cut(said, 200))
         self._nodes.add(read, number=number)
+        ties = self._ties.add(read)
         if (claimed := maybe(read, NodeStatement)) is not None and read.author:
             self._put_once(read.author.hex(), "node", "")
             self._put(cut(claimed.claim.name.lower(), 80), "name of the node that said", one)
-        found: dict[str, str] = {one: "statement"}
-        for relation, name in self._ties.add(read):
+        for key, meaning in self._named(read, body, title, ties):
+            self._put_once(key, meaning, one)
+
+    def _leave_out(self, read: Read) -> None:
+        """Take in a statement that its author did not sign: no list holds it."""
+        one, body = read.id.hex(), _body(read)
+        ties = self._ties.of(read)
+        author = read.author.hex() if read.author else (read.keyset or "").removeprefix("sha256:")
+        self._left_out.add(*ties, ("author", author), *self._nodes.about(read))
+        if one in self._unsigned or len(self._unsigned) >= _UNSIGNED_KEYS:
+            return
+        self._unsigned.add(one)
+        title = self._titles[one] = cut(read.title, 80)
+        for key, meaning in self._named(read, body, title, ties)[:_UNSIGNED_OF_ONE]:
+            known = self._keys.get(key, ())
+            if not known and self._unsigned_keys >= _UNSIGNED_KEYS:
+                continue
+            if sum(each in self._unsigned for _, each in known) < _UNSIGNED_OF_ONE:
+                self._unsigned_keys += not known
+                self._put(key, meaning, one)
+
+    def _named(
+        self, read: Read, body: dict[str, Any], title: str, ties: Sequence[tuple[str, str]]
+    ) -> list[tuple[str, str]]:
+        """Return what a statement is found by, and what that is to it."""
+        found: dict[str, str] = {read.id.hex(): "statement"}
+        for relation, name in ties:
             if relation in ("pool", "dataset"):
                 found.setdefault(name, "pool of")
         for subject in read.subjects:
@@ -217,11 +270,15 @@ class Index:
         found.setdefault(title.lower(), "word for")
         for token in dict.fromkeys(_TOKEN.findall(_text(body))):
             found.setdefault(token, _WHAT.get(len(token), "receipt id in"))
-        for key, meaning in list(found.items())[:_MOST_OF_ONE]:
-            self._put(key, meaning, one)
+        return list(found.items())[:_MOST_OF_ONE]
 
     def _add_identity(self, log: Log, number: int, record: bytes) -> None:
         parsed = IdentityRecord.parse(record)
+        first = log.find(parsed.digest)
+        if first is not None and first.index == number:
+            self._again(log, parsed.digest, number)
+        if not parsed.is_possessed:
+            return  # somebody else's copy, with signatures that are none
 
         def blob(digest: str) -> bytes | None:
             try:
@@ -234,15 +291,24 @@ class Index:
         pairs[labels.evidence.partition(":")[2]] = "evidence"
         text = "\n".join(f"{value} {name}" for value, name in pairs.items())
         names = (parsed.digest.hex(), parsed.keyset_digest.removeprefix("sha256:"))
-        for name in names:
+        for name in names if labels.values else ():  # a copy may come without its quote
             self._said_by[name] = text
-        self._put(names[0], "identity", "")
+        self._put_once(names[0], "identity", "")
         for name in CODE:
             if name in labels.values:
                 self._put_once(labels.values[name], "code that ran", "")
         self._roll.add_machine(
             Machine(number=number, id=names[0], keyset=names[1], labels=dict(labels.values))
         )
+
+    def _again(self, log: Log, identity: bytes, before: int) -> None:
+        """Take in what an author said before the log had its identity."""
+        start = 0
+        while found := [one for one in log.entries_by(identity, start=start) if one < before]:
+            for number in found:
+                with suppress(Error):
+                    self._take(log, number, log.stored(number))
+            start = found[-1] + 1
 
     def _labels(self, author: str) -> Iterator[tuple[str, str]]:
         for line in self._said_by.get(author, "").splitlines():

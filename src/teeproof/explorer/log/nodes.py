@@ -1,8 +1,8 @@
 """What a log holds of each node of a market: claims, admissions, matches, leases, what ran there.
 
-It is fed by the index as that follows the log, and holds a bounded number of nodes, and of each the
-latest. What it says is what the records say: anybody who may write to the log can write that he is
-a market. Nothing here is checked.
+It is fed by the index with what its author signed, and holds a bounded number of nodes, and of each
+the latest. What it says is what the records say: anybody who may write to the log can sign that he
+is a market. Nothing more is checked here.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Leased:
         asset: what is paid with.
         payout: the address that is paid.
         opened: seconds since 1970.
-        closings: what was said of its end, oldest first: one that holds, or somebody's invention.
+        closings: what was said of its end, oldest first: one that holds, or somebody's invention;
+            whoever leased it always has room.
+        closing_count: how often its end was told.
         models: how many receipts name each model, and the latest of them.
     """
 
@@ -85,6 +87,7 @@ class Leased:
     payout: str
     opened: int
     closings: list[Closed] = field(default_factory=list)
+    closing_count: int = 0
     models: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
@@ -158,6 +161,17 @@ class Nodes:
         elif (closed := maybe(read, ClosingStatement)) is not None:
             self._closed(read.id.hex(), author, closed)
 
+    def about(self, read: Read) -> Iterator[tuple[str, str]]:
+        """Yield the node and the lease that a statement is about, in hex, each as what it is."""
+        if read.author is not None and maybe(read, NodeStatement) is not None:
+            yield "node", self._names.get(read.author.hex(), read.author.hex())
+        elif (decided := maybe(read, AdmissionStatement)) is not None:
+            yield "node", _hex(decided.decision.node)
+        elif (leased := maybe(read, LeaseStatement)) is not None:
+            yield "node", _hex(leased.lease.node)
+        elif (closed := maybe(read, ClosingStatement)) is not None:
+            yield "lease", _hex(closed.closing.lease)
+
     def _file(self, node: str, number: int) -> NodeFile | None:
         found = self._nodes.get(node)
         if found is None:
@@ -224,12 +238,19 @@ class Nodes:
     def _closed(self, one: str, author: str, said: ClosingStatement) -> None:
         closing = said.closing
         lease = self._leases.get(_hex(closing.lease))
-        if lease is not None and len(lease.closings) < _MOST_CLOSINGS:
-            lease.closings.append(
-                Closed(id=one, author=author, reason=closing.reason, seconds=closing.seconds,
-                       beats=closing.beats, paid=closing.paid[:40], refund=closing.refund[:40],
-                       at=closing.at)
-            )  # fmt: skip
+        if lease is None:
+            return
+        lease.closing_count += 1
+        if len(lease.closings) >= _MOST_CLOSINGS:
+            if author != lease.author:
+                return
+            strangers = [each for each in lease.closings if each.author != author]
+            lease.closings.remove((strangers or lease.closings)[0])
+        lease.closings.append(
+            Closed(id=one, author=author, reason=closing.reason, seconds=closing.seconds,
+                   beats=closing.beats, paid=closing.paid[:40], refund=closing.refund[:40],
+                   at=closing.at)
+        )  # fmt: skip
 
     def _answered(self, read: Read) -> None:
         body: Any = {} if read.receipt is None else read.receipt.body

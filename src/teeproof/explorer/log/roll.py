@@ -1,7 +1,7 @@
 """What a log holds, by kind and by author: the lists from which the pages of things are made.
 
-It is fed by the index as that follows the log, holds a bounded number of lines in memory, and says
-when it is full. What it says is what the records say: nothing here is checked.
+It is fed by the index with what its author signed, holds a bounded number of lines in memory, and
+says when it is full. What it says is what the records say: nothing more is checked here.
 """
 
 from __future__ import annotations
@@ -89,8 +89,11 @@ class Roll:
             self._authors.setdefault(author, []).append(said)
 
     def add_machine(self, machine: Machine) -> None:
-        """Take in an identity."""
-        if self._is_full() or machine.id in self._machines:
+        """Take in an identity; of several copies, the first whose evidence was there to read."""
+        known = self._machines.get(machine.id)
+        if known is None and self._is_full():
+            return
+        if known is not None and (known.labels or not machine.labels):
             return
         self._machines[machine.id] = machine
         for value in {machine.labels[name] for name in _SHARED & machine.labels.keys()}:
@@ -114,11 +117,17 @@ class Roll:
         """Return statements of these kinds, newest first."""
         return _newest((self._types.get(one, ()) for one in types), start, count)
 
-    def by(self, author: str, *, start: int = 0, count: int = 100) -> list[Said]:
-        """Return what an identity said, its receipts too, newest first; it is named in hex."""
+    def by(self, author: str, *, start: int = 0, count: int = 100, only: str = "") -> list[Said]:
+        """Return what an identity said, its receipts too, newest first; it is named in hex.
+
+        With ``only``, what is of that type.
+        """
         known = self._machines.get(author)
         names = [author] if known is None else [author, known.keyset]
-        return _newest((self._authors.get(one, ()) for one in names), start, count)
+        every: list[Sequence[Said]] = [self._authors.get(one, ()) for one in names]
+        if only:
+            every = [[said for said in some if said.type == only] for some in every]
+        return _newest(every, start, count)
 
     def kinds_by(self, author: str) -> list[tuple[str, int]]:
         """Return how many statements of each kind an identity said, the most frequent first."""

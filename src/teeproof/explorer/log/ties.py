@@ -1,6 +1,6 @@
 """Which statements belong to one thing: the trainings of a model, the answers that it gave, a pool.
 
-It is fed by the index as that follows the log, and holds a bounded number of ids in memory. It
+It is fed by the index with what its author signed, and holds a bounded number of ids in memory. It
 believes what statements say of themselves: whoever shows a tie says what of it was checked.
 
     model         trainings that name a digest as their model
@@ -36,6 +36,7 @@ RELATIONS: Final = (
     "pool-answer", "withdrawn",
 )  # fmt: skip
 _ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_POOLS = ("dataset", "pool-model")  # ties of a statement of which more is made
 _MOST_OF_ONE = 16  # ties of one statement: whoever names more inputs gains no room
 
 
@@ -55,16 +56,24 @@ class Ties:
     _pools: dict[bytes, str] = field(default_factory=dict)  # by a dataset's or training's id
 
     def add(self, read: Read) -> list[tuple[str, str]]:
-        """Take in a statement, and return its ties; one whose terms are none has none."""
-        found: dict[tuple[str, str], None] = {}
+        """Take in a statement, and return its ties."""
         if self.full:
             return []
-        with suppress(Error):
-            found = dict.fromkeys(islice(self._found(read), _MOST_OF_ONE))  # each once
+        found = self.of(read)
         for relation, name in found:
             self._size += 1
             self._ties[relation].setdefault(name, []).append(read.id)
+        pool = next((name for relation, name in found if relation in _POOLS), None)
+        if pool is not None:
+            self._pools.setdefault(read.id, pool)
         self.full = self._size >= MOST_TIES
+        return found
+
+    def of(self, read: Read) -> list[tuple[str, str]]:
+        """Return a statement's ties, each once; one whose terms are none has none."""
+        found: dict[tuple[str, str], None] = {}
+        with suppress(Error):
+            found = dict.fromkeys(islice(self._found(read), _MOST_OF_ONE))
         return list(found)
 
     def count(self, relation: str, name: str) -> int:
@@ -100,8 +109,7 @@ class Ties:
         elif isinstance(said, Training):
             yield from self._of_training(read)
         elif isinstance(said, Dataset):
-            pool = self._pools[read.id] = said.terms.digest.hex()
-            yield "dataset", pool
+            yield "dataset", said.terms.digest.hex()
         elif isinstance(said, Contribution):
             yield "pool", said.terms.digest.hex()
         elif isinstance(said, Withdrawn) and _ID.fullmatch(said.contribution):
@@ -119,7 +127,6 @@ class Ties:
                 yield "trained-on", link.digest.removeprefix("sha256:")
                 pool = self._pools.get(link.statement or b"")
                 if pool is not None:
-                    self._pools.setdefault(read.id, pool)
                     yield "pool-model", pool
 
     def _of_receipt(self, read: Read) -> Iterator[tuple[str, str]]:

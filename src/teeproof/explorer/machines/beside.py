@@ -33,6 +33,7 @@ class Beside:
         previous: the identity that it follows, hex.
         next: the identity that it says follows it, hex.
         lately: what each of the others said last, by its id.
+        left_out: how many records name it as their author and are not signed by it.
     """
 
     code: tuple[str, str] | None
@@ -47,6 +48,7 @@ class Beside:
     previous: str | None
     next: str | None
     lately: Mapping[str, str]
+    left_out: int
 
     @property
     def total(self) -> int:
@@ -73,7 +75,7 @@ class Beside:
             "same_platform": {"platform": self.platform, "count": self.same_platform_count,
                               "latest": names(self.same_platform)},
             "kinds": dict(self.kinds),
-            "said": [one.to_json() for one in self.said],
+            "said": [one.to_json() for one in self.said], "left_out": self.left_out,
         }  # fmt: skip
 
 
@@ -82,6 +84,7 @@ def around(book: Book, record: IdentityRecord, *, start: int) -> Beside:
     roll, one = book.roll, record.digest.hex()
     machine = roll.machine(one)
     labels = {} if machine is None else machine.labels
+    keyset = record.keyset_digest.removeprefix("sha256:")
     code = next(((name, labels[name]) for name in CODE if name in labels), None)
     platform = labels.get("platform")
     same_code, same_platform = (_others(roll, value, one) for value in (code and code[1], platform))
@@ -92,6 +95,7 @@ def around(book: Book, record: IdentityRecord, *, start: int) -> Beside:
         start=start, kinds=roll.kinds_by(one),
         previous=(record.keys.previous or "").removeprefix("sha256:") or None,
         next=_successor(book, roll, one), lately=lately(roll, [*same_code, *same_platform]),
+        left_out=sum(book.left_out.of("author", name) for name in {one, keyset}),
     )  # fmt: skip
 
 

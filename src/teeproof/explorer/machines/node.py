@@ -58,6 +58,16 @@ class LeaseRow:
         return HOLDS[self.objection]
 
     @property
+    def ends(self) -> int:
+        """How many ends of it were looked at."""
+        return len(_ends(self.lease))
+
+    @property
+    def more_ends(self) -> int:
+        """How many more its log tells, which were not looked at."""
+        return self.lease.closing_count - self.ends
+
+    @property
     def lasted(self) -> int | None:
         """Seconds from its beginning to its end."""
         return None if self.closed is None else max(0, self.closed.at - self.lease.opened)
@@ -96,6 +106,7 @@ class NodePage:
         leases: newest first.
         earned: of those that hold.
         admissions: the verified ones, newest first, each with what it says.
+        left_out: how many records on it, or on a lease above, their authors did not sign.
     """
 
     file: NodeFile
@@ -109,6 +120,7 @@ class NodePage:
     leases: Sequence[LeaseRow]
     earned: Earned
     admissions: Sequence[tuple[Admitted, str]]
+    left_out: int
 
     @property
     def devices(self) -> list[Mapping[str, Any]]:
@@ -127,7 +139,7 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
     file = book.nodes.get(identity)
     if file is None:
         raise Unavailable(
-            "nobody in this log speaks of such a node", code="node_unknown",
+            "the log has nothing on such a node that its author signed", code="node_unknown",
             got=f"sha256:{identity}",
         )  # fmt: skip
     tried = _tried(book, file)
@@ -135,7 +147,7 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
     roots = [one.id for one in tried] or ([file.claim] if file.claim else [])
     for lease in leases:
         roots.append(lease.id)
-        roots += [one.id for one in lease.closings[-_ENDS:]]
+        roots += [one.id for one in _ends(lease)]
     if not roots:
         raise Unavailable(
             "this node is only spoken of in matches", code="node_unknown", got=f"sha256:{file.id}"
@@ -157,6 +169,8 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
         own=together.verdict.statement(f"sha256:{root}").checks,
         leases=rows, earned=_earned(rows),
         admissions=[(one, HOLDS[every.objection(one.id)]) for one in tried],
+        left_out=book.left_out.of("node", file.id)
+        + sum(book.left_out.of("lease", lease.digest) for lease in leases),
     )  # fmt: skip
 
 
@@ -186,9 +200,16 @@ def _person(together: Together, read: Read) -> IdentityVerdict | None:
     return next((one for one in together.verdict.identities if one.id == name), None)
 
 
+def _ends(lease: Leased) -> list[Closed]:
+    """Return the ends of a lease to verify: of whoever leased it first, and the newest first."""
+    newest = lease.closings[::-1]
+    newest.sort(key=lambda one: one.author != lease.author)
+    return newest[:_ENDS]
+
+
 def _row(every: Together, lease: Leased) -> LeaseRow:
-    """Return a lease with its end: of several the latest that holds, or else the latest."""
-    ends = lease.closings[: -_ENDS - 1 : -1]
+    """Return a lease with its end: of several the first of ``_ends`` that holds, or the first."""
+    ends = _ends(lease)
     held = (end for end in ends if every.objection(end.id) is None)
     closed = next(held, ends[0] if ends else None)
     found = every.objection(lease.id if closed is None else closed.id)

@@ -124,7 +124,7 @@ def model_of(book: Book, digest: str) -> Model:
     claimed = ties.count("model", digest)
     if not claimed and not ties.count("answers", digest):
         raise Unavailable(
-            "the log speaks of no such model", code="model_not_here",
+            "the log has nothing on such a model that its author signed", code="model_not_here",
             expected="the digest of a model that a training made, or that answered", got=digest,
         )  # fmt: skip
     claims = []

@@ -110,6 +110,7 @@ class Pool:
         trained: models, newest first; more_trained: how many further ones there are.
         earned: what its data earned.
         answers: how many answers its models gave.
+        left_out: how many records name it and are not signed by whom they name as their author.
     """
 
     digest: str
@@ -125,6 +126,7 @@ class Pool:
     more_trained: int
     earned: Earned
     answers: int
+    left_out: int
 
     @property
     def speakers(self) -> int:
@@ -143,7 +145,7 @@ def pool_of(book: Book, digest: str, *, start: int = 0) -> Pool:
     spoken = ties.latest("dataset", digest) or ties.latest("pool", digest)
     if not spoken:
         raise Unavailable(
-            "the log speaks of no such pool", code="pool_not_here",
+            "the log has nothing on such a pool that its author signed", code="pool_not_here",
             expected="the digest of a pool's terms", got=digest,
         )  # fmt: skip
     page = book.page(_about(book, spoken))
@@ -159,6 +161,10 @@ def pool_of(book: Book, digest: str, *, start: int = 0) -> Pool:
         more_trained=max(0, ties.count("pool-model", digest) - len(trained)),
         earned=_earned(book, ties.latest("pool-answer", digest, count=MOST_ANSWERS)),
         answers=ties.count("pool-answer", digest),
+        left_out=sum(
+            book.left_out.of(tie, digest)
+            for tie in ("pool", "dataset", "pool-model", "pool-answer")
+        ),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ is shown for ten seconds: whoever reloads a page does not reload the node.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -20,6 +20,7 @@ from teeproof.agents.statements import ACTION, RECHECK
 from teeproof.chain.standing import FundState, Onlooker, fund_state
 from teeproof.core.errors import Error, Unavailable
 from teeproof.explorer.log.content import Book, Page
+from teeproof.explorer.log.roll import Said
 from teeproof.explorer.money.asking import Lately
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
@@ -146,8 +147,19 @@ class Agency:
         return self._funds.of(address, ask)
 
     def _acted(self, agent: str) -> Acted | None:
-        hints = next((one.numbers for one in listed(self._book) if one.agent == agent), ())
-        said = self._book.roll.of(RECHECK, count=NEWEST)
+        roll, hints = self._book.roll, tuple[int, ...]()
+        for one in listed(self._book):
+            hints = one.numbers if one.agent == agent else hints
+        acted = self._asked(agent, hints, roll.of(RECHECK, count=NEWEST))
+        if acted is None or roll.count(RECHECK) <= NEWEST:
+            return acted
+        own = [  # others' newer ones do not hide what this agent said
+            said for author in acted.authors
+            for said in roll.by(author[7:], count=NEWEST, only=RECHECK)
+        ]  # fmt: skip
+        return self._asked(agent, hints, sorted(own, key=lambda said: -said.number)[:NEWEST])
+
+    def _asked(self, agent: str, hints: Sequence[int], said: Sequence[Said]) -> Acted | None:
         rechecks = self._book.reads([bytes.fromhex(one.id) for one in reversed(said)])
         with (
             Log.open(self._book.log, read_only=True) as log,

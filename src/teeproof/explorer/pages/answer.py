@@ -79,9 +79,13 @@ class AnswerPages:
 
         def work() -> dict[str, Any]:
             answer = answer_of(book, one)
-            return _body(answer, _found(answer, given))
+            return _body(answer, _found(answer, given)) | {"left_out": self._left_out(answer)}
 
         return json_answer(await aside(self._site, work))
+
+    def _left_out(self, answer: Answer) -> int:
+        """Return how many records name it as an input and are not signed by whom they name."""
+        return self._site.log.left_out.of("answer-used", answer.page.id[7:])
 
     def _values(self, answer: Answer, found: list[Compared]) -> dict[str, Any]:
         page, body = answer.page, answer.receipt.body
@@ -99,6 +103,7 @@ class AnswerPages:
             "refused": bool(first_of(body, "x.refusal")),
             "most": MOST_BYTES >> 20, "body": strictjson.dumps(body, pretty=True),
             "uses": [(read, standing, _used(read)) for read, standing in answer.uses],
+            "left_out": self._left_out(answer),
         }  # fmt: skip
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from teeproof.agents.statements import ACTION
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.made.listing import Line, answers, models, pools
-from teeproof.explorer.money.agency import listed
+from teeproof.explorer.money.agency import NEWEST, listed
 from teeproof.explorer.pages.family import Site, aside
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """The latest of a family, newest first, and how many there are."""
+    """The latest of a family, newest first, how many there are, and what was not looked at."""
 
     rows: Sequence[Row]
     count: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,9 @@ def _agents(book: Book) -> Listed:
             words=f"the latest: {one.clause}")
         for one in found[:SHOWN]
     ]  # fmt: skip
-    return Listed(rows=rows, count=len(found))
+    actions = book.roll.count(ACTION)
+    note = f"Looked for among the newest {NEWEST} of {actions:,} actions." * (actions > NEWEST)
+    return Listed(rows=rows, count=len(found), note=note)
 
 
 def _nodes(book: Book) -> Listed:
@@ -148,8 +152,10 @@ class HerePages:
     async def page(self, _: Request) -> Response:
         """The page."""
         found = await self._found()
-        full = self._site.log.roll.full
-        return self._site.pages.html("here.html", title="What is here", families=found, full=full)
+        full, left_out = self._site.log.roll.full, self._site.log.left_out.total
+        return self._site.pages.html(
+            "here.html", title="What is here", families=found, full=full, left_out=left_out
+        )
 
     async def twin(self, _: Request) -> Response:
         """The same for programs."""
@@ -158,10 +164,12 @@ class HerePages:
                 "count": listed.count,
                 "latest": [{"href": row.href, "title": row.title, "says": row.words}
                            for row in listed.rows],
+                "note": listed.note,
             }
             for family, listed in await self._found()
         }  # fmt: skip
-        return json_answer(body | {"full": self._site.log.roll.full})
+        book = self._site.log
+        return json_answer(body | {"full": book.roll.full, "left_out": book.left_out.total})
 
     async def _found(self) -> list[tuple[Family, Listed]]:
         book = self._site.log

@@ -43,13 +43,14 @@ class HomePages:
         """The first page."""
         return self._site.pages.html(
             "home.html", title="Check what an AI did, and on which machine", lines=self._lines(),
-            latest=await self._latest(), searched=SEARCHED,
+            latest=await self._latest(), searched=SEARCHED, left_out=await self._left_out(),
         )  # fmt: skip
 
     async def home_json(self, _: Request) -> Response:
         """The same for programs."""
         latest = [entry.to_json() for entry in await self._latest()]
-        return json_answer({"lines": list(self._lines()), "latest": latest})
+        body = {"lines": list(self._lines()), "latest": latest}
+        return json_answer(body | {"left_out": await self._left_out()})
 
     async def search(self, request: Request) -> Response:
         """What a text names: the page of a thing, of a statement, or a list."""
@@ -114,6 +115,15 @@ class HomePages:
             return await aside(self._site, lambda: book.index.latest(_SHOWN))
         except Error:
             return []  # the log has published nothing yet; its own page says so
+
+    async def _left_out(self) -> int:
+        book = self._site.book
+        if book is None:
+            return 0
+        try:
+            return await aside(self._site, lambda: book.left_out.total)
+        except Error:
+            return 0  # the same
 
     async def _lead(self, query: str) -> str | None:
         """Return the page of the thing that a text names as a whole; None if it names none."""

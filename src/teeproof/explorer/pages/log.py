@@ -31,9 +31,10 @@ class LogPages:
     async def page(self, _: Request) -> Response:
         """The page."""
         facts = await aside(self._site, self._site.log.facts)
+        left_out = await self._left_out(facts)
         return self._site.pages.html(
             "log.html", title=f"The log {facts.origin}", facts=facts, text=_text(facts),
-            checks=self._checks(facts), unknown=self._unknown(facts),
+            checks=self._checks(facts), unknown=self._unknown(facts), left_out=left_out,
         )  # fmt: skip
 
     async def twin(self, _: Request) -> Response:
@@ -49,7 +50,7 @@ class LogPages:
                 {"name": one.name, "state": one.state, "detail": one.detail}
                 for one in self._checks(facts)
             ],
-            "signed_by_unknown": self._unknown(facts),
+            "signed_by_unknown": self._unknown(facts), "left_out": await self._left_out(facts),
         }  # fmt: skip
         return json_answer(body)
 
@@ -75,6 +76,11 @@ class LogPages:
         else:
             checks.append(not_checked("quorum", "the policy asks for no witness"))
         return checks
+
+    async def _left_out(self, facts: LogFacts) -> int:
+        """Return how many entries are in no list, as whom they name did not sign them."""
+        book = self._site.log
+        return await aside(self._site, lambda: book.left_out.total) if facts.published else 0
 
     def _unknown(self, facts: LogFacts) -> list[str]:
         """Return the names of signers whose keys the explorer was not told of."""

@@ -64,7 +64,7 @@ class ModelPages:
             "model": model, "said": said, "title": f"Model {digest[:8]}", "number": number,
             "answers": _answers(book, digest, number), "pages": _pages(book, digest),
             "count": book.ties.count("answers", digest), "command": "teeproof verify LOG ID",
-            "page": page, "told": None,
+            "page": page, "told": None, "left_out": _left_out(book, digest),
         }  # fmt: skip
         if page is None or said is None:
             return values
@@ -98,7 +98,7 @@ class ModelPages:
                 {"statement": f"sha256:{one.id.hex()}", "standing": one.standing.to_json()}
                 for one in model.claims
             ],
-            "claimed": model.claimed,
+            "claimed": model.claimed, "left_out": _left_out(book, digest),
             "answers": {
                 "count": book.ties.count("answers", digest), "page": number,
                 "latest": [one | {"when": one["when"]} for one in _answers(book, digest, number)],
@@ -242,6 +242,10 @@ def _answers(book: Book, digest: str, number: int) -> list[dict[str, Any]]:
              "amount": None if price is None else price.amount}
         )  # fmt: skip
     return found
+
+
+def _left_out(book: Book, digest: str) -> int:
+    return sum(book.left_out.of(tie, digest) for tie in ("model", "answers"))
 
 
 def _pages(book: Book, digest: str) -> int:

@@ -66,6 +66,7 @@ class NodePages:
             "earned": {"leases": page.earned.leases, "totals": dict(page.earned.totals)},
             "taken_on_chain": _taken(taken),
             "chosen": page.file.chosen, "passed_over": dict(page.file.passed_over),
+            "left_out": page.left_out,
             "verdict": verdict.to_json(), "check_it_yourself": self._command(page),
         })  # fmt: skip
 

@@ -48,7 +48,7 @@ class PoolPages:
             terms=_terms(pool.terms), maker=maker_of(verdict, pool.page.id),
             came=[(one, _DECISIONS.get(one.said.decision, "decided in a way not known here"),
                    _why(one)) for one in pool.came],
-            made=[(one, _since(one)) for one in pool.made],
+            made=[(one, _since(one)) for one in pool.made], left_out=pool.left_out,
             pages=max(1, -(-pool.count // MOST_PARTS)),
             earned=sorted(pool.earned.parts.items(), key=lambda each: -each[1])[:MOST_PARTS],
         )  # fmt: skip
@@ -150,7 +150,7 @@ def _json(pool: Pool, number: int) -> dict[str, Any]:
     return {
         "pool": f"sha256:{pool.digest}",
         "sentence": framed(verdict, pool.page.read, _clause(pool)),
-        "standing": pool.standing.to_json(), "about": pool.page.id,
+        "standing": pool.standing.to_json(), "about": pool.page.id, "left_out": pool.left_out,
         "terms": {
             "name": pool.terms.name, "validators": list(pool.terms.validators),
             "trainers": list(pool.terms.trainers), "held_out": pool.terms.held_out,
