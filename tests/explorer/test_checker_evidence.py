@@ -38,10 +38,7 @@ POLICY = {
     "service-td", "migration", "sept-ve-disable", "td-attributes", "vmpl", "reserved-bits",
     "masked-chip-id", "vlek",
 }  # fmt: skip
-MEASURED = {
-    "event-log-format", "event-log-payloads", "event-log-replay", "event-log-order", "compose",
-    "tcg-log-replay", "mrconfigid",
-}  # fmt: skip
+MEASURED = {"tcg-log-replay"}
 KINDS = {"snp-": snp_opt_in_policy, "nitro-": nitro_opt_in_policy}
 OTHERS = ("tpm-", "azure-", "cca-")
 BESIDE = {name for name in STATES if name.startswith("gpus-") or "-tpm" in name}

@@ -41,9 +41,10 @@ VENDORED = (
 """Others' modules, unchanged; ``browser/vendor/VENDORED.md`` says from where."""
 
 MODULES = (
-    *VENDORED, "bytes", "json", "zip", "names", "curves", "der", "x509", "roots", "cbor", "tdx",
-    "snp", "nitro", "keys", "predicates", "forms", "statements", "identity", "graph", "merkle",
-    "rlp", "anchor", "notes", "logs", "proof", "element",
+    *VENDORED, "bytes", "json", "anyjson", "zip", "names", "curves", "der", "x509", "roots", "cbor",
+    "tdx", "snp", "nitro", "eventlog", "mrconfig", "dstack", "keys", "predicates", "forms",
+    "statements", "identity", "graph", "merkle", "rlp", "anchor", "notes", "logs", "proof",
+    "element",
 )  # fmt: skip
 """The checker's modules, each behind those that it imports from."""
 

@@ -68,6 +68,9 @@ export const named = (digest) => `sha256:${hex(digest)}`;
 export const sha256 = async (...parts) =>
   new Uint8Array(await crypto.subtle.digest("SHA-256", concat(...parts)));
 
+export const sha384 = async (...parts) =>
+  new Uint8Array(await crypto.subtle.digest("SHA-384", concat(...parts)));
+
 export function uint64(value) {
   const bytes = new Uint8Array(8);
   view(bytes).setBigUint64(0, BigInt(value));

@@ -3,6 +3,7 @@
 
 import { Refused, concat, equal, hex, named, parseNamed, sha256, utf8 } from "./bytes.js";
 import { possesses } from "./curves.js";
+import * as dstack from "./dstack.js";
 import { canonical, isListOf, isMapOf, isObject, isText, shaped, strictJson } from "./json.js";
 import { keysetOf, readKeys, signing } from "./keys.js";
 import * as nitro from "./nitro.js";
@@ -78,9 +79,16 @@ export async function judge(identity, blobs, { roots, time, timed }) {
     rows.push(row("evidence name", found.id === evidence.id && kind === evidence.kind, "it is the evidence that the identity names", "other evidence than the identity names"));
   }
   rows.push(row("key binding", equal(found.reportData, await commitment(identity)), "the machine commits to exactly these keys", "the machine commits to other keys"));
-  const explained = Object.keys(identity.attachments).filter((name) => EXPLAINED.test(name));
+  if (found.registers) rows.push(...(await explain(rows, found.registers, part)));
+  const explained = Object.keys(identity.attachments).filter((name) => (found.registers ? UNREAD : EXPLAINED).test(name));
   if (explained.length) rows.push(["what it measured", "not_checked", `whether ${explained.join(", ")} fits what was measured is not checked here: use the command`]);
   return rows;
+}
+
+// Rows on what a machine measured, once its quote holds.
+async function explain(before, registers, part) {
+  if (before.some(([, state]) => state === "failed")) return [["what it measured", "not_checked", "its evidence has failed already"]];
+  return dstack.explain(registers, { log: part("event_log"), compose: part("compose"), config: part("mr_config") });
 }
 
 // Rows of evidence that came without an identity.
@@ -94,6 +102,7 @@ export async function judgeAlone(quote, { roots, time }) {
 
 const KINDS = [["sev-snp", snp], ["nitro", nitro], ["tdx", tdx]];
 const BESIDE = /^(gpus|tpm|manifest\.\d+|ocsp\.\d+)$/;
+const UNREAD = /^(certificate|firmware_log|platform_key)$/;
 const EXPLAINED = /^(event_log|compose|mr_config|certificate|firmware_log|platform_key)$/;
 
 // As evidence.recognise: SGX begins with its version; JSON and CBOR are of kinds that are not read here.

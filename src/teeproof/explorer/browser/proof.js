@@ -14,7 +14,7 @@ import { members } from "./zip.js";
 
 const ELSEWHERE = [
   ["patches of the machines", "TCB and revocation, and which quoting enclave may speak, need the vendor's current word"],
-  ["your policy", "which code, which owner, how fresh: that is for you to say, and for the command to hold"],
+  ["your policy", "which system image, which code, whose, how fresh: that is for you to say, and for the command to hold"],
   ["what statements claim", "whether a dataset, a training or a trade is as it says, beyond who signed it"],
 ];
 

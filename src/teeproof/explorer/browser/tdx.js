@@ -32,6 +32,8 @@ export function parse(quote) {
     isIntels: fields.getUint16(2, true) === 2 && hex(quote.subarray(12, 28)) === INTEL_QE,
     debug: quote[start + 120] !== 0, // TDATTRIBUTES.TUD: each of its bits opens the domain to its host
     mrtd: hex(quote.subarray(start + 136, start + 184)),
+    mrConfigId: quote.subarray(start + 184, start + 232),
+    rtmrs: [328, 376, 424, 472].map((at) => quote.subarray(start + at, start + at + 48)),
     reportData: quote.subarray(start + 520, start + 584),
     tail: quote.subarray(section),
     ...signatures(quote.subarray(end + 4, section)),
@@ -94,5 +96,5 @@ export async function verify(bytes, { roots, time }) {
   ];
   if (!isZero(quote.tail)) rows.push(["quote tail", "not_checked", `${quote.tail.length} bytes behind the signature, which nobody signed`]);
   rows.push(row("debug", !quote.debug, "debug mode is off", "in debug mode, its host reads its memory, and these keys"));
-  return { id: await identity(quote, leaf), reportData: quote.reportData, rows };
+  return { id: await identity(quote, leaf), reportData: quote.reportData, rows, registers: quote };
 }
