@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -33,7 +34,7 @@ from teeproof.proof.log.storage.log import Log
 from teeproof.proof.witness.app import App
 from teeproof.proof.witness.witness import Witness
 from teeproof.proof.workload import Identity
-from tests.cli.program import program
+from tests.cli.program import Answer, program
 from tests.proof.attacks.tools import receipt as receipt_of
 from tests.proof.log.http.httplog import (
     identity,
@@ -259,6 +260,69 @@ def test_a_proof_file_goes_into_a_log_here_with_its_evidence(teeproof, made, pro
         check=True,
     )
     assert [row["index"] for row in json.loads(again.stdout)] == [0, 1, 2]
+
+
+OTHER = Cosigner("other.example/w", b"\x07" * 32)
+
+
+@pytest.fixture
+def witnessed(made, tmp_path):
+    """Return what publishes a log by a policy: one witness of it answers, the other is gone."""
+
+    @contextlib.contextmanager
+    def opened():
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            gone = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            Witness.open(tmp_path / "w", COSIGNER, logs=[key_of(made)]) as witness,
+            running(App(witness)) as url,
+        ):
+            yield url, gone
+
+    def publish(teeproof, quorum: str, *options: object, other: bool = True) -> Answer:
+        known = tmp_path / "trusted-logs"
+        with opened() as (url, gone):
+            known.write_text(
+                f"log {key_of(made).text()}\n"
+                f"witness one {COSIGNER.verifier.text()} {url}\n"
+                f"witness other {OTHER.verifier.text()}{f' {gone}' if other else ''}\n"
+                f"group both {2 if quorum == 'all' else 1} one other\n"
+                f"quorum {quorum if quorum in ('none', 'other') else 'both'}\n"
+            )
+            options = [str(one).replace("GONE", gone) for one in options]
+            return teeproof("log", "publish", made, "--logs", known, *options)
+
+    return publish
+
+
+@pytest.mark.parametrize("quorum", ["any", "none"])
+def test_a_quorum_is_enough_and_the_witness_that_lacks_is_named(teeproof, witnessed, quorum):
+    answer = witnessed(teeproof, quorum, "--json")
+    assert (answer.code, answer.json["ok"], answer.json["quorum"]) == (0, True, True)
+    assert answer.json["cosigned_by"] == [COSIGNER.verifier.name]
+    (complaint,) = answer.json["complaints"]
+    assert complaint.startswith("other.example/w ")
+    said = witnessed(teeproof, quorum).out
+    assert "– not cosigned" in said
+    assert "other.example/w" in said
+    assert "reached, as the policy counts" in said
+
+
+@pytest.mark.parametrize(("quorum", "other"), [("all", True), ("all", False), ("other", False)])
+def test_without_the_quorum_it_ends_with_3_whoever_is_missing(teeproof, witnessed, quorum, other):
+    answer = witnessed(teeproof, quorum, "--json", other=other)
+    assert (answer.code, answer.json["ok"], answer.json["quorum"]) == (3, False, False)
+    (complaint,) = answer.json["complaints"]
+    assert complaint.startswith("other.example/w ")
+    assert ("url_missing" in complaint) is not other
+    said = witnessed(teeproof, quorum, other=other)
+    assert (said.code, "✗ quorum" in said.out, "not reached" in said.out) == (3, True, True)
+
+
+def test_a_witness_that_is_named_beside_the_policy_must_cosign_too(teeproof, witnessed, made):
+    named = ("--witness", f"{OTHER.verifier.text()} GONE")
+    answer = witnessed(teeproof, "any", *named, "--json")
+    assert (answer.code, answer.json["ok"], answer.json["quorum"]) == (3, False, True)
 
 
 def test_a_proof_file_goes_into_a_served_log_and_comes_out_with_the_time_that_it_was_witnessed(

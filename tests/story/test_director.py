@@ -11,7 +11,8 @@ import pytest
 
 from teeproof.cli.screen import Screen
 from teeproof.cli.story.acts import ACTS, Act, Scene
-from teeproof.cli.story.stage import PROBLEMS, Director
+from teeproof.cli.story.problems import PROBLEMS
+from teeproof.cli.story.stage import Director
 from teeproof.cli.story.telling import LABELS, Teller
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.explorer.console.stage import NAMES

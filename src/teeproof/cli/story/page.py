@@ -22,7 +22,7 @@ from teeproof.explorer.app import make_app
 from teeproof.explorer.console.port import Console
 from teeproof.explorer.console.stage import Stage
 from teeproof.explorer.log.content import Book
-from teeproof.proof.log.http.server import listen
+from teeproof.proof.log.http.server import listen, server_for
 from teeproof.proof.verify import Trust
 
 __all__ = ["CONSOLE", "Served", "serve_page"]
@@ -54,18 +54,9 @@ def serve_page(
         stage: runs the story's parts, for the console.
         sock: listens already; without one, a free port is taken.
     """
-    import uvicorn  # noqa: PLC0415  an extra
-
     app, console = _app(world, story, stage)
-    config = uvicorn.Config(
-        app,
-        log_level="error",
-        lifespan="off",
-        access_log=False,
-        timeout_graceful_shutdown=3,
-        proxy_headers=False,  # whose a connection is, the kernel says and no header
-    )
-    server = uvicorn.Server(config)
+    server = server_for(app, faults=True)
+    server.config.timeout_graceful_shutdown = 3  # who listens for news would keep it waiting
     with sock or listen("127.0.0.1:0") as listening:
         host, port = listening.getsockname()[:2]
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

@@ -69,17 +69,18 @@ def _tell(
         world.record()
         scene = Scene(world, say)
         director = Director(scene)
-        for act in ACTS:
-            director.perform(act.name)
-        write_story(folder, say)
-        world.record()
-        world.require_alive()
-        summary()
-        if not once:
-            _stay(director, folder, told=told)
-        else:
-            say.words("YOURS")
-            _say_yours(say, folder, scene.action)
+        with director.problems.kept():
+            for act in ACTS:
+                director.perform(act.name)
+            write_story(folder, say)
+            world.record()
+            world.require_alive()
+            summary()
+            if not once:
+                _stay(director, folder, told=told)
+            else:
+                say.words("YOURS")
+                _say_yours(say, folder, scene.action)
     return 0
 
 

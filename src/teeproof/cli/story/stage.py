@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,15 +16,13 @@ from typing import Any
 
 from teeproof.cli.story.acts import ACTS, Act, Scene
 from teeproof.cli.story.attempt import Attempt
+from teeproof.cli.story.problems import Problems
 from teeproof.cli.story.telling import story_lines
 from teeproof.core.errors import Error, Unavailable, Usage
 from teeproof.core.text import cut
 from teeproof.explorer.console.stage import Part, State
 
-__all__ = ["PROBLEMS", "Director"]
-
-PROBLEMS = "problems.log"
-"""Where faults of our own are written down, in the story's folder."""
+__all__ = ["Director"]
 
 _LONGEST = 600  # characters of a problem
 _PATIENCE = 30.0  # seconds that a part has to notice that the world has ended
@@ -54,6 +51,9 @@ class Director:
         scene: where they happen.
         acts: the parts.
         done: told of each part that has ended in the director's own thread, well or not.
+
+    Attributes:
+        problems: where faults of our own go.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Director:
         done: Callable[[Part], object] = lambda _: None,
     ) -> None:
         self.scene = scene
+        self.problems = Problems(scene.world.folder, lambda text: scene.say.words(text, "red"))
         self._acts = {act.name: act for act in acts}
         self._now = {act.name: _Now() for act in acts}
         self._queue: deque[str] = deque()
@@ -245,11 +246,7 @@ class Director:
         if isinstance(error, Error):
             came = f" (expected {error.expected}, got {error.got})" if error.expected else ""
             return cut(f"{error.detail}{came}", _LONGEST)
-        path = self.scene.world.folder / PROBLEMS
-        with path.open("a", encoding="utf-8") as file:
-            traceback.print_exception(error, file=file)
-        return cut(f"a fault of teeproof itself, {type(error).__name__}: {error}: see {path}",
-                   _LONGEST)  # fmt: skip
+        return self.problems.note(error)
 
     def _hear(self, text: str, share: float | None) -> None:
         with self._changed:

@@ -126,6 +126,7 @@ def _brought_up(folder: Path, say: Teller, sock: socket.socket) -> Iterator[_Up]
     with world:
         director = Director(Scene(world, say), done=lambda part: _ended(world, say, part))
         with (
+            director.problems.kept(),
             director.working(),
             serve_page(
                 world, lambda: story_lines(list(say.lines)), stage=director, sock=sock

@@ -147,11 +147,16 @@ class LogApp:
         )
 
 
-def server_for(app: Application) -> uvicorn.Server:
+def server_for(app: Application, *, faults: bool = False) -> uvicorn.Server:
     """Return a server for an ASGI application; ``run(sockets=[…])`` serves until SIGTERM or SIGINT.
 
     It then takes no new connections and answers the requests that it has. What was acknowledged is
     durable in any case.
+
+    Args:
+        app: the application.
+        faults: whether what it raises is logged, for a handler that the caller has: ours write
+            their own lines.
 
     Raises:
         Unavailable: the extra ``serve`` is not installed.
@@ -175,9 +180,10 @@ def server_for(app: Application) -> uvicorn.Server:
             ws="none",
             lifespan="off",
             log_config=None,
-            log_level="critical",
+            log_level="error" if faults else "critical",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whose a connection is, the kernel says and no header
             timeout_graceful_shutdown=_GRACE,
             backlog=1024,
         )
