@@ -13,17 +13,19 @@ kernel tells (``peers``), and the cookie of somebody else's is worth nothing.
 
 What acts needs more than the cookie: the form's own secret, and a browser's word that the request
 comes from a page of this very address (``Origin``, ``Sec-Fetch-Site``).
+
+Wrong tokens are not counted: nobody guesses random bits this many, and whoever could use up tries,
+such as a page of another site in the same browser, would shut the owner out.
 """
 
 from __future__ import annotations
 
 import hmac
 import secrets
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from teeproof.core.errors import NotAllowed, Unavailable, Usage
+from teeproof.core.errors import NotAllowed, Usage
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,7 +38,6 @@ FIELD: Final = "form"
 
 LEAST_TOKEN = 32  # characters; 24 random bytes in base64
 _LONGEST = 200
-_BURST, _PER_SECOND = 10.0, 0.5  # tokens that may be tried at once, and how soon again
 
 
 class Gate:
@@ -45,39 +46,21 @@ class Gate:
     Args:
         token: in the address.
         random: text of so many random bytes.
-        clock: seconds that only grow.
 
     Raises:
         Usage: a token that could be guessed (``token_short``).
     """
 
-    def __init__(
-        self,
-        token: str,
-        *,
-        random: Callable[[int], str] = secrets.token_urlsafe,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, token: str, *, random: Callable[[int], str] = secrets.token_urlsafe) -> None:
         if len(token) < LEAST_TOKEN:
             raise Usage(
                 "a console's token this short can be guessed", code="token_short",
                 expected=f"at least {LEAST_TOKEN} random characters", got=f"{len(token)}",
             )  # fmt: skip
         self._token, self._session, self.form = token, random(32), random(32)
-        self._clock, self._left, self._since = clock, _BURST, clock()
 
-    def try_token(self, given: str) -> bool:
-        """Return whether this is the token.
-
-        Raises:
-            Unavailable: too many were tried of late (``busy``); who is in already is not held up.
-        """
-        now = self._clock()
-        self._left = min(_BURST, self._left + (now - self._since) * _PER_SECOND)
-        self._since = now
-        if self._left < 1:
-            raise Unavailable("too many tokens were tried: wait a moment", code="busy")
-        self._left -= 1
+    def is_token(self, given: str) -> bool:
+        """Return whether this is the token."""
         return _same(given, self._token)
 
     def is_in(self, request: Request) -> bool:
