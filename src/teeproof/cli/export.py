@@ -87,6 +87,6 @@ def _page(path: Path, *, policy: str | None, logs: Path | None) -> str:
     text = ""
     if logs is not None:
         given = read_bounded(logs, limit=MAX_POLICY_BYTES, what="log policy")
-        text = TlogPolicy.parse(given).encode().decode()
+        text = TlogPolicy.parse(given).encode().decode("utf-8", "backslashreplace")
     roots = policy_of(policy).simulated_roots if policy else ()
     return checker.page(data, name=path.name, title=title, roots=tuple(roots), logs=text)

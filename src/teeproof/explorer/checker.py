@@ -15,9 +15,11 @@ import re
 from functools import lru_cache
 from html import escape
 from importlib import resources
+from shlex import quote
 from typing import TypedDict
 
 from teeproof.core.digests import sha256
+from teeproof.core.text import plain
 from teeproof.explorer.joining import joined
 
 __all__ = [
@@ -49,6 +51,7 @@ MODULES = (
 """The checker's modules, each behind those that it imports from."""
 
 _FILES = resources.files("teeproof.explorer.browser")
+_LONGEST_NAME = 255  # characters of a file's name, or of a title
 _PLACE = re.compile(r"\[\[(\w+)\]\]")
 
 
@@ -93,7 +96,7 @@ def page(
 
     Args:
         proof: the proof file.
-        name: what to call it where it is saved.
+        name: what to call it where it is saved; a stranger may have chosen it, and the title.
         title: what it is about, in a few words.
         roots: simulators' roots (``sha256:…``) that whoever makes the page accepts.
         logs: the text of the log policy that whoever makes the page trusts.
@@ -104,11 +107,14 @@ def page(
         f" style-src '{source_digest(style)}'; script-src '{source_digest(code)}'"
     )
     text = (_FILES / "page.html").read_text("utf-8")
+    name = plain(name[:_LONGEST_NAME])
     values = {
-        "policy": policy, "title": title, "digest": source_digest(code),
+        "policy": policy, "title": plain(title[:_LONGEST_NAME]), "digest": source_digest(code),
         "sha256": sha256(proof).hex(), "name": name, "roots": " ".join(roots), "logs": logs,
         "root_words": ", ".join(roots) or "none: only Intel's own root counts",
-        "log_words": logs.strip() or "none: nothing says when any of it was said",
+        "log_words": "\n".join(map(plain, logs.strip().split("\n")))
+        or "none: nothing says when any of it was said",
+        "command": f"teeproof verify {quote(f'./{name}' if name.startswith('-') else name)}",
     }  # fmt: skip
     safe = {key: escape(value) for key, value in values.items()}
     whole = {"style": style, "proof": base64.b64encode(proof).decode(), "script": code}

@@ -131,9 +131,12 @@ function section(title, rows) {
   return details;
 }
 
+// What does not print, or turns the direction of text around, is shown as its escape.
+const plain = (words) => words.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (one) => `\\u{${one.codePointAt(0).toString(16)}}`);
+
 function line(kind, words, style) {
   const made = document.createElement(kind);
-  made.textContent = words;
+  made.textContent = plain(words);
   if (style) made.className = style;
   return made;
 }

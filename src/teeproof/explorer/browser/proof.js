@@ -35,7 +35,7 @@ export async function checkFile(bytes, trust) {
 // trust: { roots: accepted simulators' roots (sha256:…), logs: text of a log policy or "", now: seconds }
 export async function checkProof(bytes, trust) {
   const held = await read(members(bytes));
-  const trusted = trust.logs ? await policy(trust.logs) : null;
+  const trusted = trust.logs ? await believed(trust.logs) : null;
   const { logs, places } = await judgeLogs(held.parts, held, trusted, trust.now);
   const rows = [];
   for (const [id, identity] of held.identities) {
@@ -53,6 +53,15 @@ export async function checkProof(bytes, trust) {
   if (!logs.length) rows.push(rowAt({ where: "log", id: "" })(["log", "not_checked", "it is in no log: nothing says when it was said"]));
   rows.push(...elsewhere(ELSEWHERE));
   return { roots: held.roots, statements: [...held.statements.values()], rows };
+}
+
+// A log policy that is none says nothing of the file: it is not the file that is refused.
+async function believed(logs) {
+  try {
+    return await policy(logs);
+  } catch (error) {
+    throw new Unable(`the log policy that this page trusts cannot be read: ${error.message}`);
+  }
 }
 
 // What a visitor is told of all rows: failed, not_checked, simulated or passed. Where the machine, or

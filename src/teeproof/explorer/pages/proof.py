@@ -89,7 +89,8 @@ class ProofPages:
         """Return whom the check in a browser believes: what this explorer's reader does."""
         trust = self._site.log.trust
         roots = trust.policy.simulated_roots if trust.policy else ()
-        return {"roots": tuple(roots), "logs": trust.logs.encode().decode() if trust.logs else ""}
+        logs = trust.logs.encode().decode("utf-8", "backslashreplace") if trust.logs else ""
+        return {"roots": tuple(roots), "logs": logs}
 
     async def drawing(self, request: Request) -> Response:
         """What it was made of."""
