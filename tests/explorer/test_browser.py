@@ -203,7 +203,7 @@ def test_without_scripts_everything_works(browser, site, shown):
     page.get_by_role("searchbox").fill(shown.sealed["answer"].id.hex()[:12])
     page.get_by_role("button", name="Search").click()
     assert page.url.endswith(f"/p/{shown.sealed['answer'].id.hex()}")
-    page.get_by_role("link", name="its graph").click()
+    page.get_by_role("link", name="See what it was made of").click()
     assert "/graph/" in page.url
     context.close()
 

@@ -30,8 +30,8 @@ def bazaar(tmp_path_factory) -> Bazaar:
 def test_a_node_is_told_in_one_sentence_and_five_answers(bazaar):
     told = bazaar.twin("cheap")["told"]
     assert told["sentence"] == (
-        "“cheap” offers 8 cores, 32 GiB, no GPU at 10 a second; the market “bazaar” admitted it."
-        " Its machine is SIMULATED."
+        "“cheap” offers 8 cores, 32 GiB, no GPU at 10 micro-units of test money a second; the"
+        " market “bazaar” admitted it. Its machine is SIMULATED."
     )
     offers, admitted, strong, _, following = told["answers"]
     assert offers["points"]["Price"] == "10 micro-units of test money a second"

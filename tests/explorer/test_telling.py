@@ -10,10 +10,12 @@ from teeproof.cli.verdicts import worded
 from teeproof.evidence.files.kinds import identify
 from teeproof.evidence.verdict import failed, not_checked, passed
 from teeproof.explorer.telling.answer import badge, open_questions, strength, tone_of
+from teeproof.explorer.telling.faults import alike
 from teeproof.explorer.telling.fields import explained, sections
 from teeproof.explorer.telling.sentences import _SAYINGS, clause
 from teeproof.explorer.telling.words import LEVELS, POWERS, WORDS
 from teeproof.proof.statement import known_types
+from teeproof.proof.verify import Fault
 from tests.evidence import scenes
 
 STATES = [(code, level) for code in (0, 2, 3, 4)
@@ -64,12 +66,14 @@ def test_what_was_not_checked_is_counted_and_told_once():
     ]
     below = [not_checked("g", "1 of 2"), not_checked("g", "2 of 3"), not_checked("d", "why")]
     block = open_questions(own, below)
-    assert block.short == "4 things"
+    assert block.short == "3 things; and 1 that the policy does not ask"
     assert block.lines == (
         "d, e: why.", "In what it rests on, g, 2 times, such as: 1 of 2.",
         "The policy does not ask about f.",
     )  # fmt: skip
     assert open_questions([passed("a", "x")]).short == "Everything was checked"
+    unasked = open_questions(own[-1:])
+    assert unasked.short == "Only what the policy does not ask: 1 thing"
 
 
 def test_the_gravest_of_what_was_not_checked_is_named_beside_the_number():
@@ -79,7 +83,45 @@ def test_the_gravest_of_what_was_not_checked_is_named_beside_the_number():
         "4 things, such as whether the trade is on the chain, and how what came from outside was"
         " made"
     )
+    assert [line.partition(":")[0] for line in block.lines] == [
+        "action-on-chain, origins, replay, b"
+    ]
     assert open_questions([passed("origins", "x"), not_checked("b", "y")]).short == "1 thing"
+
+
+def test_what_was_not_checked_is_told_in_words_the_gravest_first():
+    own = [not_checked("rotation", "none"), not_checked("action-on-chain", "no block")]
+    below = [
+        not_checked("age", "no time"),
+        not_checked("origins", "1"),
+        not_checked("origins", "2"),
+    ]
+    assert open_questions(own, below).lines == (
+        "Whether the trade is on the chain (action-on-chain): no block.",
+        "Whether its keys follow earlier ones (rotation): none.",
+        "In what it rests on, how what came from outside was made (origins), 2 times, such as: 1.",
+        "In what it rests on, how old it is (age): no time.",
+    )
+
+
+def _fault(where, subject, name, code, detail):
+    return Fault(where=where, subject=subject, path=(), check=failed(name, code, detail))
+
+
+def test_faults_of_one_kind_are_told_once_and_none_is_lost():
+    faults = [
+        _fault("log", "a.example/log", "checkpoint", "unsigned", f"at {size}") for size in range(9)
+    ] + [
+        _fault("statement", "sha256:aa", "signature", "bad", "x"),
+        _fault("statement", "sha256:bb", "signature", "bad", "x"),
+        _fault("statement", "sha256:bb", "signature", "other", "x"),
+    ]  # fmt: skip
+    groups = alike(faults, own="sha256:bb")
+    assert [(g.first.subject, g.first.check.code, len(g.others)) for g in groups] == [
+        ("sha256:bb", "bad", 1), ("sha256:bb", "other", 0), ("a.example/log", "unsigned", 8),
+    ]  # fmt: skip
+    told = [fault for group in groups for fault in (group.first, *group.others)]
+    assert sorted(map(repr, told)) == sorted(map(repr, faults))
 
 
 def test_every_kind_of_statement_of_ours_has_a_sentence():

@@ -58,10 +58,10 @@ def _agent(read: Read) -> Iterable[Place]:
     did = did_of(read)
     if did is not None:
         address = did.action.intent.agent
-        yield Place(href=f"/agent/{agent_of(did.action)[7:]}", words=f"the agent {address}")
+        yield Place(href=f"/agent/{agent_of(did.action)[7:]}", words=f"the agent {address[:10]}…")
         effect = did.action.ending.effect
         if effect is not None and effect.tx is not None and _TX.fullmatch(effect.tx):
-            yield Place(href=f"/chain/tx/{effect.tx}", words=f"the transaction {effect.tx}")
+            yield Place(href=f"/chain/tx/{effect.tx}", words=f"the transaction {effect.tx[:10]}…")
 
 
 def _nodes(read: Read) -> Iterable[Place]:

@@ -9,7 +9,7 @@ from teeproof.core.text import many
 from teeproof.data.statements import Contribution, Dataset
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.made.events import first_of
-from teeproof.explorer.made.standing import moment
+from teeproof.explorer.telling.times import moment
 from teeproof.proof.source import Read
 from teeproof.training.statements import MODEL, Training
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from teeproof.core.clock import from_epoch
 from teeproof.core.errors import Error
 from teeproof.evidence.verdict import Check, Level
 from teeproof.explorer.log.content import Book, Page
@@ -20,10 +18,8 @@ __all__ = [
     "UNCHECKED",
     "Maker",
     "Standing",
-    "day",
     "looked_at",
     "maker_of",
-    "moment",
     "standing_of",
 ]
 
@@ -134,24 +130,6 @@ def maker_of(verdict: ProofVerdict, statement: str) -> Maker:
         id=found.id[7:], machine=words.get(evidence.level or "", f"a {kind} machine"),
         code=code_of(evidence.facts), holds=found.ok,
     )  # fmt: skip
-
-
-def moment(seconds: Any) -> str | None:
-    """Return a time as people write it, ``29 Nov 2026, 14:03 UTC``; None if it is none."""
-    if type(seconds) is not int or not 0 <= seconds < 1 << 37:
-        return None
-    return _written(from_epoch(seconds))
-
-
-def day(text: str | None) -> str | None:
-    """Return an RFC 3339 time as people write it; None if there is none."""
-    if text is None:
-        return None
-    return _written(datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC))
-
-
-def _written(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
 def _standing(code: int, level: Level | None, why: str) -> Standing:

@@ -24,10 +24,11 @@ from teeproof.explorer.made.events import (
     price_of,
 )
 from teeproof.explorer.made.pasted import MOST_BYTES, Pasted, read_pasted
-from teeproof.explorer.made.standing import day, maker_of, moment
+from teeproof.explorer.made.standing import maker_of
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.explorer.telling.proof import framed, told_proof
 from teeproof.explorer.telling.sentences import clause
+from teeproof.explorer.telling.times import day, moment
 
 if TYPE_CHECKING:
     from starlette.requests import Request

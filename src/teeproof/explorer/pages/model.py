@@ -19,9 +19,10 @@ from teeproof.explorer.drawn.curves import curve
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.made.events import price_of, tokens_of
 from teeproof.explorer.made.models import Model, Told, model_of, size_of
-from teeproof.explorer.made.standing import Maker, day, maker_of, moment, standing_of
+from teeproof.explorer.made.standing import Maker, maker_of, standing_of
 from teeproof.explorer.pages.family import Site, aside, digest_of, page_number
 from teeproof.explorer.telling.proof import framed, told_proof
+from teeproof.explorer.telling.times import day, moment
 from teeproof.training.curve import MOST_POINTS
 from teeproof.training.statements import Training
 

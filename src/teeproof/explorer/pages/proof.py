@@ -20,6 +20,7 @@ from teeproof.explorer.drawn.drawing import draw
 from teeproof.explorer.log.content import Page
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.explorer.places import Place, places_of
+from teeproof.explorer.telling.faults import alike
 from teeproof.explorer.telling.proof import told_proof
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ProofPages", "proof_json", "proof_values"]
 
 _MADE = 64  # pages that are kept as they were written
+_LIKE = 50  # faults of one kind that a page lists
 _MOST_OPEN = 400  # checks, links and statements that a page lists; its twin has all
 
 
@@ -131,7 +133,7 @@ def proof_values(
     """
     verdict, body = page.verdict, page.body
     told = told_proof(verdict, page.read, body, command=command)
-    own = verdict.statement(page.id)
+    own, groups = verdict.statement(page.id), alike(verdict.faults, own=page.id)
     return {
         "title": page.read.title, "page": page, "told": told, "verdict": verdict, "own": own,
         "machines": [
@@ -141,8 +143,8 @@ def proof_values(
         "more_inputs": max(0, len(page.read.links) - _MOST_OPEN),
         "more_outputs": max(0, len(page.read.subjects) - _MOST_OPEN),
         "users": [edge.below for edge in page.graph.below(page.read.id)][:_MOST_OPEN],
-        "faults": verdict.faults[:_MOST_OPEN],
-        "more_faults": max(0, len(verdict.faults) - _MOST_OPEN),
+        "faults": groups[:_MOST_OPEN], "count_faults": len(verdict.faults),
+        "more_faults": max(0, len(groups) - _MOST_OPEN), "like": _LIKE,
         "body": strictjson.dumps(body, pretty=True),
         "svg": draw(page.graph, root=page.read.id, href=lambda one: href(one.hex())),
         "command": command, "href": href, "download": download, "twin": twin,

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from teeproof.core.text import many
 from teeproof.evidence.verdict import Check, Level
 
 __all__ = [
@@ -47,6 +48,10 @@ _IN_WORDS = {
     "origins": "how what came from outside was made",
     "age": "how old it is",
     "replay": "whether it was shown before",
+    "release-code": "which code asked for the keys",
+    "admission-moment": "whether the market asked a fresh question",
+    "anchor": "whether a public chain holds the log's digest",
+    "rotation": "whether its keys follow earlier ones",
 }
 
 
@@ -175,17 +180,18 @@ def open_questions(checks: Sequence[Check], further: Sequence[Check] = ()) -> Bl
     """
     unset = list(dict.fromkeys(c.name for c in (*checks, *further) if _is_unset(c)))
     own: dict[str, list[str]] = {}
-    for check in filter(_is_open, checks):
+    for check in sorted(filter(_is_open, checks), key=_gravity):
         own.setdefault(check.detail, []).append(check.name)
-    rest = Counter(c.name for c in further if _is_open(c) and c.detail not in own)
-    details = {c.name: c.detail for c in reversed(further) if _is_open(c)}
-    lines = [f"{', '.join(names)}: {sentence(why)}" for why, names in own.items()]
+    below = sorted((c for c in further if _is_open(c) and c.detail not in own), key=_gravity)
+    rest = Counter(check.name for check in below)
+    details = {check.name: check.detail for check in reversed(below)}
+    lines = [f"{_named(*names)}: {sentence(why)}" for why, names in own.items()]
     lines += [
-        f"In what it rests on, {name}{f', {count} times, such as' if count > 1 else ''}:"
-        f" {sentence(details[name])}"
+        f"In what it rests on, {_named(name, inside=True)}"
+        f"{f', {count} times, such as' if count > 1 else ''}: {sentence(details[name])}"
         for name, count in rest.items()
     ]
-    count = sum(map(len, own.values())) + len(rest) + len(unset)
+    count = sum(map(len, own.values())) + len(rest)
     if len(lines) > _LISTED:
         left = len(lines) - _LISTED
         lines = [*lines[:_LISTED], f"And {left} more: each stands with its check."]
@@ -193,11 +199,37 @@ def open_questions(checks: Sequence[Check], further: Sequence[Check] = ()) -> Bl
         more = f" and {len(unset) - _NAMED} more" if len(unset) > _NAMED else ""
         lines.append(f"The policy does not ask about {', '.join(unset[:_NAMED])}{more}.")
     found = {check.name for check in (*checks, *further) if _is_open(check)}
-    gravest = [words for name, words in _IN_WORDS.items() if name in found][:_GRAVEST]
-    short = "Everything was checked" if not count else f"{count} thing{'s' * (count != 1)}"
+    gravest = [words for name, words in _IN_WORDS.items() if name in found]
+    return Block(
+        title="What was not checked?",
+        short=_counted(count, gravest[:_GRAVEST], len(unset)),
+        lines=tuple(lines),
+    )
+
+
+def _counted(count: int, gravest: Sequence[str], unasked: int) -> str:
+    """Return how much was not checked: what nobody could, and what the policy leaves out."""
+    if not count:
+        asked = f"Only what the policy does not ask: {many(unasked, 'thing')}"
+        return asked if unasked else "Everything was checked"
+    short = many(count, "thing")
     if gravest:
         short += f", such as {', and '.join(gravest)}"
-    return Block(title="What was not checked?", short=short, lines=tuple(lines))
+    return f"{short}; and {unasked} that the policy does not ask" if unasked else short
+
+
+def _gravity(check: Check) -> int:
+    """Return the place of what was not checked: the gravest first, what has no words last."""
+    names = list(_IN_WORDS)
+    return names.index(check.name) if check.name in names else len(names)
+
+
+def _named(*names: str, inside: bool = False) -> str:
+    """Return checks in words, with the names under which they stand in the lists."""
+    if len(names) > 1 or names[0] not in _IN_WORDS:
+        return ", ".join(names)
+    words = _IN_WORDS[names[0]]
+    return f"{words if inside else words[0].upper() + words[1:]} ({names[0]})"
 
 
 def sentence(text: str) -> str:

@@ -24,6 +24,7 @@ from teeproof.explorer.telling.answer import (
     tone_of,
 )
 from teeproof.explorer.telling.evidence import machine_words, why_readable
+from teeproof.explorer.telling.times import day
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.keys import Key
 from teeproof.proof.verify import IdentityVerdict
@@ -188,11 +189,11 @@ def _signs(verdict: IdentityVerdict, record: IdentityRecord, now: datetime) -> B
         short, tone = f"{count} key{'s' * (count != 1)}, valid until {ends[:10]}", "unknown"
     points = tuple((_key_words(key), f"{ROLES.get(key.role, 'unknown')}.") for key in keys.keys)
     seen = (
-        f"Seen no later than {verdict.time}: witnesses trusted here say so."
+        f"Seen no later than {day(verdict.time)}: witnesses trusted here say so."
         if verdict.timed
         else "Nobody who is trusted here vouches for when it was made."
     )
-    lines = [f"From {begins} until {ends}, by the machine's own clock.", seen]
+    lines = [f"From {day(begins)} until {day(ends)}, by the machine's own clock.", seen]
     if not verdict.ok:
         lines.insert(0, "The identity does not hold here, so these are claims.")
     return Block(title="What may it sign?", short=short, points=points, lines=tuple(lines),

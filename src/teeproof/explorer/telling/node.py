@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from teeproof.core.clock import format_time, to_epoch
+from teeproof.core.clock import to_epoch
 from teeproof.core.text import cut
 from teeproof.evidence.verdict import Check, Verdict
 from teeproof.explorer.telling.answer import (
@@ -27,6 +27,7 @@ from teeproof.explorer.telling.answer import (
     tone_of,
 )
 from teeproof.explorer.telling.evidence import why_readable
+from teeproof.explorer.telling.times import moment
 from teeproof.network.admission import Decision, Reason
 from teeproof.network.claim import NodeClaim
 from teeproof.network.terms import Terms
@@ -105,10 +106,7 @@ def money_words(amount: str, asset: str | None) -> str:
 
 def time_words(seconds: int) -> str:
     """Return a time that a statement names, whatever number stands there."""
-    try:
-        return format_time(seconds)
-    except (ValueError, OverflowError, OSError):
-        return "a time that is none"
+    return moment(seconds) or "a time that is none"
 
 
 def _sentence(
@@ -118,7 +116,7 @@ def _sentence(
     if claim is None:
         what = "A machine"
     else:
-        price = cut(claim.price, 40)
+        price = money_words(claim.price, None if terms is None else terms.asset)
         what = f"“{cut(claim.name, 60)}” offers {offer_words(claim)} at {price} a second"
     market = f"the market “{cut(terms.market, 60)}”" if terms is not None else "a market"
     if code == 2:

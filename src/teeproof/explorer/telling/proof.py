@@ -17,6 +17,7 @@ from teeproof.explorer.telling.answer import (
     tone_of,
 )
 from teeproof.explorer.telling.sentences import clause
+from teeproof.explorer.telling.times import day
 from teeproof.proof.source import Read
 from teeproof.proof.verify import Fault, IdentityVerdict, ProofVerdict
 
@@ -139,12 +140,12 @@ def _code(author: IdentityVerdict) -> tuple[str, str] | None:
 
 
 def _what(verdict: ProofVerdict, read: Read, said: str) -> Block:
-    made = f"{many(len(read.links), 'input')} and {many(len(read.subjects), 'output')}"
-    rest = many(len(verdict.statements) - 1, "further statement")
+    made = f"{_some(len(read.links), 'input')} and {_some(len(read.subjects), 'output')}"
+    rest = _some(len(verdict.statements) - 1, "further statement")
     lines = [f"It names {made}; its proof holds {rest}."]
     time = next((s.time for s in verdict.statements if s.id == f"sha256:{read.id.hex()}"), None)
     if time:
-        lines.append(f"Said no later than {time}: witnesses trusted here saw it.")
+        lines.append(f"Said no later than {day(time)}: witnesses trusted here saw it.")
     else:
         lines.append("Nobody who is trusted here vouches for when it was said.")
     origins = [log.origin for log in verdict.logs]
@@ -152,6 +153,10 @@ def _what(verdict: ProofVerdict, read: Read, said: str) -> Block:
     lines.append("A program says this of itself. That it ran as measured is what the hardware"
                  " vouches for; that its code is right, its reader must know.")  # fmt: skip
     return Block(title="What was said?", short=said[:1].upper() + said[1:], lines=tuple(lines))
+
+
+def _some(count: int, noun: str) -> str:
+    return many(count, noun) if count else f"no {noun}"
 
 
 def _why_readable(verdict: ProofVerdict) -> str:

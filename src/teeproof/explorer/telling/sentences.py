@@ -99,10 +99,8 @@ def _withdrawn(body: Body) -> str:
 
 
 def _node(body: Body) -> str:
-    claim = body["claim"]
-    return (
-        f"a machine, “{_name(claim['name'])}”, offered itself at {_name(claim['price'])} a second"
-    )
+    name, price = _name(body["claim"]["name"]), _name(body["claim"]["price"])
+    return f"a machine, “{name}”, offered itself at {price} micro-units a second"
 
 
 def _admission(body: Body) -> str:
@@ -117,13 +115,13 @@ def _match(body: Body) -> str:
 
 
 def _lease(body: Body) -> str:
-    return f"a market let a machine at {_name(body['lease']['rate'])} a second"
+    return f"a market let a machine at {_name(body['lease']['rate'])} micro-units a second"
 
 
 def _closing(body: Body) -> str:
     closing = body["closing"]
     paid, back = _name(closing["paid"]), _name(closing["refund"])
-    return f"a market ended a lease: {paid} paid, {back} returned"
+    return f"a market ended a lease: {paid} micro-units paid, {back} returned"
 
 
 def _recipient(body: Body) -> str:
