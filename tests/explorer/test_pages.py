@@ -120,3 +120,26 @@ def test_a_page_is_made_again_once_the_log_has_published_more(tmp_path):
         log.publish()
         assert book.page(first.id) is not page
         assert book.page(second.id).read.id == second.id
+
+
+@pytest.mark.parametrize("path", ["/no/such/page", "/p/00000000", "/search?q=zz"])
+def test_an_error_is_told_in_a_sentence_and_leads_on(get, path):
+    page = get(path)
+    assert page.status_code >= 400
+    said = re.search(r'<p class="lead">(.*?)</p>', page.text)
+    assert said is not None
+    assert said[1][0].isupper()
+    assert said[1].endswith(".")
+    for way_on in ('action="/search"', 'href="/here"', 'href="/"'):
+        assert way_on in page.text
+
+
+def test_the_navigation_says_where_one_is(get):
+    assert '<a href="/log" aria-current="page">Log</a>' in get("/log").text
+    assert 'aria-current="page"' not in get("/").text
+
+
+def test_the_words_come_before_who_can_do_what(get):
+    page = get("/words").text
+    assert page.index("<h2>The words</h2>") < page.index('<h2 id="powers">')
+    assert page.index('href="#powers"') < page.index("<h2>The words</h2>")

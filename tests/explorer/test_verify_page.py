@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,13 @@ from teeproof.core.errors import Unavailable
 from teeproof.explorer.app import make_app
 from teeproof.explorer.shelf import Shelf
 from teeproof.explorer.uploads import MOST_BYTES, MOST_FILES
+from teeproof.proof.log.formats.checkpoint import Checkpoint, sign_checkpoint
+from teeproof.proof.log.formats.note import NoteSigner
+from teeproof.proof.monitor.fork import ForkProof
 from tests.evidence import scenes
 from tests.explorer.conftest import ask
 from tests.proof.people import NOW
+from tests.proof.world import LOG_SEED, ORIGIN
 from tests.vectors import each
 
 AT = {"at": "2026-03-01T12:00:00Z"}
@@ -78,7 +83,7 @@ def test_a_result_has_a_page_that_explains_every_field(scene):
         "Who ran this?", "What was said?", "How strong is it?", "What was not checked?",
         "What do I do next?", "tee_tcb_svn", "mrseam", "mrtd", "rtmr0", "rtmr3", "report_data",
         "The measurement of the firmware and of the memory", "proves nothing against the server",
-        "this page is kept until 2026-03-02T12:00:00Z",
+        "this page is kept until 2 Mar 2026, 12:00 UTC",
     ):  # fmt: skip
         assert words in page, words
     twin = ask(scene, "GET", f"{address}.json").json()
@@ -334,3 +339,28 @@ def test_client_names_a_file_with_a_megabyte(scene):
         assert len(answer.text) < 100_000
         assert "<b>N" not in answer.text
         assert "\u202e" not in answer.text
+
+
+def _fork(tmp_path: Path, seed: bytes) -> str:
+    """Hand in two checkpoints of one size, signed with a seed, where a log is trusted."""
+    trusted = NoteSigner(ORIGIN, LOG_SEED).verifier.text()
+    (tmp_path / "logs").write_text(f"log {trusted}\nquorum none\n")
+    desk = ExplorerDesk(policy=None, logs=tmp_path / "logs", words=())
+    app = make_app(None, command=str, desk=desk, now=lambda: NOW)
+    signer = NoteSigner(ORIGIN, seed)
+    one, two = (sign_checkpoint(Checkpoint(ORIGIN, 5, bytes([n]) * 32), signer) for n in (1, 2))
+    files = {"file": ("fork.proof", ForkProof.of(one, two).encode())}
+    sent = ask(app, "POST", "/verify", files=files)
+    return ask(app, "GET", sent.headers["location"]).text if sent.is_redirect else sent.text
+
+
+def test_a_log_that_forked_is_convicted_in_words_that_say_what_to_do(tmp_path):
+    page = _fork(tmp_path, LOG_SEED)
+    for words in ("THE LOG HAS FORKED", "two histories", "What to do next:"):
+        assert words in page, words
+
+
+def test_network_accuses_an_honest_log_and_convicts_nobody(tmp_path):
+    page = _fork(tmp_path, bytes(32))
+    for words in ("THE LOG HAS FORKED", "two histories"):
+        assert words not in page, words

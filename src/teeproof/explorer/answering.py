@@ -79,12 +79,12 @@ class Pages:
             autoescape=True, undefined=StrictUndefined, finalize=_harmless,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        self._templates.filters |= {"cut": cut, "text": _text, "short": _short}
+        self._templates.filters |= {"cut": cut, "text": _text, "short": _short, "told": _told}
         self._templates.globals |= _FRAME | frame
 
     def html(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page."""
-        body = self._templates.get_template(template).render(**values)
+        body = self._templates.get_template(template).render(place=template, **values)
         return _answer(body, "text/html", status=status)
 
     def refusal(self, error: Error, *, as_json: bool) -> Response:
@@ -168,6 +168,11 @@ def _text(value: str) -> Any:
 def _short(name: str | None, digits: int = 8) -> str:
     """Return the first digits of an id, with or without ``sha256:``."""
     return (name or "").rpartition(":")[2][:digits]
+
+
+def _told(detail: str) -> str:
+    """Return an error's detail as a sentence."""
+    return f"{detail[:1].upper()}{detail[1:]}{'' if detail.endswith(('.', '…')) else '.'}"
 
 
 def _answer(

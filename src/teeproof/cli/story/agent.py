@@ -81,7 +81,7 @@ def tell(world: World, say: Teller, model: Model, *, money: Money) -> Managed:
     refused = client.instruct(INJECTION, mandate=mandate.digest)
     moved = sum(abs(held[token] - now) for token, now in fund.holdings().items())
     say.line(
-        f'"{INJECTION}" -> {refused.outcome.upper()} by rule {", ".join(refused.rules)},'
+        f'"{INJECTION}" -> {refused.outcome.upper()} by its rules ({", ".join(refused.rules)}):'
         f" {moved} units moved",
         ids=[name for name in (refused.statement,) if name],
         outcome=refused.outcome,
@@ -161,8 +161,8 @@ def _traded(told: Told, money: Money) -> str:
         return f"fund of 1,000 test units: {told.outcome.upper()} ({rules}): {told.detail}"
     gave, got = money.ether.text(int(told.gave)), money.dollar.text(int(told.got))
     return (
-        f"fund of 1,000 test units: trade inside its mandate, {gave} ETH for {got} USD"
-        f" -> tx {(told.tx or '')[:6]}.."
+        f"an agent, told the same, trades inside its mandate: {gave} ETH for {got} USD,"
+        f" in transaction {(told.tx or '')[:10]}…"
     )
 
 

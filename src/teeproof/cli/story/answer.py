@@ -12,7 +12,7 @@ from teeproof.cli import demo_orders
 from teeproof.cli.story.data import SHARES
 from teeproof.cli.story.money import FEE, Money
 from teeproof.cli.story.network import Rented
-from teeproof.cli.story.telling import Teller, short_id
+from teeproof.cli.story.telling import Teller
 from teeproof.cli.story.train import Model
 from teeproof.cli.story.world import World
 from teeproof.cloud.manifest import Manifest
@@ -54,7 +54,7 @@ def tell(world: World, say: Teller, model: Model, *, money: Money, rented: Rente
     say.now("the openai package asks it")
     asked = _ask(world, demo_orders.SHOWN.text)
     say.line(
-        f'"{asked.text}" -> {asked.answer}   receipt {short_id(asked.receipt.name)}',
+        f'"{asked.text}" -> {asked.answer}, with a receipt',
         ids=[asked.receipt.name],
         question=asked.text,
         answer=asked.answer,

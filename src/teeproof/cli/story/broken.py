@@ -62,23 +62,25 @@ def tell(
     say.now("a host changes a line of the trainer's code")
     code = swap_the_image(world)
     say.line(
-        f"host swaps image of the trainer -> {_RED} model <- keys: the KMS refuses ({code})",
+        f"a host swaps the trainer's code -> {_RED}: the key service refuses it the keys ({code})",
         broken="image",
         code=code,
     )
     say.now("a host flips one bit of a weight")
     code = flip_a_weight(world, model, money=money, rented=rented)
     say.line(
-        f"one weight changed -> {_RED} answer <- model: the service will not serve it ({code})",
+        f"a host changes one weight -> {_RED}: the service will not serve the model ({code})",
         broken="weight",
         code=code,
     )
     say.now("an agent's owner edits the record of the trade")
     edge, name = _edit_the_record(world, proof, action)
-    say.line(f"agent's record edited -> {_RED} {edge}: {name}", broken="record", check=name)
+    say.line(
+        f"an owner edits the agent's record -> {_RED}: {edge}: {name}", broken="record", check=name
+    )
     say.now("the log's operator shows two people two logs")
     sentence = fork(world)
-    say.line(f"log forked -> {_RED} {sentence}", broken="log")
+    say.line(f"an operator forks the log -> {_RED}: {sentence}", broken="log")
 
 
 def swap_the_image(world: World) -> str:

@@ -79,7 +79,7 @@ def tell(world: World, say: Teller) -> Pooled:
     weights = ", ".join(_weight(one.weight) for one in contributed)
     say.line(
         f"3 people seal {sum(map(len, sent)):,} orders on their own side;"
-        f" what is new in them weighs {weights}",
+        f" the pool weighs what is new and helps: {weights} records",
         ids=[one.proof.statement.name for one in contributed],
         orders=sum(map(len, sent)),
         weights=[one.weight for one in contributed],
@@ -87,7 +87,7 @@ def tell(world: World, say: Teller) -> Pooled:
     say.now("a fourth sends a copy with small changes")
     copy = _send_a_copy(world, sent[0], pool=pool, kms=kms, terms=terms)
     say.line(
-        f"a copy with small changes is found: {copy.decision}, earns {copy.weight}",
+        f"a fourth file is a {copy.decision} with small changes, and weighs {copy.weight}",
         ids=[copy.proof.statement.name],
         decision=copy.decision,
         weight=copy.weight,

@@ -50,10 +50,12 @@ def tell(world: World, say: Teller) -> Rented:
         for name, running in asking.items()
     }
     admitted = [name for name, said in found.items() if said["admitted"]]
+    label = found[admitted[0]]["tee"]
     for name in set(found) - set(admitted):
         world.running.pop(name).wait(30)
     say.line(
-        f"{len(admitted)} machines are admitted to the market, tee={found[admitted[0]]['tee']}",
+        f"{len(admitted)} machines are admitted to the market, labelled {label}"
+        + (" for simulated" if label == "sim" else ""),
         ids=[found[name]["statement"] for name in admitted],
         admitted=admitted,
     )
@@ -113,7 +115,8 @@ def _rent(world: World, say: Teller) -> Rented:
         kept = [f"{one.code}" for one in matched.rejected]
         _until_running(market, matched)
     say.line(
-        f"an order takes the cheapest at {matched.rate} a second; the other: {', '.join(kept)}",
+        f"an order takes the cheapest, at {matched.rate} micro-units a second;"
+        f" the other: {', '.join(kept)}",
         ids=[name for name in (matched.match, matched.statement) if name],
         node=matched.node,
         lease=matched.lease,

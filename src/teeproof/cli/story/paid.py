@@ -67,7 +67,7 @@ def tell(world: World, say: Teller, receipt: str, *, money: Money) -> Paid:
         for role in ("node", "model", "data")
     }
     say.line(
-        f"fee {dollar.text(FEE)} = node {', '.join(by_role['node'])}"
+        f"a fee of {dollar.text(FEE)} {dollar.symbol} = node {', '.join(by_role['node'])}"
         f" + model {', '.join(by_role['model'])}"
         f" + contributors {', '.join(by_role['data'])}"
         + (f" + kept {dollar.text(divided.kept)}" if divided.kept else "")

@@ -17,15 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["foreign", "no_quote", "not_understood", "some"]
 
 _UNDERSTOOD = (
-    "a proof file; a log proof with its record; a log's directory; a TDX quote (version 4 or 5) or"
-    " SGX quote (version 3) in binary, hex or base64; an SEV-SNP report (version 2 to 5) likewise,"
-    " and AMD's certificates or revocation list, DER or PEM; a document of AWS Nitro; the evidence"
-    " of NVIDIA GPUs (JSON), NVIDIA's manifests (RIM) and OCSP answers (DER); evidence of a TPM or"
-    " of an Azure machine (JSON); an Arm CCA token, and its platform's key (JSON Web Key); a"
-    " firmware log (TCG's, or CCEL); Intel collateral (QuoteCollateralV3 JSON); a dstack event log,"
-    " GetQuote response, attestation, app-compose.json or MrConfigV3 document; an RA-TLS"
-    " certificate; a workload's key document or identity record beside a quote; a policy (TOML); a"
-    " verdict"
+    "a proof file; a log's directory, or a log proof with its record; a machine's evidence: a TDX"
+    " or SGX quote, an SEV-SNP report, a Nitro document, evidence of NVIDIA GPUs, of a TPM or of an"
+    " Azure machine, an Arm CCA token; or what lies beside it: certificates, Intel's collateral,"
+    " NVIDIA's manifests, a firmware's or dstack's event log, a dstack response, app-compose.json"
 )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from teeproof.cloud.manifest import Manifest
 from teeproof.core.errors import Error
-from teeproof.core.text import cut
+from teeproof.core.text import cut, plain
 from teeproof.evidence.eventlog.compose import AppCompose, compose_hash, parse_compose
 from teeproof.evidence.eventlog.images import Image, images
 
@@ -82,9 +82,16 @@ def _workload(compose: bytes) -> tuple[str | None, tuple[tuple[str, str], ...]]:
         manifest = Manifest.parse(compose)
         words = " ".join((manifest.module, *manifest.arguments))
         every = sorted(manifest.environment.items())[:_MOST_SETTINGS]
-        settings = tuple((name, cut(value, _LONGEST)) for name, value in every)
+        settings = tuple((name, _lines(value)) for name, value in every)
         return cut(words, _LONGEST), settings
     return None, ()
+
+
+def _lines(value: str) -> str:
+    """Return a setting cut short, each of its lines harmless."""
+    kept = value[:_LONGEST]
+    lines = "\n".join(plain(line) for line in kept.split("\n"))
+    return lines if kept == value else f"{lines}…"
 
 
 def _remarks(app: AppCompose) -> Iterator[str]:

@@ -134,11 +134,12 @@ FAMILIES: tuple[Family, ...] = (
            about="Programs that act for people within a mandate: who can still change, stop or"
                  " drain them, and what they did."),
     Family(name="statements", title="Statements", listed=_statements,
-           about="What programs said and signed, by kind."),
+           about="What programs said and signed: how many of each kind, and the latest."),
     Family(name="nodes", title="Nodes", listed=_nodes,
            about="Machines that offered themselves to a market, for rent."),
     Family(name="identities", title="Identities", listed=_identities,
-           about="Machines that each ran one program, and what it said last."),
+           about="Programs that each ran once in a machine of their own, named by the digest of"
+                 " their keys, and what each said last."),
 )  # fmt: skip
 """In the order of the page."""
 

@@ -28,6 +28,7 @@ from teeproof.explorer.shelf import KEPT_FOR, Kept
 from teeproof.explorer.telling.answer import sentence
 from teeproof.explorer.telling.evidence import told_evidence
 from teeproof.explorer.telling.fields import sections
+from teeproof.explorer.telling.times import moment
 from teeproof.explorer.uploads import MOST_BYTES, MOST_FILES, on_disk, read_upload
 from teeproof.proof.file import ProofFile
 
@@ -86,10 +87,11 @@ class VerifyPages:
             return self._proof(kept, value, page)
         if isinstance(value, JudgedEvidence):
             return self._site.pages.html("evidence.html", **_evidence(kept, value))
-        until = format_time(int(kept.until.timestamp()))
+        until = moment(int(kept.until.timestamp()))
         return self._site.pages.html(
-            "other.html", title=value.name, told=_told(value), kept=kept, other=value, until=until
-        )
+            "other.html", title=value.name, told=_told(value), kept=kept, other=value, until=until,
+            forked=value.answer.get("error") == "log_forked",
+        )  # fmt: skip
 
     async def result_json(self, request: Request) -> Response:
         """The same for programs."""
@@ -166,7 +168,7 @@ def _told(value: JudgedOther) -> str:
 
 
 def _note(kept: Kept[Judged], name: str) -> str:
-    since, until = (format_time(int(at.timestamp())) for at in (kept.since, kept.until))
+    since, until = (moment(int(at.timestamp())) for at in (kept.since, kept.until))
     return f"{plain(name[:80])}, uploaded {since}; this page is kept until {until} at the latest."
 
 
