@@ -82,8 +82,10 @@ class Interface:
         """Return the first topic of an event, 32 bytes."""
         return self._event(name)[0]
 
-    def topics(self, name: str, wanted: Mapping[str, Any]) -> list[str | None]:
+    def topics(self, name: str, wanted: Mapping[str, Any]) -> list[str | list[str] | None]:
         """Return the topics of a filter: the event's, and of each indexed parameter what is wanted.
+
+        A list stands for alternatives, of which one must be met.
 
         Raises:
             Usage: a parameter that is not indexed, or has no fixed size (``abi_unknown``).
@@ -92,13 +94,15 @@ class Interface:
         indexed = {one["name"]: one for one in entry["inputs"] if one["indexed"]}
         if unknown := set(wanted) - set(indexed):
             raise _unknown(f"indexed parameter {sorted(unknown)[0]} of {name}", indexed)
-        found: list[str | None] = ["0x" + topic.hex()]
+        found: list[str | list[str] | None] = ["0x" + topic.hex()]
         for one in indexed.values():
-            given = one["name"] in wanted
-            data = _encoded([one], [wanted[one["name"]]], name) if given else b""
-            if given and len(data) != 32:
-                raise Usage(f"{one['name']} is only known by its hash", code="abi_unknown")
-            found.append("0x" + data.hex() if given else None)
+            value = wanted.get(one["name"])
+            if one["name"] not in wanted:
+                found.append(None)
+            elif isinstance(value, list):
+                found.append([_topic(one, each, name) for each in value])
+            else:
+                found.append(_topic(one, value, name))
         return found
 
     def event(self, log: Mapping[str, Any]) -> Event | None:
@@ -183,6 +187,13 @@ def _type(parameter: Entry) -> str:
         parts = ",".join(_type(one) for one in parameter["components"])
         return f"({parts}){kind[5:]}"
     return kind
+
+
+def _topic(entry: Mapping[str, Any], value: Any, name: str) -> str:
+    data = _encoded([entry], [value], name)
+    if len(data) != 32:
+        raise Usage(f"{entry['name']} is only known by its hash", code="abi_unknown")
+    return "0x" + data.hex()
 
 
 def _encoded(parameters: Sequence[Entry], arguments: Sequence[Any], what: str) -> bytes:

@@ -147,13 +147,24 @@ class Chain:
         *,
         first: int = 0,
         last: str | int = "latest",
+        most: int | None = None,
         **wanted: Any,
     ) -> list[Event]:
-        """Return a contract's events of one name, in order; ``wanted`` are indexed parameters."""
+        """Return a contract's events of one name, in order; ``wanted`` are indexed parameters.
+
+        Args:
+            contract: whose.
+            name: the event's.
+            first: the first block that is looked at.
+            last: the last one.
+            most: how many to read; of more, the latest.
+            wanted: values, or lists of alternatives.
+        """
         topics = contract.interface.topics(name, wanted)
         asked = {"address": contract.address, "topics": topics}
         asked |= {"fromBlock": hex(first), "toBlock": _at(last)}
-        return list(events_in(in_list(self.endpoint.ask("eth_getLogs", asked)), contract))
+        logs = in_list(self.endpoint.ask("eth_getLogs", asked))
+        return list(events_in(logs if most is None else logs[-most:], contract))
 
     def send(
         self,

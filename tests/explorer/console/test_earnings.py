@@ -60,7 +60,7 @@ class Market:
         return earned(
             self.chain, self.log, payments=self.payments.address, account=ANNE,
             answers=[named(self.due.answer)], others={}, **more,
-        )  # fmt: skip
+        ).parts  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +142,29 @@ def test_stranger_pays_so_often_that_what_was_earned_is_pushed_out(market, monke
     market.pay(market.stranger, market.usd, amount=1, root=due.root)
     market.pay(market.stranger, market.coin, amount=1, root=due.root)
     assert [(one.amount, one.claimed) for one in market.told()] == [(due.parts[ANNE], True)]
+
+
+def test_stranger_pays_for_other_answers_and_nobody_reads_it(market, monkeypatch):
+    """Of what is paid for one's own answers the latest is read; that there was more is told."""
+    due, asked = market.due, []
+    market.pay(market.honest, market.usd, amount=due.paid, root=due.root)
+    market.coin.allow(market.stranger, spender=market.payments.contract, amount=10)
+    for number in range(5):
+        market.payments.pay(
+            market.stranger, answer=bytes([number]) * 32, token=market.coin, amount=1, root=due.root
+        )
+    whole = market.chain.endpoint.ask
+
+    def ask(method, *parameters):
+        asked.append((method, whole(method, *parameters)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(market.chain.endpoint, "ask", ask)
+    (waits,) = market.told()
+    assert waits.amount == due.parts[ANNE]
+    assert [len(logs) for method, logs in asked if method == "eth_getLogs"] == [0, 1]
+    monkeypatch.setattr(earnings, "_LOOKS", 1)
+    assert earned(
+        market.chain, market.log, payments=market.payments.address, account=ANNE,
+        answers=[named(due.answer)], others={},
+    ).more  # fmt: skip

@@ -265,7 +265,10 @@ def test_nothing_earned_has_its_reason(place, tmp_path):
         ({}, "No model has been trained on it yet"),
         ({"models": (model,)}, "1 model learnt from it; no fee was paid yet."),
         ({"models": (model,), "answers": 2}, "1 model learnt from it and gave 2 answers; no fee"),
-        ({"unknown": "the node does not answer"}, "The chain could not be asked: the node"),
+        (
+            {"unknown": "the chain could not be asked: the node"},
+            "The chain could not be asked: the node",
+        ),
     ):
         one = told(given_with(place, tmp_path, **more))
         assert one.earned_because.startswith(words)

@@ -9,11 +9,11 @@ Trusts: the chain's node, for what was paid.  Does not trust: whoever wrote the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Error
@@ -25,10 +25,19 @@ if TYPE_CHECKING:
     from teeproof.chain.token import Token
     from teeproof.inference.fees import Split
 
-__all__ = ["earned"]
+__all__ = ["Found", "earned"]
 
 MOST = 100  # parts that are shown of one account: the latest
-_LOOKS = 2_000  # events that are looked at
+_LOOKS = 2_000  # events of a kind that are read: the latest
+_ANSWERS = 4_096  # answers whose payments are asked for: the latest
+_AT_ONCE = 256  # of which in one question
+
+
+class Found(NamedTuple):
+    """Parts of answers' fees, newest first; ``more``: whether some may be unread."""
+
+    parts: tuple[Earned, ...]
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +67,9 @@ def earned(
     *,
     payments: str,
     account: str,
-    answers: Collection[str],
+    answers: Sequence[str],
     others: Mapping[str, int],
-) -> tuple[Earned, ...]:
+) -> Found:
     """Return what an account got of which answers, newest first.
 
     Anybody may pay anything for any answer, in a coin of his own too. So what waits counts only
@@ -71,7 +80,7 @@ def earned(
         log: the directory of the log that has the lineage.
         payments: the contract that takes fees.
         account: whose part.
-        answers: receipts in whose lineage the account is; others are left out.
+        answers: receipts in whose lineage the account is, the latest last; others are left out.
         others: of an answer, how many more contributions of this account its model was trained on.
 
     Raises:
@@ -79,11 +88,11 @@ def earned(
     """
     from teeproof.chain.token import Token  # noqa: PLC0415  eth_abi
 
-    found = _paid(chain, payments=payments, account=account, answers=answers)
+    found, more = _paid(chain, payments=payments, account=account, answers=answers)
     tokens: dict[str, Token] = {}
     dues: dict[bytes, _Due] = {}
     told: list[Earned] = []
-    for one in found[: -_LOOKS - 1 : -1]:
+    for one in reversed(found):
         if one.answer not in dues:
             dues[one.answer] = _due(log, one.answer, account=account)
         due = dues[one.answer]
@@ -92,26 +101,43 @@ def earned(
         token = tokens.setdefault(one.token, Token(chain, one.token))
         told.append(_told(one, due, token, account=account, others=others))
         if len(told) == MOST:
+            more = True
             break
-    return tuple(told)
+    return Found(tuple(told), more)
 
 
-def _paid(chain: Chain, *, payments: str, account: str, answers: Collection[str]) -> list[_Paid]:
+def _paid(
+    chain: Chain, *, payments: str, account: str, answers: Sequence[str]
+) -> tuple[list[_Paid], bool]:
+    """Return what was paid for answers and not taken, and what was taken, oldest first.
+
+    Anybody may pay for any answer: a node is only asked about those of this account.
+    """
     from teeproof.chain.payments import Payments  # noqa: PLC0415  as above
 
     contract = Payments(chain, payments).contract
-    wanted = {parse_named(name) for name in answers}
-    claimed = chain.events(contract, "Claimed", payee=account) if wanted else []
+    wanted = [parse_named(name) for name in answers[-_ANSWERS:]]
+    ours = frozenset(wanted)
+    claimed: list[Event] = []
+    paid: list[Event] = []
+    more = len(answers) > _ANSWERS
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        taken_ = chain.events(contract, "Claimed", most=_LOOKS, payee=account, answer=some)
+        paid_ = chain.events(contract, "Paid", most=_LOOKS, answer=some)
+        more |= _LOOKS in (len(taken_), len(paid_))
+        claimed += taken_
+        paid += paid_
     taken = {_key(event) for event in claimed}
     found = [
         (event.block, event.log_index, _of(event, taken=event["amount"]))
         for event in claimed
-        if event["answer"] in wanted
+        if event["answer"] in ours
     ]
-    for event in chain.events(contract, "Paid") if wanted else ():
-        if event["answer"] in wanted and _key(event) not in taken:
+    for event in paid:
+        if event["answer"] in ours and _key(event) not in taken:
             found.append((event.block, event.log_index, _of(event, taken=None)))
-    return [one for _, _, one in sorted(found, key=lambda each: each[:2])]
+    return [one for _, _, one in sorted(found, key=lambda each: each[:2])], more
 
 
 def _key(event: Event) -> tuple[bytes, str, str]:

@@ -43,6 +43,8 @@ _FRESH = timedelta(seconds=60)  # for which a verdict is shown again
 _SHOWN = 50  # contributions on the page
 _TRIES, _MOMENT = 100, 0.05  # seconds that a statement may take until it is published
 
+_MORE = "there is more than is looked at: what is told is of the latest payments alone"
+
 
 class LocalGifts:
     """The port ``Gifts``, for a demo on this machine.
@@ -176,6 +178,7 @@ class LocalGifts:
                 of_model.setdefault(model.statement, []).append(one)
         models = {answer: model for model in of_model for answer in ledger.answers(model)[1]}
         got: dict[str, tuple[Earned, ...]] = {}
+        unknown = ""
         try:
             with Chain.connect(joined.url("chain")) as chain:
                 for account in sorted({one.said.payout for one in found}):
@@ -183,18 +186,19 @@ class LocalGifts:
                         answer: [one for one in of_model[model] if one.said.payout == account]
                         for answer, model in models.items()
                     }
-                    parts = earned(
+                    parts, more = earned(
                         chain, self._book.log, payments=payments, account=account,
                         answers=[answer for answer, those in ours.items() if those],
                         others={answer: len(those) - 1 for answer, those in ours.items()},
                     )  # fmt: skip
+                    unknown = _MORE if more else unknown
                     for part in parts:
                         for one in ours.get(part.answer, ()):
                             before = got.get(one.said.contribution, ())
                             got[one.said.contribution] = (*before, part)
         except Error as error:
-            return got, error.detail
-        return got, ""
+            return got, f"the chain could not be asked: {error.detail}"
+        return got, unknown
 
     def _until_published(self, name: str) -> None:
         """Wait a moment until the log shows what it has taken in; the page says if it does not."""

@@ -156,13 +156,13 @@ def _scores(scores: Scores | None) -> tuple[tuple[str, str, str], ...]:
 
 def _earned(given: Given) -> str:
     if given.earned:
-        return earned_text(given.earned)
+        return earned_text(given.earned) + (", and perhaps more" if given.unknown else "")
     return "not known" if given.unknown else "nothing yet"
 
 
 def _earned_because(given: Given) -> str:
     if given.unknown:
-        return f"The chain could not be asked: {given.unknown}"
+        return f"{given.unknown[:1].upper()}{given.unknown[1:].rstrip('.')}."
     if given.earned:
         count = len({part.answer for part in given.earned})
         more = f" The latest: {why_earned(given.earned[0])}" if count > 1 else ""
