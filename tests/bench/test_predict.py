@@ -14,6 +14,7 @@ from teeproof.bench.tolls import (
     eager_factor,
     eager_toll,
     launch_toll,
+    launches_of,
     layer_toll,
     measured_loss,
     predicted_cell,
@@ -161,3 +162,22 @@ def test_a_machine_that_nothing_is_known_of_is_refused_with_those_that_are():
     with pytest.raises(Usage) as caught:
         find_platform("h300")
     assert caught.value.expected == ", ".join(NAMES)
+
+
+def test_a_model_whose_kernels_are_not_fused_launches_more_until_its_first_token():
+    known = find_model("phi-3-14b")
+    assert known is not None
+    for gpu, measured in (("h100-snp", 8.3), ("h200-tdx", 10.7)):
+        work = Workload(
+            known.name, known.layers, known.parameters, launches_per_layer=launches_of(known)
+        )
+        found = predict(work, find_platform(gpu)).first_token_toll_ms
+        assert abs(found.value - measured) < 0.5, "milliseconds of the paper's table 3"
+
+
+def test_weights_that_are_unpacked_first_may_hide_every_launch():
+    large = Workload("70B", 80, 70.55e9, bits=4, execution="eager")
+    found = predict(large, find_platform("h100-snp"))
+    assert found.first_token_toll_ms.low == 0
+    assert any("may hide the launches" in remark for remark in found.remarks)
+    assert predict(SMALL, find_platform("h100-snp")).first_token_toll_ms.low > 4

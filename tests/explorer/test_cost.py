@@ -67,7 +67,45 @@ def test_each_quantity_has_its_own_name():
         "time to the first token: longer by", "time of a whole answer: longer by",
     ):  # fmt: skip
         assert page.count(words) == 6, "one for each model on each GPU"
-    assert page.count("+19.01 % (fitted)") == 1
+    assert page.count("model 19.01 % (fitted)") == 1
+
+
+def test_whose_a_bar_is_stands_beside_it_and_each_has_its_own_form():
+    page = _get(OFF, ON)("/cost").text
+    for kind, word in (("paper", "paper"), ("model", "model"), ("own", "here")):
+        drawn = re.findall(
+            rf'<rect class="bar {kind}"[^>]*/>(?:<path[^>]*/>)?<text[^>]*>(.+?)<', page
+        )
+        assert drawn
+        assert all(text.startswith(f"{word} ") for text in drawn)
+    assert page.count('class="whisker"') == 2, "own steps have bounds"
+    assert page.count("tokens per second lost with a TEE, percent") == 1
+
+
+def test_the_drawing_that_comes_first_has_the_fastest_step_above():
+    first = re.search(r"<svg.+?</svg>", _get()("/cost").text, re.DOTALL)
+    assert first
+    steps = [float(ms) for ms in re.findall(r">[^<]+: ([\d.]+) ms per token<", first[0])]
+    assert len(steps) == 6
+    assert steps == sorted(steps)
+    for value in ("paper 8.84 %", "model 8.72 % (fitted)", "paper \N{MINUS SIGN}0.13 %"):
+        assert first[0].count(f">{value}<") == 1
+
+
+def test_who_does_not_see_a_drawing_is_told_its_numbers():
+    label = re.search(
+        r'aria-label="(What a TEE takes[^"]+)"', _get()("/cost").text.partition("<svg")[2]
+    )
+    assert label
+    assert (
+        "Llama-3.1-8B on H200: 7.53 ms per token: paper 8.84 %, model 8.72 % (fitted)" in label[1]
+    )
+
+
+def test_the_page_says_how_far_to_believe_it_as_computed():
+    page = _text(_get()("/cost").text)
+    assert "gives the 16 cells of the 8B and 14B models to 0.20 points" in page
+    assert "the 70B rows, kernel by kernel, to 0.98 points at worst" in page
 
 
 def test_operator_shows_probes_of_a_cpu_as_a_gpus(tmp_path, capsys):

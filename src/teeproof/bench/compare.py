@@ -14,10 +14,10 @@ from teeproof.bench.paper import CELLS, GPUS, MODELS, ROWS, GpuName, ModelName, 
 from teeproof.bench.predict import Execution, Workload, predict
 from teeproof.bench.probes import Finding, Timing, calibrated
 from teeproof.bench.tolls import (
-    LAUNCHES_PER_LAYER,
     PREFILLS_MERGED,
     eager_factor,
     launch_toll,
+    launches_of,
     layer_toll,
     measured_loss,
     predicted_cell,
@@ -26,7 +26,6 @@ from teeproof.bench.tolls import (
 
 __all__ = ["Compared", "compare", "compare_own", "error_of"]
 
-_UNFUSED = 17  # launches per layer of Phi-3: its rotary embedding is not fused
 _TOGETHER = 256  # sequences that the engine decodes together at most, by its default
 
 
@@ -143,8 +142,7 @@ def _first_toll(gpu: GpuName, model: ModelName) -> float | None:
     """
     if not MODELS[model].graphs:
         return None
-    launches = _UNFUSED if model == "Phi-3-14B" else LAUNCHES_PER_LAYER
-    return launch_toll(gpu).us * 1e-6 * launches * MODELS[model].layers
+    return launch_toll(gpu).us * 1e-6 * launches_of(MODELS[model]) * MODELS[model].layers
 
 
 def _requests(gpu: GpuName, model: ModelName) -> float | None:

@@ -145,7 +145,7 @@ def predict(workload: Workload, platform: Platform) -> Prediction:
     """
     step, known, remarks = _step(workload, platform)
     toll, why = _step_toll(workload, platform)
-    first = _range(platform.launch, workload.layers * workload.launches_per_layer)
+    first, hidden = _first_token(workload, platform)
     first_off = workload.first_token_ms
     load = (
         workload.weights_gb / platform.copies.off,
@@ -164,7 +164,7 @@ def predict(workload: Workload, platform: Platform) -> Prediction:
         if first_off is None
         else first.over(lambda ms: more_time(on=first_off + ms, off=first_off)),
         load_s=load,
-        remarks=(*remarks, *why),
+        remarks=(*remarks, *why, *hidden),
     )
 
 
@@ -192,6 +192,17 @@ def _step(workload: Workload, platform: Platform) -> tuple[Range, Known, tuple[s
         Range(least * _USUAL, least * _FASTEST, least * _SLOWEST),
         "bounded by memory",
         (f"{why}{batch}: measure one and give it",),
+    )
+
+
+def _first_token(workload: Workload, platform: Platform) -> tuple[Range, tuple[str, ...]]:
+    """Return what the launches of a prefill cost; unpacking small weights may hide all of it."""
+    found = _range(platform.launch, workload.layers * workload.launches_per_layer)
+    if workload.bits >= 16:
+        return found, ()
+    return Range(found.value, 0.0, found.high), (
+        "weights of fewer bits are unpacked first, which may hide the launches: the first token"
+        " is later by anything up to this",
     )
 
 

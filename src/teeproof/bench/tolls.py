@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from teeproof.bench.overhead import loss_of_throughput
-from teeproof.bench.paper import CELLS, MODELS, ROWS, Cell, GpuName
+from teeproof.bench.paper import CELLS, MODELS, ROWS, Cell, GpuName, Model
 
 __all__ = [
     "LAUNCHES_PER_LAYER",
@@ -26,6 +26,7 @@ __all__ = [
     "eager_factor",
     "eager_toll",
     "launch_toll",
+    "launches_of",
     "layer_toll",
     "measured_loss",
     "predicted_cell",
@@ -33,9 +34,8 @@ __all__ = [
     "rmse",
 ]
 
-LAUNCHES_PER_LAYER = (
-    12  # of the 8B model's prefill; a model whose rotary embedding is not fused: 17
-)
+LAUNCHES_PER_LAYER = 12  # of the 8B model's prefill
+_UNFUSED = 17  # where the rotary embedding is not fused, as in Phi-3
 PREFILLS_MERGED = 2.83  # prefills that vLLM 0.5.4 ran together at the largest batch, fitted once
 _T_90 = 1.895  # Student's t, 7 degrees of freedom, two-sided 90 %
 
@@ -104,6 +104,11 @@ def launch_toll(gpu: GpuName) -> Toll:
     extra = row.first_token_s.on - row.first_token_s.off
     us, reach = 1e6 * extra / launches, 1e6 * 1e-4 / launches
     return Toll(us, us - reach, us + reach, "the paper's first token of the 8B model")
+
+
+def launches_of(model: Model) -> int:
+    """Return how many kernels a layer of the model's prefill launches."""
+    return LAUNCHES_PER_LAYER if model.fused else _UNFUSED
 
 
 def rmse(pairs: Iterable[tuple[Cell, float]]) -> float:

@@ -8,10 +8,11 @@ from typing import Any
 import click
 import msgspec
 
+from teeproof.bench.paper import Model
 from teeproof.bench.platforms import NAMES, Platform, find_platform
 from teeproof.bench.predict import Prediction, Range, Workload, find_model, predict
 from teeproof.bench.probes import MAX_FINDING_BYTES, Finding, calibrated, parse_finding
-from teeproof.bench.tolls import LAUNCHES_PER_LAYER
+from teeproof.bench.tolls import LAUNCHES_PER_LAYER, launches_of
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.errors import Usage
@@ -37,8 +38,8 @@ _COLUMN = 22
 @click.option("--step-ms", type=float, help="Time of one decoding step without a TEE, measured.")
 @click.option("--first-token-ms", type=float, help="Time to the first token without a TEE.")
 @click.option(
-    "--launches", type=int, default=LAUNCHES_PER_LAYER,
-    help=f"Kernels of one layer. Default: {LAUNCHES_PER_LAYER}.",
+    "--launches", type=int,
+    help=f"Kernels of one layer. Default: the model's, else {LAUNCHES_PER_LAYER}.",
 )  # fmt: skip
 @output_options
 def command(
@@ -102,8 +103,14 @@ def _workload(name: str | None, shape: dict[str, Any]) -> Workload:
         layers=layers, parameters=parameters, bits=bits,
         execution="eager" if shape["eager"] or (known and not known.graphs) else "graph",
         batch=shape["batch"], step_ms=shape["step_ms"], first_token_ms=shape["first_token_ms"],
-        launches_per_layer=shape["launches"],
+        launches_per_layer=_launches(shape["launches"], known),
     )  # fmt: skip
+
+
+def _launches(given: int | None, known: Model | None) -> int:
+    if given is not None:
+        return given
+    return LAUNCHES_PER_LAYER if known is None else launches_of(known)
 
 
 def _write(screen: Screen, found: Prediction) -> None:

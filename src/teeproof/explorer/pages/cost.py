@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from teeproof.bench.compare import Compared, compare
+from teeproof.bench.compare import Compared, compare, error_of
 from teeproof.bench.own import pairs
 from teeproof.bench.platforms import NAMES, find_platform
 from teeproof.bench.predict import Prediction, Workload, find_model, predict
+from teeproof.bench.tolls import LAUNCHES_PER_LAYER, launches_of
 from teeproof.core.errors import Usage
 from teeproof.explorer.answering import json_answer
-from teeproof.explorer.drawn.plots import bars
+from teeproof.explorer.drawn.costs import by_model, by_step, own_steps
 from teeproof.explorer.pages.family import Site
 
 if TYPE_CHECKING:
@@ -41,14 +42,11 @@ class CostPages:
         """The page."""
         found, asked = _asked(request.query_params)
         rows = compare()
-        plots = [
-            (gpu, model, some, bars(some, title=f"what a TEE costs {model} on {gpu}, in percent"))
-            for gpu, model in dict.fromkeys((row.gpu, row.model) for row in rows)
-            for some in [[row for row in rows if (row.gpu, row.model) == (gpu, model)]]
-        ]
         return self._site.pages.html(
-            "cost.html", title="What a TEE costs", plots=plots, models=MODELS, machines=NAMES,
-            found=found, asked=asked, measurements=self._site.measurements, pairs=self._pairs,
+            "cost.html", title="What a TEE costs", plots=by_model(rows), overview=by_step(rows),
+            errors=_errors(rows), models=MODELS, machines=NAMES, found=found, asked=asked,
+            measurements=self._site.measurements,
+            pairs=[(pair, own_steps(pair)) for pair in self._pairs],
         )  # fmt: skip
 
     async def twin(self, request: Request) -> Response:
@@ -62,6 +60,18 @@ class CostPages:
             },
             "prediction": None if found is None else _prediction(found),
         })  # fmt: skip
+
+
+def _errors(rows: tuple[Compared, ...]) -> dict[str, float]:
+    """Return by how many points the model errs on the paper's tokens per second."""
+    tokens = [row for row in rows if row.quantity.startswith("tokens")]
+    large = [row for row in tokens if row.model == "Llama-3.1-70B"]
+    whole = [row for row in large if row.quantity.endswith("all")]
+    return {
+        "graphs": error_of([row for row in tokens if row not in large]),
+        "cells": len(tokens) - len(large),
+        "eager": max(abs(row.error or 0.0) for row in whole),
+    }
 
 
 def _asked(query: QueryParams) -> tuple[Prediction | None, dict[str, str]]:
@@ -85,6 +95,7 @@ def _asked(query: QueryParams) -> tuple[Prediction | None, dict[str, str]]:
         execution="eager" if eager else "graph",
         batch=int(numbers.get("batch") or 1),
         step_ms=numbers.get("step_ms"),
+        launches_per_layer=launches_of(known) if known else LAUNCHES_PER_LAYER,
     )
     return predict(work, find_platform(asked["on"])), asked
 
