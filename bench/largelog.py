@@ -40,10 +40,9 @@ from teeproof.network.statements import (
 )
 from teeproof.proof import canonical
 from teeproof.proof.envelope import Envelope, Signature, pae
-from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Material, Subject
 from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.formats.entry import IDENTITY, RECEIPT, STATEMENT
+from teeproof.proof.log.formats.entry import RECEIPT, STATEMENT
 from teeproof.proof.log.storage.items import Item
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.receipt import Receipt, model_event
@@ -154,7 +153,8 @@ class _Maker:
     def dataset(self) -> None:
         mine = self.came[-(len(self.came) % _POOL or _POOL) :][-_PART:]
         if not mine:
-            return self.contribution()
+            self.contribution()
+            return
         author = self.people[self.pools % 50]
         parts, materials = [], []
         for made, said in mine:
@@ -200,7 +200,8 @@ class _Maker:
 
     def receipt(self) -> None:
         if not self.models:
-            return self.dataset()
+            self.dataset()
+            return
         model = self.models[int(self.drawn.random() * len(self.models)) // 2 * 2 % len(self.models)]
         server = self.somebody(0.3)
         events = [dict(one) for one in self.templates.receipt["event_log"]]
@@ -304,7 +305,8 @@ class _Maker:
 
     def withdrawal(self) -> None:
         if not self.came:
-            return self.step()
+            self.step()
+            return
         made, said = self.came[int(self.drawn.random() * len(self.came))]
         author = self.somebody(0.2)
         gone = msgspec.structs.replace(
@@ -415,4 +417,5 @@ def _templates() -> _Templates:
 
 
 if __name__ == "__main__":
-    print(make(Path(sys.argv[1]), int(sys.argv[2])))
+    made = make(Path(sys.argv[1]), int(sys.argv[2]))
+    print(msgspec.json.encode(made, enc_hook=str).decode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 __all__ = ["columns", "cut", "legible", "many", "plain"]
@@ -36,8 +37,9 @@ def cut(text: str, room: int) -> str:
 
     A mark that combines counts as a column here, so that a pile of them is cut too.
     """
-    if len(text) <= room and text.isascii() and text.isprintable():
-        return text
+    head = text[: room + 1]
+    if room > 0 and head.isprintable() and (head.isascii() or _NARROW.fullmatch(head)):
+        return text if len(text) <= room else head[: room - 1] + "…"
     safe = plain(text[: room + 1])  # no character becomes shorter, so no later one can be shown
     if sum(max(1, _columns_of(c)) for c in safe) <= room:
         return safe
@@ -53,6 +55,10 @@ def cut(text: str, room: int) -> str:
 def many(count: int, noun: str, nouns: str | None = None) -> str:
     """Return a count with its noun, ``1 proof`` or ``2 proofs``; ``nouns`` is an odd plural."""
     return f"{count} {noun if count == 1 else nouns or noun + 's'}"
+
+
+# Letters and marks of which each takes one column, as far as it prints; all else is looked up.
+_NARROW = re.compile("[\x20-\x7e\xa1-\u02ff\u2010-\u2027]*")
 
 
 def _columns_of(character: str) -> int:

@@ -46,7 +46,7 @@ HEADERS: Mapping[str, str] = {
 }
 """Nothing is loaded from elsewhere, nobody frames a page, and no copy of one is kept."""
 
-_FRAME = {"has_log": False, "has_desk": False, "has_console": False}
+_FRAME = {"has_log": False, "has_desk": False, "has_console": False, "reading": lambda: None}
 _FILES = resources.files("teeproof.explorer")
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")

@@ -97,7 +97,8 @@ def make_app(
     from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415
 
     pages = Pages(
-        has_log=book is not None, has_desk=desk is not None, has_console=console is not None
+        has_log=book is not None, has_desk=desk is not None, has_console=console is not None,
+        reading=lambda: None if book is None else book.reading,
     )  # fmt: skip
     site = Site(
         pages=pages, book=book, desk=desk, shelf=Shelf[Judged](now=now), command=command,

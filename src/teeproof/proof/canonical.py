@@ -93,6 +93,8 @@ def reject_numbers(value: Any) -> None:
     for _ in range(_MAX_DEPTH):
         below: list[Any] = []
         for node in level:
+            if type(node) is str:  # nearly all of them
+                continue
             if isinstance(node, float) or (
                 isinstance(node, int) and not -GREATEST_INTEGER <= node <= GREATEST_INTEGER
             ):

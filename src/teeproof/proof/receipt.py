@@ -144,7 +144,7 @@ def _require_ascii_names(value: Any) -> None:
         if isinstance(node, dict):
             if not all(map(str.isascii, node)):
                 raise ValueError("a name outside ASCII")
-            rest += node.values()
+            rest += [one for one in node.values() if type(one) is not str]
         elif isinstance(node, list):
             rest += node
 
@@ -159,7 +159,7 @@ def _read(body: dict[str, Any], signature: bytes) -> Receipt:
     if not isinstance(body["key_id"], str) or len(signature) != 64:
         raise ValueError("no key id, or a signature that is not 64 bytes")
     return Receipt(
-        signed=canonical.encode(body),
+        signed=_encoder.encode(body),  # its numbers were looked at
         signature=signature,
         key_id=body["key_id"],
         keyset_digest=body["workload_keyset_digest"],

@@ -1,7 +1,9 @@
 """What there is to show of a log: its statements, found by what a person pastes, by kind, by thing.
 
 content     the book: a statement's page with its verdict, proof files, the graph
-finding     search, and what was said last
+entries     what an entry says, in a clause, and its labels
+finding     search, and what was said last; a long log is read in a thread
+keys        what texts name, in little memory
 roll        statements by kind and by author
 ties        which statements belong to one thing
 nodes       what it says of each node of a market

@@ -21,7 +21,7 @@ import msgspec
 from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named
 from teeproof.core.errors import TooLarge, Unavailable
-from teeproof.explorer.log.finding import Index
+from teeproof.explorer.log.finding import Index, Reading
 from teeproof.explorer.log.nodes import Nodes
 from teeproof.explorer.log.roll import Roll
 from teeproof.explorer.log.signing import LeftOut
@@ -129,6 +129,11 @@ class Book:
     def index(self) -> Index:
         """What can be found in the log."""
         return Index(self.log)
+
+    @property
+    def reading(self) -> Reading | None:
+        """How far the log is read, while that takes longer; None once it is, or is not asked."""
+        return self.index.reading
 
     @property
     def roll(self) -> Roll:

@@ -6,15 +6,20 @@ says when it is full. What it says is what the records say: nothing more is chec
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from teeproof.proof.source import Read
 
 __all__ = ["CODE", "MOST", "Machine", "Roll", "Said"]
 
+T = TypeVar("T")
+_number = attrgetter("number")
 MOST = 500_000
 """Statements and identities that are remembered; of a longer log, the first ones."""
 CODE = ("compose_hash", "measurement", "mrenclave", "pcr0", "mrtd")
@@ -73,20 +78,24 @@ class Roll:
     _size: int = 0
     _types: dict[str, list[Said]] = field(default_factory=dict)
     _authors: dict[str, list[Said]] = field(default_factory=dict)
+    _kinds: dict[str, Counter[str]] = field(default_factory=dict)  # by author
     _machines: dict[str, Machine] = field(default_factory=dict)
     _keysets: dict[str, str] = field(default_factory=dict)
     _alike: dict[str, list[Machine]] = field(default_factory=dict)
+    _every: list[Machine] = field(default_factory=list)
 
-    def add(self, read: Read, *, number: int, title: str, clause: str) -> None:
-        """Take in a statement."""
+    def add(self, read: Read, *, number: int, title: str, clause: str, one: str = "") -> None:
+        """Take in a statement; ``one`` is its id in hex, if that is there already."""
         if self._is_full():
             return
         author = read.author.hex() if read.author else (read.keyset or "").removeprefix("sha256:")
-        said = Said(number=number, id=read.id.hex(), type=read.type, author=author, title=title,
+        author, kind = sys.intern(author), sys.intern(read.type)  # few, of many statements
+        said = Said(number=number, id=one or read.id.hex(), type=kind, author=author, title=title,
                     clause=clause)  # fmt: skip
-        self._types.setdefault(read.type, []).append(said)
+        _put(self._types.setdefault(kind, []), said)
         if author:
-            self._authors.setdefault(author, []).append(said)
+            _put(self._authors.setdefault(author, []), said)
+            self._kinds.setdefault(author, Counter())[kind] += 1
 
     def add_machine(self, machine: Machine) -> None:
         """Take in an identity; of several copies, the first whose evidence was there to read."""
@@ -96,6 +105,7 @@ class Roll:
         if known is not None and (known.labels or not machine.labels):
             return
         self._machines[machine.id] = machine
+        self._every.append(machine)
         for value in {machine.labels[name] for name in _SHARED & machine.labels.keys()}:
             self._alike.setdefault(value, []).append(machine)
         self._keysets.setdefault(machine.keyset, machine.id)
@@ -133,13 +143,12 @@ class Roll:
         """Return how many statements of each kind an identity said, the most frequent first."""
         known = self._machines.get(author)
         names = [author] if known is None else [author, known.keyset]
-        found = Counter(said.type for one in names for said in self._authors.get(one, ()))
+        found = sum((self._kinds.get(one, Counter()) for one in names), Counter[str]())
         return sorted(found.items(), key=lambda item: (-item[1], item[0]))
 
     def alike(self, value: str, *, start: int = 0, count: int = 100) -> list[Machine]:
         """Return identities whose evidence has this label of code or platform, newest first."""
-        every = self._alike.get(value, [])
-        return every[: len(every) - start][: -count - 1 : -1]
+        return _page(self._alike.get(value, []), start, count)
 
     def alike_count(self, value: str) -> int:
         """Return how many identities have this label of code or platform."""
@@ -151,8 +160,7 @@ class Roll:
 
     def machines(self, *, start: int = 0, count: int = 100) -> list[Machine]:
         """Return identities, newest first."""
-        every = list(self._machines.values())
-        return every[::-1][start : start + count]
+        return _page(self._every, start, count)
 
     @property
     def machine_count(self) -> int:
@@ -160,8 +168,41 @@ class Roll:
         return len(self._machines)
 
 
+def _put(said: list[Said], one: Said) -> None:
+    """Add a statement in its place: its author's identity may have come long after it."""
+    if said and said[-1].number > one.number:
+        insort(said, one, key=_number)
+    else:
+        said.append(one)
+
+
 def _newest(lists: Iterable[Sequence[Said]], start: int, count: int) -> list[Said]:
-    """Return a page of several lists that are each in order: only their ends are looked at."""
-    ends = [list(one[-(start + count) :]) for one in lists]
-    every = sorted((said for end in ends for said in end), key=lambda said: -said.number)
-    return every[start : start + count]
+    """Return a page of several lists that are each in order: no more than that is copied."""
+    some = [one for one in lists if one]
+    if len(some) <= 1:
+        return _page(some[0], start, count) if some else []
+    first, end = _bound(some, start + count), _bound(some, start)
+    every = [said for one in some for said in one[_at(one, first) : _at(one, end)]]
+    return sorted(every, key=_number, reverse=True)
+
+
+def _bound(lists: Sequence[Sequence[Said]], count: int) -> int:
+    """Return the least entry's number from which on there are at most ``count`` in all lists."""
+    low, high = 0, max(one[-1].number for one in lists) + 1
+    while low < high:
+        middle = (low + high) // 2
+        if sum(len(one) - _at(one, middle) for one in lists) <= count:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _at(one: Sequence[Said], number: int) -> int:
+    return bisect_left(one, number, key=_number)
+
+
+def _page(every: Sequence[T], start: int, count: int) -> list[T]:
+    """Return a page of a list, its newest first."""
+    end = max(0, len(every) - start)
+    return list(every[max(0, end - count) : end])[::-1]

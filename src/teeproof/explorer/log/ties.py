@@ -23,8 +23,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+import msgspec
+
 from teeproof.core.errors import Error
 from teeproof.data.statements import Contribution, Dataset, Withdrawn
+from teeproof.data.terms import PoolTerms
 from teeproof.proof.source import Read
 from teeproof.training.statements import MODEL, Training
 
@@ -37,6 +40,8 @@ RELATIONS: Final = (
 )  # fmt: skip
 _ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _POOLS = ("dataset", "pool-model")  # ties of a statement of which more is made
+_MOST_TERMS = 256
+_packed = msgspec.msgpack.Encoder(order="sorted")
 _MOST_OF_ONE = 16  # ties of one statement: whoever names more inputs gains no room
 
 
@@ -54,6 +59,7 @@ class Ties:
         default_factory=lambda: {relation: {} for relation in RELATIONS}
     )
     _pools: dict[bytes, str] = field(default_factory=dict)  # by a dataset's or training's id
+    _digests: dict[bytes, str] = field(default_factory=dict)  # of terms that were seen lately
 
     def add(self, read: Read) -> list[tuple[str, str]]:
         """Take in a statement, and return its ties."""
@@ -109,14 +115,24 @@ class Ties:
         elif isinstance(said, Training):
             yield from self._of_training(read)
         elif isinstance(said, Dataset):
-            yield "dataset", said.terms.digest.hex()
+            yield "dataset", self._digest(said.terms)
         elif isinstance(said, Contribution):
-            yield "pool", said.terms.digest.hex()
+            yield "pool", self._digest(said.terms)
         elif isinstance(said, Withdrawn) and _ID.fullmatch(said.contribution):
             yield "withdrawn", said.contribution
         for link in read.links:
             if link.role == "answer" and link.statement is not None:
                 yield "answer-used", link.statement.hex()
+
+    def _digest(self, terms: PoolTerms) -> str:
+        """Return the digest of terms, hex; few terms stand in many statements."""
+        form = _packed.encode(terms)
+        found = self._digests.get(form)
+        if found is None:
+            if len(self._digests) >= _MOST_TERMS:
+                self._digests.clear()
+            found = self._digests[form] = terms.digest.hex()
+        return found
 
     def _of_training(self, read: Read) -> Iterator[tuple[str, str]]:
         for subject in read.subjects:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from teeproof.bench.probes import Finding
 from teeproof.core.errors import Unavailable, Usage
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Route = Callable[[Request], Awaitable[Response]]
 
-__all__ = ["Site", "aside", "digest_of", "page_number"]
+__all__ = ["Site", "aside", "digest_of", "page_number", "read_so_far"]
 
 T = TypeVar("T")
 _AT_ONCE = 1_000  # requests that may wait for work in threads; more are told to come again
@@ -76,6 +76,12 @@ class Site:
             yield
         finally:
             self.judging -= 1
+
+
+def read_so_far(site: Site) -> dict[str, Any]:
+    """Return what a twin says while the log is still read: how far; nothing once it is."""
+    far = None if site.book is None else site.book.reading
+    return {} if far is None else {"reading": {"done": far.done, "of": far.size}}
 
 
 async def aside(site: Site, work: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from teeproof.explorer.answering import json_answer
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.made.listing import Line, answers, models, pools
 from teeproof.explorer.money.agency import NEWEST, listed
-from teeproof.explorer.pages.family import Site, aside
+from teeproof.explorer.pages.family import Site, aside, read_so_far
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -170,7 +170,8 @@ class HerePages:
             for family, listed in await self._found()
         }  # fmt: skip
         book = self._site.log
-        return json_answer(body | {"full": book.roll.full, "left_out": book.left_out.total})
+        body |= {"full": book.roll.full, "left_out": book.left_out.total}
+        return json_answer(body | read_so_far(self._site))
 
     async def _found(self) -> list[tuple[Family, Listed]]:
         book = self._site.log

@@ -17,7 +17,7 @@ from teeproof.core.text import cut
 from teeproof.explorer.answering import HEADERS, event_stream, json_answer
 from teeproof.explorer.log.finding import SEARCHED, Entry, Found
 from teeproof.explorer.made.listing import named_by
-from teeproof.explorer.pages.family import Site, aside
+from teeproof.explorer.pages.family import Site, aside, read_so_far
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -49,8 +49,9 @@ class HomePages:
     async def home_json(self, _: Request) -> Response:
         """The same for programs."""
         latest = [entry.to_json() for entry in await self._latest()]
-        body = {"lines": list(self._lines()), "latest": latest}
-        return json_answer(body | {"left_out": await self._left_out()})
+        body: dict[str, Any] = {"lines": list(self._lines()), "latest": latest}
+        body |= {"left_out": await self._left_out()}
+        return json_answer(body | read_so_far(self._site))
 
     async def search(self, request: Request) -> Response:
         """What a text names: the page of a thing, of a statement, or a list."""
@@ -78,7 +79,8 @@ class HomePages:
         found = await self._find(request)
         things = [href for href, _ in named_by(self._site.log, _query(request))]
         body = [one.to_json() for one in found]
-        return json_answer({"query": _query(request), "found": body, "things": things})
+        answer = {"query": _query(request), "found": body, "things": things}
+        return json_answer(answer | read_so_far(self._site))
 
     async def events(self, request: Request) -> Response:
         """Each new statement, as it comes."""
@@ -136,6 +138,12 @@ class HomePages:
     async def _find(self, request: Request) -> list[Found]:
         query, book = _query(request), self._site.log
         found = await aside(self._site, lambda: book.index.find(query))
+        if not found and (far := book.reading) is not None:
+            raise Unavailable(
+                f"nothing by this name is in the first {far.done:,} of {far.size:,} entries;"
+                " the rest is still being read: search again in a moment",
+                code="log_reading", got=cut(query, 100),
+            )  # fmt: skip
         if not found:
             raise Unavailable(
                 "the log speaks of nothing by this name", code="nothing_found",
