@@ -36,7 +36,7 @@ def served(app: object) -> Iterator[str]:
     """Serve an application on a free port of this machine, from a thread."""
     import uvicorn
 
-    from teeproof.proof.log.http.server import listen
+    from teeproof.proof.log.http.running import listen
 
     config = uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False,
                             timeout_graceful_shutdown=1)  # fmt: skip

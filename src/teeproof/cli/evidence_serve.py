@@ -20,7 +20,7 @@ from teeproof.cloud.verifier.workers import Workers
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.policy import MAX_POLICY_BYTES
 from teeproof.proof.log.http.oplog import to_lines
-from teeproof.proof.log.http.server import listen, run_until_told, server_for
+from teeproof.proof.log.http.running import listen, run_until_told, server_for
 from teeproof.proof.results.keyfile import VerdictKey, read_secret
 
 __all__ = ["archive_state", "command"]

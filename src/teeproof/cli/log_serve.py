@@ -16,7 +16,7 @@ from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.proof.log.http.asking import Witnesses
 from teeproof.proof.log.http.oplog import to_lines
 from teeproof.proof.log.http.publishing import Publisher
-from teeproof.proof.log.http.server import LogApp, listen, run_until_told, server_for
+from teeproof.proof.log.http.running import listen, run_until_told, server_for
 from teeproof.proof.log.http.tokens import create_tokens, load_tokens
 from teeproof.proof.log.storage.log import Log
 
@@ -69,6 +69,8 @@ def command(
       teeproof log serve my-log
       teeproof log serve my-log --listen 0.0.0.0:80 --logs witnesses.txt
     """  # noqa: D301  click reads the \b
+    from teeproof.proof.log.http.server import LogApp  # noqa: PLC0415  evidence, and asyncio
+
     policy = policy_of(None, policy_file)
     asked = witnesses_of(witnesses, policy)
     say = to_lines(_to_stderr)

@@ -18,7 +18,7 @@ from teeproof.core.errors import Unavailable, Usage
 from teeproof.proof.log.formats.cosignature import Cosigner
 from teeproof.proof.log.formats.note import VerifierKey
 from teeproof.proof.log.http.oplog import to_lines
-from teeproof.proof.log.http.server import listen, run_until_told, server_for
+from teeproof.proof.log.http.running import listen, run_until_told, server_for
 from teeproof.proof.monitor.telling import keeper
 from teeproof.proof.witness.app import App
 from teeproof.proof.witness.keyfile import create_key, open_key

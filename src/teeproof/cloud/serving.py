@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from teeproof.core.errors import Unavailable
-from teeproof.proof.log.http.server import run_until_told, server_for
+from teeproof.proof.log.http.running import run_until_told, server_for
 
 __all__ = ["serve", "serve_here"]
 

@@ -17,7 +17,7 @@ from teeproof.core.clock import format_time, to_epoch
 from teeproof.core.errors import Usage
 from teeproof.core.version import VERSION
 from teeproof.evidence.endorsements import Collateral
-from teeproof.evidence.judge import azure, cca, composite, nitro, sev_snp, sgx, tdx, tpm
+from teeproof.evidence.judge import cca, composite, nitro, sev_snp, sgx, tdx, tpm
 from teeproof.evidence.judge.asked import Asked, Judged, any_failed
 from teeproof.evidence.judge.unread import unread
 from teeproof.evidence.policy import Policy, load_policy
@@ -34,6 +34,18 @@ def _nvidia(asked: Asked) -> Judged:
     return nvidia.judge(asked)
 
 
+def _azure_tdx(asked: Asked) -> Judged:
+    from teeproof.evidence.judge import azure  # noqa: PLC0415  few machines are Azure's
+
+    return azure.judge_tdx(asked)
+
+
+def _azure_snp(asked: Asked) -> Judged:
+    from teeproof.evidence.judge import azure  # noqa: PLC0415  as above
+
+    return azure.judge_snp(asked)
+
+
 _JUDGES: dict[Kind, Callable[[Asked], Judged]] = {
     "tdx": tdx.judge,
     "sgx": sgx.judge,
@@ -41,8 +53,8 @@ _JUDGES: dict[Kind, Callable[[Asked], Judged]] = {
     "nitro": nitro.judge,
     "nvidia": _nvidia,
     "tpm": tpm.judge,
-    "azure-tdx": azure.judge_tdx,
-    "azure-snp": azure.judge_snp,
+    "azure-tdx": _azure_tdx,
+    "azure-snp": _azure_snp,
     "cca": cca.judge,
 }
 _INTEL: frozenset[Kind] = frozenset({"tdx", "sgx", "azure-tdx"})  # what collateral speaks of

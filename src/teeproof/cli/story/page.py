@@ -22,7 +22,7 @@ from teeproof.explorer.app import make_app
 from teeproof.explorer.console.port import Console
 from teeproof.explorer.console.stage import Stage
 from teeproof.explorer.log.content import Book
-from teeproof.proof.log.http.server import listen, server_for
+from teeproof.proof.log.http.running import listen, server_for
 from teeproof.proof.verify import Trust
 
 __all__ = ["CONSOLE", "Served", "serve_page"]

@@ -20,7 +20,8 @@ from teeproof.proof.keys import KeyDocument
 from teeproof.proof.links import Subject
 from teeproof.proof.log.http.client import LogClient
 from teeproof.proof.log.http.publishing import Publisher
-from teeproof.proof.log.http.server import LogApp, listen, server_for
+from teeproof.proof.log.http.running import listen, server_for
+from teeproof.proof.log.http.server import LogApp
 from teeproof.proof.log.http.tokens import Tokens
 from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.log.storage.log import Log

@@ -26,7 +26,7 @@ from teeproof.proof.log.formats.tlogproof import TlogProof
 from teeproof.proof.log.http.keysets import Keysets
 from teeproof.proof.log.http.limits import MAX_BATCH, MAX_BATCH_BYTES, NDJSON
 from teeproof.proof.log.http.protocol import MAX_HEADER_BYTES
-from teeproof.proof.log.http.server import server_for
+from teeproof.proof.log.http.running import server_for
 from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.log.storage.items import Item
 from tests.proof.log.http.httplog import (

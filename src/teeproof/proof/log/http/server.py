@@ -1,4 +1,4 @@
-"""A log's server: the application, and how it is run.
+"""A log's server: the application.
 
     GET  /checkpoint                      anyone
     GET  /tile/<L>/<N>[.p/<W>]            anyone
@@ -18,16 +18,11 @@ Does not trust: clients; what the log serves proves itself, or nothing.
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from teeproof.core.clock import wall_clock
 from teeproof.core.errors import Error, Unavailable, Usage
-from teeproof.core.types import settle_types
 from teeproof.proof.log.formats.checkpoint import Accept
 from teeproof.proof.log.http.asgi import (
     Answer,
@@ -46,13 +41,7 @@ from teeproof.proof.log.http.served import ServedLog
 from teeproof.proof.log.http.tokens import Tokens
 from teeproof.proof.log.http.writing import Writing
 
-if TYPE_CHECKING:
-    import uvicorn
-
-__all__ = ["LogApp", "listen", "run_until_told", "server_for"]
-
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-_GRACE = 30  # seconds that requests under way have when the server is told to stop
+__all__ = ["LogApp"]
 
 
 class LogApp:
@@ -145,99 +134,6 @@ class LogApp:
             code="route_unknown",
             got=ascii(request.path[:100])[1:-1],
         )
-
-
-def server_for(app: Application, *, faults: bool = False) -> uvicorn.Server:
-    """Return a server for an ASGI application; ``run(sockets=[…])`` serves until SIGTERM or SIGINT.
-
-    It then takes no new connections and answers the requests that it has. What was acknowledged is
-    durable in any case.
-
-    Args:
-        app: the application.
-        faults: whether what it raises is logged, for a handler that the caller has: ours write
-            their own lines.
-
-    Raises:
-        Unavailable: the extra ``serve`` is not installed.
-    """
-    try:
-        import uvicorn  # noqa: PLC0415  an extra
-
-        from teeproof.proof.log.http.protocol import BoundedProtocol  # noqa: PLC0415
-    except ImportError as error:
-        raise Unavailable(
-            "the server needs uvicorn and httptools: pip install 'teeproof[serve]', or, in a"
-            " checkout, pip install -e '.[serve]'",
-            code="extra_missing",
-            got=str(error),
-        ) from None
-    settle_types()  # before the threads that applications start
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=BoundedProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="error" if faults else "critical",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # whose a connection is, the kernel says and no header
-            timeout_graceful_shutdown=_GRACE,
-            backlog=1024,
-        )
-    )
-
-
-def run_until_told(
-    server: uvicorn.Server, sock: socket.socket, *, ready: Callable[[], object] = lambda: None
-) -> None:
-    """Serve on a socket until SIGTERM or SIGINT; a second one ends requests under way too.
-
-    ``ready`` is called once a signal would be heeded; who connects from then on is answered.
-    """
-
-    def stop(_signal: int, _frame: object) -> None:
-        server.force_exit = server.should_exit
-        server.should_exit = True
-
-    # uvicorn would raise the signal again when it has ended, and leave the log open.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        ready()
-        server.run(sockets=[sock])
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def listen(address: str) -> socket.socket:
-    """Return a socket that listens on ``HOST:PORT``; port 0 takes a free one.
-
-    Raises:
-        Usage: this is no address.
-        Unavailable: it is taken, or not of this machine.
-    """
-    host, separator, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise Usage(
-            "this is not an address to listen on",
-            code="address_malformed",
-            expected="HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080",
-            got=address[:100],
-        )
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, int(port)), family=family, backlog=1024)
-    except OSError as error:
-        raise Unavailable(
-            f"{address} cannot be listened on: {error.strerror or error}",
-            code="address_unavailable",
-            got=address[:100],
-        ) from None
 
 
 def _require(request: Request, methods: str) -> None:
