@@ -15,7 +15,8 @@ from tests.vectors import ROOT
 
 MAP = ROOT / "docs" / "report-map.md"
 REPORT = ROOT.parent / "shared" / "report" / "phala-dagi-2025.txt"
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+THREATS = ROOT / "docs" / "concepts" / "threats.md"
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 DECISIONS = sorted(ROOT.glob("docs/decisions/*.md"))
 STATES = ("answered", "partly", "planned")
 FINDINGS = ("reproduced", "contradicted", "not checkable here", "open")
@@ -163,6 +164,38 @@ def test_no_numbered_section_of_the_report_is_missing_from_the_map(report):
     assert len(numbers) == 23
     assert numbers <= mapped
     assert set("12345678") <= mapped
+
+
+def unnamed(line: str) -> bool:
+    """Say whether no test that a row of threats links to is named for the row's attacker."""
+    who, *_, shown = [cell.strip() for cell in line.strip("|").split("|")]
+    linked = [(THREATS.parent / to).resolve() for to in re.findall(r"\]\(([^)#]+)", shown)]
+    files = [f for path in linked for f in ([path] if path.is_file() else path.rglob("test_*.py"))]
+    names = " ".join(name for f in files for name in re.findall(r"def (test_\w+)", f.read_text()))
+    words = set(re.findall("[a-z]{4,}", who.lower()))
+    return not re.search(rf"\btest_(an?_)?({'|'.join(words)})s?_", names)
+
+
+def attacks(text: str) -> list[str]:
+    return [line for line in text.splitlines() if re.match(r"\| (?!who )\w", line)]
+
+
+@pytest.mark.parametrize("line", attacks(THREATS.read_text()), ids=lambda line: line[:60])
+def test_an_attack_has_a_test_named_for_its_attacker(line):
+    assert not unnamed(line)
+
+
+def test_an_attack_without_one_is_noticed():
+    line = "| burglar | climb in | a wall | [pages](../../tests/explorer/test_pages.py) |"
+    assert unnamed(line)
+    assert not unnamed(line.replace("burglar", "network"))
+
+
+def test_the_tables_of_attacks_have_no_gap():
+    """A row behind an empty line is text, and no row."""
+    text = THREATS.read_text()
+    assert len(attacks(text)) > 40
+    assert not re.search(r"(?<!\n\n)\n\n\| (?!who )", text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
