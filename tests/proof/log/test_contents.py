@@ -12,6 +12,7 @@ from teeproof.core.errors import Unavailable
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.entry import IDENTITY, STATEMENT
+from teeproof.proof.log.formats.note import SignatureLine
 from teeproof.proof.log.storage.log import Log
 from tests.proof.attacks.tools import receipt
 from tests.proof.people import digest, step, workload_named
@@ -228,6 +229,9 @@ def test_a_record_that_nobody_can_read_stops_no_index(tmp_path: Path) -> None:
         contents.close()
 
 
+COSIGNED = SignatureLine("witness.example/w", bytes(4), bytes(72))
+
+
 @pytest.mark.parametrize("counting", [{4, 9}, {12}, {1}, set(), set(range(1, 13))])
 def test_each_entry_stands_under_the_first_checkpoint_that_counts(
     tmp_path: Path, counting: set[int]
@@ -248,6 +252,7 @@ def test_each_entry_stands_under_the_first_checkpoint_that_counts(
                 seal=author.sign(one).seal(1), record=author.sign(one).encode(),
             )  # fmt: skip
             log.publish()
+            log.add_cosignatures(number + 1, [COSIGNED])
             ids.append(one.id)
         contents = Contents(log, accept=accept)
         for index in Random(7).sample(range(12), 12) * 2:
@@ -257,3 +262,40 @@ def test_each_entry_stands_under_the_first_checkpoint_that_counts(
             assert (place.index, place.checkpoint.checkpoint.size) == (index, best)
         contents.close()
     assert len(looked) <= 4 * 12  # of the 24 that were asked for, not each anew
+
+
+def test_log_publishes_checkpoints_that_never_count_and_few_of_them_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that only the log signed are not read; of others, some, and then the newest of all."""
+    monkeypatch.setattr("teeproof.proof.log.contents._MOST_REFUSED", 3)
+    author, looked, counting = workload_named("author", "receipt"), list[int](), {24}
+
+    def accept(signed: SignedCheckpoint) -> bool:
+        looked.append(signed.checkpoint.size)
+        return signed.checkpoint.size in counting
+
+    with Log.create(tmp_path / "log", origin="log.example/a") as log:
+        ids = []
+        for number in range(24):
+            one = step(author, "train", f"{number}")
+            log.append(
+                kind=STATEMENT, statement_id=one.id, identity=author.digest,
+                seal=author.sign(one).seal(1), record=author.sign(one).encode(),
+            )  # fmt: skip
+            log.publish()
+            if number % 2:
+                log.add_cosignatures(number + 1, [COSIGNED])
+            ids.append(one.id)
+        for wanted in (24, None):
+            contents = Contents(log, accept=accept)
+            first = contents.logged(ids[0])
+            later = contents.logged(ids[7])
+            contents.close()
+            assert first is not None
+            assert later is not None
+            assert first.checkpoint.checkpoint.size == (wanted or 1)
+            assert later.checkpoint.checkpoint.size == (wanted or 8)
+            assert looked in ([2, 4, 6, 24, 8, 24], [2, 4, 6, 24])
+            looked.clear()
+            counting.clear()

@@ -28,6 +28,7 @@ from teeproof.proof.source import Logged
 __all__ = ["Contents"]
 
 _MOST_REMEMBERED = 65_536
+_MOST_REFUSED = 512  # checkpoints that do not count, of which signatures are verified
 
 
 class Contents:
@@ -35,8 +36,8 @@ class Contents:
 
     Args:
         log: an open log.
-        accept: which checkpoints count when the first one that covers an entry is looked for; where
-            none does, the first of all is taken.
+        accept: which checkpoints count when the first one that covers an entry is looked for, of
+            those that not the log alone signed; where none does, the first of all is taken.
         progress: called with entries read and entries in all, while the index is brought up to
             date.
     """
@@ -174,12 +175,17 @@ class Contents:
 
 
 class _First:
-    """Finds the first checkpoint that counts, and looks at each of the log's checkpoints once."""
+    """Finds the first checkpoint that counts, and looks at each of the log's checkpoints once.
+
+    A log may have millions of checkpoints that never count, so of those a bounded number is looked
+    at; beyond it, the newest of all is the next one that is.
+    """
 
     def __init__(self, log: Log, accept: Accept) -> None:
         self._log, self._accept = log, accept
         self._counting: list[SignedCheckpoint] = []  # the smallest first
         self._looked: list[int] = []  # for each: the first entry for which it is the first
+        self._refused: set[int] = set()  # sizes of those that do not count
         self._hopeless: int | None = None  # from this entry on, none counts
 
     def __call__(self, index: int) -> SignedCheckpoint:
@@ -187,16 +193,27 @@ class _First:
         at = bisect_right(sizes, index)
         if at < len(sizes) and self._looked[at] <= index:
             return self._counting[at]
-        if self._hopeless is None or index < self._hopeless:
-            try:
-                found = self._log.first_checkpoint(index, accept=self._accept)
-            except Unavailable:
-                self._hopeless = index
-            else:
-                if at < len(sizes) and sizes[at] == found.checkpoint.size:
-                    self._looked[at] = index
-                else:
-                    self._counting.insert(at, found)
-                    self._looked.insert(at, index)
-                return found
-        return self._log.first_checkpoint(index)
+        if self._hopeless is not None and index >= self._hopeless:
+            return self._log.first_checkpoint(index)
+        found = self._find(index)
+        if at < len(sizes) and (found is None or found.checkpoint.size >= sizes[at]):
+            self._looked[at] = index
+            return self._counting[at]
+        if found is None:
+            self._hopeless = index
+            return self._log.first_checkpoint(index)
+        self._counting.insert(at, found)
+        self._looked.insert(at, index)
+        return found
+
+    def _find(self, index: int) -> SignedCheckpoint | None:
+        for signed in self._log.cosigned(index):
+            if signed.checkpoint.size in self._refused:
+                continue
+            if self._accept(signed):
+                return signed
+            self._refused.add(signed.checkpoint.size)
+            if len(self._refused) >= _MOST_REFUSED:
+                break
+        newest = self._log.checkpoint()
+        return newest if newest.checkpoint.size > index and self._accept(newest) else None

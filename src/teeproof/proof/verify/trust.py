@@ -53,13 +53,15 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
         return named(framed_sha256("teeproof.trust.v1", *parts))
 
     def accepting(self, now: datetime) -> Accept | None:
-        """Return which of a log's checkpoints say when it was said; None if no log is trusted.
+        """Return which of a log's checkpoints say when it was said; None if none can.
+
+        That is where no log is trusted, and where no witness is asked for.
 
         A log publishes more checkpoints than witnesses come to see, so the first one that covers an
         entry may never have a quorum, and a later one has it.
         """
         policy, at = self.logs, to_epoch(now)
-        if policy is None:
+        if policy is None or policy.quorum is None:
             return None
         return lambda signed: policy.judge(signed, now=at).time is not None
 

@@ -40,6 +40,10 @@ _GROUP, _GROUP_BYTES = 1 << 14, 16 << 20  # entries, and bytes of journal, in on
 _SAVE_AFTER = 1 << 16  # ids; so many are read at most to bring a saved filter up to date
 _TABLES = ("ids", "authors", "frames", "checkpoints")
 
+_SECOND_LINE = (  # of signatures: each begins with an em dash, after a newline
+    "instr(substr(note, instr(note, X'0AE28094') + 4), X'0AE28094') > 0"
+)
+
 
 class Index:
     """The index of one log.
@@ -175,9 +179,14 @@ class Index:
         rows = self._read(f"SELECT note FROM checkpoints {where}", *values)  # noqa: S608
         return self._signed(rows[0][0]) if rows else None
 
-    def checkpoints(self, above: int) -> Iterator[SignedCheckpoint]:
-        """Yield the checkpoints of more than ``above`` entries, the smallest first."""
-        query = "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size LIMIT 64"
+    def checkpoints(self, above: int, *, cosigned: bool = False) -> Iterator[SignedCheckpoint]:
+        """Yield the checkpoints of more than ``above`` entries, the smallest first.
+
+        With ``cosigned``, those alone that have more than one signature line; the others, of which
+        a log may have millions, are not read.
+        """
+        only = f" AND {_SECOND_LINE}" if cosigned else ""
+        query = f"SELECT size, note FROM checkpoints WHERE size > ?{only} ORDER BY size LIMIT 64"  # noqa: S608  our own words
         while rows := self._read(query, above):
             for size, note in rows:
                 signed = self._signed(note)

@@ -113,6 +113,18 @@ class Reader:
             got=f"entry {index}",
         )
 
+    def cosigned(self, index: int) -> Iterator[SignedCheckpoint]:
+        """Yield the published checkpoints that cover an entry and that not the log alone signed.
+
+        The smallest first; whose the further signatures are, and whether they hold, is not looked
+        at.
+
+        Raises:
+            Usage: code ``outside_log``.
+        """
+        self._require_entry(index)
+        return self._index.checkpoints(index, cosigned=True)
+
     def stored(self, index: int) -> Stored:
         """Return all that the log has of an entry.
 
