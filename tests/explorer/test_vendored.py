@@ -26,7 +26,7 @@ FILES = dict(
     re.findall(r"^\| `(noble-[^`]+)` \| `[^`]+` \| `([0-9a-f]{64})` \|$", LISTED, re.MULTILINE)
 )
 PACKAGES = re.findall(
-    r"^\| `(@noble/\w+)` \| ([0-9.]+) \| MIT, .* \| `(sha512-\S+)` \|$", LISTED, re.MULTILINE
+    r"^\| `(@noble/[\w-]+)` \| ([0-9.]+) \| MIT, .* \| `(sha512-\S+)` \|$", LISTED, re.MULTILINE
 )
 
 
@@ -44,6 +44,7 @@ def test_what_is_vendored_is_in_the_script_with_its_licence():
     listed = {f"vendor/{name}" for name in FILES if name.endswith(".js")}
     assert {f"{name}.js" for name in checker.VENDORED} == listed
     assert checker.script().count("MIT License (c) 2022 Paul Miller") >= 2
+    assert "noble-post-quantum - MIT License" in checker.script()
 
 
 def test_the_package_ships_the_licences():
@@ -106,5 +107,6 @@ def test_npm_has_these_very_files(tmp_path, package, version, integrity):
             assert hashlib.sha256(member.read()).hexdigest() == FILES[name], name
 
 
-def test_two_packages_are_listed():
-    assert [package for package, _, _ in PACKAGES] == ["@noble/curves", "@noble/hashes"]
+def test_three_packages_are_listed():
+    names = ["@noble/curves", "@noble/hashes", "@noble/post-quantum"]
+    assert [package for package, _, _ in PACKAGES] == names

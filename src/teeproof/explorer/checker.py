@@ -39,6 +39,8 @@ VENDORED = (
     "vendor/noble-curves/utils", "vendor/noble-curves/abstract/modular",
     "vendor/noble-curves/abstract/curve", "vendor/noble-curves/abstract/der",
     "vendor/noble-curves/abstract/weierstrass", "vendor/noble-curves/abstract/edwards",
+    "vendor/noble-curves/abstract/fft", "vendor/noble-post-quantum/utils",
+    "vendor/noble-post-quantum/_crystals", "vendor/noble-post-quantum/ml-dsa",
 )  # fmt: skip
 """Others' modules, unchanged; ``browser/vendor/VENDORED.md`` says from where."""
 

@@ -29,7 +29,9 @@ _NAMES = re.compile(r"\w+(?: as \w+)?")
 # Comments that fill their lines, but licences' (``/*!``), and indentation: half of a page.
 _BLOCK = re.compile(r"^[ \t]*/\*(?!!)(?:(?!\*/).)*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
 _LINE = re.compile(r"^[ \t]*//.*\n|^[ \t]+", re.MULTILINE)
-_PACKAGES = {"@noble/hashes/": "vendor/noble-hashes/", "@noble/curves/": "vendor/noble-curves/"}
+_PACKAGES = {
+    f"@noble/{name}/": f"vendor/noble-{name}/" for name in ("hashes", "curves", "post-quantum")
+}
 
 
 def joined(names: Iterable[str], read: Callable[[str], str]) -> str:
@@ -64,7 +66,9 @@ def _scope(name: str, text: str, before: set[str]) -> str:
     def listed(found: re.Match[str]) -> str:
         named, path = found.groups()
         scope = "" if path is None else f"{_scope_of(_resolved(name, path), before)}."
-        exported.update({one: f"{one}: {scope}{one}" for one in _NAMES.findall(named)})
+        for one in _NAMES.findall(named):
+            inner, _, outer = one.partition(" as ")
+            exported[outer or inner] = f"{outer or inner}: {scope}{inner}"
         return ""
 
     def kept(found: re.Match[str]) -> str:

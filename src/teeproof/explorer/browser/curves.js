@@ -6,6 +6,7 @@ import { edwards } from "./vendor/noble-curves/abstract/edwards.js";
 import { ecdsa, weierstrass } from "./vendor/noble-curves/abstract/weierstrass.js";
 import { sha256 as sha256Hash, sha512 as sha512Hash } from "./vendor/noble-hashes/sha2.js";
 import { keccak_256 as keccakHash } from "./vendor/noble-hashes/sha3.js";
+import { ml_dsa44 as lattice } from "./vendor/noble-post-quantum/ml-dsa.js";
 
 export const keccak256 = (...parts) => keccakHash(concat(...parts));
 
@@ -101,6 +102,11 @@ async function nist(curve, point, message, signature) {
 
 export const p256 = (point, message, signature) => nist("P-256", point, message, signature);
 export const p384 = (point, message, signature) => nist("P-384", point, message, signature);
+
+// FIPS 204, ML-DSA-44 without a context; a message that is null was signed by nobody.
+export function mldsa44(key, message, signature) {
+  return message !== null && key.length === 1312 && signature.length === 2420 && lattice.verify(signature, message, key);
+}
 
 // RSASSA-PSS with SHA-384, MGF1 of it and 48 bytes of salt, as AMD signs; the key is its SPKI.
 export async function pss384(spki, message, signature) {

@@ -201,11 +201,10 @@ async function noteRows(note, trusted, now, operated) {
   if (holds === null) rows.push(["checkpoint", "failed", `${note.origin} is none of the logs that you trust`]);
   else rows.push(["checkpoint", holds ? "passed" : "failed", holds ? `${note.origin} signed its checkpoint` : `${note.origin} did not sign a checkpoint`]);
   if (trusted.quorum === null) rows.push(["witnesses", "not_checked", "the log policy asks for no witness"]);
-  else if (quorum === undefined) rows.push(["witnesses", "not_checked", "a witness signs with ML-DSA, which is not checked here: use the command"]);
   else if (quorum === null) rows.push(["witnesses", "failed", `too few witnesses cosigned the checkpoint of size ${note.size}`]);
   else rows.push(["witnesses", "passed", "the quorum cosigned"]);
   const failures = rows.filter(([, state]) => state === "failed").length;
-  return { rows, time: holds ? quorum ?? null : null, failures, holds };
+  return { rows, time: holds ? quorum : null, failures, holds };
 }
 
 // Rows on a log as a whole. One that does not count fails nothing by itself: another may count. A

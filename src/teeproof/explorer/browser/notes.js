@@ -1,8 +1,8 @@
 // Signed notes, checkpoints, cosignatures and log policies: c2sp.org/signed-note, tlog-checkpoint,
-// tlog-cosignature, tlog-policy. Ed25519 only; what another algorithm signed is not counted.
+// tlog-cosignature, tlog-policy. Logs sign with Ed25519, witnesses with it or with ML-DSA-44.
 
-import { Refused, Unable, concat, equal, fromBase64, hex, integer, sha256, text, utf8 } from "./bytes.js";
-import { ed25519, isKey } from "./curves.js";
+import { Refused, Unable, concat, equal, fromBase64, hex, integer, sha256, text, uint64, utf8 } from "./bytes.js";
+import { ed25519, isKey, mldsa44 } from "./curves.js";
 
 const LOG_KEY = 1;
 const WITNESS_KEYS = { 4: 32, 6: 1312 }; // Ed25519, ML-DSA-44
@@ -113,16 +113,14 @@ export async function byLog(note, trusted) {
   return holds;
 }
 
-// When the quorum had cosigned, in seconds since 1970: null if it has not, undefined if that cannot be
-// told here, since a witness signs with ML-DSA. `operated` are keys (hex) of witnesses of the log's operator.
+// When the quorum had cosigned, in seconds since 1970; null if it has not. `operated` are keys (hex) of
+// witnesses of the log's operator.
 export async function quorumTime(note, trusted, now, operated) {
   const times = new Map();
-  let isOpen = false;
   for (const [name, key] of trusted.witnesses) {
     for (const line of note.lines.filter((candidate) => owns(key, candidate))) {
       const time = await cosigned(note, line, key);
       if (time === null) return null; // a bad signature in a known witness's name counts against all
-      isOpen ||= time === undefined;
       if (!time || sameOperator(note.origin, key.name) || operated.has(hex(key.key))) continue;
       if (time <= now + CLOCKS_DIFFER && !(times.get(name) <= time)) times.set(name, time);
     }
@@ -131,18 +129,24 @@ export async function quorumTime(note, trusted, now, operated) {
     const reached = members.filter((member) => times.has(member)).map((member) => times.get(member)).sort((a, b) => a - b);
     if (reached.length >= least) times.set(name, reached[least - 1]);
   }
-  return isOpen ? undefined : times.get(trusted.quorum) ?? null;
+  return times.get(trusted.quorum) ?? null;
 }
 
-// The time of a cosignature; 0 where it states none, null where it does not hold, undefined where it
-// cannot be told.
-async function cosigned(note, line, key) {
-  const time = integer(line.signature.subarray(0, 8));
-  if (![72, 8 + 2420].includes(line.signature.length) || time > MOST_NUMBER) return null;
+// The time of a cosignature; 0 where it states none, null where it does not hold.
+async function cosigned(note, { signature }, { kind, name, key }) {
+  const time = integer(signature.subarray(0, 8));
+  if (![72, 8 + 2420].includes(signature.length) || time > MOST_NUMBER) return null;
   if (time === 0n) return 0;
-  if (key.kind !== 4) return undefined;
-  const message = concat(utf8(`cosignature/v1\ntime ${time}\n`), note.signed);
-  return (await ed25519(key.key, message, line.signature.subarray(8))) ? Number(time) : null;
+  const rest = signature.subarray(8);
+  const holds = kind === 4 ? await ed25519(key, concat(utf8(`cosignature/v1\ntime ${time}\n`), note.signed), rest) : mldsa44(key, subtree(name, note, time), rest);
+  return holds ? Number(time) : null;
+}
+
+// cosigned_message: what an ML-DSA cosigner signs of the whole tree
+function subtree(name, { origin, size, root }, time) {
+  const [cosigner, log] = [utf8(name), utf8(origin)];
+  if (cosigner.length > 255 || log.length > 255) return null; // it has no form for longer names
+  return concat(utf8("subtree/v1\n\0"), [cosigner.length], cosigner, uint64(time), [log.length], log, uint64(0), uint64(size), root);
 }
 
 // A witness that the log's operator runs vouches for nothing: the hosts in their names say so.
