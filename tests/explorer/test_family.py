@@ -54,7 +54,7 @@ def test_the_five_answers_stand_on_the_page_of_a_statement(get, shown):
     page = get(f"/p/{shown.sealed['answer'].id.hex()}").text
     assert "On SIMULATED machines, a program did the step “answer”." in page
     for words in (
-        "Who ran this?", "A program in a simulated Intel TDX machine",
+        "Who ran this?", "A program in a simulated Intel TDX machine; no person is named",
         "Are the machines real?", "No. A simulator made the evidence",
         "Could their operator read it?", "Assume yes",
         "What was not checked?", "What do I do next?", "Treat it as a rehearsal",

@@ -143,3 +143,10 @@ def test_the_words_come_before_who_can_do_what(get):
     page = get("/words").text
     assert page.index("<h2>The words</h2>") < page.index('<h2 id="powers">')
     assert page.index('href="#powers"') < page.index("<h2>The words</h2>")
+
+
+def test_the_first_digits_of_an_id_in_an_address_are_one_step_from_the_statement(get):
+    page = get("/p/12ab34cd").text
+    assert 'value="12ab34cd"' in page
+    hostile = get('/p/"><script>').text
+    assert "<script>" not in hostile

@@ -52,6 +52,8 @@ _IN_WORDS = {
     "admission-moment": "whether the market asked a fresh question",
     "anchor": "whether a public chain holds the log's digest",
     "rotation": "whether its keys follow earlier ones",
+    "policy": "what the policy expects",
+    "compose": "which settings it started with",
 }
 
 

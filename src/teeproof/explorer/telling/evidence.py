@@ -16,6 +16,7 @@ from teeproof.explorer.telling.answer import (
     strength,
     tone_of,
 )
+from teeproof.explorer.telling.times import day
 
 __all__ = ["machine_words", "told_evidence", "why_readable"]
 
@@ -129,7 +130,7 @@ def _what(verdict: Verdict) -> Block:
     else:
         short = "That it runs this code"
         lines = ("It binds no key and answers no question: anybody may have copied it.",)
-    when = f"Verified as of {verdict.provenance.time}. Evidence itself carries no time."
+    when = f"Verified as of {day(verdict.provenance.time)}. Evidence itself carries no time."
     return Block(title="What was said?", short=short, lines=(*lines, when))
 
 

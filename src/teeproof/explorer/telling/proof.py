@@ -113,7 +113,7 @@ def _who(verdict: ProofVerdict, read: Read, author: IdentityVerdict | None) -> B
     machine = author.evidence
     simulated = machine is not None and machine.level == "simulated"
     where = "a simulated " if simulated else "a "
-    short = f"A program in {where}{_kind(author)} machine"
+    short = f"A program in {where}{_kind(author)} machine; no person is named"
     lines = [f"It signs with keys of its own: identity {author.id[7:23]}…"]
     code = _code(author)
     if code is not None:
