@@ -123,7 +123,7 @@ def test_printed_a_page_is_light_whole_and_without_what_cannot_be_pressed(
     page = context.new_page()
     page.emulate_media(media="print", color_scheme=scheme)
     page.goto(f"{site}/p/{shown.sealed['answer'].id.hex()}")
-    page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+    page.wait_for_selector("proof-check[data-answer]")
     assert _paint(page, "body", "backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator("nav").is_hidden()
     assert page.locator(".badge").is_visible()

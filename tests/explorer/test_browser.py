@@ -8,20 +8,15 @@ import httpx
 import pytest
 
 from tests.explorer.bazaar import busy_bazaar
-from tests.explorer.browser import AXE, SCHEMES, SIZES, chromium, served
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
+from tests.explorer.browser import AXE, PATIENCE, SCHEMES, SIZES, leaving, opened, served
 
 GRAVE = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
 def browser():
-    program = chromium()
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    with opened() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +28,8 @@ def site(shown):
 @pytest.fixture
 def client(site):
     """Asks over HTTP: Playwright's own loop runs in this thread."""
-    with httpx.Client(base_url=site) as opened:
-        yield opened
+    with httpx.Client(base_url=site, timeout=PATIENCE) as found:
+        yield found
 
 
 @pytest.fixture
@@ -201,9 +196,11 @@ def test_without_scripts_everything_works(browser, site, shown):
     page = context.new_page()
     page.goto(site)
     page.get_by_role("searchbox").fill(shown.sealed["answer"].id.hex()[:12])
-    page.get_by_role("button", name="Search").click()
+    with leaving(page):
+        page.get_by_role("button", name="Search").click()
     assert page.url.endswith(f"/p/{shown.sealed['answer'].id.hex()}")
-    page.get_by_role("link", name="See what it was made of").click()
+    with leaving(page):
+        page.get_by_role("link", name="See what it was made of").click()
     assert "/graph/" in page.url
     context.close()
 

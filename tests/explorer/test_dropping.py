@@ -15,7 +15,7 @@ from teeproof.explorer.app import make_app
 from teeproof.explorer.checker import page as saved_page
 from teeproof.proof.workload import Identity
 from tests.evidence import scenes
-from tests.explorer.browser import chromium, served
+from tests.explorer.browser import PATIENCE, opened, served
 from tests.explorer.checking import of, rewritten
 from tests.proof.people import NOW, attester, policy
 from tests.vectors import MISSING, records
@@ -28,11 +28,8 @@ AT = NOW.isoformat()
 
 @pytest.fixture(scope="module")
 def browser():
-    program = chromium()
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    with opened() as found:
+        yield found
 
 
 def drop(page, selector, *paths):
@@ -45,6 +42,12 @@ def drop(page, selector, *paths):
     for kind in ("dragEnter", "dragOver", "drop"):
         session.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
     session.detach()
+
+
+def taken(page, count):
+    """Wait until the field for files has as many as were dropped on it."""
+    field = playwright.expect(page.locator("#file"))
+    field.to_have_js_property("files.length", count, timeout=1000 * PATIENCE)
 
 
 def quote_record():
@@ -75,7 +78,7 @@ def handed_in(browser, site, *paths, at="", expect="own"):
     page = browser.new_page()
     page.goto(f"{site}/verify")
     drop(page, "#file", *paths)
-    assert page.eval_on_selector("#file", "field => field.files.length") == len(paths)
+    taken(page, len(paths))
     page.select_option("#policy", expect)
     page.fill("#at", at)
     page.get_by_role("button", name="Check").click()
@@ -132,6 +135,7 @@ def test_network_damages_a_proof_that_is_dropped_on_the_page(browser, site, tmp_
     page = browser.new_page()
     page.goto(f"{site}/verify")
     drop(page, "#file", bad)
+    taken(page, 1)
     page.get_by_role("button", name="Check").click()
     page.get_by_text("is damaged: get the file again").wait_for()
     page.close()
@@ -149,14 +153,14 @@ def kept(browser, tmp_path):
     page.clock.set_fixed_time(NOW)
     page.context.set_offline(True)
     page.goto((tmp_path / "kept.html").as_uri())
-    page.wait_for_selector("proof-check[data-answer=simulated]", timeout=60_000)
+    page.wait_for_selector("proof-check[data-answer=simulated]")
     yield page, good, bad
     page.close()
 
 
 def dropped(page, where, *paths):
     drop(page, where, *paths)
-    page.wait_for_selector("proof-drop .name", timeout=60_000)
+    page.wait_for_selector("proof-drop .name")
     place = page.locator("proof-drop [data-answer]")
     found = place.get_attribute("data-answer"), place.inner_text()
     page.evaluate("document.querySelector('proof-drop .name').remove()")
@@ -206,6 +210,6 @@ def test_a_saved_page_says_of_other_files_what_it_cannot_do(kept, tmp_path):
 def test_a_file_that_is_chosen_is_checked_as_one_that_is_dropped(kept):
     page, good, bad = kept
     page.set_input_files("proof-drop input", str(bad))
-    page.wait_for_selector("proof-drop [data-answer=failed]", timeout=60_000)
+    page.wait_for_selector("proof-drop [data-answer=failed]")
     page.set_input_files("proof-drop input", str(good))
-    page.wait_for_selector("proof-drop [data-answer=simulated]", timeout=60_000)
+    page.wait_for_selector("proof-drop [data-answer=simulated]")

@@ -7,20 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.explorer.browser import AXE, SCHEMES, SIZES, chromium, served
+from tests.explorer.browser import AXE, SCHEMES, SIZES, leaving, opened, served
 from tests.explorer.made import REQUEST, STREAM, Scene, app_of, false_withdrawal, forged
 from tests.explorer.test_browser import _issues
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    program = chromium()
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    with opened() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +76,8 @@ def test_a_visitor_pastes_what_came_and_is_told_whether_it_was_signed(
     page.goto(f"{site}/answer/{made.answers['stream'].id.hex()}")
     page.get_by_label("The answer, as it came back").fill(STREAM.decode())
     page.get_by_label("The request, as its client sent it").fill(REQUEST.decode()[:-1])
-    page.get_by_role("button", name="Compare").click()
+    with leaving(page):
+        page.get_by_role("button", name="Compare").click()
     told = page.locator("section", has=page.get_by_role("heading", name="The bytes that you gave"))
     assert "✓ This is the response that was signed." in told.inner_text()
     assert "✗ This is not the request that was signed." in told.inner_text()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import timedelta
 
 import pytest
@@ -11,19 +13,14 @@ from teeproof.explorer.log.content import Book
 from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.verify import Trust
-from tests.explorer.browser import chromium, served
+from tests.explorer.browser import PATIENCE, opened, served
 from tests.proof.people import NOW, policy
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
 
 
 @pytest.fixture(scope="module")
 def browser():
-    program = chromium()
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    with opened() as found:
+        yield found
 
 
 class Lying:
@@ -53,7 +50,7 @@ def page_of(browser):
 def outcome(browser, url, shown, name="answer"):
     page = page_of(browser)
     page.goto(f"{url}/p/{shown.sealed[name].id.hex()}")
-    page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+    page.wait_for_selector("proof-check[data-answer]")
     found = page.get_attribute("proof-check", "data-answer"), page.inner_text("proof-check")
     page.close()
     return found
@@ -87,19 +84,25 @@ def test_server_lies_about_one_byte_of_the_file(browser, shown, at):
     assert "NOT AUTHENTIC" in said
 
 
+class Holding:
+    """Serves what the application does, and a proof file only once it may go."""
+
+    def __init__(self, app):
+        self._app, self.go = app, threading.Event()
+
+    async def __call__(self, scope, receive, send):
+        if scope["path"].endswith(".proof"):
+            await asyncio.to_thread(self.go.wait, PATIENCE)
+        await self._app(scope, receive, send)
+
+
 def test_while_it_checks_there_is_no_answer_yet(browser, shown):
-    with served(shown.app) as url:
-        page, waiting = page_of(browser), []
-
-        def hold(route):
-            waiting.append(route)
-
-        page.route("**/*.proof", hold)
+    with served(holding := Holding(shown.app)) as url:
+        page = page_of(browser)
         page.goto(f"{url}/p/{shown.sealed['answer'].id.hex()}")
         page.wait_for_selector("proof-check[aria-busy=true]")
         assert page.get_attribute("proof-check", "data-answer") is None
-        (held,) = waiting
-        held.continue_()
+        holding.go.set()
         page.wait_for_selector("proof-check[data-answer=simulated]:not([aria-busy])")
         page.close()
 
@@ -115,7 +118,7 @@ def test_a_page_that_is_kept_checks_itself_without_the_server(browser, shown, tm
     page = page_of(browser)
     page.context.set_offline(True)
     page.goto((tmp_path / "kept.html").as_uri())
-    page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+    page.wait_for_selector("proof-check[data-answer]")
     assert page.get_attribute("proof-check", "data-answer") == "simulated"
     page.close()
 
@@ -143,7 +146,7 @@ def test_where_nobody_vouches_for_the_time_old_keys_say_nothing(browser, shown):
         page = browser.new_page()
         page.clock.set_fixed_time(NOW + timedelta(days=8))
         page.goto(f"{url}/p/{shown.sealed['answer'].id.hex()}")
-        page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+        page.wait_for_selector("proof-check[data-answer]")
         assert page.get_attribute("proof-check", "data-answer") == "failed"
         assert "nothing says that it was said before" in page.text_content("proof-check")
         page.close()

@@ -20,9 +20,7 @@ from teeproof.data.samples import file_of, sample_orders
 from teeproof.explorer.app import make_app
 from teeproof.explorer.log.content import Book
 from teeproof.proof.verify import Trust
-from tests.explorer.browser import AXE, SCHEMES, SIZES, chromium, served
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
+from tests.explorer.browser import AXE, PATIENCE, SCHEMES, SIZES, leaving, opened, served
 
 NOBODY = 65_534
 ORDERS = file_of(sample_orders(40, seed=20_261))
@@ -40,9 +38,8 @@ DROP = """([text, name]) => {
 def address(told):
     """What the demo wrote for its owner's eyes, once it stays up."""
     place = told.folder / "console.address"
-    for _ in range(600):
-        if place.exists():
-            break
+    limit = time.monotonic() + PATIENCE
+    while not place.exists() and time.monotonic() < limit:
         time.sleep(0.1)
     assert place.stat().st_mode & 0o777 == 0o600
     return place.read_text().strip()
@@ -50,19 +47,17 @@ def address(told):
 
 @pytest.fixture(scope="module")
 def driver():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    with opened() as found:
+        yield found
 
 
 @pytest.fixture
 def page(driver, address):
     context = driver.new_context()
-    opened = context.new_page()
-    opened.goto(address)
-    assert opened.url.endswith("/console")  # the token has left the address
-    yield opened
+    page = context.new_page()
+    page.goto(address)
+    assert page.url.endswith("/console")  # the token has left the address
+    yield page
     context.close()
 
 
@@ -71,7 +66,7 @@ def program(address):
     """The same over HTTP, for what no browser would send."""
     url = address.partition("/console")[0]
     with httpx.Client(base_url=url, headers={"origin": url, "sec-fetch-site": "same-origin"},
-                      timeout=60) as client:  # fmt: skip
+                      timeout=PATIENCE) as client:  # fmt: skip
         client.get(address.removeprefix(url))
         yield client
 
@@ -87,7 +82,8 @@ def given(program):
 
 
 def arrived(told):
-    return httpx.get(f"{join(told.folder).url('pool')}/v1/contributions").json()
+    place = join(told.folder).url("pool")
+    return httpx.get(f"{place}/v1/contributions", timeout=PATIENCE).json()
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +93,7 @@ def gift(driver, address):
     page = context.new_page()
     page.goto(address)
     page.evaluate(DROP, [ORDERS.decode(), "my orders.jsonl"])
-    page.wait_for_url("**/console/contributions/*", timeout=120_000)
+    page.wait_for_url("**/console/contributions/*")
     yield page.url
     context.close()
 
@@ -111,7 +107,8 @@ def test_contributor_drops_a_file_and_reads_what_it_is_worth_and_why(page, gift)
     for name in ("Records", "New", "Copies found", "Held-out gain", "Evidence"):
         assert page.get_by_text(name, exact=True).count() == 1
     assert "40" in page.locator(".scores").first.inner_text()
-    page.get_by_role("link", name="its statement, with every check").click()
+    with leaving(page):
+        page.get_by_role("link", name="its statement, with every check").click()
     assert "SIMULATED, AND ALLOWED AS SUCH" in page.inner_text("main")
 
 
@@ -127,7 +124,7 @@ def test_contributor_who_gives_the_same_again_is_told_that_it_is_a_copy(page, gi
     (tmp_path / "again.jsonl").write_bytes(ORDERS)
     page.get_by_label("A file of orders").set_input_files(tmp_path / "again.jsonl")
     page.get_by_role("button", name="Seal and give it").click()
-    page.wait_for_url("**/console/contributions/*", timeout=120_000)
+    page.wait_for_url("**/console/contributions/*")
     assert "A COPY" in page.inner_text("main")
     assert "worth nothing" in page.inner_text("h1")
 
@@ -139,18 +136,19 @@ def test_without_a_script_a_file_is_given_and_taken_back(driver, address, told, 
     page.goto(address)
     page.get_by_label("A file of orders").set_input_files(tmp_path / "plain.jsonl")
     page.get_by_role("button", name="Seal and give it").click()
-    page.wait_for_url("**/console/contributions/*", timeout=120_000)
+    page.wait_for_url("**/console/contributions/*")
     one = page.url.rpartition("/")[2]
     page.get_by_role("button", name="Withdraw").click()
     assert "WITHDRAWN" not in page.inner_text("main")  # the box was not ticked
     page.get_by_label("Erase its key for ever").check()
-    page.get_by_role("button", name="Withdraw").click()
-    page.wait_for_load_state()
+    with leaving(page):
+        page.get_by_role("button", name="Withdraw").click()
     assert "WITHDRAWN" in page.inner_text("main")
     assert [entry["state"] for entry in arrived(told) if entry["contribution"] == one] == [
         "withdrawn"
     ]
-    page.get_by_role("link", name="the pool’s receipt").click()
+    with leaving(page):
+        page.get_by_role("link", name="the pool’s receipt").click()
     assert "SIMULATED, AND ALLOWED AS SUCH" in page.inner_text("main")
     context.close()
     assert [entry["withdrawn"] is not None for entry in given(program) if entry["id"] == one] == [
@@ -182,7 +180,7 @@ def test_client_sends_a_gigabyte_to_the_real_server_and_is_refused(told, program
     before = arrived(told)
     url = program.base_url
     (cookie,) = [f"{one.name}={one.value}" for one in program.cookies.jar]
-    line = http.client.HTTPConnection(url.host, url.port, timeout=60)
+    line = http.client.HTTPConnection(url.host, url.port, timeout=PATIENCE)
     with closing(line):
         line.putrequest("POST", "/console/contribute")
         for name, value in (
@@ -204,13 +202,13 @@ def test_orders_that_are_typed_make_a_file(page):
         page.get_by_label("How much of it").fill("0.5")
         page.get_by_label("When").select_option("below")
         page.get_by_label("Price", exact=True).fill("2000")
-        page.get_by_role("button", name="Add the order").click()
-        page.wait_for_load_state()
+        with leaving(page):
+            page.get_by_role("button", name="Add the order").click()
         assert (page.locator("[role=alert]").count() == 0) is ok  # the second contradicts itself
     assert "1 order typed" in page.inner_text("main")
     assert page.get_by_role("button", name="Seal and give these").is_disabled()
-    page.get_by_role("button", name="Begin anew").click()
-    page.wait_for_load_state()
+    with leaving(page):
+        page.get_by_role("button", name="Begin anew").click()
     assert "order typed" not in page.inner_text("main")
 
 
@@ -245,7 +243,7 @@ def _status(url, path, cookie, *, user):
                 os.setgroups([])
                 os.setgid(user)
                 os.setuid(user)
-            with socket.create_connection((url.host, url.port), timeout=30) as line:
+            with socket.create_connection((url.host, url.port), timeout=PATIENCE) as line:
                 head = f"GET {path} HTTP/1.1\r\nhost: {url.host}:{url.port}\r\n"
                 line.sendall(f"{head}connection: close\r\ncookie: {cookie}\r\n\r\n".encode())
                 os.write(writable, line.recv(12))
@@ -258,7 +256,8 @@ def _status(url, path, cookie, *, user):
 
 
 def test_an_answer_of_the_model_has_its_receipt_beside_it(page):
-    page.get_by_role("link", name="Talk to the model").click()
+    with leaving(page):
+        page.get_by_role("link", name="Talk to the model").click()
     page.get_by_label("Your question").fill(demo_orders.SHOWN.text)
     page.get_by_role("button", name="Ask").click()
     page.wait_for_url("**/console/talk#last")
@@ -268,7 +267,8 @@ def test_an_answer_of_the_model_has_its_receipt_beside_it(page):
     )
     assert "SIMULATED: the receipt holds" in last.inner_text()
     assert "fee 0.30 tUSD" in last.inner_text()
-    last.get_by_role("link", name="receipt").click()
+    with leaving(page):
+        last.get_by_role("link", name="receipt").click()
     assert re.search(r"/answer/[0-9a-f]{64}$", page.url)
     assert page.get_by_role("heading", level=1).count() == 1
 
@@ -302,7 +302,8 @@ def test_contributor_sees_what_it_earned_and_from_which_answer(driver, told, ear
     amount = re.fullmatch(r"You have earned ([0-9.]+) tUSD", heading)
     assert amount is not None, heading
     assert amount[1] in line["facts"]["parts"]["data"]
-    page.locator(".gift-name").first.click()
+    with leaving(page):
+        page.locator(".gift-name").first.click()
     said = page.inner_text("main")
     assert "30 % of the fee of 0.30 tUSD goes to data" in said
     assert "1 model learnt from it already, and cannot unlearn" in said

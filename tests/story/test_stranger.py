@@ -13,11 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.explorer.browser import chromium
+from tests.explorer.browser import opened
 from tests.story.elsewhere import built, set_up
 from tests.vectors import ROOT
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
 
 QUESTIONS = ["Who ran this?", "What was said?", "How strong is it?", "What was not checked?",
              "What do I do next?"]  # fmt: skip
@@ -40,11 +38,8 @@ class Carried:
 
 @pytest.fixture(scope="module")
 def browser():
-    program = chromium()
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    with opened() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +49,7 @@ def carried(told, browser, tmp_path_factory):
     page = browser.new_page()
     page.goto(_address(told.said))
     page.get_by_role("link", name="Open the proof of it all").click()
-    page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+    page.wait_for_selector("proof-check[data-answer]")
     own = page.get_attribute("proof-check", "data-answer")
     for link, name in (("Download the proof", "trade.proof"),
                        ("Keep a page that checks itself", "trade.html")):  # fmt: skip
@@ -160,7 +155,7 @@ def _answer_of(browser, path):
     page = browser.new_page()
     page.context.set_offline(True)
     page.goto(path.as_uri())
-    page.wait_for_selector("proof-check[data-answer]", timeout=60_000)
+    page.wait_for_selector("proof-check[data-answer]")
     found = page.get_attribute("proof-check", "data-answer"), page.inner_text("proof-check")
     page.close()
     return found

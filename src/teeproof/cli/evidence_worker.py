@@ -41,6 +41,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, _FILES))
     source, target = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing that is printed by mistake becomes an answer
+    write_frame(target, b"")  # it has begun
     while (question := read_frame(source)) is not None:
         write_frame(target, answer(question, judge))
     return 0

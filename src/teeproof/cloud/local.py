@@ -88,7 +88,7 @@ class LocalInside(Inside):
 
         serve_here(application, ready=self._ready, stopped=self._stopped)
 
-    def wait_address(self, timeout: float = 10.0) -> str:
+    def wait_address(self, timeout: float = 60.0) -> str:
         """Return where ``serve`` listens; Unavailable if it does not in time."""
         if not self._listening.wait(timeout):
             raise Unavailable("the workload does not listen", code="not_listening")

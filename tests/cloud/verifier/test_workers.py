@@ -15,6 +15,8 @@ from teeproof.core.errors import Unavailable
 ECHO = """
 import os, sys, time
 from teeproof.cloud.verifier.workers import read_frame, write_frame
+time.sleep(float(sys.argv[1]))
+write_frame(sys.stdout.buffer, b"")
 while (asked := read_frame(sys.stdin.buffer)) is not None:
     if asked == b"sleep":
         time.sleep(600)
@@ -31,8 +33,9 @@ while (asked := read_frame(sys.stdin.buffer)) is not None:
 def workers():
     made = []
 
-    def make(**options):
-        made.append(Workers([sys.executable, "-c", ECHO], **({"size": 1} | options)))
+    def make(begin=0.0, **options):
+        words = [sys.executable, "-c", ECHO, str(begin)]
+        made.append(Workers(words, **({"size": 1, "seconds": 60.0} | options)))
         return made[-1]
 
     yield make
@@ -54,8 +57,20 @@ def test_a_question_is_answered_by_one_process_after_another(workers):
     assert second.endswith(b"b" * 1_000_000)
 
 
+def test_no_question_pays_for_the_time_in_which_its_worker_begins(workers):
+    pool = workers(begin=3.0, seconds=2.0)
+    assert asyncio.run(pool.ask(b"a")).endswith(b"a")
+    assert refusal(pool, b"end") == "verification_ended"
+    assert asyncio.run(pool.ask(b"b")).endswith(b"b")  # by another worker, which begins anew
+
+
+def test_a_worker_that_does_not_begin_makes_no_evidence_slow(workers, monkeypatch):
+    monkeypatch.setattr("teeproof.cloud.verifier.workers._BEGIN", 0.2)
+    assert refusal(workers(begin=600.0), b"a") == "verifier_busy"
+
+
 def test_client_sends_what_takes_too_long(workers):
-    pool = workers(seconds=1.0)
+    pool = workers(seconds=2.0)
     before = asyncio.run(pool.ask(b"a")).split()[0]
     assert refusal(pool, b"sleep") == "verification_timeout"
     with pytest.raises(ProcessLookupError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,15 @@ from teeproof.cli.console.ledger import Ledger
 from teeproof.cli.contributing import _write_down, names_beside
 from teeproof.cli.joining import Joined
 from teeproof.cloud.kms.policy import Withdrawal
+from teeproof.core.clock import to_epoch
 from teeproof.core.digests import parse_named
 from teeproof.explorer.console.port import Earned, Given, Made
 from teeproof.explorer.console.telling import earned_text, part_text, told, why_earned
 from teeproof.explorer.log.content import Book
 from teeproof.proof.links import Subject
 from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.formats.cosignature import Cosigner
+from teeproof.proof.log.formats.policy import TlogPolicy
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import read_record
 from teeproof.proof.statement import Statement
@@ -44,6 +48,7 @@ from tests.data.scenes import (
 from tests.explorer.console.scenes import Person, app_of
 from tests.proof.people import attester, policy
 
+WITNESS = Cosigner("witness.example/late", b"\7" * 32)
 PART = Earned(
     answer="sha256:" + "ab" * 32, amount=32_517, symbol="tUSD", decimals=6, fee="0.30 tUSD",
     percent=3000, weight=61_058_731, weights=169_000_000, others=0, claimed=True,
@@ -99,6 +104,53 @@ def test_an_owner_sees_what_is_theirs_and_nobody_elses(place, tmp_path):
     assert gifts_of(place, tmp_path, CAROL).given() == []
     assert LocalGifts(lambda: Joined(tmp_path / "new", {}, ""),
                       book=Book(place.log, trust=Trust())).given() == ()  # fmt: skip
+
+
+def watched(place, folder):
+    """Return the same for a reader who believes a witness, and what has it see the log."""
+    shutil.copytree(place.log, folder / "log")
+    with Log.open(folder / "log", read_only=True) as log:
+        lines = f"log {log.verifier.text()}\nwitness w {WITNESS.verifier.text()}\nquorum w\n"
+    trust = Trust(policy=policy(), logs=TlogPolicy.parse(lines.encode()))
+
+    def see():
+        with Log.open(folder / "log") as log:
+            newest = log.checkpoint()
+            line = WITNESS.cosign(newest.note.text, time=to_epoch(NOW - timedelta(seconds=5)))
+            log.add_cosignatures(newest.checkpoint.size, [line])
+
+    return Book(folder / "log", trust=trust, now=lambda: NOW), see
+
+
+def test_what_was_told_before_witnesses_saw_it_is_not_told_after(place, tmp_path):
+    gifts = gifts_of(place, tmp_path, ALICE)
+    gifts._book, see = watched(place, tmp_path)
+    young = gifts.given()
+    assert [one.verdict.ok for one in young] == [False, False]
+    assert [one.withdrawn for one in young] == [None, None]
+    see()
+    second, first = gifts.given()
+    assert first.verdict.ok
+    assert second.verdict.ok
+    assert second.withdrawn is not None
+
+
+def test_who_gave_something_is_answered_once_witnesses_saw_it(place, tmp_path):
+    gifts = gifts_of(place, tmp_path, ALICE)
+    gifts._book, see = watched(place, tmp_path)
+    looks = []
+
+    def now():
+        looks.append(NOW)
+        if len(looks) == 3:
+            see()
+        return NOW
+
+    gifts._now = now
+    name = Ledger(place.log, owner=ALICE.public).found()[0].statement
+    gifts._until_witnessed(name)
+    assert len(looks) == 3
+    assert gifts._book.page(parse_named(name)).verdict.ok
 
 
 def lied(place, folder, *made):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
 
 from teeproof.core.errors import Usage
 from teeproof.explorer.console.stage import NAMES, Part
-from tests.explorer.browser import AXE, SCHEMES, SIZES, chromium, served
+from tests.explorer.browser import AXE, PATIENCE, SCHEMES, SIZES, opened, served
 from tests.explorer.console.scenes import TOKEN, Person, app_of
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install")
 
 LINE = {"label": "2 Data", "text": "<b>3</b> files", "ids": ["sha256:" + "ab" * 32], "real": False}
 
@@ -94,10 +94,8 @@ def test_other_site_starts_nothing(person, stage):
 
 @pytest.fixture(scope="module")
 def driver():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield opened
-        opened.close()
+    with opened() as found:
+        yield found
 
 
 def test_the_page_follows_by_itself(driver, stage):
@@ -109,6 +107,44 @@ def test_the_page_follows_by_itself(driver, stage):
         page.get_by_text("… running").wait_for()
         stage.set("network", state="done", progress=None, saying="", lines=(LINE,))
         page.get_by_text("<b>3</b> files").wait_for()  # nobody has reloaded it
+        page.close()
+
+
+class Late:
+    """Serves what the application does; the first list that a script asks for comes late."""
+
+    def __init__(self, app):
+        self._app, self.asked, self.go = app, threading.Event(), threading.Event()
+
+    async def __call__(self, scope, receive, send):
+        said = []
+
+        async def keep(message):
+            said.append(message)
+
+        of_a_script = (b"sec-fetch-dest", b"empty") in scope["headers"]
+        if scope["path"] != "/console/parts" or not of_a_script or self.asked.is_set():
+            await self._app(scope, receive, send)
+            return
+        await self._app(scope, receive, keep)
+        self.asked.set()
+        await asyncio.to_thread(self.go.wait, PATIENCE)
+        for message in said:
+            await send(message)
+
+
+def test_network_brings_an_older_list_after_a_newer_one_and_the_newer_one_stays(driver, stage):
+    stage.set("network", state="running")
+    with served(late := Late(app_of(stage=stage))) as url:
+        page = driver.new_page()
+        page.goto(f"{url}/console?token={TOKEN}")
+        page.goto(f"{url}/console/parts")
+        assert late.asked.wait(PATIENCE)
+        stage.set("network", state="done", lines=(LINE,))
+        page.get_by_text("<b>3</b> files").wait_for()
+        with page.expect_event("requestfinished", lambda one: one.url.endswith("/console/parts")):
+            late.go.set()
+        assert page.get_by_text("<b>3</b> files").is_visible()
         page.close()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from teeproof.cli.console.ledger import Found, Ledger
 from teeproof.cli.contributing import (
@@ -41,7 +41,7 @@ __all__ = ["LocalGifts"]
 
 _FRESH = timedelta(seconds=60)  # for which a verdict is shown again
 _SHOWN = 50  # contributions on the page
-_TRIES, _MOMENT = 100, 0.05  # seconds that a statement may take until it is published
+_PATIENCE, _MOMENT = 30.0, 0.05  # seconds that witnesses may take to see what was said
 
 _MORE = "there is more than is looked at: what is told is of the latest payments alone"
 
@@ -67,7 +67,7 @@ class LocalGifts:
         self._reach, self._book, self._now = reach, book, now
         self._key_file = key_file or key_file_in(reach().folder)
         self._ledger: Ledger | None = None
-        self._judged: dict[str, tuple[datetime, ProofVerdict]] = {}
+        self._judged: dict[str, tuple[datetime, Any, ProofVerdict]] = {}
         self._lock = threading.Lock()
 
     def owner(self) -> Owner | None:
@@ -102,13 +102,13 @@ class LocalGifts:
     def contribute(self, name: str, data: bytes) -> str:
         """See ``Gifts``."""
         gave = give(self._reach(), data, name=name, owner=self._key_file)
-        self._until_published(gave.contributed.proof.statement.name)
+        self._until_witnessed(gave.contributed.proof.statement.name)
         return gave.contributed.contribution
 
     def withdraw(self, contribution: str) -> None:
         """See ``Gifts``."""
         taken = take_back(self._reach(), contribution, owner=self._key_file)
-        self._until_published(taken.receipt.statement.name)
+        self._until_witnessed(taken.receipt.statement.name)
 
     def _followed(self) -> Ledger | None:
         owner = self.owner()
@@ -148,17 +148,20 @@ class LocalGifts:
         return verdict is not None and verdict.ok
 
     def _verdict(self, statement: str) -> tuple[ProofVerdict | None, str]:
-        """Return the verdict on a statement, of the last minute or of now; or why there is none."""
-        now = self._now()
+        """Return the verdict on a statement, of the last minute or of now; or why there is none.
+
+        One is kept no longer than what it was found in: witnesses may see a statement any moment.
+        """
+        now, state = self._now(), self._book.state()
         kept = self._judged.get(statement)
-        if kept is not None and now - kept[0] < _FRESH:
-            return kept[1], ""
+        if kept is not None and kept[1] == state and now - kept[0] < _FRESH:
+            return kept[2], ""
         try:
             verdict = self._book.page(parse_named(statement)).verdict
         except Error as error:
             return None, error.detail
         self._judged = {k: v for k, v in self._judged.items() if now - v[0] < _FRESH}
-        self._judged[statement] = now, verdict
+        self._judged[statement] = now, state, verdict
         return verdict, ""
 
     def _earned(
@@ -200,11 +203,20 @@ class LocalGifts:
             return got, f"the chain could not be asked: {error.detail}"
         return got, unknown
 
-    def _until_published(self, name: str) -> None:
-        """Wait a moment until the log shows what it has taken in; the page says if it does not."""
-        wanted = parse_named(name)
-        for _ in range(_TRIES):
-            with Log.open(self._book.log, read_only=True) as log, closing(Contents(log)) as held:
-                if held.statement(wanted) is not None:
-                    return
+    def _until_witnessed(self, name: str) -> None:
+        """Wait until the log shows a statement under a checkpoint that says when it was said.
+
+        The page says if it does not; before, it would call a statement bad that is only young.
+        """
+        wanted, limit = parse_named(name), time.monotonic() + _PATIENCE
+        while not self._is_witnessed(wanted) and time.monotonic() < limit:
             time.sleep(_MOMENT)
+
+    def _is_witnessed(self, statement: bytes) -> bool:
+        accept = self._book.trust.accepting(self._now())
+        with (
+            Log.open(self._book.log, read_only=True) as log,
+            closing(Contents(log, accept=accept)) as held,
+        ):
+            logged = held.logged(statement)
+            return logged is not None and (accept is None or accept(logged.checkpoint))

@@ -31,7 +31,7 @@ __all__ = ["PROOF", "Checked", "check_offline", "save", "tell"]
 PROOF = "trade.proof"
 _CHAIN = ("action", "answer", "training", "dataset", "contribution")
 _WORDS = {"action": "trade", "training": "model", "dataset": "training", "contribution": "data"}
-_PATIENCE = 20.0  # seconds until witnesses have cosigned what was said last
+_PATIENCE = 60.0  # seconds until witnesses have cosigned what was said last
 
 
 @dataclass(frozen=True)

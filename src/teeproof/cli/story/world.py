@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["World"]
 
 _CHAIN = "teeproof.chain.local.serve"
-_TRIES, _MOMENT = 100, 0.05  # seconds that a statement may take until it is published
+_PATIENCE, _MOMENT = 60.0, 0.05  # seconds that a statement may take until it is published
 
 
 class World:
@@ -265,10 +265,14 @@ class World:
         from teeproof.proof.log.contents import Contents  # noqa: PLC0415
         from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 
-        for _ in range(_TRIES):  # what was acknowledged is published a moment later
+        limit = time.monotonic() + _PATIENCE
+        while True:  # what was acknowledged is published a moment later
             with Log.open(self.notary.directory, read_only=True) as log:
                 data = Contents(log).statement(parse_named(name))
             if data is not None:
                 return data
+            if time.monotonic() > limit:
+                raise Unavailable(
+                    "the log holds no such statement", code="statement_unknown", got=name
+                )
             time.sleep(_MOMENT)
-        raise Unavailable("the log holds no such statement", code="statement_unknown", got=name)

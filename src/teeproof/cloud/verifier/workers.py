@@ -1,8 +1,9 @@
 """Processes that verify, so that what a stranger sends can be ended: in time, and in memory.
 
 A worker reads questions on standard input and answers on standard output, one at a time, each as
-four bytes of length and then so many bytes. One that takes too long is ended, and another takes its
-place; one whose parent is gone reads the end of its input, and ends.
+four bytes of length and then so many bytes. Its first frame is empty: it has begun, and no question
+pays for that. One that takes too long is ended, and another takes its place; one whose parent is
+gone reads the end of its input, and ends.
 
 Trusts: the program that it starts.  Does not trust: that it answers.
 """
@@ -12,16 +13,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO
+from typing import IO, TypeVar
 
 from teeproof.core.errors import Unavailable
 
 __all__ = ["MAX_FRAME", "Workers", "read_frame", "write_frame"]
 
 MAX_FRAME = 64 << 20
-_GRACE = 5.0  # seconds that workers have to end
+T = TypeVar("T")
+_BEGIN = 120.0  # seconds that a worker may take to begin
+_GRACE = 60.0  # seconds that workers have to end
 
 
 def read_frame(stream: IO[bytes]) -> bytes | None:
@@ -55,7 +58,7 @@ class Workers:
         words: the command that starts one.
         size: how many there are.
         waiting: how many further questions may wait.
-        seconds: how long one may take.
+        seconds: how long a question may take.
     """
 
     def __init__(
@@ -101,12 +104,23 @@ class Workers:
         self._threads.shutdown()
 
     async def _asked(self, worker: _Worker, question: bytes) -> bytes:
-        loop = asyncio.get_running_loop()
-        alarm = loop.call_later(self._seconds, worker.give_up)
         try:
-            return await loop.run_in_executor(self._threads, worker.ask, question)
+            await self._timed(worker, _BEGIN, worker.begun)
+        except (OSError, EOFError):
+            raise Unavailable(
+                "no process begins that would verify this: try again in a moment",
+                code="verifier_busy",
+            ) from None
+        try:
+            return await self._timed(worker, self._seconds, lambda: worker.ask(question))
         except (OSError, EOFError):
             raise self._silent(worker.given_up) from None
+
+    async def _timed(self, worker: _Worker, seconds: float, work: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        alarm = loop.call_later(seconds, worker.give_up)
+        try:
+            return await loop.run_in_executor(self._threads, work)
         finally:
             alarm.cancel()
 
@@ -128,24 +142,34 @@ class _Worker:
     def __init__(self, words: tuple[str, ...]) -> None:
         self._words = words
         self._process: subprocess.Popen[bytes] | None = None
-        self.given_up = False
+        self._has_begun = self.given_up = False
 
     def start(self) -> None:
         self.end()
-        self.given_up = False
+        self._has_begun = self.given_up = False
         self._process = subprocess.Popen(  # noqa: S603  our own program
             self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
-    def ask(self, question: bytes) -> bytes:
+    def begun(self) -> None:
+        """Return once it takes questions, started again if it has ended."""
         if self.given_up or self._process is None or self._process.poll() is not None:
             self.start()
+        if not self._has_begun:
+            self._said(None)
+            self._has_begun = True
+
+    def ask(self, question: bytes) -> bytes:
+        return self._said(question)
+
+    def _said(self, question: bytes | None) -> bytes:
+        """Return the next frame that it writes, to a question if there is one."""
         process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
+        if process is None or process.stdin is None or process.stdout is None:
+            raise EOFError
         try:
-            write_frame(process.stdin, question)
+            if question is not None:
+                write_frame(process.stdin, question)
             answer = read_frame(process.stdout)
             if answer is None:
                 raise EOFError

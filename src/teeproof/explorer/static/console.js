@@ -45,11 +45,14 @@ const live = document.getElementById("live");
 if (parts && live && "EventSource" in window) {
   const source = new EventSource("/console/events");
   source.onerror = () => { live.textContent = "Not connected: reload to see how it goes."; };
+  let asked = 0;
   source.onmessage = async () => {
     live.textContent = "This page follows by itself.";
+    const mine = ++asked;
     const answer = await fetch("/console/parts");
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (mine !== asked) return;  // it comes later than a newer one
     const fresh = page.getElementById("parts");
     const now = document.getElementById("parts");
     if (fresh && now && !now.contains(document.activeElement)) now.replaceWith(document.adoptNode(fresh));
