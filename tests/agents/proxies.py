@@ -54,12 +54,12 @@ def serving(handle: Handle) -> Iterator[str]:
         target=serve_here, args=(app,), kwargs={"ready": listening, "stopped": stopped}
     )
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(120)
     try:
         yield urls[0]
     finally:
         stopped.set()
-        thread.join(20)
+        thread.join(120)
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def lying_node(
     url: str, change: Change, *, before: Callable[[str], object] = lambda method: None
 ) -> Iterator[str]:
     """A node that answers ``change(method, params, result)`` in place of each result."""
-    with httpx.Client(timeout=60, trust_env=False) as client:
+    with httpx.Client(timeout=120, trust_env=False) as client:
 
         def answer(asked: dict[str, Any]) -> dict[str, Any]:
             before(asked["method"])
@@ -107,7 +107,7 @@ class Replaying:
     def _handle(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         if method == "POST" and self.replay and self._first is not None:
             return self._first
-        with httpx.Client(timeout=60, trust_env=False) as client:
+        with httpx.Client(timeout=120, trust_env=False) as client:
             found = client.request(method, self._url + path, content=body)
         kept = {k: v for k, v in found.headers.items() if k not in ("content-length", "date")}
         data = self.change(found.content) if method == "POST" else found.content

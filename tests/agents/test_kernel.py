@@ -102,7 +102,7 @@ def test_instructions_that_come_at_once_are_done_one_after_the_other(world: Worl
     for thread in askers:
         thread.start()
     for thread in askers:
-        thread.join(60)
+        thread.join(300)
     assert [turn.outcome for turn in turns] == ["traded"] * 4
     assert sorted(turn.number for turn in kernel.story.turns) == [1, 2]
     assert world.holdings()[0] == 8 * UNIT * 9 // 16

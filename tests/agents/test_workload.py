@@ -52,11 +52,11 @@ def running(inside: LocalInside) -> Iterator[AgentClient]:
     thread = threading.Thread(target=workload.main, args=(inside,))
     thread.start()
     try:
-        with AgentClient(inside.wait_address(60)) as client:
+        with AgentClient(inside.wait_address(120)) as client:
             yield client
     finally:
         inside.stop()
-        thread.join(30)
+        thread.join(120)
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_client_looks_for_another_channel(
         ("GET", "/v1/journal?first=-1", 400),
         ("GET", "/v1/journal?first=0&first=1", 400),
     ):
-        answer = httpx.request(method, inside.address + path)
+        answer = httpx.request(method, inside.address + path, timeout=120)
         assert answer.status_code == status, (method, path)
         assert answer.json()["ok"] is False
     for body, status in (
@@ -152,7 +152,7 @@ def test_client_looks_for_another_channel(
         (b'{"text":"sell","mandate":{}}', 400),
         (b"", 400),
     ):
-        answer = httpx.post(inside.address + "/v1/instructions", content=body)
+        answer = httpx.post(inside.address + "/v1/instructions", content=body, timeout=120)
         assert answer.status_code == status, body[:40]
         assert status == 400 or answer.json()["expected"] == f"at most {MAX_BODY} bytes"
     assert len(client.journal()) == 2  # whose it is, and that it started

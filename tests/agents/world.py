@@ -121,11 +121,11 @@ class Model:
             kwargs={"ready": listening, "stopped": self._stopped},
         )  # fmt: skip
         self._thread.start()
-        assert ready.wait(20)
+        assert ready.wait(120)
 
     def close(self) -> None:
         self._stopped.set()
-        self._thread.join(20)
+        self._thread.join(120)
         self._service.close()
         self._receipts.close()
 

@@ -41,6 +41,6 @@ def program(*arguments: object, **environment: str) -> Answer:
         text=True,
         encoding="utf-8",
         check=False,
-        timeout=120,
+        timeout=600,
     )
     return Answer(done.returncode, done.stdout, done.stderr)

@@ -35,7 +35,7 @@ def started(tmp_path):
 
 def test_it_prints_its_address_answers_there_and_ends_on_a_sigterm(started):
     process, about = started
-    with httpx.Client(base_url=about["url"]) as client:
+    with httpx.Client(base_url=about["url"], timeout=60) as client:
         assert client.get("/words").status_code == 200
         assert client.get("/verify.json").json()["send"] == "POST /verify.json"
     process.send_signal(signal.SIGTERM)
@@ -45,7 +45,7 @@ def test_it_prints_its_address_answers_there_and_ends_on_a_sigterm(started):
 
 def test_network_asks_by_a_name_that_it_was_not_given(started):
     _, about = started
-    answer = httpx.get(f"{about['url']}/words", headers={"host": "evil.example"})
+    answer = httpx.get(f"{about['url']}/words", headers={"host": "evil.example"}, timeout=60)
     assert answer.status_code == 400
 
 

@@ -88,7 +88,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(number)
         self.process.stdout.close()
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=120)
 
     @property
     def said(self) -> str:
@@ -661,7 +661,7 @@ def test_host_kills_the_server_and_every_acknowledged_append_is_there(made):
                 enough.set()
 
         workers = fill(server, taken, start=start)
-        assert enough.wait(60)
+        assert enough.wait(300)
         server.stop(signal.SIGKILL)
         for worker in workers:
             worker.join()
@@ -685,7 +685,7 @@ def test_a_server_that_is_told_to_stop_answers_what_it_was_asked(made):
             enough.set()
 
     workers = fill(server, taken)
-    assert enough.wait(60)
+    assert enough.wait(300)
     assert server.stop() == 0
     for worker in workers:
         worker.join()

@@ -54,7 +54,7 @@ def serving(*arguments) -> Iterator[tuple[dict, subprocess.Popen]]:
         yield json.loads("".join(lines) + "}"), process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 def asked(about, book, size=None):
@@ -134,7 +134,7 @@ def test_a_log_is_cosigned_over_http_and_a_fork_of_it_is_kept_as_a_proof(tmp_pat
             served = source.read("checkpoint")
         assert served.startswith(book.signed().encode())
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 0
     assert f"event=cosigned origin={ORIGIN} size=300" in said
     assert "error=equal_size_other_root" in said

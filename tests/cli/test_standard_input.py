@@ -63,7 +63,7 @@ def test_host_cannot_send_what_is_nothing_or_too_much(data, names, code, words):
 def test_a_terminal_is_not_waited_for():
     main, side = pty.openpty()
     done = subprocess.run(
-        [PROGRAM, "verify", "-"], stdin=side, capture_output=True, check=False, timeout=60
+        [PROGRAM, "verify", "-"], stdin=side, capture_output=True, check=False, timeout=300
     )
     os.close(main)
     os.close(side)

@@ -58,7 +58,7 @@ def do_serve(inside: Inside) -> None:
     """Answer each request with what a peer answers."""
     import httpx
 
-    client = httpx.Client(trust_env=False)
+    client = httpx.Client(timeout=60, trust_env=False)
 
     async def app(scope: Any, _receive: Any, send: Any) -> None:
         if scope["type"] != "http":

@@ -58,5 +58,5 @@ def start(folder: Path, code: Manifest, **options: Any) -> Running:
 def found(folder: Path, code: Manifest, **options: Any) -> Any:
     """Run the workload to its end; return what it found."""
     with start(folder, code, **options) as running:
-        running.finish(120)
+        running.finish(300)
     return json.loads((folder / "out" / "found.json").read_text())

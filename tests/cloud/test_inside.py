@@ -92,7 +92,7 @@ def test_it_serves_until_it_is_stopped(here):
 
     thread = threading.Thread(target=here.serve, args=(app,))
     thread.start()
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(timeout=60, trust_env=False) as client:
         assert client.get(here.wait_address()).content == b"here"
     here.stop()
     thread.join()

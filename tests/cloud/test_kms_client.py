@@ -258,7 +258,7 @@ def test_a_kms_that_is_not_there_is_said_to_be_unreachable(kms):
 )
 def test_errors_have_the_one_shape(town, method, path, body, status, code):
     _, _, url, _ = town
-    with httpx.Client(trust_env=False) as web:
+    with httpx.Client(timeout=60, trust_env=False) as web:
         answer = web.request(method, f"{url}/{path}", content=body)
     said = answer.json()
     assert (said["ok"], said["error"]) == (False, code)
@@ -271,7 +271,7 @@ def test_a_refused_release_names_its_statement(town):
     job, challenge = job_of(file, purpose="sell"), client.challenge()
     me = boot(job, challenge, now=kms.clock)
     body = write_request(request_of(me, challenge, job, file))
-    with httpx.Client(trust_env=False) as web:
+    with httpx.Client(timeout=60, trust_env=False) as web:
         answer = web.post(f"{url}/v1/release", content=body)
     assert answer.status_code == 403
     name = answer.headers["x-teeproof-statement"]

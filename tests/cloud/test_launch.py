@@ -170,12 +170,12 @@ def test_state_is_there_again_at_the_next_start_and_inputs_are_read(tmp_path):
 @walled
 def test_a_workload_serves_and_reaches_its_peers_through_the_wall(tmp_path, neighbour):
     with start(tmp_path, manifest("serve"), peers={"neighbour": neighbour}, serve=True) as running:
-        running.ready()
-        with httpx.Client(trust_env=False) as client:
+        running.ready(300)
+        with httpx.Client(timeout=60, trust_env=False) as client:
             assert client.get(f"{running.url}/hello").content == b"heard: /base/hello"
             assert client.get(f"{running.url}/again").content == b"heard: /base/again"
         assert running.progress() == {"step": "serving"}
-        assert running.stop() == 0
+        assert running.stop(120) == 0
 
 
 @walled
@@ -191,7 +191,7 @@ def test_the_same_code_gets_the_same_secrets_and_other_code_gets_others(tmp_path
 @walled
 def test_what_a_workload_says_at_its_end_is_in_the_error(tmp_path):
     with start(tmp_path, manifest("fail")) as running, pytest.raises(Unavailable) as caught:
-        running.finish(120)
+        running.finish(300)
     assert caught.value.code == "workload_ended"
     assert "nothing good comes of this" in caught.value.detail
     assert running.returncode == Usage.exit_code
@@ -211,7 +211,7 @@ def test_stopping_a_workload_ends_all_that_it_started(tmp_path, wall):
         told(running, "waiting")
         mine = descendants(running.pid)
         assert len(mine) >= 1
-        assert running.stop() == 128 + signal.SIGTERM
+        assert running.stop(120) == 128 + signal.SIGTERM
     assert all(map(gone, mine))
 
 
@@ -240,7 +240,7 @@ def descendants(pid: int) -> list[int]:
 def test_without_a_wall_the_record_says_that_it_is_no_sandbox(tmp_path, port):
     code = manifest("look", str(port), str(Path(__file__)))
     with start(tmp_path, code, sandbox="process") as running:
-        running.finish(120)
+        running.finish(300)
         assert not running.sandbox.isolates
     launched = json.loads((tmp_path / "launch.json").read_text())
     assert launched["isolated"] is False
@@ -281,7 +281,7 @@ def test_a_workload_that_does_not_serve_has_no_address(tmp_path):
     with start(tmp_path, manifest("fail"), sandbox="process") as running:
         with pytest.raises(Usage):
             running.url  # noqa: B018
-        running.wait(120)
+        running.wait(300)
 
 
 @walled

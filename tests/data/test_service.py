@@ -163,7 +163,7 @@ def test_a_bad_file_does_not_leave_the_contributors_machine(town, pool, tmp_path
     path.write_bytes(file_of(honest(1)))
     with pytest.raises(Malformed):
         contribute(path, **(arguments | {"payout": "0xABC"}))
-    assert httpx.get(f"{town.pool_url}/v1/contributions").json() == []
+    assert httpx.get(f"{town.pool_url}/v1/contributions", timeout=60).json() == []
 
 
 def test_contributor_sends_poison_past_his_own_check(town, pool):
@@ -290,7 +290,7 @@ def test_a_client_believes_no_pool_whose_machine_its_policy_does_not_accept(town
 
 
 def post(town: Town, path: str, body: bytes) -> tuple[int, dict]:
-    answer = httpx.post(f"{town.pool_url}/{path}", content=body)
+    answer = httpx.post(f"{town.pool_url}/{path}", content=body, timeout=60)
     return answer.status_code, answer.json()
 
 
@@ -308,14 +308,14 @@ def test_every_route_answers_in_json_and_says_what_is_wrong(town, pool):
         "": (404, "route_unknown"),
     }
     for path, (status, code) in wanted.items():
-        answer = httpx.get(f"{base}/{path}")
+        answer = httpx.get(f"{base}/{path}", timeout=60)
         assert (answer.status_code, answer.json()["error"]) == (status, code), path
         assert answer.json()["ok"] is False
     assert httpx.delete(f"{base}/v1/pool").status_code == 405
-    listed = httpx.get(f"{base}/v1/contributions").json()
+    listed = httpx.get(f"{base}/v1/contributions", timeout=60).json()
     assert listed == [{"contribution": made.contribution, "sequence": 1, "state": "accepted"}]
     spoken = pool.dataset().statement
-    assert httpx.get(f"{base}/v1/dataset/{spoken.name}").json()["id"] == spoken.name
+    assert httpx.get(f"{base}/v1/dataset/{spoken.name}", timeout=60).json()["id"] == spoken.name
 
 
 @pytest.mark.parametrize(

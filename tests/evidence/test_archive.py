@@ -544,7 +544,7 @@ def _whole(archive: Archive) -> list[Entry]:
 def test_two_processes_may_add_at_once(archive: Archive, tmp_path: Path) -> None:
     folder, given_ = _written(tmp_path, 12)
     both = [_adding(archive, folder) for _ in range(2)]
-    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
     for process in both:
         assert process.stdout is not None
         process.stdout.close()

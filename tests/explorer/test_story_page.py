@@ -9,6 +9,7 @@ import httpx
 from teeproof.cli.story.page import serve_page
 from teeproof.evidence.collect.simulated import opt_in_policy
 from teeproof.proof.log.storage.log import Log
+from tests.explorer.browser import PATIENCE
 from tests.proof.people import platform, policy
 
 
@@ -27,7 +28,10 @@ def test_the_story_is_served_with_its_log_and_judges_what_is_handed_in(shown, tm
     )  # fmt: skip
     one = shown.sealed["answer"]
     lines = ({"label": "4 Answer", "text": "it says <42>", "ids": [one.name], "real": True},)
-    with serve_page(world, lambda: lines) as served, httpx.Client(base_url=served.url) as client:
+    with (
+        serve_page(world, lambda: lines) as served,
+        httpx.Client(base_url=served.url, timeout=PATIENCE) as client,
+    ):
         home = client.get("/").text
         assert "What happened" in home
         assert "it says &lt;42&gt;" in home

@@ -290,7 +290,10 @@ def test_clients_hand_in_more_files_at_once_than_there_is_room_for(scene):
 
     from teeproof.explorer.pages.verify import _AT_ONCE
 
+    asked = []
+
     async def slow(gate):
+        asked.append(gate)
         await gate.wait()
         yield b"what is this?"
 
@@ -302,7 +305,8 @@ def test_clients_hand_in_more_files_at_once_than_there_is_room_for(scene):
                 asyncio.create_task(client.post("/verify.json", content=slow(gate)))
                 for _ in range(_AT_ONCE)
             ]
-            await asyncio.sleep(0.05)
+            while len(asked) < _AT_ONCE:  # each has a place once its body is asked for
+                await asyncio.sleep(0)
             late = await client.post("/verify.json", content=b"x")
             gate.set()
             return late, await asyncio.gather(*waiting)

@@ -148,7 +148,7 @@ class Hosted:
     def stop(self) -> None:
         if self.inside is not None and self._thread is not None:
             self.inside.stop()
-            self._thread.join(20)
+            self._thread.join(120)
             assert not self._thread.is_alive()
             self.inside = None
 

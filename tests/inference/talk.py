@@ -23,21 +23,21 @@ def body(text: str = "sell half my ETH", **more: Any) -> bytes:
 
 
 def post(url: str, data: bytes, **headers: str) -> httpx.Response:
-    with httpx.Client(timeout=60, verify=False) as client:
+    with httpx.Client(timeout=120, verify=False) as client:
         return client.post(
             url + CHAT, content=data, headers={"content-type": "application/json"} | headers
         )
 
 
 def get(url: str, path: str, **headers: str) -> httpx.Response:
-    with httpx.Client(timeout=60, verify=False) as client:
+    with httpx.Client(timeout=120, verify=False) as client:
         return client.get(url + path, headers=headers)
 
 
 def raw(url: str, data: bytes) -> tuple[httpx.Headers, bytes]:
     """Return an answer's headers and its body exactly as it crossed the wire."""
     with (
-        httpx.Client(timeout=60, verify=False) as client,
+        httpx.Client(timeout=120, verify=False) as client,
         client.stream("POST", url + CHAT, content=data) as got,
     ):
         return got.headers, b"".join(got.iter_raw())
@@ -62,7 +62,7 @@ def hang_up_after(url: str, data: bytes, count: int) -> bytes:
     """Ask over a bare socket, read some bytes of the answer, and leave."""
     host, port = url.removeprefix("http://").split(":")
     head = f"POST {CHAT} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {len(data)}\r\n\r\n"
-    with socket.create_connection((host, int(port)), timeout=60) as line:
+    with socket.create_connection((host, int(port)), timeout=120) as line:
         line.sendall(head.encode() + data)
         got = b""
         while len(got) < count:

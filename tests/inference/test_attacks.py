@@ -287,7 +287,7 @@ def test_client_forges_a_hash_header(host: Hosted) -> None:
 @pytest.mark.parametrize("announced", [True, False])
 def test_client_sends_a_megabyte(host: Hosted, *, announced: bool) -> None:
     data = body("x" * (1 << 20))
-    with httpx.Client(timeout=60, verify=False) as client:
+    with httpx.Client(timeout=120, verify=False) as client:
         refused = client.post(host.url + CHAT, content=data if announced else iter([data]))
     assert refused.status_code == 413
     error = refused.json()["error"]
@@ -315,7 +315,7 @@ def test_client_floods(tmp_path: Path) -> None:
 
         def hold() -> None:
             with (
-                httpx.Client(timeout=60, verify=False) as client,
+                httpx.Client(timeout=120, verify=False) as client,
                 client.stream("POST", host.url + CHAT, content=long) as got,
             ):
                 for _ in got.iter_raw():

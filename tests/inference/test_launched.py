@@ -63,7 +63,7 @@ class Walled:
 
     @staticmethod
     def ready(running: Running) -> dict[str, Any]:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while running.returncode is None and time.monotonic() < until:
             if said := running.progress():
                 return dict(said)
@@ -81,7 +81,7 @@ def test_host_kills_the_service_and_every_receipt_is_still_there(tmp_path: Path)
                 model=NAME, messages=[{"role": "user", "content": "hi"}], max_tokens=8
             )
         hang_up_after(running.url, body(stream=True, max_tokens=30_000), 1000)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while get(running.url, "/health").json()["receipts"] < 2:
             assert time.monotonic() < until
             time.sleep(0.02)
@@ -102,7 +102,7 @@ def test_host_hands_a_walled_service_other_weights(tmp_path: Path) -> None:
     walled = Walled(tmp_path)
     wanted = f"sha256:{sha256(b'another').hex()}"
     with walled.run(**{MODEL: wanted}) as running:
-        assert running.wait(60) == 4
+        assert running.wait(300) == 4
         said = json.loads(running.stderr_path.read_text().splitlines()[-1])
     assert (said["error"], said["expected"]) == ("model_not_expected", wanted)
     assert said["got"] == walled.hosted.root.name

@@ -222,7 +222,7 @@ def test_a_constraint_that_a_direct_service_fulfils_is_accepted(host: Hosted) ->
 def test_what_is_not_there_is_said(
     host: Hosted, path: str, method: str, status: int, code: str
 ) -> None:
-    with httpx.Client(verify=False) as client:
+    with httpx.Client(timeout=120, verify=False) as client:
         answer = client.request(method, host.url + path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 

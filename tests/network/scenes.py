@@ -271,7 +271,7 @@ class Served:
 
     def stop(self) -> None:
         self.inside.stop()
-        self._thread.join(10)
+        self._thread.join(120)
 
 
 def node_inside(folder: Path, url: str, *, machine: str) -> LocalInside:

@@ -35,7 +35,7 @@ def market(folder: Path) -> Iterator[MarketClient]:
             yield client
     finally:
         child.send_signal(signal.SIGKILL)
-        assert child.wait(10) == -signal.SIGKILL
+        assert child.wait(120) == -signal.SIGKILL
         child.stdout.close()
 
 

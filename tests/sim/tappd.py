@@ -98,7 +98,7 @@ def tappd(fault: str = "") -> Iterator[str]:
                 yield path
             finally:
                 child.terminate()
-                child.wait(20)
+                child.wait(120)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def mounted(provider: str) -> Iterator[Mounted]:
                 yield Mounted(Path(folder))
             finally:
                 child.terminate()
-                child.communicate(timeout=20)
+                child.communicate(timeout=120)
                 if os.path.ismount(folder):
                     subprocess.run([unmount, "-uz", folder], check=True)
 

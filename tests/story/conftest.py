@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 LAST = "Ctrl-C ends it"
+PATIENCE = 600  # seconds; a loaded machine is no failure
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,20 @@ def demo(*words: str, home: Path, **options: Any) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
+def processes_of(folder: Path) -> set[int]:
+    """Return the processes that name a folder in their command line."""
+    found = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, check=False).stdout
+    return {int(pid) for pid in found.split()}
+
+
+def until_none_of(folder: Path) -> set[int]:
+    """Return those that are left: the kernel ends what is behind a wall a moment after the wall."""
+    limit = time.monotonic() + PATIENCE
+    while (left := processes_of(folder)) and time.monotonic() < limit:
+        time.sleep(0.1)
+    return left
+
+
 @pytest.fixture(scope="session")
 def told(tmp_path_factory: pytest.TempPathFactory, vectors: Path) -> Iterator[Told]:
     home = tmp_path_factory.mktemp("story")
@@ -56,7 +72,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, vectors: Path) -> Iterator[To
     folder = home / "demo"
     yield Told(folder, json.loads((folder / "story.json").read_bytes()), home, said)
     running.terminate()
-    rest, _ = running.communicate(timeout=60)
+    rest, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0, rest.decode() + (home / "stderr").read_text()[-3000:]
 
 

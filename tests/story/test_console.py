@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import httpx
 import pytest
@@ -218,7 +218,8 @@ def test_what_the_console_was_given_lies_nowhere_in_the_clear(told, gift):
     assert needle in ORDERS
     for path in told.folder.rglob("*"):
         if path.is_file():
-            assert needle not in path.read_bytes(), path
+            with suppress(FileNotFoundError):  # written under another name by now, or thrown away
+                assert needle not in path.read_bytes(), path
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -16,7 +15,7 @@ from teeproof.cli.story import data, money
 from teeproof.cli.story.telling import Teller
 from teeproof.cli.story.world import World
 from teeproof.core.errors import Unavailable
-from tests.story.conftest import demo
+from tests.story.conftest import PATIENCE, demo, until_none_of
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -24,11 +23,6 @@ pytestmark = pytest.mark.usefixtures("sandbox")
 def quiet():
     screen = Screen(io.StringIO(), color=False, width=100)
     return Teller(screen, clock=time.monotonic, quiet=True)
-
-
-def processes_of(folder):
-    found = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, check=False).stdout
-    return {int(pid) for pid in found.split()}
 
 
 @pytest.mark.parametrize("victim", ["kms", "pool"])
@@ -44,7 +38,7 @@ def test_host_kills_a_service_and_the_error_says_which(tmp_path, monkeypatch, vi
     with World(tmp_path / "world") as world, pytest.raises(Unavailable) as failed:
         data.tell(world, quiet())
     assert failed.value.detail
-    assert processes_of(tmp_path / "world") == set()
+    assert until_none_of(tmp_path / "world") == set()
 
 
 def test_host_kills_the_chain_between_payment_and_claims_and_no_unit_is_lost(tmp_path):
@@ -92,17 +86,14 @@ def test_host_kills_the_demo_itself_and_nothing_runs_on(tmp_path):
             break
     first.kill()
     first.communicate()
-    limit = time.monotonic() + 20
-    while processes_of(home) and time.monotonic() < limit:
-        time.sleep(0.1)
-    assert processes_of(home) == set()
+    assert until_none_of(home) == set()
     second = demo("--once", home=home)
     assert second.stdout is not None
     assert any(b"1 Network" in line for line in second.stdout)
     third = demo("--once", "--json", home=home)
-    out, _ = third.communicate(timeout=60)
+    out, _ = third.communicate(timeout=PATIENCE)
     assert third.returncode == 1
     assert b"demo_running" in out
     second.send_signal(signal.SIGTERM)
-    second.communicate(timeout=60)
-    assert processes_of(home) == set()
+    second.communicate(timeout=PATIENCE)
+    assert until_none_of(home) == set()

@@ -17,7 +17,7 @@ from teeproof.cli.story.telling import LABELS, Teller
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.explorer.console.stage import NAMES
 
-PATIENCE = 30
+PATIENCE = 120
 
 
 class Ground:

@@ -20,8 +20,8 @@ import pytest
 
 from teeproof.cli import demo_orders, main
 from teeproof.explorer.console.stage import NAMES
+from tests.story.conftest import PATIENCE, processes_of, until_none_of
 
-PATIENCE = 600  # seconds; a loaded machine is no failure
 pytestmark = pytest.mark.usefixtures("sandbox")
 
 
@@ -62,18 +62,6 @@ def bring_up(*words: str, home: Path) -> Up:
     return Up(process, json.loads("".join(lines)), home)
 
 
-def processes_of(folder: Path) -> set[int]:
-    found = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, check=False).stdout
-    return {int(pid) for pid in found.split()}
-
-
-def until_none_of(folder: Path) -> set[int]:
-    limit = time.monotonic() + PATIENCE
-    while (left := processes_of(folder)) and time.monotonic() < limit:
-        time.sleep(0.1)
-    return left
-
-
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
     found = bring_up("--through", "data", home=tmp_path_factory.mktemp("stack"))
@@ -96,7 +84,7 @@ def test_it_says_where_it_is_and_which_parts_there_are(up):
 
 
 def test_its_pages_show_what_ran_and_trust_the_code_that_ran_since_they_are_up(up):
-    with httpx.Client(base_url=up.said["explorer"]) as client:
+    with httpx.Client(base_url=up.said["explorer"], timeout=60) as client:
         lines = client.get("/index.json").json()["lines"]
         assert [line["label"] for line in lines] == ["2 Data", "", ""]
         dataset = lines[-1]["ids"][0].removeprefix("sha256:")

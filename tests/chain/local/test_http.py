@@ -24,7 +24,7 @@ JSON = {"content-type": "application/json"}
 
 def posted(node: ChainProcess, body: bytes = BODY, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.post(node.url, content=body, headers=JSON | named, timeout=30)
+    return httpx.post(node.url, content=body, headers=JSON | named, timeout=60)
 
 
 def test_a_program_of_this_machine_is_answered(node):
@@ -59,7 +59,7 @@ def test_network_page_that_sends_a_form_is_refused(node):
 
 
 def test_only_posts_are_answered(node):
-    assert httpx.get(node.url, headers=JSON).status_code == 405
+    assert httpx.get(node.url, headers=JSON, timeout=60).status_code == 405
 
 
 def test_client_with_a_body_beyond_the_bound_is_refused_before_it_is_read(node):
@@ -69,7 +69,7 @@ def test_client_with_a_body_beyond_the_bound_is_refused_before_it_is_read(node):
 
 def test_client_that_announces_a_large_body_is_refused_at_once(node):
     host, port = node.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
+    with socket.create_connection((host, int(port)), timeout=60) as sock:
         head = f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         sock.sendall(f"{head}Content-Length: {MAX_BODY + 1}\r\n\r\n".encode())
         assert b"413" in sock.recv(64)
@@ -77,7 +77,7 @@ def test_client_that_announces_a_large_body_is_refused_at_once(node):
 
 def test_client_that_leaves_in_the_middle_harms_nobody(node):
     host, port = node.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
+    with socket.create_connection((host, int(port)), timeout=60) as sock:
         head = f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         sock.sendall(f"{head}Content-Length: 500\r\n\r\n{{".encode())
     assert posted(node).status_code == 200
@@ -105,7 +105,7 @@ def test_the_process_says_one_line_and_ends_when_told(tmp_path):
     assert set(said) == {"url", "chain_id", "pid", "funded"}
     assert said["pid"] == process.pid
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
     assert process.stdout.read() == b""
     process.stdout.close()
 
@@ -114,26 +114,43 @@ def test_the_process_ends_when_the_one_that_started_it_is_killed(tmp_path):
     code = "import sys, time; from pathlib import Path\n"
     code += "from teeproof.chain.local.process import ChainProcess\n"
     code += "process = ChainProcess.start(Path(sys.argv[1])); print(process.pid, flush=True)\n"
-    code += "time.sleep(99)"
+    code += "time.sleep(600)"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "c")], stdout=subprocess.PIPE
     ) as starter:
         pid = int(starter.stdout.readline())
         assert Path(f"/proc/{pid}").exists()
         starter.kill()
-    until = time.monotonic() + 60
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-        if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
-            break  # it has ended, and nobody has asked how
+    until = time.monotonic() + 120
+    while _runs(pid):
+        assert time.monotonic() < until
         time.sleep(0.02)
-    else:
-        assert not Path(f"/proc/{pid}").exists()
-    LocalChain.open(tmp_path / "c").close()
+    while not _opens(tmp_path / "c"):  # the last of its threads may hold it a moment longer
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def _opens(folder):
+    try:
+        LocalChain.open(folder).close()
+    except Unavailable as error:
+        if error.code != "chain_taken":
+            raise
+        return False
+    return True
+
+
+def _runs(pid):
+    """Whether a process has not ended, even if nobody has asked how it did."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_network_page_that_names_its_origin_twice_is_refused(node):
     host, port = node.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
+    with socket.create_connection((host, int(port)), timeout=60) as sock:
         head = f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         origins = "Origin: http://a\r\nOrigin: http://b\r\n"
         sock.sendall(f"{head}{origins}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)

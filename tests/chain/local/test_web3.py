@@ -29,7 +29,7 @@ def payer(account):
 def sent(web3: Web3, payer, transaction) -> dict:
     signed = payer.sign_transaction(transaction)
     digest = web3.eth.send_raw_transaction(signed.raw_transaction)
-    return web3.eth.wait_for_transaction_receipt(digest, timeout=10, poll_latency=0.01)
+    return web3.eth.wait_for_transaction_receipt(digest, timeout=120, poll_latency=0.01)
 
 
 def call(web3: Web3, payer, **fields) -> dict:

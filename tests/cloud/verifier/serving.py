@@ -36,7 +36,7 @@ class Server:
             assert lines[-1], self.said
         self.about = json.loads("".join(lines))
         self.url: str = self.about["url"]
-        self.client = httpx.Client(base_url=self.url, timeout=60)
+        self.client = httpx.Client(base_url=self.url, timeout=120)
 
     @property
     def said(self) -> str:
@@ -50,7 +50,7 @@ class Server:
             self.process.send_signal(number)
         assert self.process.stdout is not None
         self.process.stdout.close()
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=120)
 
     def ask(self, *files: bytes, accept: str = "application/json", **fields: Any) -> httpx.Response:
         """Post files to /v1/verdicts."""
@@ -60,7 +60,7 @@ class Server:
     def ask_apart(self, *files: bytes, **fields: Any) -> httpx.Response:
         """The same over a connection of its own, for threads."""
         body = {"files": encoded(*files)} | fields
-        with httpx.Client(base_url=self.url, timeout=60) as client:
+        with httpx.Client(base_url=self.url, timeout=120) as client:
             return client.post("/v1/verdicts", json=body)
 
 

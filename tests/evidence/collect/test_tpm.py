@@ -34,7 +34,7 @@ def tpm_that_says(*answers: bytes):
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield path
-        thread.join(5)
+        thread.join(60)
 
 
 def answer(body: bytes = b"", code: int = 0, size: int | None = None) -> bytes:
@@ -81,7 +81,7 @@ def test_a_tpm_over_tcp_is_reached():
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         error = refusal(f"127.0.0.1:{port}")
-        thread.join(5)
+        thread.join(60)
     assert (error.code, error.got) == ("tpm_error", "response code 0x101")
     assert "failure mode" in error.detail
 

@@ -114,9 +114,9 @@ def test_what_goes_on_failing_is_an_error_that_says_host_thing_answer_and_what_t
 def test_a_server_that_nobody_runs_is_not_reached(waits):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        closed = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(Unavailable) as caught:
-        _ask(Web(Services(kds=closed), sleep=waits.append))
+        closed = f"http://127.0.0.1:{free.getsockname()[1]}"  # nobody else can take it meanwhile
+        with pytest.raises(Unavailable) as caught:
+            _ask(Web(Services(kds=closed), sleep=waits.append))
     assert "ConnectError" in str(caught.value.got)
     assert len(waits) == ATTEMPTS - 1
 

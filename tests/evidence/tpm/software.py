@@ -40,11 +40,11 @@ def software_tpm() -> Iterator[str]:
                 yield str(folder / "tpm")
             finally:
                 tpm.terminate()
-                tpm.wait(10)
+                tpm.wait(120)
 
 
 def _wait(path: Path, tpm: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while not _listens(path):
         assert tpm.poll() is None, "swtpm ended at once"
         assert time.monotonic() < until, "swtpm opened no socket"
@@ -63,7 +63,7 @@ def lay_down(address: str, index: int, content: bytes) -> None:
     attributes = 1 << 2 | 1 << 18 | 1 << 25  # by the index's own empty password, either way
     room = index.to_bytes(4, "big") + words(0xB) + attributes.to_bytes(4, "big")
     room += sized(b"") + words(len(content))
-    with open_channel(address, timeout=20) as channel:
+    with open_channel(address, timeout=120) as channel:
         tpm = Tpm(channel, name=address)
         tpm._ask(define, [OWNER], sized(b"") + sized(room), what="for room")
         for at in range(0, len(content), 512):
@@ -74,7 +74,7 @@ def lay_down(address: str, index: int, content: bytes) -> None:
 def keep_key(address: str, template: bytes, handle: int) -> bytes:
     """Make a key and have the TPM keep it at a handle, as a cloud does; return TPM2B_PUBLIC."""
     evict = 0x120
-    with open_channel(address, timeout=20) as channel:
+    with open_channel(address, timeout=120) as channel:
         tpm = Tpm(channel, name=address)
         made, public = tpm.create_primary(template, hierarchy=OWNER)
         tpm._ask(evict, [OWNER, made], handle.to_bytes(4, "big"), what="to keep a key")

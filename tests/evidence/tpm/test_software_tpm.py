@@ -61,7 +61,7 @@ def enrolled(attester, *, secret=SECRET):
 
 
 def extend(address: str, events) -> None:
-    with open_channel(address, timeout=20) as channel:
+    with open_channel(address, timeout=120) as channel:
         tpm = Tpm(channel, name=address)
         banks = [one.bank for one in tpm.banks()]
         for event in events:
@@ -220,7 +220,7 @@ def test_a_machine_that_no_cloud_prepared_has_no_certified_key(address):
 
 
 def test_registers_are_read_a_few_at_a_time_and_whole(address):
-    with open_channel(address, timeout=20) as channel:
+    with open_channel(address, timeout=120) as channel:
         tpm = Tpm(channel, name=address)
         banks = tpm.banks()
         values = tpm.read_pcrs(banks)
@@ -230,7 +230,7 @@ def test_registers_are_read_a_few_at_a_time_and_whole(address):
 
 
 def test_what_the_tpm_refuses_is_said_in_words(address):
-    with open_channel(address, timeout=20) as channel:
+    with open_channel(address, timeout=120) as channel:
         tpm = Tpm(channel, name=address)
         with pytest.raises(Unavailable, match="it knows no such object") as refusal:
             tpm.read_nv(0x01C0_0002)

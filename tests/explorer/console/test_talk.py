@@ -169,7 +169,7 @@ class Trickle:
     def close(self) -> None:
         self._ended.set()
         self.socket.close()
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 HEADS = [
@@ -204,9 +204,9 @@ def test_host_trickles_and_the_console_ends_nevertheless(head, tmp_path):
 
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()
-        assert host.asked.wait(30)
+        assert host.asked.wait(120)
         talk.close()
-        asking.join(30)
+        asking.join(120)
         with pytest.raises(Error):
             talk.ask("and once more")
     assert [one.code for one in problems] == ["service_unreachable"]

@@ -35,7 +35,7 @@ def log(tmp_path):
 
 def store_of(log, *, quorum: str = "w", sleep=lambda _: None, **options) -> RemoteStore:
     client = log.client(sleep=sleep, **options)
-    return RemoteStore(client, logs=rules(log, quorum=quorum), now=lambda: LATER, timeout=1.0)
+    return RemoteStore(client, logs=rules(log, quorum=quorum), now=lambda: LATER, timeout=60.0)
 
 
 def boot(store) -> Identity:

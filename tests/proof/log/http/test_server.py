@@ -66,14 +66,14 @@ def empty(tmp_path):
 
 @pytest.fixture
 def http():
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         yield client
 
 
 def raw(url: str, request: bytes) -> tuple[int, dict[str, str], bytes]:
     """Send bytes as they are; return status, headers and body of the answer."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as sock:
+    with socket.create_connection((parts.hostname, parts.port), timeout=120) as sock:
         sock.sendall(request)
         answer = HTTPResponse(sock)
         answer.begin()
@@ -479,7 +479,7 @@ def test_a_client_that_asks_first_is_told_to_go_on(empty):
         f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
     )
     parts = urlsplit(empty.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as sock:
+    with socket.create_connection((parts.hostname, parts.port), timeout=120) as sock:
         sock.sendall(head.encode())
         assert sock.recv(4096).startswith(b"HTTP/1.1 100 ")
         sock.sendall(body)
@@ -502,7 +502,7 @@ def test_network_who_dawdles_is_hung_up_on(empty, monkeypatch):
     monkeypatch.setattr("teeproof.proof.log.http.protocol.REQUEST_SECONDS", 0.2)
     parts = urlsplit(empty.url)
     for begun in (b"", b"GET /check", b"POST /append HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"):
-        with socket.create_connection((parts.hostname, parts.port), timeout=30) as sock:
+        with socket.create_connection((parts.hostname, parts.port), timeout=120) as sock:
             sock.sendall(begun)
             with contextlib.suppress(ConnectionResetError):
                 while sock.recv(4096):  # until the end; an answer may come before
