@@ -57,7 +57,7 @@ def odd() -> Iterator[Node]:
 
 
 def test_the_state_of_a_fund_is_that_of_one_block(process: ChainProcess, fund: Fund):
-    onlooker = Onlooker(process.url)
+    onlooker = Onlooker(process.url, patience=600)
     state = onlooker.ask(lambda chain, tick: fund_state(chain, fund.address, in_time=tick))
     onlooker.close()
     assert (state.code, state.agent, state.identity) == ("Fund", AGENT, "sha256:" + "1d" * 32)
@@ -206,7 +206,7 @@ def _answering(odd: Node, fund: Fund, **instead: object) -> None:
 )
 def test_node_that_answers_nonsense_is_refused_with_a_reason(odd: Node, fund: Fund, instead):
     _answering(odd, fund, **instead)
-    onlooker = Onlooker(odd.url)
+    onlooker = Onlooker(odd.url, patience=600)
     with pytest.raises(Error) as caught:
         onlooker.ask(lambda chain, tick: fund_state(chain, fund.address, in_time=tick))
     onlooker.close()
@@ -217,7 +217,7 @@ def test_node_that_tells_of_thousands_of_assets_is_refused(odd: Node, fund: Fund
     word = lambda number: f"{number:064x}"  # noqa: E731
     many = "0x" + word(32) + word(9) + word(0) * 9 * 3
     _answering(odd, fund, eth_call=many)
-    onlooker = Onlooker(odd.url)
+    onlooker = Onlooker(odd.url, patience=600)
     with pytest.raises(Malformed) as caught:
         onlooker.ask(lambda chain, tick: fund_state(chain, fund.address, in_time=tick))
     onlooker.close()
@@ -226,7 +226,7 @@ def test_node_that_tells_of_thousands_of_assets_is_refused(odd: Node, fund: Fund
 
 def test_node_that_answers_more_than_a_page_needs_is_cut_off(odd: Node):
     odd.raw = b'"' + b"x" * (2 << 20) + b'"'
-    onlooker = Onlooker(odd.url)
+    onlooker = Onlooker(odd.url, patience=600)
     with pytest.raises(TooLarge):
         onlooker.chain()
     onlooker.close()

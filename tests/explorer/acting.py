@@ -73,7 +73,7 @@ def acting(launched: Launched, directory: Path) -> Acting:
 
 
 def app(book: Book, url: str | None) -> object:
-    node = None if url is None else Onlooker(url)
+    node = None if url is None else Onlooker(url, patience=600)
     return make_app(book, command=lambda name: f"teeproof verify log {name[7:15]}", node=node)
 
 

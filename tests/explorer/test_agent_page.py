@@ -97,7 +97,7 @@ def test_node_that_answers_nonsense_breaks_no_page(here: Acting, raw: bytes):
 
 def test_a_node_is_asked_once_for_all_who_look(here: Acting, launched: Launched):  # noqa: F811
     now = [0.0]
-    node = Onlooker(launched.world.process.url)
+    node = Onlooker(launched.world.process.url, patience=600)
     agency = Agency(here.book, node, clock=lambda: now[0])
     first, _ = agency.fund(launched.world.market.fund.address)
     assert first is agency.fund(launched.world.market.fund.address)[0]

@@ -37,7 +37,7 @@ T = TypeVar("T")
 NO_CODE: Final = named(sha256(b""))
 """The digest of no code: no contract stands there."""
 MOST_ANSWER = 1 << 20
-_STEP, _WITHIN, _WHOLE = 2.0, 4.0, 12.0  # seconds for a step, an answer, everything for one page
+_PATIENCE = 12.0  # seconds for everything that one page asks for
 _MOST_DECIMALS = 77  # 10^77 is below 2^256
 _LONGEST_NAME = 32
 _HERE = ("127.0.0.1", "localhost", "::1")
@@ -50,14 +50,21 @@ class Onlooker:
     Args:
         url: of the node.
         clock: seconds that only grow.
+        patience: seconds for all that one page asks for; one answer has a third of them.
 
     Raises:
         Usage: this is no URL of http or https (``url_malformed``).
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.url, self._clock = url, clock
-        self._endpoint = Endpoint(url, timeout=_STEP, within=_WITHIN, most=MOST_ANSWER)
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        patience: float = _PATIENCE,
+    ) -> None:
+        self.url, self._clock, self._patience = url, clock, patience
+        self._endpoint = Endpoint(url, timeout=patience / 6, within=patience / 3, most=MOST_ANSWER)
 
     @property
     def name(self) -> str:
@@ -88,11 +95,11 @@ class Onlooker:
         begun = self._clock()
 
         def in_time() -> None:
-            if self._clock() - begun > _WHOLE:
+            if self._clock() - begun > self._patience:
                 raise Unavailable(
                     f"the node at {self.url} answers too slowly: name another",
                     code="node_slow",
-                    expected=f"all that a page asks for in {_WHOLE:g} seconds",
+                    expected=f"all that a page asks for in {self._patience:g} seconds",
                 )
 
         return work(self.chain(), in_time)

@@ -28,6 +28,7 @@ _LEAST = 8  # digits of an id
 _NEWEST = 500  # actions of a log in which agents are looked for
 _SHOWN = 20  # lines of the journal; JSON has all that was looked at
 _COLUMN = 22
+_PATIENCE = 60.0  # seconds for all that the chain is asked
 _STYLES = {
     "nobody": ("green", "bold"), "bounded": ("yellow", "bold"), "somebody": ("red", "bold"),
     "simulated": ("magenta", "bold"), "not_checked": ("bold",),
@@ -198,7 +199,7 @@ def _fund(address: str, chain: str | None) -> tuple[FundState | None, str]:
         return None, "no chain was asked"
     from teeproof.chain.standing import Onlooker, fund_state  # noqa: PLC0415
 
-    onlooker = Onlooker(chain)
+    onlooker = Onlooker(chain, patience=_PATIENCE)
     try:
         return onlooker.ask(lambda node, in_time: fund_state(node, address, in_time=in_time)), ""
     except Error as error:

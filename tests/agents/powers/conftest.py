@@ -66,7 +66,7 @@ class Launched:
 
     def state(self, address: str) -> FundState:
         """What the chain holds of a fund now."""
-        onlooker = Onlooker(self.world.process.url)
+        onlooker = Onlooker(self.world.process.url, patience=600)
         try:
             return onlooker.ask(lambda chain, tick: fund_state(chain, address, in_time=tick))
         finally:

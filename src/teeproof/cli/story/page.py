@@ -31,6 +31,9 @@ CONSOLE = "console.address"
 """The file, for its owner's eyes, that holds the console's address while it is served."""
 
 
+_PATIENCE = 60.0  # seconds that a page waits for the story's own chain: all run on one machine
+
+
 class Served(NamedTuple):
     """Where the pages are, and the address that opens the console."""
 
@@ -87,7 +90,7 @@ def _app(
     book = Book(world.notary.directory, trust=trust, story=story)
     desk = ExplorerDesk(policy=trust.policy, logs=world.logs_path, words=words)
     console = open_console(lambda: _reach(world), book=book, stage=stage)
-    node = Onlooker(world.urls["chain"]) if "chain" in world.urls else None
+    node = Onlooker(world.urls["chain"], patience=_PATIENCE) if "chain" in world.urls else None
     return make_app(book, command=command, desk=desk, console=console, node=node), console
 
 
