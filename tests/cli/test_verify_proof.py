@@ -54,6 +54,7 @@ def test_a_proof_is_verified_with_everything_named(teeproof, here):
     assert answer.code == 0, answer.out
     words = (
         "proof · action.proof",
+        "claims        a program did the step “trade”",
         "SIMULATED – made by a simulator",
         f"no later than {format_time(NOW)}",
         "statements, inputs first",

@@ -171,3 +171,9 @@ def test_each_power_is_answered_at_each_level():
     assert all(len(power.stops) == len(LEVELS) for power in POWERS)
     assert all(all(power.stops) for power in POWERS)
     assert len({word.word for word in WORDS}) == len(WORDS)
+
+
+def test_author_gives_a_step_a_name_that_turns_the_line_around():
+    said = clause("urn:teeproof:step:v1", {"step": "\u202eact\x1b[2J\n✓ author"}, title="x")
+    assert said.isprintable()
+    assert "act" in said

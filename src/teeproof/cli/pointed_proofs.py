@@ -71,8 +71,16 @@ def judge(
     if not asked.as_json:
         screen.sides("proof", name, "bold")
         screen.write()
-        write_proof_verdict(screen, verdict, every=asked.every)
+        write_proof_verdict(screen, verdict, claims=_claims(proof, verdict), every=asked.every)
     return Judged(name, verdict.exit_code, verdict.to_json() | {"input": {"name": name}})
+
+
+def _claims(proof: Any, verdict: Any) -> list[str]:
+    """Return in a clause each what the statements say that a proof is about."""
+    from teeproof.explorer.telling.sentences import clause_of  # noqa: PLC0415  only for people
+
+    found = (proof.read(bytes.fromhex(root.removeprefix("sha256:"))) for root in verdict.roots)
+    return [clause_of(read) for read in found if read is not None]
 
 
 def _one(screen: Screen, asked: Asked, path: Path, name: str, known: dict[Any, Any]) -> Judged:

@@ -7,6 +7,7 @@ the root to the statement that it concerns.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from teeproof.cli.screen import Screen, short
 from teeproof.cli.verdicts import STRENGTHS, good_style, worded, write_check, write_opt_in
@@ -18,18 +19,26 @@ __all__ = ["answer", "counts", "write_faults", "write_proof_verdict"]
 
 _SHOWN = 24  # statements that are listed one by one; more are counted by what they say
 _FAULTS = 12
+_CLAIMS = 3
 _COLUMN = 14
 _NAME = 24
 
 
-def write_proof_verdict(screen: Screen, verdict: ProofVerdict, *, every: bool = False) -> None:
+def write_proof_verdict(
+    screen: Screen, verdict: ProofVerdict, *, claims: Sequence[str] = (), every: bool = False
+) -> None:
     """Write a proof's verdict, the answer last.
 
     Args:
         screen: where to.
         verdict: what to write.
+        claims: what the statements say that the proof is about, a clause each.
         every: list each statement, and each check of the logs and identities.
     """
+    for number, said in enumerate(claims[:_CLAIMS]):
+        screen.row("" if number else "claims", said)
+    if len(claims) > _CLAIMS:
+        screen.row("", f"and {many(len(claims) - _CLAIMS, 'claim')} more")
     _write_strength(screen, verdict)
     _write_statements(screen, verdict, every=every)
     _write_identities(screen, verdict, every=every)

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from teeproof.core.text import cut, many
+import msgspec
 
-__all__ = ["clause", "label_words"]
+from teeproof.core.text import cut, many
+from teeproof.proof.source import Read
+
+__all__ = ["clause", "clause_of", "label_words"]
 
 _NAME = 60  # characters of a name in a clause
 Body = dict[str, Any]
@@ -32,6 +35,17 @@ def clause(kind: str, body: Any, *, title: str = "") -> str:
         except (KeyError, TypeError, ValueError, AttributeError):
             pass  # a document that only looks like this kind
     return f"a program said “{cut(title or kind, _NAME)}”"
+
+
+def clause_of(read: Read) -> str:
+    """Return the same for a statement or a receipt that was read."""
+    body: Any = {}
+    if read.receipt is not None:
+        body = read.receipt.body
+    elif read.statement is not None:
+        body = msgspec.json.decode(read.statement.payload)
+    said = body.get("predicate", body) if isinstance(body, dict) else body
+    return clause(read.type, said, title=read.title)
 
 
 def label_words(name: str) -> str:
