@@ -32,10 +32,13 @@ _KEPT = ("TEEPROOF_VECTORS",)
 _numbers = itertools.count()
 atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
 
-# No deadline: a loaded machine is no failure. CI draws the same examples each time.
+# Nothing is timed: a loaded machine is no failure. CI draws the same examples each time.
 hypothesis.configuration.set_hypothesis_home_dir(_SCRATCH / "hypothesis")
-hypothesis.settings.register_profile("local", deadline=None, database=None)
-hypothesis.settings.register_profile("ci", deadline=None, database=None, derandomize=True)
+_untimed: dict[str, Any] = {
+    "deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow], "database": None,
+}  # fmt: skip
+hypothesis.settings.register_profile("local", **_untimed)
+hypothesis.settings.register_profile("ci", derandomize=True, **_untimed)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

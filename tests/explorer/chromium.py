@@ -19,7 +19,7 @@ def dump(page: Path, *, patience_ms: int = 60_000) -> str:
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              "--proxy-server=127.0.0.1:9", f"--user-data-dir={profile}",
              f"--virtual-time-budget={patience_ms}", "--dump-dom", page.as_uri()],
-            capture_output=True, text=True, check=False, timeout=180,
+            capture_output=True, text=True, check=False, timeout=900,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout

@@ -312,7 +312,9 @@ _cases = st.builds(
     svn=_report_svns,
     svn2=st.none() | _report_svns,
 )
-_many = settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
+_many = settings(
+    max_examples=150, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
 
 
 @given(_cases)
