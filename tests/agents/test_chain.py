@@ -334,12 +334,12 @@ def test_chain_is_reorganised_and_has_the_trade_in_another_block(world: World) -
 
 def test_chain_is_reorganised_and_the_trades_time_is_over(world: World) -> None:
     """It is said to have failed, and is never done; a later instruction uses its nonce."""
-    short = msgspec.structs.replace(world.mandate, valid_seconds=2)
+    short = msgspec.structs.replace(world.mandate, valid_seconds=60)
     kernel = world.kernel(mandate=short)
     turn = world.tell(kernel, TEXT, ORDER)
     assert turn.outcome == "traded"
     reorganise(world)
-    world.market.chain.endpoint.ask("teeproof_mine", hex(4))  # each is a second later, at least
+    world.market.chain.endpoint.ask("teeproof_mine", hex(62))  # each a second later, at least
     kernel.resume()
     assert turn.outcome == "failed"
     assert world.holdings() == FULL
