@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from teeproof.core.digests import parse_named, sha256
+from teeproof.core.errors import TooLarge
 from teeproof.explorer.app import make_app
+from teeproof.explorer.log import content as contents_of
 from teeproof.explorer.log import finding
 from teeproof.explorer.log import signing as signings
 from teeproof.explorer.log.content import Book
@@ -17,8 +20,10 @@ from teeproof.explorer.log.finding import Index
 from teeproof.explorer.log.signing import LeftOut
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Subject
+from teeproof.proof.log.choice import Choice
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
+from teeproof.proof.log.storage.lookup import Lookup
 from teeproof.proof.statement import Statement, Step
 from teeproof.proof.verify import Trust
 from teeproof.proof.workload import Identity
@@ -200,3 +205,76 @@ def test_one_flipped_bit_of_a_signature_leaves_a_statement_out(logged: Any) -> N
     index = Index(logged(adds))
     assert index.latest() == []
     assert index.left_out().total == 8
+
+
+def test_strangers_claim_to_have_made_a_thing_and_no_page_judges_their_claims(
+    logged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index holds what its author signed; beyond a bound of that, the page says so."""
+    made: list[bytes] = []
+
+    def adds(author: Identity, contents: Contents) -> None:
+        thing = sha256(b"x")
+        for number in range(FLOOD):
+            contents.add_statement(unsigned(said(author, f"{number}", thing), author))
+        contents.add_statement(author.sign(said(author, "true", thing)).encode())
+        use = author.seal("use", outputs={"y": b"y"}, inputs={"x": b"x"})
+        made.append(use.id)
+        contents.add_statement(author.sign(said(author, "second", thing)).encode())
+
+    log = logged(adds)
+    judged: list[bytes] = []
+    whole = Choice.is_made
+    monkeypatch.setattr(Choice, "is_made", lambda self, one: judged.append(one) or whole(self, one))
+    book = Book(log, trust=Trust(policy=policy()), now=lambda: NOW)
+    page = book.page(made[0])
+    reads = book.reads([parse_named(one.id) for one in page.verdict.statements])
+    assert {one.title for one in reads} == {"use", "true", "second"}
+    assert len(set(judged)) == 2
+    monkeypatch.setattr(contents_of, "_MOST_MAKERS", 1)
+    twin = ask(make_app(Book(log, trust=Trust(policy=policy())), command=str), "GET",
+               f"/p/{made[0].hex()}.json")  # fmt: skip
+    assert twin.json()["error"] == "too_large"
+    monkeypatch.setattr(contents_of, "_MOST_MAKERS", 2)
+    monkeypatch.setattr(contents_of, "_MOST_IN_PROOF", 2)
+    with pytest.raises(TooLarge, match="more statements than a page verifies"):
+        Book(log, trust=Trust(policy=policy())).page(made[0])
+    monkeypatch.setattr(contents_of, "_MOST_IN_PROOF", 3)
+    assert Book(log, trust=Trust(policy=policy()), now=lambda: NOW).page(made[0]).verdict.ok
+
+
+def test_stranger_enters_many_copies_of_a_statement_and_they_are_not_read(
+    logged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true: list[Statement] = []
+
+    def adds(author: Identity, contents: Contents) -> None:
+        true.append(said(author, "true", b"t" * 32))
+        contents.add_statement(author.sign(true[0]).encode())
+        for number in range(FLOOD):
+            copy = Signature(author.name, number.to_bytes(64, "big"))
+            contents.add_statement(Envelope(true[0].payload, (copy,)).encode())
+
+    log, read = logged(adds), list[int]()
+    whole = Log.stored
+    monkeypatch.setattr(Log, "stored", lambda self, at: read.append(at) or whole(self, at))
+    lookup = Lookup.stored
+    monkeypatch.setattr(Lookup, "stored", lambda self, at: read.append(at) or lookup(self, at))
+    book = Book(log, trust=Trust(policy=policy()), now=lambda: NOW)
+    (found,) = book.reads([true[0].id])
+    assert found.title == "true"
+    assert max(read) == 2  # the identity is entry 0
+
+
+def test_an_index_made_before_is_made_anew_with_signed_makers_alone(logged: Any) -> None:
+    """What was entered before its author's identity is found too, once that is there."""
+
+    def adds(author: Identity, contents: Contents) -> None:
+        late = Identity.boot(attester(), now=lambda: NOW)
+        contents.add_statement(late.sign(said(late, "early", b"e" * 32)).encode())
+        contents.add_statement(unsigned(said(late, "false", b"e" * 32), late))
+        contents.add_identity(late.record.encode(), late.blobs)
+
+    log = logged(adds)
+    with Log.open(log, read_only=True) as opened, closing(Contents(opened)) as contents:
+        assert len(contents._links.makers(b"e" * 32)) == 1

@@ -40,6 +40,8 @@ __all__ = ["Book", "LogFacts", "Page", "page_of"]
 T = TypeVar("T")
 _KEPT = 64  # pages
 _FRESH = timedelta(seconds=60)  # for which a verdict is shown again; it says as of when it is
+_MOST_IN_PROOF = 2_048  # statements on which one may rest that a page verifies
+_MOST_MAKERS = 1_024  # of one thing
 _MOST_IN_GRAPH = 50_000  # entries of a log of which one graph is made for the pages
 
 
@@ -217,12 +219,12 @@ class Book:
         with tempfile.TemporaryFile() as scratch:
             with (
                 Log.open(self.log, read_only=True) as log,
-                closing(Contents(log, accept=accept)) as contents,
+                closing(Contents(log, accept=accept, makers=_MOST_MAKERS)) as contents,
             ):
                 for one in statements:
                     if contents.statement(one) is None:
                         raise unknown(one)
-                export(contents, statements, scratch, allow_missing=True)
+                export(contents, statements, scratch, allow_missing=True, progress=_bounded)
             scratch.seek(0)
             return scratch.read()
 
@@ -252,6 +254,14 @@ class Book:
                 directory=self.log, origin=log.origin, key=log.verifier.text(), entries=log.size,
                 published=published, checkpoint=log.checkpoint() if published else None,
             )  # fmt: skip
+
+
+def _bounded(found: int, of: int) -> None:
+    if not of and found > _MOST_IN_PROOF:  # while they are found; it is not known of how many
+        raise TooLarge(
+            "this rests on more statements than a page verifies: ask the command teeproof verify",
+            expected=f"at most {_MOST_IN_PROOF} statements", got=f"more than {_MOST_IN_PROOF}",
+        )  # fmt: skip
 
 
 def unknown(statement: bytes) -> Unavailable:

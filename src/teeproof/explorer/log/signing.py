@@ -7,62 +7,16 @@ it there is. It is the cheap part of a verdict and no more: an author may lie, a
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from contextlib import suppress
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from teeproof.core.errors import Error
-from teeproof.proof.identity import IdentityRecord
-from teeproof.proof.log.formats.entry import IDENTITY
-from teeproof.proof.log.storage.log import Log
-from teeproof.proof.log.storage.stored import Stored
-from teeproof.proof.source import Read
+from teeproof.proof.log.authors import Authors
 
 __all__ = ["MOST_THINGS", "Authors", "LeftOut"]
 
 MOST_THINGS: Final = 100_000
 """Things of which the statements that are left out are counted, each by itself."""
-_MOST_RECORDS = 256  # of half a megabyte each, at the most
-
-
-class Authors:
-    """The identities of one log, as far as a signature needs them.
-
-    An identity's digest covers its keys, so any copy of its record tells them.
-    """
-
-    def __init__(self) -> None:
-        self._records: OrderedDict[bytes, IdentityRecord] = OrderedDict()
-
-    def signed(self, log: Log, stored: Stored, read: Read) -> bool:
-        """Return whether the author that an entry names signed what it holds."""
-        with suppress(Error):
-            author = self._record(log, stored.identity)
-            if author is None:
-                return False
-            named = author.digest == read.author if read.receipt is None else (
-                author.keyset_digest == read.keyset
-            )  # fmt: skip
-            return named and read.is_signed_by(author)
-        return False
-
-    def _record(self, log: Log, digest: bytes) -> IdentityRecord | None:
-        known = self._records.get(digest)
-        if known is not None:
-            self._records.move_to_end(digest)
-            return known
-        found = log.find(digest)
-        stored = None if found is None else log.stored(found.index)
-        if stored is None or stored.kind != IDENTITY:
-            return None
-        record = IdentityRecord.parse(stored.record)
-        if record.digest != digest:
-            return None
-        self._records[digest] = record
-        while len(self._records) > _MOST_RECORDS:
-            self._records.popitem(last=False)
-        return record
 
 
 @dataclass(slots=True)

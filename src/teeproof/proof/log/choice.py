@@ -8,7 +8,8 @@ Trusts: the log's directory.  Does not trust: the records in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from teeproof.core.errors import Error
@@ -28,8 +29,8 @@ class Entries(Protocol):
     def size(self) -> int:
         """How many entries there are."""
 
-    def places(self, statement_id: bytes) -> list[int]:
-        """Return the entries of a statement in order."""
+    def places(self, statement_id: bytes) -> Iterator[int]:
+        """Yield the entries of a statement in order."""
 
     def stored(self, index: int) -> Stored:
         """Return all that the log has of an entry."""
@@ -65,11 +66,13 @@ class Choice:
         known = self._remembered(statement_id)
         if known is None:
             places = self._log.places(statement_id)
-            if not places:
+            first = next(places, None)
+            if first is None:
                 return None
-            if len(places) == 1:
-                return places[0], self._log.stored(places[0])
-            known = self._remember(statement_id, places)
+            second = next(places, None)
+            if second is None:
+                return first, self._log.stored(first)
+            known = self._remember(statement_id, first, chain((first, second), places))
         return known.place, self._log.stored(known.place)
 
     def is_made(self, statement_id: bytes) -> bool:
@@ -87,8 +90,8 @@ class Choice:
             return None
         return known
 
-    def _remember(self, statement_id: bytes, places: list[int]) -> _Chosen:
-        best = _Chosen(self._log.size, places[0], NEVER)
+    def _remember(self, statement_id: bytes, first: int, places: Iterable[int]) -> _Chosen:
+        best = _Chosen(self._log.size, first, NEVER)
         for place in places:
             grade = self._grade(self._log.stored(place))
             if grade > best.grade:

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 
 from teeproof.core.digests import parse_named
-from teeproof.core.errors import Unavailable
+from teeproof.core.errors import TooLarge, Unavailable
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.log import admission
 from teeproof.proof.log.choice import Choice
@@ -38,6 +38,7 @@ class Contents:
         log: an open log.
         accept: which checkpoints count when the first one that covers an entry is looked for, of
             those that not the log alone signed; where none does, the first of all is taken.
+        makers: how many statements that claim to have made one thing are judged; None for all.
         progress: called with entries read and entries in all, while the index is brought up to
             date.
     """
@@ -47,13 +48,14 @@ class Contents:
         log: Log,
         *,
         accept: Accept | None = None,
+        makers: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self.log = log
+        self.log, self._most = log, makers
         self._owners: dict[str, bytes] = {}  # by keyset, read from their records
         self._links = Links(log, progress=progress)
         self._choice = Choice(log, self.identity_of_keyset)
-        self._makers: dict[str, tuple[int, list[bytes]]] = {}  # where several claim to be
+        self._makers: dict[str, tuple[int, list[bytes]]] = {}
         self._first = _First(log, accept) if accept is not None else log.first_checkpoint
 
     def close(self) -> None:
@@ -132,13 +134,22 @@ class Contents:
         """Return the ids of the statements that made this ``sha256:…``, as their authors signed.
 
         Anybody who may append can claim to have made it: what is not signed is passed over.
+
+        Raises:
+            TooLarge: more signed claims than are judged (``makers``).
         """
         size, known = self.log.size, self._makers.get(digest)
         if known is not None and known[0] == size:
             return known[1]
         claimed = self._links.makers(parse_named(digest))
+        if self._most is not None and len(claimed) > self._most:
+            raise TooLarge(
+                "more statements claim to have made this than a page judges: ask the command"
+                " teeproof verify",
+                expected=f"at most {self._most}", got=f"{len(claimed)}",
+            )  # fmt: skip
         made = [one for one in claimed if self._choice.is_made(one)]
-        if len(claimed) > 1:
+        if claimed:
             if len(self._makers) >= _MOST_REMEMBERED:
                 self._makers.clear()
             self._makers[digest] = size, made

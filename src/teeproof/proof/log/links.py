@@ -18,6 +18,7 @@ from pathlib import Path
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error, Unavailable
 from teeproof.proof.choosing import possessed
+from teeproof.proof.log.authors import Authors
 from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.storage.disk import touch_private
 from teeproof.proof.log.storage.reader import Reader
@@ -31,7 +32,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE made (digest BLOB, id BLOB, PRIMARY KEY (digest, id)) WITHOUT ROWID;
 CREATE TABLE keysets (keyset BLOB PRIMARY KEY, identity BLOB) WITHOUT ROWID;
 """
-_VERSION = 2  # 2: only identities whose keys signed them own a keyset
+_VERSION = 3  # 2: only identities whose keys signed them own a keyset; 3: makers signed, too
 _GROUP = 4096
 
 Progress = Callable[[int, int], None]
@@ -49,7 +50,7 @@ class Links:
     def __init__(self, log: Reader, *, progress: Progress | None = None) -> None:
         self._log = log
         self._progress = progress
-        self._lock = threading.Lock()
+        self._lock, self._authors = threading.Lock(), Authors()
         self._index = _connect(log.directory / "links.db", log.verifier.text())
 
     def close(self) -> None:
@@ -57,7 +58,7 @@ class Links:
         self._index.close()
 
     def makers(self, digest: bytes) -> list[bytes]:
-        """Return the ids of the statements that made what has this SHA-256."""
+        """Return the ids of the statements that made what has this SHA-256, as authors signed."""
         return self._ask("SELECT id FROM made WHERE digest = ?", digest)
 
     def owners(self, keyset: bytes) -> list[bytes]:
@@ -79,28 +80,41 @@ class Links:
                 if done != end:  # the first time, or where another process goes on
                     entries = self._log.iterate(done)
                 end = max(done, min(size, done + _GROUP))
-                for found in islice(entries, end - done):
-                    _insert(write, found)
+                for number, found in enumerate(islice(entries, end - done), done):
+                    self._insert(write, number, found)
                 write.execute("REPLACE INTO meta VALUES ('position', ?)", (end,))
             if self._progress is not None:
                 self._progress(end, size)
 
+    def _insert(self, write: sqlite3.Connection, number: int, found: Stored) -> None:
+        try:
+            if found.kind == IDENTITY:
+                self._insert_identity(write, number, found)
+                return
+            read = read_record(found.record)
+            if not read.subjects or not self._authors.signed(self._log, found, read):
+                return
+        except Error:
+            return  # nothing that could be exported or verified; the log still has it
+        write.executemany(
+            "INSERT OR IGNORE INTO made VALUES (?, ?)",
+            [(parse_named(subject.sha256), found.statement_id) for subject in read.subjects],
+        )
 
-def _insert(write: sqlite3.Connection, found: Stored) -> None:
-    try:
-        if found.kind == IDENTITY:
-            record = possessed(found.record)
-            if record is not None:
-                row = parse_named(record.keyset_digest), found.statement_id
-                write.execute("INSERT OR IGNORE INTO keysets VALUES (?, ?)", row)
+    def _insert_identity(self, write: sqlite3.Connection, number: int, found: Stored) -> None:
+        record = possessed(found.record)
+        if record is not None:
+            row = parse_named(record.keyset_digest), found.statement_id
+            write.execute("INSERT OR IGNORE INTO keysets VALUES (?, ?)", row)
+        first = self._log.find(found.statement_id)
+        if first is None or first.index != number:
             return
-        subjects = read_record(found.record).subjects
-    except Error:
-        return  # nothing that could be exported or verified; the log still has it
-    write.executemany(
-        "INSERT OR IGNORE INTO made VALUES (?, ?)",
-        [(parse_named(subject.sha256), found.statement_id) for subject in subjects],
-    )
+        earlier, start = self._log.entries_by(found.statement_id), 0
+        while earlier := [one for one in earlier if start <= one < number]:
+            for one in earlier:  # what its author said before the log had it
+                self._insert(write, one, self._log.stored(one))
+            start = earlier[-1] + 1
+            earlier = self._log.entries_by(found.statement_id, start=start)
 
 
 def _connect(path: Path, log: str) -> sqlite3.Connection:

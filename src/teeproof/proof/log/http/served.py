@@ -70,8 +70,8 @@ class ServedLog(Protocol):
     def find(self, statement_id: bytes) -> Appended | None:
         """Return where a statement stands."""
 
-    def places(self, statement_id: bytes) -> list[int]:
-        """Return the entries of a statement in order: one for each way in which it was signed."""
+    def places(self, statement_id: bytes) -> Iterator[int]:
+        """Yield the entries of a statement in order: one for each way in which it was signed."""
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree."""

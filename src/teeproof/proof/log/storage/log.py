@@ -256,8 +256,8 @@ class Log(Reader):
             self._writing.sync()
         return super().find(statement_id)
 
-    def places(self, statement_id: bytes) -> list[int]:
-        """Return the durable entries of a statement, in order."""
+    def places(self, statement_id: bytes) -> Iterator[int]:
+        """Yield the durable entries of a statement, in order."""
         if self._writing:
             self._writing.sync()
         return super().places(statement_id)

@@ -45,10 +45,11 @@ class Lookup:
             if frame.first + len(entries) >= stop:
                 return
 
-    def places(self, statement_id: bytes) -> list[int]:
-        """Return where a statement stands: once for each seal."""
-        found = self.index.candidates(statement_id)
-        return [entry for entry in found if self.stored(entry).statement_id == statement_id]
+    def places(self, statement_id: bytes) -> Iterator[int]:
+        """Yield where a statement stands: once for each seal; each entry is read when it is due."""
+        for entry in self.index.candidates(statement_id):
+            if self.stored(entry).statement_id == statement_id:
+                yield entry
 
     def find(self, statement_id: bytes) -> Appended | None:
         """Return where a statement stands first; None if the index does not know it.

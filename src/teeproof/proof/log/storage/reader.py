@@ -160,9 +160,13 @@ class Reader:
         found = self._lookup.find(statement_id)
         return found if found and found.index < self.size else None
 
-    def places(self, statement_id: bytes) -> list[int]:
-        """Return the entries of a statement in order: one for each way in which it was signed."""
-        return [index for index in self._lookup.places(statement_id) if index < self.size]
+    def places(self, statement_id: bytes) -> Iterator[int]:
+        """Yield the entries of a statement in order: one for each way in which it was signed.
+
+        Anybody may enter a statement once more, so whoever found what they wanted asks no further.
+        """
+        size = self.size
+        return (index for index in self._lookup.places(statement_id) if index < size)
 
     def entries_by(self, identity: bytes, *, start: int = 0, limit: int = 1000) -> list[int]:
         """Return the places of one author's entries, in order, from ``start`` on."""
