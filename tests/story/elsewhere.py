@@ -38,7 +38,7 @@ class Elsewhere:
         """Run a command of teeproof as its reader does, in a process that reaches no network."""
         return subprocess.run(
             [self.python, "-I", "-m", "teeproof.cli.offline", *map(str, words)],
-            capture_output=True, text=True, check=False, cwd=cwd, timeout=120,
+            capture_output=True, text=True, check=False, cwd=cwd, timeout=600,
             env={"PATH": os.defpath, "HOME": str(self.home), "LANG": "C.UTF-8",
                  "TEEPROOF_HOME": str(self.home / "teeproof")},
         )  # fmt: skip

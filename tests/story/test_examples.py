@@ -29,7 +29,7 @@ SAID = {
 
 def run(path, home):
     return subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=300,
+        [sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=1500,
         env=os.environ | {"TEEPROOF_HOME": str(home)},
     )  # fmt: skip
 

@@ -43,7 +43,7 @@ def run_and_kill(school, tmp_path: Path, point: str):
     scratch.mkdir()
     ended = subprocess.run(
         [sys.executable, "-m", "tests.training.victim", str(file)],
-        cwd=ROOT, capture_output=True, timeout=300, check=False,
+        cwd=ROOT, capture_output=True, timeout=1500, check=False,
         env=os.environ | {"TMPDIR": str(scratch), "HOME": str(scratch), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     return inside, ended

@@ -22,7 +22,7 @@ STUB = Path("/usr/lib/systemd/boot/efi/linuxx64.efi.stub")
 BUSYBOX = Path("/bin/busybox")
 MEMORY = 512 << 20
 BANKS = ("sha1", "sha256", "sha384")
-PATIENCE = 180  # seconds; a boot takes some 20 on an idle core
+PATIENCE = 900  # seconds; a boot takes some 20 on an idle core
 
 INIT = """#!/bin/busybox sh
 b=/bin/busybox

@@ -198,7 +198,7 @@ def test_host_that_kills_the_witness_at_any_moment_gets_no_two_trees(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=1500,
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)

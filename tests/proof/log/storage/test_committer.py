@@ -47,7 +47,7 @@ def test_a_lone_caller_writes_its_commits_itself(tmp_path, disk):
 def test_what_nobody_waits_for_is_written_by_the_thread(tmp_path, disk):
     with new(tmp_path, disk=disk) as log:
         disk.writers.clear()
-        assert log.submit(item(0)).result(timeout=30).index == 0
+        assert log.submit(item(0)).result(timeout=120).index == 0
         assert [thread.name for thread in disk.writers] == ["teeproof-log"]
 
 
@@ -61,8 +61,8 @@ def test_what_comes_while_a_caller_writes_shares_the_next_commit(tmp_path, disk)
         others = [log.submit(item(at)) for at in range(1, 6)]
         others += [log.submit(item(0))]
         disk.may_write.set()
-        assert first.result(timeout=30)[0].index == 0
-        assert [one.result(timeout=30).index for one in others] == [1, 2, 3, 4, 5, 0]
+        assert first.result(timeout=120)[0].index == 0
+        assert [one.result(timeout=120).index for one in others] == [1, 2, 3, 4, 5, 0]
         assert len(disk.writers) == 2
 
 
@@ -105,15 +105,15 @@ def test_an_interrupted_caller_fails_those_who_wait_behind_it(tmp_path, disk):
             threading.Event().wait(0.001)
         behind = log.submit(item(1))
         disk.may_write.set()
-        assert isinstance(first.exception(timeout=30), KeyboardInterrupt)
-        assert behind.exception(timeout=30).code == "log_poisoned"
+        assert isinstance(first.exception(timeout=120), KeyboardInterrupt)
+        assert behind.exception(timeout=120).code == "log_poisoned"
     crash(log)
 
 
 def test_an_interrupt_of_the_thread_fails_what_it_wrote_and_it_goes_on_to_say_so(tmp_path, disk):
     log = new(tmp_path, disk=disk)
     disk.interrupt = MemoryError()
-    assert log.submit(item(0)).exception(timeout=30).code == "log_poisoned"
+    assert log.submit(item(0)).exception(timeout=120).code == "log_poisoned"
     with pytest.raises(Unavailable):
         log.submit(item(1))
     crash(log)
