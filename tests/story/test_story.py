@@ -11,6 +11,9 @@ import sys
 import pytest
 
 from teeproof.explorer.report.claims import claims
+from tests.readme_picture import PICTURE, picture, shape
+from tests.transcripts import blocks, matches
+from tests.vectors import ROOT
 
 # Another machine has the base install: whatever an extra brings cannot be imported there.
 ANOTHER_MACHINE = """
@@ -54,6 +57,20 @@ def test_what_the_report_page_says_to_type_succeeds_beside_the_demo(told, vector
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout
+
+
+def test_the_readme_shows_what_the_demo_tells(told):
+    readme = (ROOT / "README.md").read_text()
+    (shown,) = [b.body for b in blocks(readme) if b.body.startswith("network ")]
+    for line in shown.splitlines():
+        step, words = line.split(None, 1)
+        assert any(matches(words, one["text"]) for one in told.of(step)), line
+
+
+def test_the_picture_in_the_readme_is_what_the_explorer_draws(told):
+    assert shape(PICTURE.read_text()) == shape(picture(told.folder))
+    assert "<script" not in PICTURE.read_text()
+    assert f"docs/{PICTURE.name}" in (ROOT / "README.md").read_text()
 
 
 def test_every_part_of_the_story_is_told(told):
