@@ -177,3 +177,11 @@ def test_author_gives_a_step_a_name_that_turns_the_line_around():
     said = clause("urn:teeproof:step:v1", {"step": "\u202eact\x1b[2J\n✓ author"}, title="x")
     assert said.isprintable()
     assert "act" in said
+
+
+@pytest.mark.parametrize(("code", "words"), [
+    ("withdrawn", "an owner took the data back"), ("some_other", "some_other"),
+])  # fmt: skip
+def test_a_refusal_of_keys_is_told_in_words_and_an_unknown_one_by_its_code(code, words):
+    body = {"decision": "refused", "files": ["x"], "code": code}
+    assert clause("urn:teeproof:release:v1", body).endswith(f": {words}")

@@ -63,7 +63,8 @@ def mandate_lines(mandate: Mandate) -> list[tuple[str, str]]:
         *((f"give away {asset.symbol}", _limit(asset.per_trade, asset.per_day, asset.decimals,
                                                asset.symbol)) for asset in mandate.assets),
         *((f"trade {market.base}", f"for {market.quote}, only in the market {market.venue}, only at"
-                                   f" a price from {market.lowest} to {market.highest}")
+                                   f" a price from {market.lowest} to {market.highest}"
+                                   f" {market.quote}")
           for market in mandate.markets),
         ("pay less than the price", f"by at most {mandate.slippage_bps / 100:g} %"),
         ("follow a model", f"{mandate.model}, only of the weights"

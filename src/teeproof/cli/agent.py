@@ -28,6 +28,7 @@ _LEAST = 8  # digits of an id
 _NEWEST = 500  # actions of a log in which agents are looked for
 _SHOWN = 20  # lines of the journal; JSON has all that was looked at
 _COLUMN = 22
+_LABELS = 28  # of a mandate, which are longer
 _PATIENCE = 60.0  # seconds for all that the chain is asked
 _STYLES = {
     "nobody": ("green", "bold"), "bounded": ("yellow", "bold"), "somebody": ("red", "bold"),
@@ -230,7 +231,7 @@ def _write(
             screen.row("", f"{reason.text}{ref}", "dim", column=_COLUMN)
     screen.title("Mandate")
     for label, words in mandate_lines(known.mandate):
-        screen.row(label, words, column=_COLUMN)
+        screen.row(label, words, column=_LABELS)
     held = holding(known, acted)
     screen.title("Holds")
     screen.row("its fund", " and ".join(held["assets"]) or "not known", column=_COLUMN)

@@ -54,8 +54,8 @@ def tell(world: World, say: Teller) -> Rented:
     for name in set(found) - set(admitted):
         world.running.pop(name).wait(30)
     say.line(
-        f"{len(admitted)} machines are admitted to the market, labelled {label}"
-        + (" for simulated" if label == "sim" else ""),
+        f"{len(admitted)} machines are admitted to the market"
+        f"{'; a simulator vouches for them' if label == 'sim' else ''} (tee={label})",
         ids=[found[name]["statement"] for name in admitted],
         admitted=admitted,
     )

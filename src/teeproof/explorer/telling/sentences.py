@@ -63,6 +63,14 @@ _LABELS = {
 }
 
 
+_REFUSED = {
+    "withdrawn": "an owner took the data back",
+    "code_not_granted": "the code that asked has no grant for them",
+    "purpose_not_granted": "there is no grant for that purpose",
+    "policy_expired": "the owner's policy has ended",
+}
+
+
 def _action(body: Body) -> str:
     outcome = body["ending"]["outcome"]
     instruction = cut(str(body["intent"]["instruction"]["text"]), _NAME)
@@ -147,7 +155,8 @@ def _release(body: Body) -> str:
     files = many(len(body["files"]), "file")
     if body["decision"] == "released":
         return f"a key service gave the keys of {files} to a program that proved what it is"
-    return f"a key service refused the keys of {files}: {_name(body['code'])}"
+    code = _name(body["code"])
+    return f"a key service refused the keys of {files}: {_REFUSED.get(code, code)}"
 
 
 def _erasure(_: Body) -> str:
