@@ -77,3 +77,17 @@ def test_a_count_has_its_noun_and_an_odd_plural_where_it_is_given():
     assert [many(count, "identity", "identities") for count in (1, 2)] == [
         "1 identity", "2 identities",
     ]  # fmt: skip
+
+
+def test_text_of_narrow_characters_is_cut_as_every_other_is():
+    narrow = [
+        chr(code) for code in (*range(0x20, 0x7F), *range(0xA1, 0x300), *range(0x2010, 0x2028))
+    ]
+    for character in narrow:
+        if character.isprintable():
+            assert columns(character) == 1, ascii(character)
+        assert cut(character * 3, 3) == plain(character) * 3 or not character.isprintable()
+    assert cut("“ä”" * 5, 15) == "“ä”" * 5
+    assert cut("“ä”" * 5, 14) == ("“ä”" * 5)[:13] + "…"
+    assert cut("“ä\u0301”x", 4) == "“ä\u0301…"
+    assert cut("ab", 0) == cut("“”", 0) == ""

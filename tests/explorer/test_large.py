@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from teeproof.core.errors import NotAuthentic
+from teeproof.core.errors import NotAuthentic, Unavailable
 from teeproof.explorer.app import make_app
-from teeproof.explorer.log import finding, keys
+from teeproof.explorer.log import beside, finding, keys
+from teeproof.explorer.log.beside import Beside
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.finding import Index
 from teeproof.explorer.log.keys import Keys
@@ -141,6 +143,85 @@ def test_what_is_read_in_a_thread_is_what_is_read_at_once(long_log, monkeypatch)
     assert index.ties() == whole.ties()
     for text in (digest("7"), digest("7")[:6], "step 1"):
         assert index.find(text) == whole.find(text)
+
+
+@pytest.fixture
+def held_iteration(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Hold whoever reads a log in a thread after 70 entries, until the event is set."""
+    opened, iterate = threading.Event(), Log.iterate
+
+    def held(self: Log, start: int = 0) -> Any:
+        for number, stored in enumerate(iterate(self, start)):
+            if number == 70 and threading.current_thread().name == "teeproof-beside":
+                assert opened.wait(60)
+            yield stored
+
+    monkeypatch.setattr(Log, "iterate", held)
+    return opened
+
+
+def copied(long_log: Path, directory: Path) -> Path:
+    """Return a copy of a log without what was made of it."""
+    without = shutil.ignore_patterns("links.db*", "index.sqlite-*")
+    return Path(shutil.copytree(long_log, directory / "log", ignore=without))
+
+
+def test_a_page_that_needs_all_of_a_long_log_says_how_far_it_is_and_holds_up_nobody(
+    long_log, tmp_path, held_iteration, monkeypatch
+):
+    monkeypatch.setattr(beside, "AT_ONCE", 10)
+    app, book = shown(copied(long_log, tmp_path))
+    one = book.index.latest(1)[0].id
+    for path, work in ((f"/p/{one}", book.linking), (f"/graph/{one}", book.gathering)):
+        held_iteration.clear()
+        for _ in range(2):
+            answer = ask(app, "GET", f"{path}.json")
+            assert (answer.status_code, answer.json()["error"]) == (503, "log_reading"), path
+            assert f"of {MANY + 1} entries" in answer.json()["detail"]
+        for other in ("/", "/here", "/log", f"/search?q={digest('3')[:9]}"):
+            assert ask(app, "GET", other).status_code in (200, 303), other
+        held_iteration.set()
+        assert work.wait(60)
+        assert ask(app, "GET", f"{path}.json").status_code == 200, path
+
+
+def test_work_that_fails_is_told_once_and_tried_again():
+    def failing(_: Any) -> None:
+        raise NotAuthentic("the journal is damaged", code="log_corrupt")
+
+    work = Beside()
+    with pytest.raises(Unavailable, match="0 of 9,000 entries"):
+        work.require(behind=9_000, work=failing, what="a test")
+    assert work.wait(60)
+    with pytest.raises(NotAuthentic, match="damaged"):
+        work.require(behind=9_000, work=failing, what="a test")
+    with pytest.raises(Unavailable):
+        work.require(behind=9_000, work=lambda _: None, what="a test")
+    assert work.wait(60)
+    work.require(behind=0, work=failing, what="a test")
+
+
+def test_the_graph_of_a_log_that_grew_reads_only_what_is_new(tmp_path, monkeypatch):
+    starts: list[int] = []
+    iterate = Log.iterate
+
+    def counted(self: Log, start: int = 0) -> Any:
+        starts.append(start)
+        return iterate(self, start)
+
+    monkeypatch.setattr(Log, "iterate", counted)
+    with Log.create(tmp_path / "log", origin="log.example/grows") as log:
+        author = Identity.boot(attester(), store=log, now=lambda: NOW)
+        first = author.seal("first", outputs={"1": b"1"})
+        log.publish()
+        book = Book(tmp_path / "log", trust=Trust(policy=policy()), now=lambda: NOW)
+        assert first.id in book.graph()
+        second = author.seal("second", outputs={"2": b"2"}, inputs={"part": first})
+        log.publish()
+        graph = book.graph()
+    assert second.id in graph
+    assert first.id in graph.ancestors(second.id)
+    assert starts == [0, 2]
 
 
 class Counted(list[Any]):

@@ -4,6 +4,7 @@ content     the book: a statement's page with its verdict, proof files, the grap
 entries     what an entry says, in a clause, and its labels
 finding     search, and what was said last; a long log is read in a thread
 keys        what texts name, in little memory
+beside      long work on a long log, in a thread
 roll        statements by kind and by author
 ties        which statements belong to one thing
 nodes       what it says of each node of a market

@@ -8,8 +8,8 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -20,7 +20,9 @@ import msgspec
 
 from teeproof.core.clock import wall_clock
 from teeproof.core.digests import named
-from teeproof.core.errors import TooLarge, Unavailable
+from teeproof.core.errors import TooLarge
+from teeproof.explorer.log.beside import Beside, Progress
+from teeproof.explorer.log.entries import unknown
 from teeproof.explorer.log.finding import Index, Reading
 from teeproof.explorer.log.nodes import Nodes
 from teeproof.explorer.log.roll import Roll
@@ -28,9 +30,9 @@ from teeproof.explorer.log.signing import LeftOut
 from teeproof.explorer.log.ties import Ties
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.graph import Graph
-from teeproof.proof.graph.logs import graph_of_log
+from teeproof.proof.graph.logs import Gathered
 from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
+from teeproof.proof.log.formats.checkpoint import Accept, SignedCheckpoint
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import Read, read_record
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
@@ -119,8 +121,9 @@ class Book:
         self._trust = trust
         self._known: dict[Any, Any] = {}  # identities are judged once for all pages
         self._pages: OrderedDict[tuple[bytes, Any], tuple[datetime, Page]] = OrderedDict()
-        self._graph: tuple[int, Graph] | None = None
-        self._lock = threading.Lock()
+        self._gathered, self._graph = Gathered(), Graph({}, {})
+        self._lock, self._drawing = threading.Lock(), threading.Lock()
+        self.linking, self.gathering = Beside(), Beside()
 
     @property
     def trust(self) -> Trust:
@@ -180,11 +183,33 @@ class Book:
         with Log.open(self.log, read_only=True) as log, closing(Contents(log)) as contents:
             return work(contents)
 
+    @contextmanager
+    def opened(self, *, accept: Accept | None = None) -> Iterator[Contents]:
+        """Open the log and the index of its contents; of a long log, once that is there.
+
+        Raises:
+            Unavailable: the index is being made (``log_reading``).
+        """
+        with (
+            Log.open(self.log, read_only=True) as log,
+            closing(Contents(log, accept=accept, makers=_MOST_MAKERS)) as contents,
+        ):
+            self.linking.require(behind=contents.behind, work=self._link, what="what made what")
+            yield contents
+
+    def _link(self, progress: Progress) -> None:
+        with (
+            Log.open(self.log, read_only=True) as log,
+            closing(Contents(log, progress=progress)) as contents,
+        ):
+            contents.follow()
+
     def page(self, statement: bytes) -> Page:
         """Return what is known of a statement, by its id.
 
         Raises:
-            Unavailable: the log does not hold it (``statement_unknown``).
+            Unavailable: the log does not hold it (``statement_unknown``), or is long and not read
+                yet (``log_reading``).
         """
         key, now = (statement, self.state()), self.now()
         with self._lock:
@@ -215,12 +240,8 @@ class Book:
 
     def proof(self, *statements: bytes) -> bytes:
         """Return a proof file, under checkpoints that say when it was said; raises as ``page``."""
-        accept = self.trust.accepting(self.now())
         with tempfile.TemporaryFile() as scratch:
-            with (
-                Log.open(self.log, read_only=True) as log,
-                closing(Contents(log, accept=accept, makers=_MOST_MAKERS)) as contents,
-            ):
+            with self.opened(accept=self.trust.accepting(self.now())) as contents:
                 for one in statements:
                     if contents.statement(one) is None:
                         raise unknown(one)
@@ -233,8 +254,9 @@ class Book:
 
         Raises:
             TooLarge: the log has more entries than pages make a graph of.
+            Unavailable: the graph is being made (``log_reading``).
         """
-        with self._lock, Log.open(self.log, read_only=True) as log:
+        with self._drawing, Log.open(self.log, read_only=True) as log:
             if log.size > _MOST_IN_GRAPH:
                 raise TooLarge(
                     "the log is too large to draw what was made of a statement: ask the command"
@@ -242,9 +264,19 @@ class Book:
                     expected=f"at most {_MOST_IN_GRAPH} entries",
                     got=f"{log.size}",
                 )
-            if self._graph is None or self._graph[0] != log.size:
-                self._graph = log.size, graph_of_log(log)
-            return self._graph[1]
+            behind = log.size - self._gathered.done
+            self.gathering.require(behind=behind, work=self._gather, what="its graph")
+            if behind:
+                self._gathered.follow(log)
+                self._graph = self._gathered.graph(log)
+            return self._graph
+
+    def _gather(self, progress: Progress) -> None:
+        with Log.open(self.log, read_only=True) as log:
+            gathered = Gathered()
+            gathered.follow(log, progress=progress)
+            self._graph = gathered.graph(log)
+            self._gathered = gathered
 
     def facts(self) -> LogFacts:
         """Return what the log says of itself."""
@@ -262,12 +294,3 @@ def _bounded(found: int, of: int) -> None:
             "this rests on more statements than a page verifies: ask the command teeproof verify",
             expected=f"at most {_MOST_IN_PROOF} statements", got=f"more than {_MOST_IN_PROOF}",
         )  # fmt: skip
-
-
-def unknown(statement: bytes) -> Unavailable:
-    """Return the error for a statement that is not here."""
-    return Unavailable(
-        "the log holds no such statement: it may not be published yet",
-        code="statement_unknown",
-        got=named(statement),
-    )

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from teeproof.core.errors import Error
+from teeproof.core.digests import named
+from teeproof.core.errors import Error, Unavailable
 from teeproof.core.text import cut
 from teeproof.explorer.log.keys import MOST_OF_ONE
 from teeproof.explorer.log.signing import Authors
@@ -26,7 +27,7 @@ from teeproof.proof.log.storage.log import Log
 from teeproof.proof.log.storage.stored import Stored
 from teeproof.proof.source import Read, read_record
 
-__all__ = ["Booted", "Entry", "Found", "Reading", "Said", "understood"]
+__all__ = ["Booted", "Entry", "Found", "Reading", "Said", "understood", "unknown"]
 
 _THINGS = {"identity": "identity", "code that ran": "code", "node": "node"}
 _WHAT = {66: "transaction or block named by", 42: "account named by"}
@@ -163,6 +164,15 @@ def understood(log: Log, number: int, stored: Stored, *, authors: Authors) -> Sa
                     clause=sys.intern(cut(said, 200)), tokens=_tokens(read),
                     signed=authors.signed(log, stored, read))  # fmt: skip
     return None
+
+
+def unknown(statement: bytes) -> Unavailable:
+    """Return the error for a statement that is not here."""
+    return Unavailable(
+        "the log holds no such statement: it may not be published yet",
+        code="statement_unknown",
+        got=named(statement),
+    )
 
 
 def _booted(log: Log, number: int, record: bytes) -> Booted:

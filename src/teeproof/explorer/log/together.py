@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,8 +17,6 @@ from teeproof.evidence.verdict import Concern
 from teeproof.explorer.log.content import Book
 from teeproof.proof.file import ProofFile
 from teeproof.proof.identity import IdentityRecord
-from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import Read, read_record
 from teeproof.proof.verify import ProofVerdict, verify_proof
 
@@ -109,7 +106,7 @@ def signed_of(book: Book, statements: Sequence[str], *, most: int) -> list[str]:
     find what is worth the whole of it.
     """
     found: list[str] = []
-    with Log.open(book.log, read_only=True) as log, closing(Contents(log)) as contents:
+    with book.opened() as contents:
 
         def person(name: bytes | str) -> IdentityRecord | None:
             digest = contents.identity_of_keyset(name) if isinstance(name, str) else name

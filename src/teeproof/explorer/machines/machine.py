@@ -11,7 +11,6 @@ import tarfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +22,6 @@ from teeproof.explorer.log.content import Book
 from teeproof.explorer.machines.code import Code, code_of
 from teeproof.explorer.telling.identity import found_code
 from teeproof.proof.identity import IdentityRecord
-from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.storage.log import Log
 from teeproof.proof.verify import IdentityVerdict
 from teeproof.proof.verify.alone import verify_identity
 
@@ -86,16 +83,12 @@ class Machines:
             kept = self._pages.get(key)
         if kept is not None and now - kept.at < _FRESH:
             return kept
-        accept = book.trust.accepting(now)
-        with (
-            Log.open(book.log, read_only=True) as log,
-            closing(Contents(log, accept=accept)) as contents,
-        ):
+        with book.opened(accept=book.trust.accepting(now)) as contents:
             verdict = verify_identity(
                 contents, digest, now=now, trust=book.trust, known=self._known
             )
             record = IdentityRecord.parse(contents.identity(digest) or b"")
-            page = self._made(record, verdict, log.blob, now)
+            page = self._made(record, verdict, contents.log.blob, now)
         with self._lock:
             self._pages[key] = page
             while len(self._pages) > _KEPT:

@@ -22,44 +22,48 @@ Line = tuple[str, str, str]
 def models(book: Book, count: int) -> tuple[list[Line], int]:
     """Return the latest models, and how many there are."""
     ties, lines = book.ties, list[Line]()
-    for digest in ties.names("model", count=count):
-        for read in book.reads(ties.first("model", digest, count=1)):
-            said = None if read.statement is None else read.statement.predicate
-            assert isinstance(said, Training)  # so the ties found it
-            good = (
-                f"{said.after.right} of {said.after.of} held-out orders right, as its trainer says"
-            )
-            words = f"{good}; {ties.count('answers', digest)} answers"
-            lines.append((f"/model/{digest}", f"model {digest[:8]}", words))
+    for digest, read in _firsts(book, "model", count):
+        said = None if read.statement is None else read.statement.predicate
+        assert isinstance(said, Training)  # so the ties found it
+        good = f"{said.after.right} of {said.after.of} held-out orders right, as its trainer says"
+        words = f"{good}; {ties.count('answers', digest)} answers"
+        lines.append((f"/model/{digest}", f"model {digest[:8]}", words))
     return lines, ties.names_count("model")
 
 
 def answers(book: Book, count: int) -> tuple[list[Line], int]:
     """Return the latest answers, and how many there are."""
     roll, lines = book.roll, list[Line]()
-    for one in roll.of("aci/1", count=count):
-        for read in book.reads([bytes.fromhex(one.id)]):
-            body = {} if read.receipt is None else read.receipt.body
-            when = moment(body.get("served_at")) or "a day that it does not tell"
-            refused = "refused a request" if first_of(body, "x.refusal") else "answered a request"
-            lines.append((f"/answer/{one.id}", f"answer {one.id[:8]}", f"{refused} on {when}"))
+    newest = roll.of("aci/1", count=count)
+    reads = book.reads([bytes.fromhex(one.id) for one in newest])
+    for one, read in zip(newest, reads, strict=True):
+        body = {} if read.receipt is None else read.receipt.body
+        when = moment(body.get("served_at")) or "a day that it does not tell"
+        refused = "refused a request" if first_of(body, "x.refusal") else "answered a request"
+        lines.append((f"/answer/{one.id}", f"answer {one.id[:8]}", f"{refused} on {when}"))
     return lines, roll.count("aci/1")
 
 
 def pools(book: Book, count: int) -> tuple[list[Line], int]:
     """Return the latest pools, and how many there are."""
     ties, lines = book.ties, list[Line]()
-    for digest in ties.names("pool", count=count):
-        for read in book.reads(ties.first("pool", digest, count=1)):
-            said = None if read.statement is None else read.statement.predicate
-            assert isinstance(said, Contribution)
-            words = ", ".join(
-                many(ties.count(tie, digest), noun)
-                for tie, noun in (("pool", "contribution"), ("dataset", "dataset"),
-                                  ("pool-model", "training"))
-            )  # fmt: skip
-            lines.append((f"/pool/{digest}", f"pool “{said.terms.name}”", words))
+    for digest, read in _firsts(book, "pool", count):
+        said = None if read.statement is None else read.statement.predicate
+        assert isinstance(said, Contribution)
+        words = ", ".join(
+            many(ties.count(tie, digest), noun)
+            for tie, noun in (("pool", "contribution"), ("dataset", "dataset"),
+                              ("pool-model", "training"))
+        )  # fmt: skip
+        lines.append((f"/pool/{digest}", f"pool “{said.terms.name}”", words))
     return lines, ties.names_count("pool")
+
+
+def _firsts(book: Book, relation: str, count: int) -> list[tuple[str, Read]]:
+    """Return the latest names of a tie, each with its oldest statement; the log is opened once."""
+    names = book.ties.names(relation, count=count)
+    firsts = [book.ties.first(relation, name, count=1)[0] for name in names]
+    return list(zip(names, book.reads(firsts), strict=True))
 
 
 def named_by(book: Book, text: str) -> list[tuple[str, str]]:

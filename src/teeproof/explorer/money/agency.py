@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -22,8 +21,6 @@ from teeproof.core.errors import Error, Unavailable
 from teeproof.explorer.log.content import Book, Page
 from teeproof.explorer.log.roll import Said
 from teeproof.explorer.money.asking import Lately
-from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.storage.log import Log
 
 __all__ = ["NEWEST", "NO_NODE", "Agency", "Agent", "Listed", "listed"]
 
@@ -122,10 +119,7 @@ class Agency:
             )  # fmt: skip
         page, problem = self._page(acted)
         fund, unasked = self.fund(acted.latest.action.mandate.fund)
-        with (
-            Log.open(self._book.log, read_only=True) as log,
-            closing(Contents(log)) as contents,
-        ):
+        with self._book.opened() as contents:
             known = known_of(
                 acted, page.verdict if page else None, contents, fund=fund, unasked=unasked,
                 problem=problem,
@@ -161,10 +155,7 @@ class Agency:
 
     def _asked(self, agent: str, hints: Sequence[int], said: Sequence[Said]) -> Acted | None:
         rechecks = self._book.reads([bytes.fromhex(one.id) for one in reversed(said)])
-        with (
-            Log.open(self._book.log, read_only=True) as log,
-            closing(Contents(log)) as contents,
-        ):
+        with self._book.opened() as contents:
             return acted_by(contents, agent, hints=sorted(hints)[-8:], rechecks=rechecks)
 
     def _page(self, acted: Acted) -> tuple[Page | None, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 
 from teeproof.agents.acted import agent_of, did_of
@@ -28,7 +27,6 @@ from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.money.agency import NO_NODE, listed
 from teeproof.explorer.money.owed import Owed, owed
-from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.formats.rfc6962 import root
 from teeproof.proof.log.storage.log import Log
 
@@ -202,10 +200,7 @@ class Ledger:
 
     def _owed(self, paid: Seen | None = None, taken: Seen | None = None) -> list[Owed]:
         newest = self._book.roll.of(ACI, count=_ANSWERS)
-        with (
-            Log.open(self._book.log, read_only=True) as log,
-            closing(Contents(log)) as contents,
-        ):
+        with self._book.opened() as contents:
             return owed([bytes.fromhex(one.id) for one in newest], contents, paid, taken)
 
 

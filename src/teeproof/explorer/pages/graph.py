@@ -17,7 +17,7 @@ from teeproof.core.text import cut
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.drawn.drawing import Direction, draw
 from teeproof.explorer.drawn.listing import SOUGHT, kinds, matching, of_kind, way, word_of
-from teeproof.explorer.log.content import unknown
+from teeproof.explorer.log.entries import unknown
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.proof.graph import Graph
 from teeproof.proof.graph.shape import shape

@@ -62,6 +62,15 @@ class Contents:
         """Close the index; the log stays open."""
         self._links.close()
 
+    @property
+    def behind(self) -> int:
+        """How many entries are not in the index yet; whoever asks for what it holds reads them."""
+        return self._links.behind
+
+    def follow(self) -> None:
+        """Bring the index up to date; Unavailable (``log_index``) if it cannot be used."""
+        self._links.follow()
+
     def add_identity(self, data: bytes, blobs: Mapping[str, bytes]) -> bytes:
         """Append an identity record, its evidence first; return its digest.
 

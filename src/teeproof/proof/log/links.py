@@ -57,6 +57,21 @@ class Links:
         """Close the index."""
         self._index.close()
 
+    @property
+    def behind(self) -> int:
+        """How many entries of the log were not read yet."""
+        with self._lock, _errors():
+            return max(0, self._log.size - _position(self._index))
+
+    def follow(self) -> None:
+        """Read what the log has taken in since.
+
+        Raises:
+            Unavailable: the index cannot be used (``log_index``).
+        """
+        with self._lock, _errors():
+            self._follow()
+
     def makers(self, digest: bytes) -> list[bytes]:
         """Return the ids of the statements that made what has this SHA-256, as authors signed."""
         return self._ask("SELECT id FROM made WHERE digest = ?", digest)
@@ -140,12 +155,10 @@ def _prepared(name: str, log: str) -> sqlite3.Connection:
         index.execute("PRAGMA trusted_schema = OFF")  # whoever wrote the file runs nothing here
         index.execute("PRAGMA journal_mode = WAL")
         index.execute("PRAGMA synchronous = NORMAL")
-        with _transaction(index):
-            if index.execute("PRAGMA user_version").fetchone() == (0,):
-                for statement in _SCHEMA.strip().split(";\n"):
-                    index.execute(statement.removesuffix(";"))
-                index.execute("INSERT INTO meta VALUES ('log', ?)", (log,))
-                index.execute(f"PRAGMA user_version = {_VERSION}")
+        if _is_new(index):  # else nobody waits for who is writing it
+            with _transaction(index):
+                if _is_new(index):
+                    _make(index, log)
         version = index.execute("PRAGMA user_version").fetchone()
         if version != (_VERSION,) or _meta(index, "log") != log:
             raise _OfAnotherError
@@ -159,6 +172,17 @@ def _prepared(name: str, log: str) -> sqlite3.Connection:
         index.close()
         raise
     return index
+
+
+def _is_new(index: sqlite3.Connection) -> bool:
+    return bool(index.execute("PRAGMA user_version").fetchone() == (0,))
+
+
+def _make(index: sqlite3.Connection, log: str) -> None:
+    for statement in _SCHEMA.strip().split(";\n"):
+        index.execute(statement.removesuffix(";"))
+    index.execute("INSERT INTO meta VALUES ('log', ?)", (log,))
+    index.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 class _OfAnotherError(Exception):
