@@ -9,7 +9,11 @@ import pytest
 
 from teeproof.cloud.owner import OwnerKey
 from teeproof.core.digests import parse_named
+from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.nodes import Nodes
+from teeproof.explorer.log.together import Verifying
+from teeproof.explorer.machines.node import node_page
+from teeproof.explorer.telling.node import told_node
 from teeproof.network.statements import AdmissionStatement, ClosingStatement, LeaseStatement, say
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Material
@@ -169,6 +173,46 @@ def test_stranger_writes_in_the_markets_name_that_a_node_is_refused(honest):
     assert "Left out: 7 records, as whoever they name" in found.page("cheap")
     assert twin["decision"].get("reasons") is None
     assert twin["told"]["answers"][1]["answer"] == "Admitted by the market “bazaar”"
+
+
+def test_stranger_calls_himself_by_a_markets_name_and_admits_a_node(honest):
+    """Anybody can be a market of any name: the page says which identity it is."""
+    who: list[Identity] = []
+
+    def adds(scene, node, lease, log) -> None:
+        kept = scene.market.state.nodes[node.name]
+        with closing(Contents(log)) as contents:
+            said = contents.statement(parse_named(kept.admission))
+        words = read_record(said or b"").statement.predicate
+        stranger = Identity.boot(
+            attester("stranger", scene.clock, code="other"), store=log, now=scene.clock
+        )
+        who.append(stranger)
+        for number in range(7):
+            decision = msgspec.structs.replace(words.decision, at=words.decision.at + number)
+            own = AdmissionStatement(author=stranger.name, materials=words.materials,
+                                     decision=decision, terms=words.terms)  # fmt: skip
+            stranger.keep(say(own, decision, name="admission"))
+
+    found = honest(adds)
+    twin = found.twin("cheap")
+    assert {one["market"] for one in twin["admissions"]} == {who[0].name, bazaar_of(twin, who[0])}
+    assert [one["holds"] for one in twin["admissions"]] == ["✓ holds"] * 6
+    stranger = who[0].name[7:23]
+    assert f"That market is identity {stranger}…: its name is its own word." in found.page("cheap")
+    book = Book(found.directory, trust=Trust(policy=policy()), now=lambda: START)
+    page = node_page(book, Verifying(book), found.id("cheap"))
+    assert not page.contrary
+    told = told_node(
+        page.together.verdict, page.claim, page.decision, page.terms, node=page.node, own=page.own,
+        now=START, commands=(), market=page.market, contrary=True,
+    )  # fmt: skip
+    assert "admitted it, and another market refused it" in told.sentence
+
+
+def bazaar_of(twin, stranger: Identity) -> str:
+    """The market that is not the stranger."""
+    return next(one["market"] for one in twin["admissions"] if one["market"] != stranger.name)
 
 
 def test_stranger_ends_a_lease_with_a_sum_of_his_own(honest):

@@ -59,6 +59,7 @@ _STATUS = {
     "answer_not_here": 404,
     "pool_not_here": 404,
     "identity_unknown": 404,
+    "node_unknown": 404,
     "code_unknown": 404,
     "agent_unknown": 404,
 }

@@ -16,7 +16,7 @@ from teeproof.core.errors import Error, Unavailable
 from teeproof.evidence.verdict import Check, Concern
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.nodes import Admitted, Closed, Leased, NodeFile
-from teeproof.explorer.log.together import Together, Verifying, signed_of
+from teeproof.explorer.log.together import Together, Verifying
 from teeproof.network.admission import Decision
 from teeproof.network.checking import maybe
 from teeproof.network.claim import NodeClaim
@@ -28,7 +28,7 @@ from teeproof.proof.verify import IdentityVerdict
 
 __all__ = ["HOLDS", "Earned", "LeaseRow", "NodePage", "node_page"]
 
-_ADMISSIONS = 5  # that are verified
+_ADMISSIONS, _MARKETS = 5, 8  # that are verified
 _LEASES = 20  # that are shown, and verified
 _ENDS = 3  # of one lease, that are verified
 HOLDS: Mapping[Concern | None, str] = {
@@ -106,6 +106,8 @@ class NodePage:
         leases: newest first.
         earned: of those that hold.
         admissions: the verified ones, newest first, each with what it says.
+        market: the identity that decided, hex; empty where none has.
+        contrary: whether another identity, as a market too, decided otherwise, and that holds.
         left_out: how many records on it, or on a lease above, their authors did not sign.
     """
 
@@ -120,6 +122,8 @@ class NodePage:
     leases: Sequence[LeaseRow]
     earned: Earned
     admissions: Sequence[tuple[Admitted, str]]
+    market: str
+    contrary: bool
     left_out: int
 
     @property
@@ -142,7 +146,7 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
             "the log has nothing on such a node that its author signed", code="node_unknown",
             got=f"sha256:{identity}",
         )  # fmt: skip
-    tried = _tried(book, file)
+    tried = _tried(file)
     leases = list(file.leases)[: -_LEASES - 1 : -1]
     roots = [one.id for one in tried] or ([file.claim] if file.claim else [])
     for lease in leases:
@@ -156,6 +160,11 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
     latest = next((one for one in tried if every.objection(one.id) is None), None)
     latest = latest or (tried[0] if tried else None)
     root = latest.id if latest is not None else file.claim or roots[0]
+    contrary = latest is not None and any(
+        one.author != latest.author and one.admitted != latest.admitted
+        and every.objection(one.id) is None
+        for one in tried
+    )  # fmt: skip
     together = verifying.of((root,))
     decided = maybe(together.reads.get(root), AdmissionStatement)
     said = _claim(together, root)
@@ -168,18 +177,21 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
         node=None if said is None else _person(together, said[0]),
         own=together.verdict.statement(f"sha256:{root}").checks,
         leases=rows, earned=_earned(rows),
+        market="" if latest is None else latest.author, contrary=contrary,
         admissions=[(one, HOLDS[every.objection(one.id)]) for one in tried],
         left_out=book.left_out.of("node", file.id)
         + sum(book.left_out.of("lease", lease.digest) for lease in leases),
     )  # fmt: skip
 
 
-def _tried(book: Book, file: NodeFile) -> list[Admitted]:
-    """Return the decisions to verify, newest first: the latest, and the latest that are signed."""
+def _tried(file: NodeFile) -> list[Admitted]:
+    """Return the decisions to verify, newest first: the latest, and of each market its latest."""
     every = list(file.admissions)[::-1]
-    latest, older = every[:_ADMISSIONS], every[_ADMISSIONS:]
-    signed = set(signed_of(book, [one.id for one in older], most=1))
-    return latest + [one for one in older if one.id in signed]
+    newest: dict[str, Admitted] = {}
+    for one in every:
+        newest.setdefault(one.author, one)
+    chosen = {one.id for one in (*every[:_ADMISSIONS], *list(newest.values())[:_MARKETS])}
+    return [one for one in every if one.id in chosen]
 
 
 def _claim(together: Together, root: str) -> tuple[Read, NodeStatement] | None:

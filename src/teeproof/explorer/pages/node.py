@@ -95,6 +95,7 @@ class NodePages:
         return told_node(
             page.together.verdict, page.claim, page.decision, page.terms, node=page.node,
             own=page.own, now=page.together.at, commands=(self._command(page),),
+            market=page.market, contrary=page.contrary,
         )  # fmt: skip
 
 

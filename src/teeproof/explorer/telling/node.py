@@ -54,6 +54,8 @@ def told_node(
     own: Sequence[Check],
     now: datetime,
     commands: Sequence[str],
+    market: str = "",
+    contrary: bool = False,
 ) -> Telling:
     """Return what is known of a node.
 
@@ -66,6 +68,8 @@ def told_node(
         own: the checks of that one statement.
         now: as of when its evidence is told to be fresh.
         commands: what a person types to check the same.
+        market: the identity that decided, hex. Anybody can be a market, under any name.
+        contrary: whether the decision of another market, that holds too, is the opposite.
     """
     code = verdict.exit_code
     machine = None if node is None else node.evidence
@@ -77,10 +81,11 @@ def told_node(
     elif code == 0 and decision is None:
         tone, words = "unknown", "NO MARKET HAS DECIDED"
     return Telling(
-        badge=words, tone=tone, sentence=_sentence(code, claim, decision, terms, level),
+        badge=words, tone=tone,
+        sentence=_sentence(code, claim, decision, terms, level, contrary=contrary),
         blocks=(
             _offers(claim, terms),
-            _admitted(decision, terms, own, now),
+            _admitted(decision, terms, own, now, market=market, contrary=contrary),
             _strong(claim, machine, holds=node is not None and node.ok),
             open_questions(own, _further(verdict, own)),
             _next(verdict, decision, commands, level=level),
@@ -111,7 +116,7 @@ def time_words(seconds: int) -> str:
 
 def _sentence(
     code: int, claim: NodeClaim | None, decision: Decision | None, terms: Terms | None,
-    level: str | None,
+    level: str | None, *, contrary: bool,
 ) -> str:  # fmt: skip
     if claim is None:
         what = "A machine"
@@ -130,6 +135,8 @@ def _sentence(
     else:
         why = decision.reasons[0].detail if decision.reasons else "it does not say why"
         done = f"{market} refused it: {cut(why, 200)}"
+    if contrary and decision is not None:
+        done += f", and another market {'refused' if decision.admitted else 'admitted'} it"
     where = " Its machine is SIMULATED." if level == "simulated" else ""
     return f"{what}; {done}.{where}"
 
@@ -156,8 +163,9 @@ def _offers(claim: NodeClaim | None, terms: Terms | None) -> Block:
 
 
 def _admitted(
-    decision: Decision | None, terms: Terms | None, own: Sequence[Check], now: datetime
-) -> Block:
+    decision: Decision | None, terms: Terms | None, own: Sequence[Check], now: datetime, *,
+    market: str, contrary: bool,
+) -> Block:  # fmt: skip
     title = "Is it admitted?"
     if decision is None:
         line = "Nobody in this log has decided on it."
@@ -169,9 +177,13 @@ def _admitted(
                      " same.")  # fmt: skip
     elif again is not None:
         lines.append(sentence(again.detail))
-    market = "" if terms is None else f" by the market “{cut(terms.market, 60)}”"
+    if market:
+        lines.append(f"That market is identity {market[:16]}…: its name is its own word.")
+    if contrary:
+        lines.append("Another market, whose decision holds too, decided otherwise: see below.")
+    by = "" if terms is None else f" by the market “{cut(terms.market, 60)}”"
     if decision.admitted:
-        short = f"Admitted{market}"
+        short = f"Admitted{by}"
         stale = to_epoch(now) >= decision.until
         fresh = "its evidence counted" if stale else "its evidence counts"
         lines.append(
@@ -184,7 +196,7 @@ def _admitted(
     points = tuple((cut(one.code, 60), _why(one)) for one in decision.reasons[:6])
     if len(decision.reasons) > 6:
         lines.append(f"And {len(decision.reasons) - 6} reasons more: see the statement.")
-    return Block(title=title, short=f"Refused{market}", points=points, lines=tuple(lines),
+    return Block(title=title, short=f"Refused{by}", points=points, lines=tuple(lines),
                  tone="bad")  # fmt: skip
 
 
