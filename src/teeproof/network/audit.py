@@ -87,7 +87,8 @@ class _Replay:
             if number <= self._last:
                 yield failed(
                     "numbers", "number_used_twice",
-                    f"the change {number} was made twice: an older ledger was put back",
+                    f"the change {number} was made twice: an older ledger was put back, or two run"
+                    " this market's code in one log",
                     expected=f"more than {self._last}", got=str(number),
                 )  # fmt: skip
             self._last = max(self._last, number)

@@ -1,9 +1,13 @@
 """Every market in a log or a proof, and what a stranger finds when all that it said is in order.
 
 A market is who says admissions, matches, leases and their ends with one code; where its evidence
-names no code, one identity. What is not signed by whom it names is nobody's word and is left out,
-by name. The rest is replayed (``audit``), and the checks that judges made of each statement are
-counted, so that a decision that does not follow is found in either way.
+names no code, one identity. Two operators who run one code, whose terms and name are measured with
+it, are one market here: keys change with each start, so nothing would tell the second from a host
+that put an older ledger back, and that must be found.
+
+What is not signed by whom it names is nobody's word and is left out, by name. The rest is replayed
+(``audit``), and the checks that judges made of each statement are counted, so that a decision that
+does not follow is found in either way.
 
 Trusts: the verdict, which a verifier made of these very statements.  Does not trust: the markets.
 """
