@@ -53,8 +53,8 @@ def cut(text: str, room: int) -> str:
 
 
 def many(count: int, noun: str, nouns: str | None = None) -> str:
-    """Return a count with its noun, ``1 proof`` or ``2 proofs``; ``nouns`` is an odd plural."""
-    return f"{count} {noun if count == 1 else nouns or noun + 's'}"
+    """Return a count with its noun, ``1 proof`` or ``1,200 proofs``; ``nouns`` is an odd plural."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 # Letters and marks of which each takes one column, as far as it prints; all else is looked up.

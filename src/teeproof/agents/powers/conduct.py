@@ -12,6 +12,7 @@ from teeproof.agents.known import Known
 from teeproof.agents.powers.machine import mandate
 from teeproof.agents.powers.power import Power, Reason
 from teeproof.core.clock import format_time
+from teeproof.core.text import many
 
 __all__ = ["orders", "stop"]
 
@@ -74,7 +75,7 @@ def _stoppers(known: Known) -> Iterator[Reason]:
         yield Reason(text="the KMS can refuse its keys at the next start", kind="evidence",
                      ref=known.identity)  # fmt: skip
     yield Reason(
-        text=f"it follows answers of {_many(len(known.mandate.weights), 'model')} only: without"
+        text=f"it follows answers of {many(len(known.mandate.weights), 'model')} only: without"
         " them it does nothing",
         kind="mandate", ref="weights",
     )  # fmt: skip
@@ -87,10 +88,6 @@ def _stoppers(known: Known) -> Iterator[Reason]:
             " without it",
             kind="contract", ref=known.fund.place.address,
         )  # fmt: skip
-
-
-def _many(count: int, noun: str) -> str:
-    return f"one {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _needs_kms(known: Known) -> bool:

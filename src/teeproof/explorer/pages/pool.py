@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from teeproof.core.text import many
 from teeproof.data.factors import MILLION
 from teeproof.data.statements import Scores
 from teeproof.data.terms import PoolTerms
@@ -70,8 +71,8 @@ def _clause(pool: Pool) -> str:
     since = len({part for one in pool.made for part in one.left})
     gone = f"; {since} of these {'were' if since > 1 else 'was'} withdrawn since" if since else ""
     return (
-        f"the data pool “{pool.terms.name}” decided on {_many(pool.count, 'contribution')}{gone};"
-        f" of what it took, {_many(sets, 'dataset')} and {_many(models, 'model')} were made"
+        f"the data pool “{pool.terms.name}” decided on {many(pool.count, 'contribution')}{gone};"
+        f" of what it took, {many(sets, 'dataset')} and {many(models, 'model')} were made"
     )
 
 
@@ -104,12 +105,12 @@ def _why(one: Came) -> str:
             f"line {fault.line}: {fault.code[:40]}" if fault.line else fault.code[:40]
             for fault in said.reasons[:_FAULTS]
         )
-        return f"{_many(max(1, said.faults), 'fault')}: {faults or 'not told'}"
+        return f"{many(max(1, said.faults), 'fault')}: {faults or 'not told'}"
     if said.scores is None:
         return "nothing was measured"
     words = _measured(said.scores)
     if said.decision == "copy":
-        return f"mostly what {_many(len(said.copy_of), 'earlier file')} had; {words}"
+        return f"mostly what {many(len(said.copy_of), 'earlier file')} had; {words}"
     return words
 
 
@@ -130,19 +131,15 @@ def _since(one: Made) -> str:
     said = []
     if one.left:
         said.append(
-            f"{_many(len(one.left), 'part')} withdrawn since: no later training gets that key, and"
+            f"{many(len(one.left), 'part')} withdrawn since: no later training gets that key, and"
             " models that were made before have seen it"
         )
     if one.claimed:
         said.append(
-            f"of {_many(one.claimed, 'part')} a withdrawal is claimed that does not hold, or was"
+            f"of {many(one.claimed, 'part')} a withdrawal is claimed that does not hold, or was"
             " not checked here"
         )
     return "; ".join(said) or "nobody says that a part of it was withdrawn"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _json(pool: Pool, number: int) -> dict[str, Any]:

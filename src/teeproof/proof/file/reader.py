@@ -16,6 +16,7 @@ from types import TracebackType
 
 from teeproof.core.digests import named
 from teeproof.core.errors import Malformed, Unavailable
+from teeproof.core.text import many
 from teeproof.proof.file import names
 from teeproof.proof.file.closure import Edge, Walk
 from teeproof.proof.file.contents import Contents
@@ -87,12 +88,11 @@ class ProofFile(Contents):
         roots = ", ".join(f"{named(root)[:23]}…" for root in self.roots[:3])
         more = ", …" if len(self.roots) > 3 else ""
         held = (
-            (len(self.statement_ids), "statement"),
-            (len(self.identity_digests), "identity"),
-            (len({part.origin for part in self.logs}), "log"),
+            many(len(self.statement_ids), "statement"),
+            many(len(self.identity_digests), "identity", "identities"),
+            many(len({part.origin for part in self.logs}), "log"),
         )
-        counts = ", ".join(f"{count} {_many(noun, count)}" for count, noun in held)
-        return f"ProofFile({roots}{more}; {counts})"
+        return f"ProofFile({roots}{more}; {', '.join(held)})"
 
     def __enter__(self) -> ProofFile:
         return self
@@ -235,12 +235,6 @@ class _Nodes:
                 code="nodes_unknown",
                 got=f"node {index} of level {level}",
             ) from None
-
-
-def _many(noun: str, count: int) -> str:
-    if count == 1:
-        return noun
-    return noun.removesuffix("y") + "ies" if noun.endswith("y") else noun + "s"
 
 
 def _superfluous(what: str, keys: Iterable[bytes]) -> None:
