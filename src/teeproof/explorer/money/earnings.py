@@ -154,9 +154,8 @@ class Earnings:
     def _taken(
         self, told: _Told, seen: Seen, leases: Set[str], addresses: tuple[str, ...]
     ) -> Taken:
-        own, unread = self._book.within(
-            lambda source: of_leases(seen, leases, source, chain_id=told.chain_id)
-        )
+        with self._book.opened() as source:
+            own, unread = of_leases(seen, leases, source, chain_id=told.chain_id)
         claims = tuple(self._claim(event, told) for event in own[:SHOWN])
         held = [one for one in claims if one.standing.ok]
         sums: Counter[str] = Counter()
