@@ -149,6 +149,22 @@ def test_a_stranger_contributes_to_a_stack_and_takes_it_back(up, tmp_path, monke
     assert json.loads(capsys.readouterr().out)["ok"]
 
 
+def test_what_is_given_in_the_console_is_accepted_on_the_first_page_that_tells_of_it(up):
+    orders = demo_orders.contribution(1, count=60, seed=20_262)
+    data = b"".join(one.encode() + b"\n" for one in orders)
+    own = {"origin": up.said["explorer"], "sec-fetch-site": "same-origin"}
+    with httpx.Client(base_url=up.said["explorer"], timeout=PATIENCE) as client:
+        client.get(up.said["console"], follow_redirects=True)
+        form = re.search(r'name="form" value="([^"]+)"', client.get("/console").text)
+        assert form is not None
+        told = client.post(
+            "/console/contribute", data={"form": form[1], "what": "file"},
+            files={"file": ("mine.jsonl", data)}, headers=own, follow_redirects=True,
+        )  # fmt: skip
+    assert re.search(r"/console/contributions/[0-9a-f]{64}$", str(told.url)), told.text[-3000:]
+    assert "ACCEPTED, by a SIMULATED machine" in told.text
+
+
 def test_a_second_one_in_the_same_folder_is_refused_and_changes_nothing(up):
     before = (up.folder / "console.address").read_text()
     second = begin("--port", "0", "--json", home=up.home)
