@@ -292,7 +292,7 @@ def test_client_asks_for_the_cost_of_what_is_none(get, asked):
 
 def test_the_plots_are_whole_drawings_with_each_number_as_text(get):
     drawings = re.findall(r"<svg.*?</svg>", get("/cost").text, re.DOTALL)
-    assert len(drawings) == 6
+    assert len(drawings) == 7  # one of all, and one for each model on each GPU
     for drawing in drawings:
         tree = ElementTree.fromstring(drawing)
         assert any(

@@ -53,7 +53,7 @@ _IN_WORDS = {
     "anchor": "whether a public chain holds the log's digest",
     "rotation": "whether its keys follow earlier ones",
     "policy": "what the policy expects",
-    "compose": "which settings it started with",
+    "compose": "what its compose file says",
 }
 
 

@@ -103,7 +103,7 @@ def _who(verdict: Verdict) -> Block:
     lines_ = [f"It measured {meaning}: {value[:16]}…" for meaning, value in _measured(verdict)]
     lines_.append("A measurement names code, and no person or company: compare it with the one that"
                   " you expect.")  # fmt: skip
-    return Block(title="Who ran this?", short=short, lines=tuple(lines_))
+    return Block(title="Who ran this?", short=f"{short}; no person is named", lines=tuple(lines_))
 
 
 def _measured(verdict: Verdict) -> list[tuple[str, str]]:
