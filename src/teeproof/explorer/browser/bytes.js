@@ -81,5 +81,19 @@ export function uint64(value) {
 export const framed = (label, ...parts) =>
   sha256(...[utf8(label), ...parts].flatMap((part) => [uint64(part.length), part]));
 
+// What a function makes of each, in order; some at a time, since each waits for the browser's threads.
+export async function each(items, made, together = 64) {
+  const found = [];
+  const all = [...items];
+  for (let at = 0; at < all.length; at += together) found.push(...(await Promise.all(all.slice(at, at + together).map(made))));
+  return found;
+}
+
+// A Map of key to list, with one value more for a key
+export function listed(lists, key, value) {
+  if (lists.has(key)) lists.get(key).push(value);
+  else lists.set(key, [value]);
+}
+
 // Big-endian bytes -> BigInt
 export const integer = (bytes) => BigInt(`0x${hex(bytes) || "0"}`);

@@ -1,7 +1,7 @@
 // What belongs to a proof's roots, and whether anything was made of itself. Nothing here recurses: a
 // hostile proof can be as deep as it is long. The rules are those of proof.file.closure and verify.structure.
 
-import { Refused } from "./bytes.js";
+import { Refused, listed } from "./bytes.js";
 
 const ROTATION = "urn:teeproof:rotation:v1";
 
@@ -20,7 +20,7 @@ export function requireNeeded(held, roots) {
 export function producers(statements) {
   const found = new Map();
   for (const [id, { outputs }] of statements) {
-    for (const digest of outputs) found.has(digest) ? found.get(digest).push(id) : found.set(digest, [id]);
+    for (const digest of outputs) listed(found, digest, id);
   }
   return found;
 }
@@ -67,7 +67,7 @@ export function isCyclic({ statements, makers }) {
   const edges = edgesOf(statements, makers);
   const left = new Map([...edges].map(([node, below]) => [node, below.size]));
   const users = new Map();
-  for (const [node, below] of edges) for (const one of below) users.has(one) ? users.get(one).push(node) : users.set(one, [node]);
+  for (const [node, below] of edges) for (const one of below) listed(users, one, node);
   const ready = [...left].filter(([, count]) => !count).map(([node]) => node);
   let ordered = 0;
   while (ready.length) {
@@ -90,8 +90,8 @@ function edgesOf(statements, makers) {
         if (statements.has(statement)) below.add(statement);
       } else if (!below.has(data(digest)) && makers.has(digest)) {
         below.add(data(digest));
-        edges.set(data(digest), new Set(makers.get(digest)));
-        if (outputs.has(digest)) again.set(digest, [...(again.get(digest) ?? []), id]);
+        if (!edges.has(data(digest))) edges.set(data(digest), new Set(makers.get(digest)));
+        if (outputs.has(digest)) listed(again, digest, id);
       }
     }
     edges.set(id, below);

@@ -1,7 +1,7 @@
 // What a proof file holds of logs: read, held together, and judged by the visitor's log policy. The rules
 // are those of proof.file.logpart, proof.file.parts and proof.verify.logs.
 
-import { Refused, concat, equal, framed, fromHex, hex, parseNamed, sha256 } from "./bytes.js";
+import { Refused, concat, each, equal, framed, fromHex, hex, listed, parseNamed, sha256 } from "./bytes.js";
 import { anchorRow } from "./anchor.js";
 import { isListOf, isObject, isText, shaped, strictJson } from "./json.js";
 import { said } from "./identity.js";
@@ -25,11 +25,15 @@ export async function readParts(files) {
     if (!folders.has(folder)) folders.set(folder, []);
     folders.get(folder).push([rest, bytes]);
   }
-  const parts = [];
-  for (const [folder, members] of folders) parts.push(await readPart(folder, members));
-  for (const { origin } of parts) if (parts.filter((part) => part.origin === origin).length > MOST_PARTS) throw new Refused("too many parts of one log");
-  requireOneAuthor(parts);
+  const parts = await each(folders, ([folder, members]) => readPart(folder, members));
+  for (const one of byOrigin(parts).values()) if (one.length > MOST_PARTS) throw new Refused("too many parts of one log");
   return parts;
+}
+
+function byOrigin(parts) {
+  const found = new Map();
+  for (const part of parts) listed(found, part.origin, part);
+  return found;
 }
 
 async function readPart(folder, members) {
@@ -88,10 +92,11 @@ function requireWhole({ notes, anchors, entries }) {
   if (!indexes.length) throw new Refused("the file holds a log in which it has no entry");
   if (indexes.at(-1) >= notes.at(-1).size) throw new Refused("an entry under no checkpoint");
   const anchored = new Set(anchors.map(({ size }) => size));
-  if ([...anchored].some((size) => !notes.some((note) => note.size === size))) throw new Refused("an anchor of a checkpoint that is not in the file");
-  let [gap, signers] = [-1, []];
+  const sizes = new Set(notes.map(({ size }) => size));
+  if ([...anchored].some((size) => !sizes.has(size))) throw new Refused("an anchor of a checkpoint that is not in the file");
+  let [gap, covered, signers] = [-1, 0, []];
   for (const { size, lines } of notes) {
-    const covered = indexes.filter((index) => index < size).length;
+    while (covered < indexes.length && indexes[covered] < size) covered += 1;
     if (covered !== gap) [gap, signers] = [covered, []];
     const mine = lines.map(({ name, id }) => `${hex(id)} ${name}`);
     const isNew = covered > 0 && !signers.some((others) => mine.every((line) => others.has(line)));
@@ -101,8 +106,9 @@ function requireWhole({ notes, anchors, entries }) {
   }
 }
 
-// Each entry may be true; but then a log that nobody trusts could choose a receipt's author.
-function requireOneAuthor(parts) {
+// Of each receipt the identity that its entries name. Each entry may be true; but if two differ, a log that
+// nobody trusts could choose a receipt's author.
+export function authorsIn(parts) {
   const authors = new Map();
   for (const { entries } of parts) {
     for (const [id, { receiptOf }] of entries) {
@@ -110,16 +116,17 @@ function requireOneAuthor(parts) {
       if (receiptOf) authors.set(id, receiptOf);
     }
   }
+  return authors;
 }
 
 // Refuse entries of what is not in the file, or of another kind than it is.
-export function requireEntered(parts, { statements, identities, keysets }) {
+export function requireEntered(parts, { statements, identities }) {
   for (const { entries } of parts) {
     for (const [id, { kind, receiptOf }] of entries) {
       const one = statements.get(id);
       if (!one && !identities.has(id)) throw new Refused("the file holds an entry of something that its roots do not need");
       if (kind !== (one?.kind ?? IDENTITY)) throw new Refused("an entry of another kind than what it names");
-      if (receiptOf && !(keysets.get(one.keyset) ?? []).includes(receiptOf)) throw new Refused("an entry of a receipt whose author is not in the file");
+      if (receiptOf && identities.get(receiptOf)?.keyset !== one.keyset) throw new Refused("an entry of a receipt whose author is not in the file");
     }
   }
 }
@@ -133,16 +140,19 @@ async function leafOf(id, entry, { statements, identities }) {
 
 // parts -> rows of each log, and a Map of each id to the best that the logs say of it: { rows, time }
 export async function judgeLogs(parts, held, trusted, now) {
-  const views = [];
-  for (const part of parts) views.push(await viewed(part, held, trusted, now));
-  for (const view of views) {
-    const beside = views.filter((other) => other.isIncluded && other.part.origin === view.part.origin);
-    if (view.isIncluded && beside.length > 1) view.rows.push(await consistency(beside));
+  const operators = operatorsIn(held.identities);
+  const views = await each(parts, (part) => viewed(part, held, trusted, now, operators), 8);
+  for (const beside of byOrigin(views.filter(({ isIncluded }) => isIncluded)).values()) {
+    if (beside.length === 1) continue;
+    const found = await consistency(beside);
+    for (const view of beside) view.rows.push(found);
   }
   const places = new Map();
   for (const view of views) {
+    let at = view.covers.length - 1; // from the smallest, as the entries ascend
     for (const [id, { index }] of view.part.entries) {
-      const place = view.isIncluded ? view.covers.findLast(({ size }) => index < size).best : BROKEN;
+      while (index >= view.covers[at].size) at -= 1;
+      const place = view.isIncluded ? view.covers[at].best : BROKEN;
       if (!places.has(id) || isBetter(place, places.get(id))) places.set(id, place);
     }
   }
@@ -157,9 +167,8 @@ async function consistency(views) {
   return ["consistency", "failed", "the file's parts of this log are of two trees"];
 }
 
-async function viewed(part, held, trusted, now) {
-  const leaves = new Map();
-  for (const [id, entry] of part.entries) leaves.set(entry.index, await leafOf(id, entry, held));
+async function viewed(part, held, trusted, now, operators) {
+  const leaves = new Map(await each(part.entries, async ([id, entry]) => [entry.index, await leafOf(id, entry, held)]));
   const sizes = part.notes.map(({ size }) => size);
   const nodes = nodesOf(leaves, part.hashes, sizes);
   const found = await treeRoots(leaves, nodes, sizes);
@@ -167,12 +176,12 @@ async function viewed(part, held, trusted, now) {
   const rows = [isIncluded
     ? ["inclusion", "passed", `all ${leaves.size} entries are in the tree of ${part.origin}`]
     : ["inclusion", "failed", "the entries are not those of the checkpoint: an entry was changed, or the log was rewritten"]];
-  for (const { size, bytes } of part.anchors) rows.push(anchored(bytes, part.notes.find((note) => note.size === size)));
-  const operated = operatedBy(part.origin, held, trusted);
-  const judged = [];
-  for (const note of part.notes) judged.push(trusted ? await noteRows(note, trusted, now, operated) : UNTRUSTED);
+  const notes = new Map(part.notes.map((note) => [note.size, note]));
+  for (const { size, bytes } of part.anchors) rows.push(anchored(bytes, notes.get(size)));
+  const operated = operatedBy(part.origin, operators, trusted);
+  const judged = await each(part.notes, (note) => (trusted ? noteRows(note, trusted, now, operated) : UNTRUSTED));
   rows.push(...told(judged, part.origin, trusted));
-  return { part, rows, isIncluded, leaves, nodes, covers: covers(part.notes, judged) };
+  return { part, origin: part.origin, rows, isIncluded, leaves, nodes, covers: covers(part.notes, judged) };
 }
 
 function anchored(bytes, note) {
@@ -215,16 +224,25 @@ function told(judged, origin, trusted) {
   if (judged.some(({ holds }) => holds === null)) return [["checkpoint", "not_checked", `${origin} is none of the logs that you trust`]];
   const rows = [["checkpoint", "passed", `${origin} signed ${judged.length === 1 ? "its checkpoint" : `all ${judged.length} checkpoints`}`]];
   const times = judged.map(({ time }) => time).filter((time) => time !== null);
-  if (times.length) rows.push(["witnesses", "passed", `the quorum cosigned${times.length < judged.length ? ` ${times.length} of ${judged.length} checkpoints` : ""}, first at ${said(Math.min(...times))}`]);
+  const first = times.reduce((one, other) => Math.min(one, other), Infinity);
+  if (times.length) rows.push(["witnesses", "passed", `the quorum cosigned${times.length < judged.length ? ` ${times.length} of ${judged.length} checkpoints` : ""}, first at ${said(first)}`]);
   else rows.push(["witnesses", "not_checked", judged[0].rows[1][1] === "failed" ? "too few witnesses cosigned" : judged[0].rows[1][2]]);
   return rows;
 }
 
 // Witness keys (hex) that stand in one key document with a key of this log: it would be its own witness.
-function operatedBy(origin, { identities }, trusted) {
-  const keys = new Set((trusted?.logs.get(origin) ?? []).map(({ key }) => hex(key)));
-  const documents = [...identities.values()].filter((one) => one.key("log") && keys.has(hex(one.key("log").raw)));
-  return new Set(documents.filter((one) => one.key("witness")).map((one) => hex(one.key("witness").raw)));
+function operatedBy(origin, operators, trusted) {
+  return new Set((trusted?.logs.get(origin) ?? []).flatMap(({ key }) => operators.get(hex(key)) ?? []));
+}
+
+// Map of a log's key to the witnesses' keys (all hex) that stand beside it in a key document
+function operatorsIn(identities) {
+  const found = new Map();
+  for (const one of identities.values()) {
+    const [log, witness] = [one.key("log"), one.key("witness")];
+    if (log && witness) listed(found, hex(log.raw), hex(witness.raw));
+  }
+  return found;
 }
 
 // Rows on where one statement or identity stands.

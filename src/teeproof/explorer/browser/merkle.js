@@ -1,7 +1,7 @@
 // RFC 6962 trees: one proof for several leaves under several checkpoints, each node stored once.
 // The rules are those of teeproof.proof.log.formats.multiproof.
 
-import { Refused, equal, sha256 } from "./bytes.js";
+import { Refused, each, equal, sha256 } from "./bytes.js";
 
 export const leafHash = (entry) => sha256([0], entry);
 const nodeHash = (left, right) => sha256([1], left, right);
@@ -9,6 +9,7 @@ const nodeHash = (left, right) => sha256([1], left, right);
 const bit = (number, level) => Math.floor(number / 2 ** level) % 2 === 1;
 const above = (index) => Math.floor(index / 2);
 const beside = (index) => (index % 2 ? index - 1 : index + 1);
+const most = (sizes) => sizes.reduce((one, other) => Math.max(one, other), 0);
 const height = (number) => (number ? number.toString(2).length : 0);
 
 // The complete subtrees that make up the tree of this size, left to right: [level, index].
@@ -33,7 +34,7 @@ function wantedBy(sizes) {
 
 // Which nodes the proof holds, in its order: "level/index".
 function multiproof(indexes, sizes) {
-  const largest = Math.max(...sizes);
+  const largest = most(sizes);
   const wanted = wantedBy(sizes);
   const found = [];
   let have = new Set(indexes);
@@ -42,7 +43,7 @@ function multiproof(indexes, sizes) {
     for (const index of given) have.add(index);
     if (bit(largest, level)) have.delete(Math.floor(largest / 2 ** level) - 1);
     for (const index of have) if (!have.has(beside(index))) given.add(beside(index));
-    found.push(...[...given].sort((a, b) => a - b).map((index) => `${level}/${index}`));
+    for (const index of [...given].sort((a, b) => a - b)) found.push(`${level}/${index}`);
     have = new Set([...have].map(above));
   }
   return found;
@@ -69,7 +70,7 @@ export async function roots(leaves, nodes, sizes) {
 }
 
 async function climb(leaves, nodes, sizes) {
-  const largest = Math.max(...sizes);
+  const largest = most(sizes);
   const wanted = wantedBy(sizes);
   const values = new Map();
   let have = new Map(leaves);
@@ -79,12 +80,12 @@ async function climb(leaves, nodes, sizes) {
       values.set(`${level}/${index}`, have.get(index));
     }
     if (bit(largest, level)) have.delete(Math.floor(largest / 2 ** level) - 1);
-    const next = new Map();
-    for (const [index, value] of have) {
-      const sibling = have.get(beside(index)) ?? nodes.get(`${level}/${beside(index)}`);
-      if (!next.has(above(index))) next.set(above(index), await (index % 2 ? nodeHash(sibling, value) : nodeHash(value, sibling)));
-    }
-    have = next;
+    const first = new Map();
+    for (const index of have.keys()) if (!first.has(above(index))) first.set(above(index), index);
+    have = new Map(await each(first, async ([parent, index]) => {
+      const pair = [have.get(index), have.get(beside(index)) ?? nodes.get(`${level}/${beside(index)}`)];
+      return [parent, await nodeHash(...(index % 2 ? pair.reverse() : pair))];
+    }));
   }
   return values;
 }

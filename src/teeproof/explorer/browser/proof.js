@@ -1,12 +1,12 @@
 // Check a proof file: who signed what, on which machine, made of what, in which log, since when.
 // What this cannot know is a row of its own, "not checked here", and never green.
 
-import { Refused, Unable, named, parseNamed, sha256 } from "./bytes.js";
+import { Refused, Unable, each, listed, named, parseNamed, sha256 } from "./bytes.js";
 import { ed25519 } from "./curves.js";
 import { isCyclic, producers, requireNeeded } from "./graph.js";
 import { expiry, judge, judgeAlone, readIdentity } from "./identity.js";
 import { isListOf, isText, shaped, strictJson } from "./json.js";
-import { judgeLogs, placeRows, readParts, requireEntered } from "./logs.js";
+import { authorsIn, judgeLogs, placeRows, readParts, requireEntered } from "./logs.js";
 import { sorted } from "./names.js";
 import { policy } from "./notes.js";
 import { readStatement } from "./statements.js";
@@ -37,17 +37,16 @@ export async function checkProof(bytes, trust) {
   const held = await read(members(bytes));
   const trusted = trust.logs ? await believed(trust.logs) : null;
   const { logs, places } = await judgeLogs(held.parts, held, trusted, trust.now);
-  const rows = [];
-  for (const [id, identity] of held.identities) {
+  const machines = await each(held.identities, async ([id, identity]) => {
     const time = places.get(id)?.time ?? null;
-    await guarded(rows, { where: "machine", id }, () => judge(identity, held.blobs, { roots: trust.roots, time: time ?? trust.now, timed: time !== null }));
-    rows.push(...placeRows(places.get(id), trusted).map(rowAt({ where: "machine", id })));
-  }
-  for (const [id, one] of held.statements) {
-    const place = { where: "statement", id, title: one.title };
-    await guarded(rows, place, () => said(one, held, places.get(id)?.time ?? null, trust.now));
-    rows.push(...placeRows(places.get(id), trusted).map(rowAt(place)));
-  }
+    const found = await guarded(() => judge(identity, held.blobs, { roots: trust.roots, time: time ?? trust.now, timed: time !== null }));
+    return [...found, ...placeRows(places.get(id), trusted)].map(rowAt({ where: "machine", id }));
+  });
+  const statements = await each(held.statements, async ([id, one]) => {
+    const found = await guarded(() => said(one, held, places.get(id)?.time ?? null, trust.now));
+    return [...found, ...placeRows(places.get(id), trusted)].map(rowAt({ where: "statement", id, title: one.title }));
+  });
+  const rows = [...machines, ...statements].flat();
   if (isCyclic(held)) rows.push(rowAt({ where: "statement", id: "" })(["inputs", "failed", "some statements were, through each other, made of themselves"]));
   for (const [folder, found] of logs) rows.push(...found.map(rowAt({ where: "log", id: folder })));
   if (!logs.length) rows.push(rowAt({ where: "log", id: "" })(["log", "not_checked", "it is in no log: nothing says when it was said"]));
@@ -77,16 +76,13 @@ export function answer(rows) {
 
 const rowAt = (place) => ([name, state, detail]) => ({ ...place, name, state, detail });
 
-async function guarded(rows, place, check) {
-  let found;
+async function guarded(check) {
   try {
-    found = await check();
+    return await check();
   } catch (error) {
     if (error instanceof Unable) throw error;
-    const detail = error instanceof Refused ? error.message : "it could not be read";
-    found = [["form", "failed", detail]];
+    return [["form", "failed", error instanceof Refused ? error.message : "it could not be read"]];
   }
-  rows.push(...found.map(rowAt(place)));
 }
 
 // Everything in a file, each member in its one place and form, and none that its roots do not need.
@@ -96,19 +92,21 @@ async function read(files) {
   roots.forEach(parseNamed);
   if (!roots.length || roots.some((root, at) => at && roots[at - 1] >= root)) throw new Refused("roots twice, in no order, or none");
   const held = { roots, statements: new Map(), identities: new Map(), blobs: new Map(), keysets: new Map(), parts: [] };
-  for (const [name, bytes] of statements) add(held.statements, await readStatement(bytes), name, ".json");
-  for (const [name, bytes] of identities) add(held.identities, await readIdentity(bytes), name, ".json");
-  for (const [name, bytes] of blobs) add(held.blobs, bytes, name, "", named(await sha256(bytes)));
-  for (const [id, { keyset }] of held.identities) held.keysets.set(keyset, [...(held.keysets.get(keyset) ?? []), id]);
+  const decoded = (group, reader) => each(group, async ([name, bytes]) => [name, await reader(bytes)]);
+  for (const [name, one] of await decoded(statements, readStatement)) add(held.statements, one.id, one, name, ".json");
+  for (const [name, one] of await decoded(identities, readIdentity)) add(held.identities, one.id, one, name, ".json");
+  for (const [name, digest] of await decoded(blobs, sha256)) add(held.blobs, named(digest), blobs.get(name), name, "");
+  for (const [id, { keyset }] of held.identities) listed(held.keysets, keyset, id);
   held.makers = producers(held.statements);
   held.parts = await readParts(logs);
+  held.authors = authorsIn(held.parts);
   if (roots.some((root) => !held.statements.has(root))) throw new Refused("a root is not in the file");
   requireNeeded(held, roots);
   requireEntered(held.parts, held);
   return held;
 }
 
-function add(found, value, name, ending, id = value.id) {
+function add(found, id, value, name, ending) {
   if (`${id.slice(7)}${ending}` !== name.split("/")[1]) throw new Refused("content that is not what its name says");
   found.set(id, value);
 }
@@ -116,8 +114,7 @@ function add(found, value, name, ending, id = value.id) {
 // Of a receipt the identity that its log entries name, or the first with its keyset.
 function authorOf(one, held) {
   if (one.kind === 1) return held.identities.get(one.author);
-  const named_ = held.parts.map(({ entries }) => entries.get(one.id)?.receiptOf).find(Boolean);
-  return held.identities.get(named_ ?? held.keysets.get(one.keyset)?.[0]);
+  return held.identities.get(held.authors.get(one.id) ?? held.keysets.get(one.keyset)?.[0]);
 }
 
 async function said(one, held, time, now) {
