@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from teeproof.cli.options import PATH, at_option, output_options, time_of
+from teeproof.cli.options import PATH, at_option, output_options, time_of, trust_options
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.core.errors import Error, Unavailable, Usage
 
@@ -45,11 +45,7 @@ class _Found(NamedTuple):
 @click.command("agent")
 @click.argument("source", metavar="LOG-DIRECTORY|FILE.proof", type=PATH)
 @click.argument("name", metavar="[ID]", required=False)
-@click.option("--policy", metavar="NAME|FILE", help="What you expect of every machine.")
-@click.option(
-    "--logs", metavar="FILE", type=PATH,
-    help="The logs and witnesses that you trust, as a C2SP tlog-policy.",
-)  # fmt: skip
+@trust_options
 @click.option(
     "--chain", metavar="URL",
     help="A node of the chain that the agent's fund is on, which is believed; without one, what the"

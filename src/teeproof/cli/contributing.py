@@ -65,7 +65,7 @@ def give(
         Malformed: no account (``payout_malformed``). Otherwise as ``data.contribute.contribute``.
     """
     from teeproof.cloud.owner import OwnerKey  # noqa: PLC0415  only who contributes pays for it
-    from teeproof.data.contribute import contribute, contribute_bytes  # noqa: PLC0415
+    from teeproof.data.contribute import contribute  # noqa: PLC0415
 
     if payout is not None and not _ADDRESS.fullmatch(payout.lower()):
         raise Malformed(
@@ -78,12 +78,7 @@ def give(
     address = account_beside(key_file) if payout is None else payout.lower()
     with closing(joined.pool()) as pool, closing(joined.kms()) as kms:
         terms = pool.terms()
-        if isinstance(what, bytes):
-            made = contribute_bytes(
-                what, owner=key, pool=pool, kms=kms, terms=terms, payout=address
-            )
-        else:
-            made = contribute(what, owner=key, pool=pool, kms=kms, terms=terms, payout=address)
+        made = contribute(what, owner=key, pool=pool, kms=kms, terms=terms, payout=address)
     _write_down(key_file, made.contribution, name)
     return Gave(made, key_file, address)
 

@@ -16,7 +16,7 @@ from teeproof.bench.probes import Finding
 from teeproof.cli.asked import Asked, trust_of
 from teeproof.cli.bench_predict import read_finding
 from teeproof.cli.expectations import policy_of
-from teeproof.cli.options import PATH, output_options, time_of
+from teeproof.cli.options import PATH, output_options, port_option, time_of, trust_options
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.errors import Unavailable, Usage
@@ -29,31 +29,14 @@ _MOST = 32  # files of measurements
 
 @click.command("explorer")
 @click.argument("log", metavar="[LOG]", required=False, type=PATH)
-@click.option(
-    "--policy",
-    metavar="NAME|FILE",
-    help="What you expect of every machine: a built-in policy or a TOML file.",
-)
-@click.option(
-    "--logs",
-    metavar="FILE",
-    type=PATH,
-    help="The logs and witnesses that you trust, as a C2SP tlog-policy.",
-)
+@trust_options
 @click.option(
     "--chain",
     metavar="URL",
     help="A node of the chain that LOG speaks of, which the pages believe: what funds hold and run,"
     " what was paid and anchored. Without one, that is not checked.",
 )
-@click.option(
-    "--port",
-    metavar="PORT",
-    type=click.IntRange(0, 65535),
-    default=8321,
-    show_default=True,
-    help="Where to listen on this machine; 0 takes a free one.",
-)
+@port_option
 @click.option(
     "--name",
     "names",

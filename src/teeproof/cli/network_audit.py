@@ -12,7 +12,7 @@ import click
 
 from teeproof.cli.asked import Asked, trust_of
 from teeproof.cli.expectations import policy_of
-from teeproof.cli.options import PATH, at_option, output_options, time_of
+from teeproof.cli.options import PATH, at_option, output_options, time_of, trust_options
 from teeproof.cli.proofs import answer, write_faults
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.cli.verdicts import good_style, write_check, write_opt_in
@@ -35,11 +35,7 @@ _SHOWN = 12  # checks of a kind that are written; JSON has all
 
 @click.command("audit")
 @click.argument("source", metavar="LOG-DIRECTORY|FILE.proof", type=PATH)
-@click.option("--policy", metavar="NAME|FILE", help="What you expect of every machine.")
-@click.option(
-    "--logs", metavar="FILE", type=PATH,
-    help="The logs and witnesses that you trust, as a C2SP tlog-policy.",
-)  # fmt: skip
+@trust_options
 @at_option("Verify as of this time (2026-02-25, or with a time of day); without it, now.")
 @click.option("--all", "every", is_flag=True, help="Show every check, also those that passed.")
 @output_options

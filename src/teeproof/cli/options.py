@@ -19,7 +19,9 @@ __all__ = [
     "output_options",
     "paths_argument",
     "policy_option",
+    "port_option",
     "time_of",
+    "trust_options",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -78,6 +80,34 @@ def policy_option(function: _Function) -> _Function:
         help="Expect something more, such as --set mrtd=HEX; may be repeated.",
     )
     return policy(changes(function))
+
+
+def trust_options(function: _Function) -> _Function:
+    """Add ``--policy`` and ``--logs``: whom a reader of statements trusts."""
+    policy = click.option(
+        "--policy",
+        metavar="NAME|FILE",
+        help="What you expect of every machine: a built-in policy or a TOML file.",
+    )
+    logs = click.option(
+        "--logs",
+        metavar="FILE",
+        type=PATH,
+        help="The logs and witnesses that you trust, as a C2SP tlog-policy.",
+    )
+    return policy(logs(function))
+
+
+def port_option(function: _Function) -> _Function:
+    """Add ``--port``: where the pages are."""
+    return click.option(
+        "--port",
+        metavar="PORT",
+        type=click.IntRange(0, 65535),
+        default=8321,
+        show_default=True,
+        help="Where the pages are on this machine; 0 takes a free port.",
+    )(function)
 
 
 def paths_argument(function: _Function) -> _Function:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from teeproof.cli.options import PATH, output_options
+from teeproof.cli.options import PATH, output_options, port_option
 from teeproof.cli.screen import ColorChoice
 from teeproof.core.errors import Usage
 from teeproof.explorer.console.stage import NAMES
@@ -15,14 +15,7 @@ __all__ = ["command"]
 
 
 @click.command("up")
-@click.option(
-    "--port",
-    metavar="PORT",
-    type=click.IntRange(0, 65535),
-    default=8321,
-    show_default=True,
-    help="Where the pages are on this machine; 0 takes a free port.",
-)
+@port_option
 @click.option("--keep", metavar="DIR", type=PATH, help="Put everything into DIR.")
 @click.option(
     "--through", metavar="PART", type=click.Choice(NAMES), help="Run PART and all that it needs."

@@ -36,7 +36,6 @@ __all__ = [
     "Contributed",
     "Withdrew",
     "contribute",
-    "contribute_bytes",
     "send",
     "withdraw",
 ]
@@ -83,7 +82,7 @@ class Withdrew:
 
 
 def contribute(
-    path: Path,
+    what: Path | bytes,
     *,
     owner: OwnerKey,
     pool: PoolClient,
@@ -97,7 +96,7 @@ def contribute(
     """Contribute a file.
 
     Args:
-        path: JSON lines (``records``).
+        what: JSON lines (``records``): a file, or what one holds.
         owner: whose it is; who holds this key can withdraw it.
         pool: the pool, with whom to believe.
         kms: the KMS that shall keep the key, with what it must be.
@@ -113,26 +112,10 @@ def contribute(
         NotAllowed: code ``contribution_refused``: the pool refused it.
         NotAuthentic, Unavailable: the KMS or the pool is not what it should be, or does not answer.
     """
-    plain = read_bounded(path, limit=terms.max_bytes, what="contribution")
-    return contribute_bytes(
-        plain, owner=owner, pool=pool, kms=kms, terms=terms, payout=payout, lifetime=lifetime,
-        now=now, random=random,
-    )  # fmt: skip
-
-
-def contribute_bytes(
-    plain: bytes,
-    *,
-    owner: OwnerKey,
-    pool: PoolClient,
-    kms: KmsClient,
-    terms: PoolTerms,
-    payout: str,
-    lifetime: int = LIFETIME,
-    now: Callable[[], datetime] = wall_clock,
-    random: Callable[[int], bytes] = os.urandom,
-) -> Contributed:
-    """Contribute what a file holds, without one; arguments and errors as ``contribute``."""
+    limit = terms.max_bytes
+    plain = (
+        what if isinstance(what, bytes) else read_bounded(what, limit=limit, what="contribution")
+    )
     bounds = {name: getattr(terms, name) for name in ("max_bytes", "max_records", "min_records")}
     read_records(plain, **bounds).require()
     time = to_epoch(now())
