@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from teeproof.core.errors import Error
+from teeproof.evidence import sgx
 from teeproof.evidence.naming import name_evidence
 from teeproof.evidence.policy import parse_policy
 from teeproof.evidence.record import Evidence
@@ -151,6 +152,24 @@ def test_a_real_quote_leads_to_intels_root_and_no_bit_of_it_may_change(tmp_path,
     assert first["rows"][0][1] == "passed", "Intel's root"
     assert first["id"] == name_evidence(Evidence(quote=quote, name=record.id))[1]
     for at, one in zip(places, rest, strict=True):
+        assert bad(one), f"byte {at}: {one}"
+
+
+@pytest.mark.parametrize("record", each("dcap", lambda record: record.id.startswith("sgx-v3")))
+def test_a_real_sgx_quote_leads_to_intels_root_and_no_bit_of_it_may_change(tmp_path, record):
+    quote = record.read("quote.bin")
+    signed = 48 + 384
+    places = [0, 4, 12, 48, 112, signed - 1, signed, signed + 4, signed + 70, signed + 140,
+              signed + 520, signed + 580, signed + 900]  # fmt: skip
+    trust = {"kind": "tdx", "time": int(record.now.timestamp())}
+    cases = [quote, *flipped(quote, places), quote[:-1], quote[: signed + 300]]
+    first, *rest = results(tmp_path, EVIDENCE, cases, trust)
+    assert failed(first) <= {"debug"}, first
+    assert first["rows"][0][1] == "passed", "Intel's root"
+    assert first["id"] == name_evidence(Evidence(quote=quote, name=record.id))[1]
+    assert first["reportData"] == quote[48 + 320 : signed].hex()
+    assert ("debug" in failed(first)) == sgx.is_debug(quote[48:signed])
+    for at, one in zip([*places, "end", "middle"], rest, strict=True):
         assert bad(one), f"byte {at}: {one}"
 
 

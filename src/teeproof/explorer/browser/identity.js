@@ -97,16 +97,17 @@ export async function judgeAlone(quote, { roots, time }) {
   if (!vendor) throw new Refused("this is neither a proof file nor evidence that is read here: the command reads more kinds");
   if (vendor === snp) return [["evidence", "not_checked", "AMD's certificates lie in a file of their own: use the command, with both"]];
   const { rows } = await vendor.verify(quote, { roots, time });
-  return [["kind", "passed", { tdx: "a quote of Intel TDX", nitro: "a document of AWS Nitro Enclaves" }[kind]], ...rows];
+  return [["kind", "passed", { tdx: "a quote of Intel TDX", sgx: "a quote of Intel SGX", nitro: "a document of AWS Nitro Enclaves" }[kind]], ...rows];
 }
 
-const KINDS = [["sev-snp", snp], ["nitro", nitro], ["tdx", tdx]];
+const KINDS = [["sev-snp", snp], ["nitro", nitro], ["tdx", tdx], ["sgx", tdx]];
 const BESIDE = /^(gpus|tpm|manifest\.\d+|ocsp\.\d+)$/;
 const UNREAD = /^(certificate|firmware_log|platform_key)$/;
 const EXPLAINED = /^(event_log|compose|mr_config|certificate|firmware_log|platform_key)$/;
 
-// As evidence.recognise: SGX begins with its version; JSON and CBOR are of kinds that are not read here.
+// As evidence.recognise: both of Intel's begin with their version; JSON and CBOR are of kinds that are not read.
 function other(quote) {
+  if (tdx.isSgx(quote)) return KINDS[3];
   const isTdx = (quote[0] === 4 || quote[0] === 5) && quote[1] === 0;
   return isTdx ? KINDS[2] : ["", null];
 }
