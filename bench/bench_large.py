@@ -176,7 +176,8 @@ def _started(directory: Path) -> Row:
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
-                url = json.loads(process.stdout.readline())["url"]
+                told = "".join(iter(process.stdout.readline, "}\n")) + "}"
+                url = json.loads(told)["url"]
                 with urllib.request.urlopen(url, timeout=120) as answer:
                     assert answer.status == 200
                 spent = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
