@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -278,3 +279,28 @@ def test_an_index_made_before_is_made_anew_with_signed_makers_alone(logged: Any)
     log = logged(adds)
     with Log.open(log, read_only=True) as opened, closing(Contents(opened)) as contents:
         assert len(contents._links.makers(b"e" * 32)) == 1
+
+
+@pytest.mark.parametrize("what", ["a named pipe", "a device", "a link to itself", "too large"])
+def test_stranger_hands_over_a_log_whose_files_are_none_and_no_page_waits(
+    logged: Any, what: str
+) -> None:
+    log = logged(lambda author, contents: author.seal("true", outputs={"x": b"x"}))
+    book = Book(log, trust=Trust(policy=policy()), now=lambda: NOW)
+    app = make_app(book, command=str)
+    assert ask(app, "GET", "/log").status_code == 200
+    for place in (log / "public" / "checkpoint", *(log / "journal").iterdir()):
+        kept = place.read_bytes()
+        place.unlink()
+        if what == "a named pipe":
+            os.mkfifo(place)
+        elif what == "too large":
+            place.touch()
+            os.truncate(place, 1 << 40)
+        else:
+            place.symlink_to("/dev/zero" if what == "a device" else place.name)
+        page = ask(make_app(Book(log, trust=Trust(policy=policy())), command=str), "GET", "/log")
+        assert page.status_code in (500, 503)
+        assert "That did not work" in page.text
+        place.unlink()
+        place.write_bytes(kept)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from teeproof.core.errors import TooLarge, Unavailable, Usage
 
-__all__ = ["digest_file", "peek", "read_bounded", "read_stream"]
+__all__ = ["digest_file", "open_without_waiting", "peek", "read_bounded", "read_stream"]
 
 
 def read_bounded(path: Path, *, limit: int, what: str = "file") -> bytes:
@@ -58,7 +58,7 @@ def digest_file(path: Path) -> bytes:
 @contextmanager
 def _regular(path: Path) -> Iterator[BufferedReader]:
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
+        with open(path, "rb", opener=open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Usage(f"{path} is not a regular file: name a file", code="not_a_file")
             yield file
@@ -80,8 +80,8 @@ def read_stream(stream: BinaryIO, *, limit: int, what: str = "input", name: str 
     return data
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    # A named pipe without a writer would block an ordinary open for ever.
+def open_without_waiting(path: str, flags: int) -> int:
+    """Open a file for ``open``: a named pipe without a writer would block it for ever."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 

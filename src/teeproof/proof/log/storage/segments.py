@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from teeproof.core.errors import Error, Malformed, NotAuthentic
+from teeproof.core.reading import open_without_waiting
 from teeproof.proof.log.storage import frames
 from teeproof.proof.log.storage.faults import corrupt, unreadable
 from teeproof.proof.log.storage.frames import Frame, Segment
@@ -138,7 +139,9 @@ class Segments:
         while True:
             segment = self._segment(number)
             try:
-                with open(self.path(number), "rb", buffering=_AHEAD) as file:
+                with open(
+                    self.path(number), "rb", buffering=_AHEAD, opener=open_without_waiting
+                ) as file:
                     file.seek(offset)
                     while head := file.read(frames.FRAME_HEAD_BYTES):
                         length = frames.frame_bytes(head, segment)
@@ -164,7 +167,7 @@ class Segments:
         """
         segment = self._segment(number)
         try:
-            with open(self.path(number), "rb", buffering=0) as file:
+            with open(self.path(number), "rb", buffering=0, opener=open_without_waiting) as file:
                 data = os.pread(file.fileno(), _GUESS, offset)
                 length = frames.frame_bytes(data, segment)
                 if length > len(data):
@@ -209,7 +212,7 @@ class Segments:
 
     def _head(self, number: int) -> Segment:
         try:
-            with open(self.path(number), "rb") as file:
+            with open(self.path(number), "rb", opener=open_without_waiting) as file:
                 data = file.read(frames.SEGMENT_BYTES)
         except OSError as error:
             raise self._unread(number, error) from None

@@ -5,16 +5,21 @@ Trusts: nothing; a tile that is missing or short is an error.  Does not trust: t
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from hashlib import sha256
 from pathlib import Path
 
 from teeproof.core.errors import Usage
+from teeproof.core.reading import open_without_waiting
 from teeproof.proof.log.formats.rfc6962 import HASH_BYTES, Get
 from teeproof.proof.log.formats.tiles import TILE_WIDTH, tile_path
 from teeproof.proof.log.storage.faults import corrupt, unreadable
 
 __all__ = ["TileStore", "fold", "read_file"]
 
+_MOST_BYTES = 1 << 20  # of a checkpoint, a tile, or a tile of entries
 _CACHED = 512  # tiles, with their inner nodes 16 KB each
 
 
@@ -98,10 +103,16 @@ def read_file(path: Path) -> bytes | None:
     """Return a served file's content; None if there is none.
 
     Raises:
-        Unavailable: code ``log_disk``; it is a directory, or may not be read.
+        Unavailable: code ``log_disk``; it is no regular file, too large, or may not be read.
     """
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=open_without_waiting) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "it is not a regular file")
+            if found.st_size > _MOST_BYTES:
+                raise OSError(errno.EFBIG, "it is larger than anything that a log serves")
+            return file.read(_MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
