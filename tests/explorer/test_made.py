@@ -172,6 +172,14 @@ def test_strangers_claims_do_not_hide_that_a_part_was_withdrawn(
     assert "nobody says that a part" not in page
 
 
+def test_strangers_withdrawals_do_not_hide_the_pools_own(
+    made: Scene, over: Over, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("teeproof.explorer.made.models._MOST_CLAIMED", 0)
+    page = over.text(f"/model/{made.model('whole')}")
+    assert "withdrawn by its owner : this model has seen it" in page
+
+
 def test_operator_of_a_log_shows_two_histories_and_nothing_in_it_holds(over: Over) -> None:
     """That is a fault of the log alone: each statement's own checks pass."""
     about = over.get(f"/pool/{over.scene.pool}.json").json()["about"]

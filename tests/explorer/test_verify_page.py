@@ -231,6 +231,12 @@ def test_client_gives_a_file_a_hostile_name(scene, name):
 def test_network_another_sites_page_sends_the_form(judge):
     answer = judge(content=b"x", headers={"sec-fetch-site": "cross-site"})
     assert (answer.status_code, answer.json()["error"]) == (403, "upload_foreign")
+    for origin, status in (
+        ("https://evil.example", 403), ("http://127.0.0.1:9999", 403), ("https://127.0.0.1", 400),
+        ("null", 400), (None, 400),
+    ):  # fmt: skip
+        headers = {} if origin is None else {"origin": origin}  # a browser that says no site
+        assert judge(content=b"x", headers=headers).status_code == status, origin
 
 
 def test_nothing_of_an_upload_stays_on_the_disk(scene, tmp_path, monkeypatch):
