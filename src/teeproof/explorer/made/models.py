@@ -16,6 +16,7 @@ from teeproof.core.errors import Error, Unavailable
 from teeproof.core.weights import DTYPES
 from teeproof.data.statements import WITHDRAWN, Dataset, DatasetPart
 from teeproof.explorer.log.content import Book, Page
+from teeproof.explorer.made.rows import Trained
 from teeproof.explorer.made.standing import UNCHECKED, Standing, looked_at
 from teeproof.proof.source import Read
 from teeproof.training.statements import MODEL, TensorSaid, Training
@@ -26,7 +27,6 @@ __all__ = [
     "Claim",
     "Model",
     "Part",
-    "Told",
     "model_of",
     "part_names",
     "size_of",
@@ -70,16 +70,6 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """Another model of the same data, beside this one."""
-
-    model: str
-    id: bytes
-    said: Training
-    standing: Standing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model.
 
@@ -105,7 +95,7 @@ class Model:
     datasets: tuple[Read, ...] = ()
     parts: tuple[Part, ...] = ()
     more_parts: int = 0
-    others: tuple[Told, ...] = ()
+    others: tuple[Trained, ...] = ()
     more_others: int = 0
     pool: str | None = None
 
@@ -244,7 +234,7 @@ def _parts(
     return tuple(found)
 
 
-def _others(book: Book, read: Read, digest: str) -> tuple[tuple[Told, ...], int]:
+def _others(book: Book, read: Read, digest: str) -> tuple[tuple[Trained, ...], int]:
     ties = book.ties
     data = [link.digest[7:] for link in read.links if link.role == "dataset"][:MOST_CLAIMS]
     ids = [
@@ -252,7 +242,7 @@ def _others(book: Book, read: Read, digest: str) -> tuple[tuple[Told, ...], int]
         for each in data
         for one in ties.latest("trained-on", each, count=MOST_OTHERS + MOST_CLAIMS + 1)
     ]
-    found: dict[str, Told] = {}
+    found: dict[str, Trained] = {}
     for one in dict.fromkeys(ids):
         (other,) = book.reads([one])
         model = next((s.digest["sha256"] for s in other.subjects if s.name == MODEL), digest)
@@ -262,7 +252,7 @@ def _others(book: Book, read: Read, digest: str) -> tuple[tuple[Told, ...], int]
         if len(found) >= MOST_OTHERS:
             break
         standing = looked_at(book, one)[1]
-        found[model] = Told(model=model, id=one, said=said, standing=standing)
+        found[model] = Trained(model=model, id=one, said=said, standing=standing)
     every = sum(ties.count("trained-on", each) for each in data)
     mine = min(ties.count("model", digest), every)
     return tuple(found.values()), max(0, every - mine - len(found))

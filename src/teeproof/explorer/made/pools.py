@@ -17,10 +17,11 @@ from teeproof.explorer.log.content import Book, Page
 from teeproof.explorer.log.together import signed_of
 from teeproof.explorer.made.answers import divided
 from teeproof.explorer.made.models import MOST_PARTS, withdrawal_of
+from teeproof.explorer.made.rows import Trained
 from teeproof.explorer.made.standing import UNCHECKED, Standing, looked_at, standing_of
 from teeproof.training.statements import MODEL, Training
 
-__all__ = ["MOST_ANSWERS", "Came", "Earned", "Made", "Pool", "Trained", "pool_of"]
+__all__ = ["MOST_ANSWERS", "Came", "Earned", "Made", "Pool", "pool_of"]
 
 MOST_MADE: Final = 20
 MOST_ANSWERS: Final = 20
@@ -65,16 +66,6 @@ class Made:
     standing: Standing
     left: tuple[str, ...]
     claimed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """A model that was trained on a dataset of the pool."""
-
-    id: bytes
-    model: str
-    said: Training
-    standing: Standing
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ from teeproof.explorer.answering import json_answer
 from teeproof.explorer.drawn.curves import curve
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.made.events import price_of, tokens_of
-from teeproof.explorer.made.models import Model, Told, model_of, size_of
+from teeproof.explorer.made.models import Model, model_of, size_of
+from teeproof.explorer.made.rows import Trained, trained_json, withdrawn_json
 from teeproof.explorer.made.standing import Maker, maker_of, standing_of
 from teeproof.explorer.pages.family import Site, aside, digest_of, page_number
 from teeproof.explorer.telling.proof import framed, told_proof
@@ -128,9 +129,7 @@ class ModelPages:
                 {"contribution": one.part.contribution, "sequence": one.part.sequence,
                  "records": one.part.records, "used": one.used, "weight": one.part.weight,
                  "share_millionths": one.share, "payout": one.part.payout,
-                 "withdrawn": None if one.withdrawn is None else
-                 {"statement": f"sha256:{one.withdrawn[0].hex()}",
-                  "standing": one.withdrawn[1].to_json()}}
+                 "withdrawn": withdrawn_json(one.withdrawn)}
                 for one in model.parts
             ],
             "more_parts": model.more_parts,
@@ -138,10 +137,7 @@ class ModelPages:
             "keys": said.release,
             "owner": said.payout,
             "others": [
-                {"model": f"sha256:{one.model}", "statement": f"sha256:{one.id.hex()}",
-                 "right": one.said.after.right, "of": one.said.after.of,
-                 "standing": one.standing.to_json()}
-                for one in model.others
+                trained_json(one) for one in model.others
             ],
             "more_others": model.more_others,
         }  # fmt: skip
@@ -253,14 +249,16 @@ def _pages(book: Book, digest: str) -> int:
     return max(1, -(-book.ties.count("answers", digest) // _ANSWERS))
 
 
-def _every(model: Model, said: Training) -> list[Told]:
+def _every(model: Model, said: Training) -> list[Trained]:
     """Return this model and the others of the same data, side by side."""
     assert model.chosen is not None
-    mine = Told(model=model.digest, id=model.chosen.id, said=said, standing=model.chosen.standing)
+    mine = Trained(
+        model=model.digest, id=model.chosen.id, said=said, standing=model.chosen.standing
+    )
     return [mine, *model.others]
 
 
-def _beside(one: Told) -> dict[str, Any]:
+def _beside(one: Trained) -> dict[str, Any]:
     said = one.said
     return {
         "model": one.model, "standing": one.standing, "said": said,

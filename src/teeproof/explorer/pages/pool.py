@@ -16,7 +16,8 @@ from teeproof.explorer.answering import json_answer
 from teeproof.explorer.made.events import ROLES, percent
 from teeproof.explorer.made.models import MOST_PARTS
 from teeproof.explorer.made.pools import Came, Made, Pool, pool_of
-from teeproof.explorer.made.standing import Standing, maker_of
+from teeproof.explorer.made.rows import trained_json, withdrawn_json
+from teeproof.explorer.made.standing import maker_of
 from teeproof.explorer.pages.family import Site, aside, digest_of, page_number
 from teeproof.explorer.telling.proof import framed, told_proof
 
@@ -162,7 +163,7 @@ def _json(pool: Pool, number: int) -> dict[str, Any]:
                  "sequence": one.said.sequence, "decision": one.said.decision,
                  "weight": one.said.weight, "why": _why(one), "owner": one.said.consent.owner,
                  "payout": one.said.payout, "standing": one.standing.to_json(),
-                 "withdrawn": _gone(one.withdrawn)}
+                 "withdrawn": withdrawn_json(one.withdrawn)}
                 for one in pool.came
             ],
         },
@@ -175,10 +176,7 @@ def _json(pool: Pool, number: int) -> dict[str, Any]:
         ],
         "more_datasets": pool.more_made,
         "models": [
-            {"statement": f"sha256:{one.id.hex()}", "model": f"sha256:{one.model}",
-             "right": one.said.after.right, "of": one.said.after.of,
-             "standing": one.standing.to_json()}
-            for one in pool.trained
+            trained_json(one) for one in pool.trained
         ],
         "more_models": pool.more_trained,
         "earned": {
@@ -190,9 +188,3 @@ def _json(pool: Pool, number: int) -> dict[str, Any]:
             ],
         },
     }  # fmt: skip
-
-
-def _gone(found: tuple[bytes, Standing] | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    return {"statement": f"sha256:{found[0].hex()}", "standing": found[1].to_json()}
