@@ -230,6 +230,22 @@ def test_strangers_who_say_that_they_are_the_pool_change_nothing_of_its_sentence
     assert (len(told["datasets"]), told["left_out"]) == (len(truth["datasets"]) + 3, 3)
 
 
+def test_strangers_crowd_a_pool_and_its_page_says_what_was_not_looked_at(
+    made: Scene, over: Over, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each signs as himself: then nobody can tell him from the pool but by a verdict."""
+    reads = [read_record(data) for data, blobs in made.school.store.calls if blobs is None]
+    words_ = next(read.statement.predicate for read in reads if read.type == DATASET)
+    own = msgspec.structs.replace(words_, author=made.server.name, records=7)
+    said = Statement.of(own, subjects=(Subject({"sha256": "ab" * 32}, name="dataset"),))
+    monkeypatch.setattr("teeproof.explorer.made.pools._AUTHORS", 1)
+    lied = lied_over(made, tmp_path, made.server.sign(said).encode())
+    assert "not every author’s was looked at" in lied.text(f"/pool/{made.pool}")
+    assert "not every author’s was looked at" not in over.text(f"/pool/{made.pool}")
+    monkeypatch.undo()
+    assert lied.get(f"/pool/{made.pool}.json").json()["all_tried"] is True
+
+
 def test_trainer_whose_job_is_none_is_told_so_on_the_page_of_the_model(
     made: Scene, tmp_path: Any
 ) -> None:

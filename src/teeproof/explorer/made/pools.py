@@ -101,6 +101,8 @@ class Pool:
         trained: models, newest first; more_trained: how many further ones there are.
         earned: what its data earned.
         answers: how many answers its models gave.
+        all_tried: whether of every author who speaks of it a statement was looked at, until one
+            held.
         left_out: how many records name it and are not signed by whom they name as their author.
     """
 
@@ -117,6 +119,7 @@ class Pool:
     more_trained: int
     earned: Earned
     answers: int
+    all_tried: bool
     left_out: int
 
     @property
@@ -139,7 +142,9 @@ def pool_of(book: Book, digest: str, *, start: int = 0) -> Pool:
             "the log has nothing on such a pool that its author signed", code="pool_not_here",
             expected="the digest of a pool's terms", got=digest,
         )  # fmt: skip
-    page = book.page(_about(book, spoken))
+    about, all_tried = _about(book, spoken)
+    page = book.page(about)
+    relation = "dataset" if sets else "pool"
     said = None if page.read.statement is None else page.read.statement.predicate
     assert isinstance(said, Dataset | Contribution)  # so the ties found it
     came = _came(book, page, ties.latest("pool", digest, start=start, count=MOST_PARTS))
@@ -152,6 +157,8 @@ def pool_of(book: Book, digest: str, *, start: int = 0) -> Pool:
         more_trained=max(0, ties.count("pool-model", digest) - len(trained)),
         earned=_earned(book, ties.latest("pool-answer", digest, count=MOST_ANSWERS)),
         answers=ties.count("pool-answer", digest),
+        all_tried=standing_of(page.verdict).ok
+        or (all_tried and ties.count(relation, digest) <= len(spoken)),
         left_out=sum(
             book.left_out.of(tie, digest)
             for tie in ("pool", "dataset", "pool-model", "pool-answer")
@@ -159,11 +166,11 @@ def pool_of(book: Book, digest: str, *, start: int = 0) -> Pool:
     )  # fmt: skip
 
 
-def _about(book: Book, ids: Sequence[bytes]) -> bytes:
+def _about(book: Book, ids: Sequence[bytes]) -> tuple[bytes, bool]:
     """Return the newest statement that holds, of each author's the newest that is signed.
 
     Anybody may write to the log that he is the pool, and in the name of who is. Where none
-    holds, it is the first of the least grave kind.
+    holds, it is the first of the least grave kind. With it, whether that is of all authors.
     """
     by: dict[bytes | None, list[str]] = {}
     for read in book.reads(ids):
@@ -173,8 +180,8 @@ def _about(book: Book, ids: Sequence[bytes]) -> bytes:
         for one in map(bytes.fromhex, signed_of(book, some, most=1)):
             tried.append((_GRAVITY.get(looked_at(book, one)[1].code, 3), one))
             if tried[-1][0] == 0:
-                return one
-    return min(tried, key=lambda each: each[0], default=(3, ids[0]))[1]
+                return one, True
+    return min(tried, key=lambda each: each[0], default=(3, ids[0]))[1], len(by) <= _AUTHORS
 
 
 def _came(book: Book, page: Page, ids: Sequence[bytes]) -> tuple[Came, ...]:

@@ -149,6 +149,7 @@ def _json(pool: Pool, number: int) -> dict[str, Any]:
         "pool": f"sha256:{pool.digest}",
         "sentence": framed(verdict, pool.page.read, _clause(pool)),
         "standing": pool.standing.to_json(), "about": pool.page.id, "left_out": pool.left_out,
+        "all_tried": pool.all_tried,
         "terms": {
             "name": pool.terms.name, "validators": list(pool.terms.validators),
             "trainers": list(pool.terms.trainers), "held_out": pool.terms.held_out,
