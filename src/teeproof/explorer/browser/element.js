@@ -94,7 +94,8 @@ function saving(bytes, name) {
   return link;
 }
 
-function show(place, rows) {
+// Write what was found into a place of the page.
+export function show(place, rows) {
   const count = (state) => rows.filter((row) => row.state === state).length;
   const found = answer(rows);
   const words = found === "failed"
@@ -115,6 +116,9 @@ function open(rows) {
   return [...found.values()].map((row) => (row.times > 1 ? { ...row, detail: `${row.detail} (${row.times} times)` } : row));
 }
 
+const MOST_SHOWN = 500; // lines of a section, what failed first: a browser lays out no million
+const isIll = (row) => row.state === "failed";
+
 function section(title, rows) {
   if (!rows.length) return null;
   const details = document.createElement("details");
@@ -123,10 +127,12 @@ function section(title, rows) {
   const count = title === TITLES.elsewhere ? "" : `: ${rows.length} checks`;
   details.append(line("summary", `${title}${count}${ill ? `, ${ill} failed` : ""}`));
   const list = document.createElement("ul");
-  for (const row of rows) {
+  const shown = rows.length > MOST_SHOWN ? [...rows.filter(isIll), ...rows.filter((row) => !isIll(row))].slice(0, MOST_SHOWN) : rows;
+  for (const row of shown) {
     const who = [row.title, row.id && row.id.replace(/^sha256:/, "").slice(0, 8)].filter(Boolean).join(" ");
     list.append(line("li", `${MARKS[row.state]} ${who ? `${who} · ` : ""}${row.name}: ${row.detail}`, row.state));
   }
+  if (shown.length < rows.length) list.append(line("li", `and ${rows.length - shown.length} more: the command lists all`, "quiet"));
   details.append(list);
   return details;
 }
