@@ -76,10 +76,8 @@ class Chain:
         if expected_chain_id not in (None, chain_id):
             raise NotAuthentic(
                 f"the node at {url} is of another chain: name one of the chain you mean",
-                code="chain_other",
-                expected=str(expected_chain_id),
-                got=str(chain_id),
-            )
+                code="chain_other", expected=str(expected_chain_id), got=str(chain_id),
+            )  # fmt: skip
         return cls(endpoint, chain_id)
 
     def close(self) -> None:
@@ -160,8 +158,7 @@ class Chain:
             most: how many to read; of more, the latest.
             wanted: values, or lists of alternatives.
         """
-        topics = contract.interface.topics(name, wanted)
-        asked = {"address": contract.address, "topics": topics}
+        asked = {"address": contract.address, "topics": contract.interface.topics(name, wanted)}
         asked |= {"fromBlock": hex(first), "toBlock": _at(last)}
         logs = in_list(self.endpoint.ask("eth_getLogs", asked))
         return list(events_in(logs if most is None else logs[-most:], contract))
@@ -268,9 +265,8 @@ class Chain:
             if time.monotonic() > until:
                 raise Unavailable(
                     "no block holds the transaction yet: it may still come to stand in one",
-                    code="not_mined",
-                    got=tx_hash,
-                )
+                    code="not_mined", got=tx_hash,
+                )  # fmt: skip
             time.sleep(next(pauses, _PAUSES[-1]))
         return found
 
@@ -287,9 +283,8 @@ class Chain:
             reason = error.got or reason
         return NotAllowed(
             f"the transaction failed in block {receipt.block}: {reason}",
-            code="reverted",
-            got=reason,
-        )
+            code="reverted", got=reason,
+        )  # fmt: skip
 
 
 def _who(who: str | Account | Contract) -> str:
