@@ -28,6 +28,7 @@ from teeproof.proof.log.storage.indexfile import (
     connect,
     decode_mark,
     remove,
+    transaction,
     unavailable,
 )
 from teeproof.proof.log.storage.indexing import SCHEMA, Place, insert
@@ -97,7 +98,7 @@ class Index:
             NotAuthentic: code ``log_corrupt``; one size has two checkpoints.
             Unavailable: code ``log_index``.
         """
-        with self._writing, self._errors(), self._transaction() as write:
+        with self._writing, self._errors(), transaction(self._writer) as write:
             prefixes = insert(write, found)
             write.execute("REPLACE INTO meta VALUES ('mark', ?)", (msgspec.msgpack.encode(mark),))
             self.known.update(prefixes)  # if this fails, it says "perhaps" once too often
@@ -129,7 +130,7 @@ class Index:
 
     def clear(self) -> None:
         """Forget everything, to apply the journal from its beginning."""
-        with self._writing, self._errors(), self._transaction() as write:
+        with self._writing, self._errors(), transaction(self._writer) as write:
             for table in (*_TABLES, "recent"):
                 write.execute(f"DELETE FROM {table}")  # noqa: S608  our own names
             write.execute("DELETE FROM meta WHERE key != 'log'")
@@ -211,7 +212,7 @@ class Index:
         self._writer = self._connected("rwc")
         self._reader = self._connected("rwc")
         if self._writer.execute("PRAGMA user_version").fetchone() != (_VERSION,):
-            with self._transaction() as write:
+            with transaction(self._writer) as write:
                 for statement in SCHEMA.split(";"):
                     write.execute(statement)
                 write.execute("INSERT INTO meta VALUES ('log', ?)", (self._log,))
@@ -282,18 +283,6 @@ class Index:
     def _read(self, query: str, *values: object) -> list[Any]:
         with self._reading, self._errors():
             return self._reader.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        cursor = self._writer.cursor()
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            yield cursor
-            cursor.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                cursor.execute("ROLLBACK")
-            raise
 
     @contextmanager
     def _errors(self, *, only: bool = True) -> Iterator[None]:
