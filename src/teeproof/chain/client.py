@@ -148,15 +148,9 @@ class Chain:
         most: int | None = None,
         **wanted: Any,
     ) -> list[Event]:
-        """Return a contract's events of one name, in order; ``wanted`` are indexed parameters.
+        """Return a contract's events of one name, in order; of more than ``most``, the latest.
 
-        Args:
-            contract: whose.
-            name: the event's.
-            first: the first block that is looked at.
-            last: the last one.
-            most: how many to read; of more, the latest.
-            wanted: values, or lists of alternatives.
+        ``wanted`` are indexed parameters: values, or lists of alternatives.
         """
         asked = {"address": contract.address, "topics": contract.interface.topics(name, wanted)}
         asked |= {"fromBlock": hex(first), "toBlock": _at(last)}

@@ -31,7 +31,7 @@ from teeproof.proof.log.storage.indexfile import (
     transaction,
     unavailable,
 )
-from teeproof.proof.log.storage.indexing import SCHEMA, Place, insert
+from teeproof.proof.log.storage.indexing import COSIGNED, SCHEMA, Place, insert
 from teeproof.proof.log.storage.segments import START, Mark, after
 
 __all__ = ["Index"]
@@ -40,10 +40,6 @@ _VERSION = 1
 _GROUP, _GROUP_BYTES = 1 << 14, 16 << 20  # entries, and bytes of journal, in one transaction
 _SAVE_AFTER = 1 << 16  # ids; so many are read at most to bring a saved filter up to date
 _TABLES = ("ids", "authors", "frames", "checkpoints")
-
-_SECOND_LINE = (  # of signatures: each begins with an em dash, after a newline
-    "instr(substr(note, instr(note, X'0AE28094') + 4), X'0AE28094') > 0"
-)
 
 
 class Index:
@@ -181,12 +177,8 @@ class Index:
         return self._signed(rows[0][0]) if rows else None
 
     def checkpoints(self, above: int, *, cosigned: bool = False) -> Iterator[SignedCheckpoint]:
-        """Yield the checkpoints of more than ``above`` entries, the smallest first.
-
-        With ``cosigned``, those alone that have more than one signature line; the others, of which
-        a log may have millions, are not read.
-        """
-        only = f" AND {_SECOND_LINE}" if cosigned else ""
+        """Yield those of more than ``above`` entries, the smallest first; or the cosigned alone."""
+        only = COSIGNED if cosigned else ""
         query = f"SELECT size, note FROM checkpoints WHERE size > ?{only} ORDER BY size LIMIT 64"  # noqa: S608  our own words
         while rows := self._read(query, above):
             for size, note in rows:

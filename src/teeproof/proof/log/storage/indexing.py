@@ -15,8 +15,11 @@ from teeproof.proof.log.storage.frames import Frame
 from teeproof.proof.log.storage.segments import entries_in
 from teeproof.proof.log.storage.stored import CHECKPOINT, COSIGNATURES, decode_cosignatures
 
-__all__ = ["SCHEMA", "Place", "insert"]
+__all__ = ["COSIGNED", "SCHEMA", "Place", "insert"]
 
+# A second signature line; each begins with an em dash, after a newline. Others are not read: there
+# may be millions.
+COSIGNED = " AND instr(substr(note, instr(note, X'0AE28094') + 4), X'0AE28094') > 0"
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE ids (prefix INTEGER, entry INTEGER, PRIMARY KEY (prefix, entry)) WITHOUT ROWID;
