@@ -26,6 +26,7 @@ import msgspec
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAuthentic, Unavailable
+from teeproof.core.transaction import transaction
 from teeproof.proof import canonical
 
 __all__ = ["GENESIS", "Entry", "Journal", "no_fault", "read_entries"]
@@ -117,9 +118,8 @@ class Journal:
         try:
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
                 database.execute(f"PRAGMA {pragma}")
-            database.execute("BEGIN IMMEDIATE")
-            database.execute(_TABLE)
-            database.execute("COMMIT")
+            with transaction(database):
+                database.execute(_TABLE)
             rows = database.execute("SELECT seq, line, mac FROM entries ORDER BY seq").fetchall()
             journal.entries += journal._checked(rows)
         except BaseException as error:

@@ -12,15 +12,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from teeproof.chain.account import address_bytes
 from teeproof.core.digests import keccak256
 from teeproof.core.errors import Malformed, Usage
 
-__all__ = ["Contract", "Event", "Interface"]
+__all__ = ["Artifact", "Contract", "Event", "Interface"]
 
 Entry = Mapping[str, Any]
+
+
+class Artifact(Protocol):
+    """A compiled contract."""
+
+    @property
+    def abi(self) -> Sequence[Mapping[str, Any]]:
+        """Its interface."""
+
+    @property
+    def bytecode(self) -> bytes:
+        """What deploys it."""
 
 
 @dataclass(frozen=True, slots=True)

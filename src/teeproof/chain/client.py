@@ -15,10 +15,9 @@ Trusts: the node.  Does not trust: the form of its answers.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from teeproof.chain.abi import Contract, Event, Interface
+from teeproof.chain.abi import Artifact, Contract, Event, Interface
 from teeproof.chain.account import Account, Fields
 from teeproof.chain.answers import (
     BlockHead,
@@ -43,18 +42,6 @@ _PATIENCE = 180.0  # seconds: 15 blocks of Ethereum
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _RETRIES = 20  # other senders of the same account may take the nonce in between
 _NONCE_TAKEN = ("nonce_low", "transaction_known", "underpriced")
-
-
-class Artifact(Protocol):
-    """A compiled contract."""
-
-    @property
-    def abi(self) -> Sequence[Mapping[str, Any]]:
-        """Its interface."""
-
-    @property
-    def bytecode(self) -> bytes:
-        """What deploys it."""
 
 
 class Chain:
@@ -237,8 +224,7 @@ class Chain:
 
     def enough_gas(self, account: Account, to: str | None, data: bytes, value: int = 0) -> int:
         """Return what the node estimates, and a fifth on top."""
-        asked = {"from": account.address, "data": _hex(data), "value": hex(value)}
-        asked |= {} if to is None else {"to": to}
+        asked = _message(account, to, data, value)
         gas = in_number(self.endpoint.ask("eth_estimateGas", asked), "gas")
         return min(gas + gas // 5, GAS_CAP)
 
@@ -268,8 +254,7 @@ class Chain:
         self, receipt: Receipt, account: Account, to: str | None, data: bytes, value: int
     ) -> NotAllowed:
         """Return the error of a transaction that failed in its block, with its reason."""
-        asked = {"from": account.address, "data": _hex(data), "value": hex(value)}
-        asked |= {} if to is None else {"to": to}
+        asked = _message(account, to, data, value)
         reason = "no reason"
         try:
             self.endpoint.ask("eth_call", asked, hex(receipt.block))
@@ -279,6 +264,11 @@ class Chain:
             f"the transaction failed in block {receipt.block}: {reason}",
             code="reverted", got=reason,
         )  # fmt: skip
+
+
+def _message(account: Account, to: str | None, data: bytes, value: int) -> dict[str, str]:
+    message = {"from": account.address, "data": _hex(data), "value": hex(value)}
+    return message if to is None else message | {"to": to}
 
 
 def _who(who: str | Account | Contract) -> str:

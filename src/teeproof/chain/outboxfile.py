@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from teeproof.chain.account import Fields, Signed
 from teeproof.core.errors import NotAuthentic, Unavailable
+from teeproof.core.transaction import transaction
 
 __all__ = ["Attempt", "OutboxFile", "Row"]
 
@@ -127,17 +128,12 @@ class OutboxFile:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise Unavailable(
-                    f"the outbox cannot be written: {error}", code="outbox_unavailable"
-                ) from None
-            raise
+            with transaction(self._db):
+                yield
+        except sqlite3.Error as error:
+            raise Unavailable(
+                f"the outbox cannot be written: {error}", code="outbox_unavailable"
+            ) from None
 
     def add(
         self,

@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from teeproof.cloud.kms.policy import ReleasePolicy
 from teeproof.core.digests import sha256
 from teeproof.core.errors import NotAuthentic, Unavailable
+from teeproof.core.transaction import transaction
 from teeproof.data.consent import Consent
 
 __all__ = ["Decided", "Event", "Journal", "Opened", "Received", "Snapshot", "Speaker", "Withdrew"]
@@ -157,16 +158,13 @@ class Journal:
                 event = msgspec.structs.replace(event, sketch=sha256(kept))
             sealed = self._seal(_encoder.encode(event), _event(number, self._head))
             try:
-                self._database.execute("BEGIN IMMEDIATE")
-                if sketch is not None and kept is not None:
-                    self._database.execute(_KEEP, (sketch[0], kept))
-                if isinstance(event, Withdrew):
-                    self._database.execute(_ERASE, (event.sequence,))
-                self._database.execute("INSERT INTO events VALUES (?, ?)", (number, sealed))
-                self._database.execute("COMMIT")
+                with transaction(self._database):
+                    if sketch is not None and kept is not None:
+                        self._database.execute(_KEEP, (sketch[0], kept))
+                    if isinstance(event, Withdrew):
+                        self._database.execute(_ERASE, (event.sequence,))
+                    self._database.execute("INSERT INTO events VALUES (?, ?)", (number, sealed))
             except sqlite3.Error as error:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
                 raise _unusable(error) from None
             self._head, self._count = sha256(sealed), number
             if isinstance(event, Withdrew):

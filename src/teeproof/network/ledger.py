@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from teeproof.core.errors import NotAuthentic, Unavailable
+from teeproof.core.transaction import transaction
 
 __all__ = ["Ledger"]
 
@@ -130,18 +131,15 @@ class Ledger:
         number = self.number + 1
         code = self._code(b"change", number, self._head, body)
         try:
-            self._sql.execute("BEGIN IMMEDIATE")
-            self._sql.execute("INSERT INTO change VALUES (?, ?, ?)", (number, code, body))
-            for statement in statements:
-                self._sql.execute("INSERT INTO unsent (body) VALUES (?)", (statement,))
-            if answer is not None:
-                name, text = answer
-                mark = self._code(b"answer", 0, name, text)
-                self._sql.execute("INSERT INTO answer VALUES (?, ?, ?)", (name, mark, text))
-            self._sql.execute("COMMIT")
+            with transaction(self._sql):
+                self._sql.execute("INSERT INTO change VALUES (?, ?, ?)", (number, code, body))
+                for statement in statements:
+                    self._sql.execute("INSERT INTO unsent (body) VALUES (?)", (statement,))
+                if answer is not None:
+                    name, text = answer
+                    mark = self._code(b"answer", 0, name, text)
+                    self._sql.execute("INSERT INTO answer VALUES (?, ?, ?)", (name, mark, text))
         except sqlite3.Error as error:
-            if self._sql.in_transaction:
-                self._sql.execute("ROLLBACK")
             raise _unavailable(None, error) from None
         self.number, self._head = number, code
         return number
@@ -149,11 +147,10 @@ class Ledger:
     def write_whole(self, body: bytes) -> None:
         """Write the state whole, and forget the changes that led to it."""
         code = self._code(b"whole", self.number, self._head, body)
-        self._sql.execute("BEGIN IMMEDIATE")
         row = (1, self.number, self._head, code, body)
-        self._sql.execute("INSERT OR REPLACE INTO whole VALUES (?, ?, ?, ?, ?)", row)
-        self._sql.execute("DELETE FROM change WHERE number <= ?", (self.number,))
-        self._sql.execute("COMMIT")
+        with transaction(self._sql):
+            self._sql.execute("INSERT OR REPLACE INTO whole VALUES (?, ?, ?, ?, ?)", row)
+            self._sql.execute("DELETE FROM change WHERE number <= ?", (self.number,))
 
     def answer(self, name: bytes) -> bytes | None:
         """Return the answer that an order got; NotAuthentic if it was altered."""

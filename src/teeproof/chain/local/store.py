@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from teeproof.core.errors import Unavailable, Usage
+from teeproof.core.transaction import transaction
 
 __all__ = ["Block", "Event", "Store", "Transaction"]
 
@@ -151,21 +152,12 @@ class Store:
             Unavailable: the disk does not take it (``chain_unavailable``).
         """
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
+            with transaction(self._db):
+                yield
         except sqlite3.Error as error:
-            self._undo()
             raise Unavailable(
                 f"the chain's file cannot be written: {error}", code="chain_unavailable"
             ) from None
-        except BaseException:
-            self._undo()
-            raise
-
-    def _undo(self) -> None:
-        if self._db.in_transaction:  # where the disk is full, SQLite may have done so itself
-            self._db.execute("ROLLBACK")
 
     def meta(self, name: str) -> int | None:
         """Return a setting; None if it was never kept."""

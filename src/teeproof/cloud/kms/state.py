@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from teeproof.core.digests import framed_sha256
 from teeproof.core.errors import NotAuthentic, Unavailable
+from teeproof.core.transaction import transaction
 from teeproof.proof import canonical
 
 __all__ = ["State"]
@@ -126,13 +127,8 @@ class State:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._connection):
                 yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
         except _FAULTS as error:
             raise _unavailable("written", error) from None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error, Unavailable
+from teeproof.core.transaction import transaction
 from teeproof.proof.choosing import possessed
 from teeproof.proof.log.authors import Authors
 from teeproof.proof.log.formats.entry import IDENTITY
@@ -90,7 +91,7 @@ class Links:
         size, end = self._log.size, -1
         entries: Iterator[Stored] = iter(())
         while (done := _position(self._index)) < size:
-            with _transaction(self._index) as write:
+            with transaction(self._index) as write:
                 done = _position(self._index)
                 if done != end:  # the first time, or where another process goes on
                     entries = self._log.iterate(done)
@@ -101,7 +102,7 @@ class Links:
             if self._progress is not None:
                 self._progress(end, size)
 
-    def _insert(self, write: sqlite3.Connection, number: int, found: Stored) -> None:
+    def _insert(self, write: sqlite3.Cursor, number: int, found: Stored) -> None:
         try:
             if found.kind == IDENTITY:
                 self._insert_identity(write, number, found)
@@ -116,7 +117,7 @@ class Links:
             [(parse_named(subject.sha256), found.statement_id) for subject in read.subjects],
         )
 
-    def _insert_identity(self, write: sqlite3.Connection, number: int, found: Stored) -> None:
+    def _insert_identity(self, write: sqlite3.Cursor, number: int, found: Stored) -> None:
         record = possessed(found.record)
         if record is not None:
             row = parse_named(record.keyset_digest), found.statement_id
@@ -156,7 +157,7 @@ def _prepared(name: str, log: str) -> sqlite3.Connection:
         index.execute("PRAGMA journal_mode = WAL")
         index.execute("PRAGMA synchronous = NORMAL")
         if _is_new(index):  # else nobody waits for who is writing it
-            with _transaction(index):
+            with transaction(index):
                 if _is_new(index):
                     _make(index, log)
         version = index.execute("PRAGMA user_version").fetchone()
@@ -203,17 +204,6 @@ def _position(index: sqlite3.Connection) -> int:
 def _meta(index: sqlite3.Connection, key: str) -> object:
     row = index.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return row[0] if row else None
-
-
-@contextmanager
-def _transaction(index: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    index.execute("BEGIN IMMEDIATE")
-    try:
-        yield index
-    except BaseException:
-        index.execute("ROLLBACK")
-        raise
-    index.execute("COMMIT")
 
 
 @contextmanager

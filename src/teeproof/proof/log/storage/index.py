@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from teeproof.core.errors import Error, Unavailable
+from teeproof.core.transaction import transaction
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.storage.bloom import Bloom, prefix_of
 from teeproof.proof.log.storage.frames import Frame
@@ -28,7 +29,6 @@ from teeproof.proof.log.storage.indexfile import (
     connect,
     decode_mark,
     remove,
-    transaction,
     unavailable,
 )
 from teeproof.proof.log.storage.indexing import COSIGNED, SCHEMA, Place, insert

@@ -6,8 +6,7 @@ Trusts: nothing.  Does not trust: the file; any byte of it may have changed.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -16,8 +15,7 @@ from teeproof.core.errors import Unavailable
 from teeproof.proof.log.storage.disk import touch_private
 from teeproof.proof.log.storage.segments import START, Mark
 
-__all__ = ["FAULTS", "Damaged", "blames_file", "connect", "decode_mark", "remove",
-           "transaction", "unavailable"]  # fmt: skip
+__all__ = ["FAULTS", "Damaged", "blames_file", "connect", "decode_mark", "remove", "unavailable"]
 
 # SQLite puts names from the file into its messages, and Python cannot decode them if they are cut.
 FAULTS = (sqlite3.Error, UnicodeDecodeError)
@@ -98,17 +96,3 @@ def decode_mark(raw: bytes | None) -> Mark:
     if min(mark.segment, mark.offset, mark.last, mark.size) < 0:
         raise Damaged("its mark is below 0")
     return mark
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
-    """Write all of what is done within, or nothing of it."""
-    cursor = connection.cursor()
-    cursor.execute("BEGIN IMMEDIATE")
-    try:
-        yield cursor
-        cursor.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            cursor.execute("ROLLBACK")
-        raise
