@@ -68,6 +68,19 @@ def test_its_twin_one_bit_away_is_not_authentic(judge):
     assert answer["told"]["sentence"].startswith("Do not rely on this")
 
 
+def test_what_has_expired_is_told_apart_from_what_is_false(judge):
+    late = {"at": "2028-03-01T12:00:00Z", "policy": "own"}
+    told = judge(files=evidence_files(), data=late).json()["told"]
+    assert told["badge"] == "NOT AUTHENTIC"
+    assert "what vouches for it has expired, and no other check failed" in told["sentence"]
+    quote = bytearray(scenes.evidence().quote)
+    quote[200] ^= 1
+    told = judge(files=evidence_files(bytes(quote)), data=late).json()["told"]
+    assert told["sentence"].startswith("Do not rely on this: a check failed.")
+    early = judge(files=evidence_files(), data=late | {"at": "2020-03-01T12:00:00Z"}).json()["told"]
+    assert early["sentence"].startswith("Do not rely on this: a check failed.")
+
+
 def test_without_the_opt_in_a_simulator_is_not_allowed(judge):
     answer = judge(files=evidence_files(), data=AT).json()
     assert (answer["exit_code"], answer["told"]["badge"]) == (4, "SIMULATED, NOT ALLOWED")

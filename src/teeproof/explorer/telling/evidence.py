@@ -80,7 +80,9 @@ def machine_words(kind: str) -> str:
 def _sentence(verdict: Verdict) -> str:
     machine = machine_words(verdict.kind)
     if verdict.exit_code == 2:
-        return f"Do not rely on this: a check failed. It claims to come from {machine}."
+        why = "what vouches for it has expired, and no other check failed"
+        why = why if _has_expired(verdict) else "a check failed"
+        return f"Do not rely on this: {why}. It claims to come from {machine}."
     if verdict.exit_code == 3:
         return f"Nobody can tell yet whether this comes from {machine}: something is missing."
     if verdict.level == "simulated":
@@ -90,6 +92,14 @@ def _sentence(verdict: Verdict) -> str:
     if verdict.exit_code == 4:
         return f"{held}; the policy here does not allow what it says."
     return f"{held} up to the vendor's root key."
+
+
+def _has_expired(verdict: Verdict) -> bool:
+    """Return whether nothing is wrong but the time: all was in force once, and is no more."""
+    return all(
+        check.name.endswith("-dates") and (check.code or "").endswith("_expired")
+        for check in verdict.failures
+    )
 
 
 def _who(verdict: Verdict) -> Block:
