@@ -13,10 +13,24 @@ import pytest
 
 from teeproof.cli import main
 
+PROGRAM = ("-m", "teeproof.cli")
+FAULTY = """
+import sys
+import teeproof.explorer.pages.words
+from teeproof.cli import main
+
+async def page(self, request):
+    raise ZeroDivisionError("a fault of ours")
+
+teeproof.explorer.pages.words.WordPages.page = page
+sys.exit(main())
+"""
+
 
 @pytest.fixture
-def started(tmp_path):
-    command = [sys.executable, "-m", "teeproof.cli", "explorer", "--port", "0", "--json"]
+def started(tmp_path, request):
+    program = getattr(request, "param", PROGRAM)
+    command = [sys.executable, *program, "explorer", "--port", "0", "--json"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
@@ -41,6 +55,18 @@ def test_it_prints_its_address_answers_there_and_ends_on_a_sigterm(started):
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize("started", [("-c", FAULTY)], indirect=True)
+def test_a_fault_of_ours_is_told_to_whoever_serves_and_not_to_who_asked(started):
+    process, about = started
+    answer = httpx.get(f"{about['url']}/words", timeout=60)
+    assert answer.status_code == 500
+    assert "ZeroDivisionError" not in answer.text
+    assert "a fault of ours" not in answer.text
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert "ZeroDivisionError: a fault of ours" in err
 
 
 def test_network_asks_by_a_name_that_it_was_not_given(started):

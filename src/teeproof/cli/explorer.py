@@ -89,7 +89,7 @@ def command(
             "pid": os.getpid(),
         }
         screen = standard(color)
-        server = server_for(app)
+        server = server_for(app, faults=True)  # Python writes them to standard error
         server.config.timeout_graceful_shutdown = 3  # who listens for news would keep it waiting
         run_until_told(server, sock, ready=lambda: _say(screen, about, as_json=as_json))
     return 0
