@@ -25,7 +25,7 @@ __all__ = ["command"]
 
 _QUORUM = {
     True: "reached, as the policy counts",
-    False: "not reached: publish again when the witnesses answer",
+    False: "not reached: mend what is said above, then publish again",
 }
 
 
