@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from teeproof.core.errors import Error, Unavailable
+from teeproof.core.errors import Unavailable
 
 __all__ = ["AT_ONCE", "Beside", "Progress"]
 
@@ -22,7 +22,7 @@ class Beside:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._failed: Error | None = None
+        self._failed: Exception | None = None
         self._far = 0, 0
 
     def require(self, *, behind: int, work: Callable[[Progress], None], what: str) -> None:
@@ -35,7 +35,7 @@ class Beside:
 
         Raises:
             Unavailable: it is being done (``log_reading``).
-            Error: whatever ended it, once.
+            Exception: whatever ended it, once.
         """
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
@@ -66,7 +66,7 @@ class Beside:
     def _run(self, work: Callable[[Progress], None]) -> None:
         try:
             work(self._tell)
-        except Error as error:
+        except Exception as error:  # told to the page that asks next, as one of its own
             self._failed = error
 
     def _tell(self, done: int, size: int) -> None:
