@@ -107,7 +107,7 @@ def test_statements_search_and_the_list_of_what_is_here_lead_to_it(bazaar):
     assert bazaar.get("/search.json?q=boaster").json()["found"]
     here = bazaar.get("/here").text
     assert f'href="/node/{one}"' in here
-    assert "REFUSED: gpu_report_missing" in here
+    assert "REFUSED: gpu report missing" in here
 
 
 def test_a_node_that_nobody_speaks_of_is_unknown(bazaar):

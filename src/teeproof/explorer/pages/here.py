@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from teeproof.agents.statements import ACTION
+from teeproof.core.text import many
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.made.listing import Line, answers, models, pools
@@ -115,9 +116,10 @@ def _nodes(book: Book) -> Listed:
         if decided is None:
             words = "offered itself; no market has decided"
         elif decided.admitted:
-            words = f"admitted; {node.lease_count} lease{'s' * (node.lease_count != 1)}"
+            words = f"admitted; {many(node.lease_count, 'lease')}"
         else:
-            words, tone = f"REFUSED: {', '.join(decided.codes[:3]) or 'no reason said'}", "bad"
+            reasons = ", ".join(decided.codes[:3]).replace("_", " ")
+            words, tone = f"REFUSED: {reasons or 'no reason said'}", "bad"
         title = node.name or f"node {node.id[:16]}…"
         rows.append(Row(href=f"/node/{node.id}", title=title, words=words, tone=tone))
     return Listed(rows=rows, count=len(book.nodes))
