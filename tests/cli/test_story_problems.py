@@ -19,6 +19,20 @@ from tests.proof.people import policy
 pytest.importorskip("starlette")
 
 
+@pytest.fixture(autouse=True)
+def loggers():
+    """As in a process that serves nothing else: each server sets its level for all of them."""
+    some = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error")]
+    before = [(one, one.level, one.propagate, one.handlers) for one in some]
+    for one in some:
+        one.propagate, one.handlers = True, []
+        one.setLevel(logging.ERROR)
+    yield
+    for one, level, propagate, handlers in before:
+        one.propagate, one.handlers = propagate, handlers
+        one.setLevel(level)
+
+
 @pytest.fixture
 def told() -> list[str]:
     return []

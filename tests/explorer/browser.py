@@ -80,13 +80,10 @@ def leaving(page: Page) -> Iterator[None]:
 @contextmanager
 def served(app: object) -> Iterator[str]:
     """Serve an application on a free port of this machine, from a thread."""
-    import uvicorn
+    from teeproof.proof.log.http.running import listen, server_for
 
-    from teeproof.proof.log.http.running import listen
-
-    config = uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False,
-                            timeout_graceful_shutdown=1)  # fmt: skip
-    server = uvicorn.Server(config)
+    server = server_for(app)
+    server.config.timeout_graceful_shutdown = 1
     with listen("127.0.0.1:0") as sock:
         port = sock.getsockname()[1]
         thread = threading.Thread(target=server.run, args=([sock],), daemon=True)

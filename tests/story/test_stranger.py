@@ -64,7 +64,7 @@ def carried(told, browser, tmp_path_factory):
         badge=page.inner_text(".badge"), sentence=page.inner_text("h1"),
         answers={block.query_selector("h2").inner_text(): block.inner_text()
                  for block in page.query_selector_all(".block")},
-        checks=_checks(page), own_browser=own, identity=page.inner_text(".answer .id"),
+        checks=_checks(page), own_browser=own, identity=page.inner_text(".answer .id").split()[-1],
         folder=folder, trust=tuple(trust),
     )  # fmt: skip
     page.close()
@@ -113,7 +113,9 @@ def test_the_page_answers_five_questions_and_hides_nothing(carried):
     assert list(carried.answers) == QUESTIONS
     who, said, strong, unchecked, following = carried.answers.values()
     assert "simulated Intel TDX machine" in who
-    assert re.search(r"Said no later than \d{4}-.*: witnesses trusted here saw it", said)
+    assert re.search(
+        r"Said no later than \d+ \w{3} \d{4}, \d\d:\d\d UTC: witnesses trusted here saw it", said
+    )
     assert "No. A simulator made the evidence" in strong
     assert "Assume yes" in strong
     assert re.search(r"\d+ things", unchecked)
