@@ -17,8 +17,8 @@ from teeproof.explorer.made.answers import BODIES, compared
 from teeproof.explorer.made.events import MOST_EVENTS, events_of, price_of, tokens_of
 from teeproof.explorer.made.models import size_of
 from teeproof.explorer.made.pasted import read_pasted
-from teeproof.explorer.made.standing import moment
 from teeproof.explorer.pages.model import drawings
+from teeproof.explorer.telling.times import moment
 from teeproof.training.findings import curve_holds, weights_hold
 from teeproof.training.statements import Training
 
