@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from teeproof.cli.story.telling import LABELS
 from teeproof.explorer.report.claims import claims
 from tests.readme_picture import PICTURE, picture, shape
 from tests.transcripts import blocks, matches
@@ -61,10 +62,11 @@ def test_what_the_report_page_says_to_type_succeeds_beside_the_demo(told, vector
 
 def test_the_readme_shows_what_the_demo_tells(told):
     readme = (ROOT / "README.md").read_text()
-    (shown,) = [b.body for b in blocks(readme) if b.body.startswith("network ")]
+    (shown,) = [b.body for b in blocks(readme) if b.body.startswith("1 Network ")]
+    steps, at = {label: step for step, label in LABELS.items()}, ""
     for line in shown.splitlines():
-        step, words = line.split(None, 1)
-        assert any(matches(words, one["text"]) for one in told.of(step)), line
+        at = line[:11].strip() or at
+        assert any(matches(line[11:], one["text"]) for one in told.of(steps[at])), line
 
 
 def test_the_picture_in_the_readme_is_what_the_explorer_draws(told):
