@@ -112,11 +112,14 @@ def test_a_search_that_finds_nothing_yet_says_that_it_is_not_complete(long_log, 
     assert (missing.status_code, missing.json()["error"]) == (404, "nothing_found")
 
 
-def test_a_log_that_is_damaged_on_the_way_is_told_of(long_log, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [NotAuthentic("the journal is damaged", code="log_corrupt"), KeyError("damaged")]
+)
+def test_what_ends_the_reading_of_a_log_is_told_of(long_log, monkeypatch, error):
     monkeypatch.setattr(finding, "AT_ONCE", 10)
 
     def damaged(self: Log, start: int = 0) -> Any:
-        raise NotAuthentic("the journal is damaged", code="log_corrupt")
+        raise error
         yield
 
     monkeypatch.setattr(Log, "iterate", damaged)
@@ -125,7 +128,7 @@ def test_a_log_that_is_damaged_on_the_way_is_told_of(long_log, monkeypatch):
     thread = index._thread
     assert thread is not None
     thread.join(60)
-    with pytest.raises(NotAuthentic, match="damaged"):
+    with pytest.raises(type(error), match="damaged"):
         index.roll()
 
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from teeproof.core.errors import Error, Usage
+from teeproof.core.errors import Usage
 from teeproof.core.text import cut
+from teeproof.explorer.log.beside import AT_ONCE
 from teeproof.explorer.log.entries import Booted, Entry, Found, Reading, Said, understood
 from teeproof.explorer.log.keys import MOST_OF_ONE, Keys
 from teeproof.explorer.log.nodes import Nodes
@@ -28,7 +29,7 @@ from teeproof.network.statements import NodeStatement
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.log.storage.stored import Stored
 
-__all__ = ["AT_ONCE", "LATEST", "SEARCHED", "Entry", "Found", "Index", "Reading"]
+__all__ = ["LATEST", "SEARCHED", "Entry", "Found", "Index", "Reading"]
 
 SEARCHED = (
     "a statement's id", "the digest of an input or output", "a pool's digest", "a receipt's id",
@@ -40,7 +41,6 @@ SEARCHED = (
 LATEST = 200  # statements that are remembered as the latest
 _UNSIGNED_KEYS = 100_000  # that are there for statements alone which their author did not sign
 _UNSIGNED_OF_ONE = 16  # such statements for one key, and keys from one of them
-AT_ONCE = 2_000  # entries that are read before whoever asks is answered; more, in a thread
 _BATCH = 64  # entries between two looks at the lock
 _END = 40  # entries at the end of a long log, from which the latest are told first
 _PAUSE = 0.001  # seconds between batches of the thread
@@ -68,7 +68,7 @@ class Index:
         self._asked: float | None = None
         self._size = self._done = 0
         self._thread: threading.Thread | None = None
-        self._failed: Error | None = None
+        self._failed: Exception | None = None
         self._keys = Keys()
         self._numbers: dict[str, int] = {}  # of the entries of statements, by id
         self._ids: dict[int, str] = {}  # and the other way
@@ -178,8 +178,8 @@ class Index:
                 while self._size - self._done > 0:
                     self._read(log, pause=_PAUSE)
                     self._size = log.size
-        except Error as error:
-            self._failed = error  # for whoever asks next
+        except Exception as error:  # for whoever asks next: what is read is not all there is
+            self._failed = error
 
     def _read(self, log: Log, *, pause: float = 0.0) -> None:
         """Take in what is there up to a size; what records say is read while nobody waits."""
