@@ -2,6 +2,7 @@
 
 content     the book: a statement's page with its verdict, proof files, the graph
 entries     what an entry says, in a clause, and its labels
+kept        what is shown again for a minute
 finding     search, and what was said last; a long log is read in a thread
 keys        what texts name, in little memory
 beside      long work on a long log, in a thread

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -24,6 +23,7 @@ from teeproof.core.errors import TooLarge
 from teeproof.explorer.log.beside import Beside, Progress
 from teeproof.explorer.log.entries import unknown
 from teeproof.explorer.log.finding import Index, Reading
+from teeproof.explorer.log.kept import VERDICT, Kept
 from teeproof.explorer.log.nodes import Nodes
 from teeproof.explorer.log.roll import Roll
 from teeproof.explorer.log.signing import LeftOut
@@ -39,9 +39,7 @@ from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
 
 __all__ = ["Book", "LogFacts", "Page", "page_of"]
 
-T = TypeVar("T")
 _KEPT = 64  # pages
-_FRESH = timedelta(seconds=60)  # for which a verdict is shown again; it says as of when it is
 _MOST_IN_PROOF = 2_048  # statements on which one may rest that a page verifies
 _MOST_MAKERS = 1_024  # of one thing
 _MOST_IN_GRAPH = 50_000  # entries of a log of which one graph is made for the pages
@@ -120,9 +118,9 @@ class Book:
         self.log, self.story, self.now = log, story, now
         self._trust = trust
         self._known: dict[Any, Any] = {}  # identities are judged once for all pages
-        self._pages: OrderedDict[tuple[bytes, Any], tuple[datetime, Page]] = OrderedDict()
+        self._pages: Kept[tuple[bytes, Any], Page] = Kept(most=_KEPT, seconds=VERDICT)
         self._gathered, self._graph = Gathered(), Graph({}, {})
-        self._lock, self._drawing = threading.Lock(), threading.Lock()
+        self._drawing = threading.Lock()
         self.linking, self.gathering = Beside(), Beside()
 
     @property
@@ -166,22 +164,16 @@ class Book:
         Raises:
             Unavailable: the log does not hold one (``statement_unknown``).
         """
-
-        def work(contents: Contents) -> list[Read]:
-            found = []
+        if not statements:
+            return []
+        found = []
+        with Log.open(self.log, read_only=True) as log, closing(Contents(log)) as contents:
             for one in statements:
                 record = contents.statement(one)
                 if record is None:
                     raise unknown(one)
                 found.append(read_record(record))
-            return found
-
-        return self.within(work) if statements else []
-
-    def within(self, work: Callable[[Contents], T]) -> T:
-        """Return what a piece of work finds in the log, which is open for that long."""
-        with Log.open(self.log, read_only=True) as log, closing(Contents(log)) as contents:
-            return work(contents)
+        return found
 
     @contextmanager
     def opened(self, *, accept: Accept | None = None) -> Iterator[Contents]:
@@ -212,18 +204,14 @@ class Book:
                 yet (``log_reading``).
         """
         key, now = (statement, self.state()), self.now()
-        with self._lock:
-            made, page = self._pages.get(key, (None, None))
-        if made is not None and page is not None and now - made < _FRESH:
-            return page
+        kept = self._pages.get(key, now.timestamp())
+        if kept is not None:
+            return kept
         data, trust = self.proof(statement), self.trust
         with ProofFile.from_bytes(data) as proof:
             verdict = verify_proof(proof, now=now, trust=trust, known=self._known)
             page = page_of(proof, statement, verdict, size=len(data))
-        with self._lock:
-            self._pages[key] = now, page
-            while len(self._pages) > _KEPT:
-                self._pages.popitem(last=False)
+        self._pages.put(key, page, now.timestamp())
         return page
 
     def state(self) -> tuple[Any, ...]:

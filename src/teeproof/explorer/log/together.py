@@ -5,16 +5,15 @@ What came of it is kept for a minute, a bounded number.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from teeproof.core.digests import parse_named
 from teeproof.evidence.verdict import Concern
 from teeproof.explorer.log.content import Book
+from teeproof.explorer.log.kept import VERDICT, Kept
 from teeproof.proof.file import ProofFile
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.source import Read, read_record
@@ -23,7 +22,6 @@ from teeproof.proof.verify import ProofVerdict, verify_proof
 __all__ = ["Together", "Verifying", "signed_of"]
 
 _KEPT = 32
-_FRESH = timedelta(seconds=60)
 _GRAVEST: tuple[Concern, ...] = ("authenticity", "availability", "policy")
 
 
@@ -71,8 +69,7 @@ class Verifying:
     def __init__(self, book: Book) -> None:
         self._book = book
         self._known: dict[Any, Any] = {}  # identities are judged once for all
-        self._kept: OrderedDict[tuple[tuple[str, ...], Any], Together] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Kept[tuple[tuple[str, ...], Any], Together] = Kept(most=_KEPT, seconds=VERDICT)
 
     def of(self, statements: Sequence[str]) -> Together:
         """Return what came of statements by their ids in hex.
@@ -82,9 +79,8 @@ class Verifying:
         """
         book, now = self._book, self._book.now()
         key = tuple(statements), book.state()
-        with self._lock:
-            kept = self._kept.get(key)
-        if kept is not None and now - kept.at < _FRESH:
+        kept = self._kept.get(key, now.timestamp())
+        if kept is not None:
             return kept
         data = book.proof(*(bytes.fromhex(one) for one in statements))
         with ProofFile.from_bytes(data) as proof:
@@ -92,10 +88,7 @@ class Verifying:
             ids = (parse_named(one.id) for one in verdict.statements)
             reads = {one.hex(): read for one in ids if (read := proof.read(one)) is not None}
         made = Together(verdict=verdict, reads=reads, at=now)
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+        self._kept.put(key, made, now.timestamp())
         return made
 
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import io
 import tarfile
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from teeproof.core.errors import Error
 from teeproof.evidence.record import Evidence
 from teeproof.explorer.desk import Desk, LaidOut
 from teeproof.explorer.log.content import Book
+from teeproof.explorer.log.kept import VERDICT, Kept
 from teeproof.explorer.machines.code import Code, code_of
 from teeproof.explorer.telling.identity import found_code
 from teeproof.proof.identity import IdentityRecord
@@ -28,7 +27,6 @@ from teeproof.proof.verify.alone import verify_identity
 __all__ = ["MachinePage", "Machines", "packed"]
 
 _KEPT = 64  # pages
-_FRESH = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +66,7 @@ class Machines:
     def __init__(self, book: Book, desk: Desk | None) -> None:
         self._book, self._desk = book, desk
         self._known: dict[Any, Any] = {}
-        self._pages: OrderedDict[tuple[bytes, Any], MachinePage] = OrderedDict()
-        self._lock = threading.Lock()
+        self._pages: Kept[tuple[bytes, Any], MachinePage] = Kept(most=_KEPT, seconds=VERDICT)
 
     def page(self, digest: bytes) -> MachinePage:
         """Return what is known of an identity.
@@ -79,9 +76,8 @@ class Machines:
         """
         book, now = self._book, self._book.now()
         key = digest, book.state()
-        with self._lock:
-            kept = self._pages.get(key)
-        if kept is not None and now - kept.at < _FRESH:
+        kept = self._pages.get(key, now.timestamp())
+        if kept is not None:
             return kept
         with book.opened(accept=book.trust.accepting(now)) as contents:
             verdict = verify_identity(
@@ -89,10 +85,7 @@ class Machines:
             )
             record = IdentityRecord.parse(contents.identity(digest) or b"")
             page = self._made(record, verdict, contents.log.blob, now)
-        with self._lock:
-            self._pages[key] = page
-            while len(self._pages) > _KEPT:
-                self._pages.popitem(last=False)
+        self._pages.put(key, page, now.timestamp())
         return page
 
     def _made(

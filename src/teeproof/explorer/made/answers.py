@@ -111,7 +111,8 @@ def answer_of(book: Book, statement: bytes) -> Answer:
 def divided(book: Book, statement: bytes) -> tuple[Split | None, str | None]:
     """Return who gets what of an answer's fee by its lineage, or why that cannot be told."""
     try:
-        return book.within(lambda source: split(statement, source)), None
+        with book.opened() as source:
+            return split(statement, source), None
     except Error as error:
         return None, error.detail
 

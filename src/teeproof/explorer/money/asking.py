@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
+
+from teeproof.explorer.log.kept import Kept
 
 __all__ = ["FRESH", "Lately"]
 
@@ -25,19 +26,14 @@ class Lately(Generic[K, T]):
     """
 
     def __init__(self, *, most: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._clock = most, clock
-        self._kept: OrderedDict[K, tuple[float, T]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._clock, self._kept = clock, Kept[K, T](most=most, seconds=FRESH)
+        self._lock = threading.Lock()  # of whoever asks
 
     def of(self, name: K, ask: Callable[[], T]) -> T:
         """Return the answer to a question; it is asked if nobody asked it in the last seconds."""
         with self._lock:
-            asked, answer = self._kept.get(name, (None, None))
-            if asked is not None and answer is not None and self._clock() - asked < FRESH:
-                return answer
-            answer = ask()
-            self._kept[name] = self._clock(), answer
-            self._kept.move_to_end(name)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            answer = self._kept.get(name, self._clock())
+            if answer is None:
+                answer = ask()
+                self._kept.put(name, answer, self._clock())
             return answer

@@ -7,7 +7,6 @@ not answer, or lies about form, that part says so, and the rest is shown.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from teeproof.core.errors import Error, NotAuthentic
 from teeproof.evidence.verdict import Check, failed, not_checked, passed
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.money.agency import NO_NODE, listed
+from teeproof.explorer.money.asking import FRESH, Lately
 from teeproof.explorer.money.owed import Owed, owed
 from teeproof.proof.log.formats.rfc6962 import root
 from teeproof.proof.log.storage.log import Log
@@ -33,7 +33,6 @@ from teeproof.proof.log.storage.log import Log
 __all__ = ["Anchored", "Ledger", "Told"]
 
 ACI = "aci/1"
-_FRESH = 10.0  # seconds for which a node's word is shown
 _AGENTS = 8  # whose funds are looked at
 _ANSWERS = 100  # newest receipts whose payments are looked for
 _ANCHORS = 32
@@ -97,31 +96,29 @@ class Ledger:
         self, book: Book, node: Onlooker | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._book, self._node, self._clock = book, node, clock
-        self._lock = threading.Lock()
-        self._told: tuple[float, Told] | None = None
-        self._silent = -_FRESH  # when the node was last found to be silent
+        self._told: Lately[tuple[()], Told] = Lately(most=1, clock=clock)
+        self._silent = -FRESH  # when the node was last found to be silent
 
     def told(self) -> Told:
         """Return what is known now, or was a few seconds ago."""
-        with self._lock:
-            if self._told is not None and self._clock() - self._told[0] < _FRESH:
-                return self._told[1]
-            told = Told(node="" if self._node is None else self._node.name)
-            told.mandates = list(self._mandates())
-            if self._node is None:
-                told.problems["chain"] = NO_NODE
-                told.owed = self._owed()
-            else:
-                self._ask(self._node, told)
-            self._told = self._clock(), told
-            return told
+        return self._told.of((), self._tell)
+
+    def _tell(self) -> Told:
+        told = Told(node="" if self._node is None else self._node.name)
+        told.mandates = list(self._mandates())
+        if self._node is None:
+            told.problems["chain"] = NO_NODE
+            told.owed = self._owed()
+        else:
+            self._ask(self._node, told)
+        return told
 
     def transaction(self, tx_hash: str) -> tuple[Transaction | None, str]:
         """Return a transaction; None, and why, where the node knows of none or does not say."""
         node = self._node
         if node is None:
             return None, NO_NODE
-        if self._clock() - self._silent < _FRESH:
+        if self._clock() - self._silent < FRESH:
             return None, "the node did not answer a moment ago"
         try:
             found = node.ask(lambda chain, tick: transaction(chain, tx_hash, in_time=tick))
