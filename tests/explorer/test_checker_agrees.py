@@ -368,6 +368,7 @@ def receipts() -> dict[str, bytes]:
         "a body of another event": events(asked, {"body_hash": "x", "type": "x.more"}),
         "an event without a type": events(asked, {"x": 1}),
         "an event that is a word": events(asked, "x"),
+        "an event whose type is a number": events(asked, {"type": 1}),
         "a model": events(asked, model),
         "a model that is missing": events(asked, model | {"statement": OTHER}),
         "a model that says null": events(asked, model | {"statement": None}),

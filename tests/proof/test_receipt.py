@@ -99,6 +99,7 @@ def test_events_of_ours_are_the_inputs() -> None:
         {"event_log": [{"type": "request.received", "body_hash": "abc"}]},
         {"event_log": [{"type": ["request.received"]}]},
         {"event_log": 7},
+        {"event_log": [{"type": "request.received", "body_hash": named(b"")}, {"type": 1}]},
         {"workload_keyset_digest": "abc"},
         {"key_id": 7},
         {"signature": "zz"},

@@ -156,6 +156,8 @@ def _read(body: dict[str, Any], signature: bytes) -> Receipt:
     events = body["event_log"]
     if not 1 <= len(events) <= MAX_EVENTS or events[0]["type"] != "request.received":
         raise ValueError("the event log does not begin with request.received")
+    if not all(isinstance(event["type"], str) for event in events):
+        raise ValueError("an event whose type is not text")
     if not isinstance(body["key_id"], str) or len(signature) != 64:
         raise ValueError("no key id, or a signature that is not 64 bytes")
     return Receipt(

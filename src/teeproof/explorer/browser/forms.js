@@ -1,7 +1,8 @@
 // Whether a predicate has the form of its type: the fields, no others, no default spelt out. The forms
 // stand in predicates.js:
-//     s text, i integer, b true or false, n null, [l T] list, [m T] object of T by name,
-//     [e …] one of, [u T …] either, { struct } by its name
+//     s text, i integer, b true or false, n null, [h N] N digits of lower-case hex,
+//     [r A B] integer from A to B, [l T] list, [m T] object of T by name, [e …] one of,
+//     [u T …] either, { struct } by its name
 // and a field is [T], which must be there; [T, value], its default, which must not be spelt out; or
 // [T, null, "either"], which may be there or not.
 
@@ -15,6 +16,8 @@ export const isPredicate = (type, value) => isStruct(PREDICATES.structs[PREDICAT
 
 const PLAIN = { s: isText, i: Number.isSafeInteger, b: (value) => typeof value === "boolean", n: (value) => value === null };
 const COMPOUND = {
+  h: ([size], value) => isText(value) && value.length === size && /^[0-9a-f]*$/.test(value),
+  r: ([least, most], value) => Number.isSafeInteger(value) && least <= value && value <= most,
   l: ([inner], value) => Array.isArray(value) && value.every((one) => is(inner, one)),
   m: ([inner], value) => isObject(value) && Object.values(value).every((one) => is(inner, one)),
   e: (allowed, value) => allowed.includes(value),
