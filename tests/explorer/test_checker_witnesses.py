@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
+from teeproof.core.errors import Error
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
-from teeproof.proof.log.formats.cosignature import subtree_message
-from teeproof.proof.log.formats.note import COSIGNATURE_MLDSA, SignatureLine, VerifierKey
+from teeproof.proof.log.formats.cosignature import Cosigner, subtree_message
+from teeproof.proof.log.formats.note import (
+    COSIGNATURE_MLDSA,
+    NoteSigner,
+    SignatureLine,
+    VerifierKey,
+)
 from teeproof.proof.log.formats.policy import TlogPolicy
 from tests.explorer.checking import results
 from tests.proof.log.formats import test_cosignature as cosignatures
@@ -148,3 +154,50 @@ def test_a_signature_with_a_context_is_of_another_message(tmp_path):
     signed = [SECRET.sign(b"a"), SECRET.sign(b"a", context=b"c")]
     told = browser(tmp_path, [plain | {"sig": sig.hex()} for sig in signed])
     assert told == [True, False]
+
+
+SAME = [
+    ("STRASSE.example", "stra\u00dfe.example"), ("log.\u03c3.example", "\u03a3.example"),
+    ("\u03c2.example", "\u03a3.example"), ("a.\u03a3", "\u03c2"), ("\u1e9e.example", "ss.example"),
+    ("\u212a.example", "k.example"), ("\ufb01.example", "FI.example"),
+]  # fmt: skip
+
+
+def test_log_that_is_its_own_witness_in_other_letters_is_counted_nowhere(tmp_path):
+    other = Cosigner("else.example/w", b"\x03" * 32)
+    cases = {}
+    for log, name in SAME:
+        signer, own = NoteSigner(log, b"\x01" * 32), Cosigner(f"{name}/w", b"\x02" * 32)
+        for one in (own, other):
+            signed = checkpoint(signer=signer)
+            signed = signed.with_(one.cosign(signed.note.text, time=TIME))
+            policy = f"log {signer.verifier.text()}\nwitness W {one.verifier.text()}\nquorum W\n"
+            cases[f"{log} {one.verifier.name}"] = policy, signed
+    told = agree(tmp_path, cases)
+    assert {name for name, time in told.items() if time} == {
+        f"{log} {other.verifier.name}" for log, _ in SAME
+    }
+
+
+def test_policy_that_the_command_does_not_read_is_none_in_a_browser(tmp_path):
+    keys = [NoteSigner(LOG.verifier.name, n.to_bytes(32, "big")) for n in range(257)]
+    many = [f"log {key.verifier.text()}\n" for key in keys]
+    groups = [f"group G{n} 1 {f'G{n - 1}' if n else 'P'}\n" for n in range(257)]
+    texts = {
+        "as it should be": ALONE, "a comment": f"# \u00e9\n{ALONE}",
+        "a control": f"# \x7f\n{ALONE}",
+        "a return": ALONE.replace("\n", "\r\n"), "256 keys": "".join(many[1:]) + "quorum none\n",
+        "257 keys": "".join(many) + "quorum none\n",
+        "256 groups": ALONE.replace("quorum", "".join(groups[:256]) + "quorum"),
+        "257 groups": ALONE.replace("quorum", "".join(groups) + "quorum"),
+    }  # fmt: skip
+    note = checkpoint().note.encode().hex()
+    told = browser(tmp_path, [{"policy": p, "note": note, "now": NOW} for p in texts.values()])
+    for (name, text), found in zip(texts.items(), told, strict=True):
+        try:
+            TlogPolicy.parse(text)
+        except Error:
+            assert isinstance(found, str), name
+        else:
+            assert found is None, (name, found)
+    assert sum(isinstance(found, str) for found in told) == 4

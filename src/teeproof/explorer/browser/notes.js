@@ -12,6 +12,8 @@ const MOST_NUMBER = 2n ** 63n - 1n;
 const CLOCKS_DIFFER = 300; // seconds by which a witness's clock may be ahead
 const NAME = /^[^+\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/;
 const CONTROL = /[\x00-\x09\x0b-\x1f]/;
+const UNREADABLE = /[^\t\n\x20-\x7e\x80-\u{10ffff}]/u; // both as proof.log.formats.policy has them
+const MOST_NAMES = 256; // of each kind
 const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 export function checkpoint(bytes) {
@@ -57,6 +59,7 @@ export async function policy(given) {
   const [keys, members] = [{ log: new Set(), witness: new Set() }, new Set()];
   const lines = given.split("\n");
   if (lines.pop() !== "") throw new Refused("a log policy that does not end");
+  if (UNREADABLE.test(given)) throw new Refused("a log policy with a control character");
   const add = async (kind, text_, sizes) => {
     const key = await verifierKey(text_, sizes);
     if (keys[kind].has(hex(key.key))) throw new Refused("one key twice in the log policy");
@@ -93,6 +96,7 @@ export async function policy(given) {
       throw new Refused("a line of a log policy that is not understood");
     }
   }
+  if ([...Object.values(keys), found.groups].some(({ size }) => size > MOST_NAMES)) throw new Refused("a log policy with too many names");
   if (found.quorums.length !== 1 || [...keys.log].some((key) => keys.witness.has(key))) throw new Refused("a log policy without one quorum, or with a witness that is a log");
   return { ...found, quorum: found.quorums[0] };
 }
@@ -149,9 +153,12 @@ function subtree(name, { origin, size, root }, time) {
   return concat(utf8("subtree/v1\n\0"), [cosigner.length], cosigner, uint64(time), [log.length], log, uint64(0), uint64(size), root);
 }
 
+// As str.casefold: ß is ss, and each of the three sigmas is one. Where they differ, more is alike here.
+const folded = (text_) => text_.toLowerCase().toUpperCase().toLowerCase().replaceAll("ς", "σ");
+
 // A witness that the log's operator runs vouches for nothing: the hosts in their names say so.
 function sameOperator(origin, witness) {
-  const host = (name) => (name.startsWith("oid/") ? name : name.split("/")[0].split(":")[0].replace(/\.+$/, "").toLowerCase());
+  const host = (name) => (name.startsWith("oid/") ? name : folded(name.split("/")[0].split(":")[0].replace(/\.+$/, "")));
   const [log, other] = [host(origin), host(witness)];
   return log === other || log.endsWith(`.${other}`) || other.endsWith(`.${log}`);
 }
