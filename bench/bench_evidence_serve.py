@@ -36,7 +36,7 @@ PLATFORM = SimulatedPlatform(b"\5" * 32)
 
 BARE = """
 import sys
-from teeproof.proof.log.http.running import listen, server_for
+from teeproof.web.running import listen, server_for
 size = int(sys.argv[1])
 async def app(scope, receive, send):
     while (await receive()).get("more_body"):

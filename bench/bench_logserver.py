@@ -24,12 +24,12 @@ from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Subject
 from teeproof.proof.log.http.limits import NDJSON
 from teeproof.proof.log.http.publishing import Publisher
-from teeproof.proof.log.http.running import listen, server_for
 from teeproof.proof.log.http.server import LogApp
 from teeproof.proof.log.http.tokens import Tokens
 from teeproof.proof.log.storage.items import Item
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.statement import Statement, Step
+from teeproof.web.running import listen, server_for
 
 ROUNDS = 5
 SECONDS = 0.4  # of one round
@@ -41,7 +41,7 @@ _numbers = itertools.count()
 BARE = b"""
 import sys
 from uvicorn import Config, Server
-from teeproof.proof.log.http.running import listen
+from teeproof.web.running import listen
 small = [(b"content-type", b"application/json"), (b"content-length", b"280")]
 large = [(b"content-type", b"application/octet-stream"), (b"content-length", b"8192")]
 async def app(scope, receive, send):

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from teeproof.cloud.serving import serve_here
 from teeproof.core.digests import keccak256
+from teeproof.web.running import serve_here
 
 Handle = Callable[[str, str, bytes], tuple[int, dict[str, str], bytes]]
 Change = Callable[[str, list[Any], Any], Any]

@@ -31,7 +31,6 @@ from teeproof.chain.local.process import ChainProcess
 from teeproof.chain.outbox import Outbox
 from teeproof.chain.pool import Pool
 from teeproof.chain.token import Token
-from teeproof.cloud.serving import serve_here
 from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.weights import ModelDigest
 from teeproof.evidence.collect.simulated import SimulatedAttester
@@ -46,6 +45,7 @@ from teeproof.proof.statement import Statement
 from teeproof.proof.statement import Step as Done
 from teeproof.proof.verify import ProofVerdict
 from teeproof.proof.workload import Identity
+from teeproof.web.running import serve_here
 from tests.agents.people import DOLLAR, UNIT
 from tests.proof.people import platform, policy
 from tests.proof.world import World as ProofWorld

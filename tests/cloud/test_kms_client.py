@@ -13,10 +13,10 @@ import pytest
 from teeproof.cloud.kms.client import KmsClient
 from teeproof.cloud.kms.requests import MAX_REQUEST_BYTES, write_request
 from teeproof.cloud.kms.service import service
-from teeproof.cloud.serving import serve_here
 from teeproof.core.errors import Error, Malformed, NotAllowed, NotAuthentic, Unavailable
 from teeproof.core.sealed import open_stream, seal
 from teeproof.evidence.policy import parse_policy
+from teeproof.web.running import serve_here
 from tests.cloud.keeping import (
     KMS,
     OWNER,

@@ -80,7 +80,7 @@ def leaving(page: Page) -> Iterator[None]:
 @contextmanager
 def served(app: object) -> Iterator[str]:
     """Serve an application on a free port of this machine, from a thread."""
-    from teeproof.proof.log.http.running import listen, server_for
+    from teeproof.web.running import listen, server_for
 
     server = server_for(app)
     server.config.timeout_graceful_shutdown = 1

@@ -194,9 +194,8 @@ def test_where_no_market_listens_it_is_unavailable():
 
 def answering(status, body):
     client = MarketClient("http://127.0.0.1:9")
-    client._http = httpx.Client(
-        transport=httpx.MockTransport(lambda _: httpx.Response(status, content=body))
-    )
+    answer = httpx.Response(status, stream=httpx.ByteStream(body))
+    client._asker._http = httpx.Client(transport=httpx.MockTransport(lambda _: answer))
     return client
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import msgspec
 
@@ -24,27 +24,14 @@ from teeproof.agents.journal import Entry, read_entries
 from teeproof.agents.mandate import Mandate
 from teeproof.cloud.owner import OwnerKey
 from teeproof.core import strictjson
-from teeproof.core.errors import (
-    Error,
-    Malformed,
-    NotAllowed,
-    NotAuthentic,
-    TooLarge,
-    Unavailable,
-    Usage,
-)
+from teeproof.core.errors import Malformed, NotAllowed
 from teeproof.proof import canonical
 from teeproof.proof.identity import IdentityRecord
-
-if TYPE_CHECKING:
-    import httpx
+from teeproof.web.asking import Asker
 
 __all__ = ["AgentClient", "Told"]
 
 _MAX_ANSWER = 64 << 20
-_KINDS: dict[int, type[Error]] = {
-    400: Malformed, 401: NotAuthentic, 403: NotAllowed, 405: Usage, 413: TooLarge,
-}  # fmt: skip
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,11 +83,8 @@ class AgentClient:
         timeout: float = 240.0,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        import httpx  # noqa: PLC0415  0.3 s, and not every import asks
-
         self._random = random
-        self._url = url.rstrip("/")
-        self._http: httpx.Client = httpx.Client(timeout=timeout, trust_env=False)
+        self._asker = Asker(url, noun="agent", timeout=timeout)
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -108,7 +92,7 @@ class AgentClient:
 
     def __exit__(self, *_: object) -> None:
         """Close the connections."""
-        self._http.close()
+        self._asker.close()
 
     def instruct(
         self, text: str, *, name: str | None = None, owner: OwnerKey | None = None,
@@ -130,12 +114,12 @@ class AgentClient:
         if owner is not None:
             digest = mandate or self.mandate().digest
             body = signed(owner, mandate=digest, name=name, text=text)
-        found = self._ask("POST", "/v1/instructions", strictjson.dumps(body).encode())
-        return _converted(found, Told)
+        answer = self._asker.post("v1/instructions", strictjson.dumps(body).encode())
+        return _converted(_value(answer), Told)
 
     def mandate(self, *, expected: str | None = None) -> Mandate:
         """Return what the agent says it may do; NotAllowed if it is not what is expected."""
-        found = Mandate.parse(canonical.encode(self._object("/v1/mandate").get("mandate")))
+        found = Mandate.parse(canonical.encode(self._object("v1/mandate").get("mandate")))
         if expected is not None and found.digest != expected:
             raise NotAllowed(
                 "the agent has another mandate than you expect: give it no money",
@@ -147,11 +131,11 @@ class AgentClient:
 
     def address(self) -> str:
         """Return the address of the key that it says it trades with."""
-        return str(self._object("/v1/mandate").get("address"))
+        return str(self._object("v1/mandate").get("address"))
 
     def identity(self) -> IdentityRecord:
         """Return its identity record; what that is worth is for a policy to say."""
-        found = self._object("/v1/identity").get("identity")
+        found = self._object("v1/identity").get("identity")
         return IdentityRecord.parse(canonical.encode(found))
 
     def journal(self) -> tuple[Entry, ...]:
@@ -161,7 +145,7 @@ class AgentClient:
     def _lines(self) -> Iterator[bytes]:
         first, more = 0, True
         while more:
-            page = self._object(f"/v1/journal?first={first}")
+            page = self._object(f"v1/journal?first={first}")
             lines = page.get("entries")
             if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
                 raise Malformed("this is no journal", code="answer_malformed")
@@ -169,31 +153,14 @@ class AgentClient:
             first, more = first + len(lines), bool(page.get("more")) and bool(lines)
 
     def _object(self, path: str) -> dict[str, Any]:
-        found = self._ask("GET", path)
+        found = _value(self._asker.get(path, limit=_MAX_ANSWER))
         if not isinstance(found, dict):
             raise Malformed("the agent's answer is no object", code="answer_malformed")
         return found
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
-        import httpx  # noqa: PLC0415  as above
 
-        try:
-            with self._http.stream(method, self._url + path, content=body) as response:
-                data = bytearray()
-                for part in response.iter_bytes():
-                    data += part
-                    if len(data) > _MAX_ANSWER:
-                        raise TooLarge("the agent answers with more than it should")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(
-                f"the agent at {self._url} does not answer: start it, or name another",
-                code="agent_unreachable",
-                got=type(error).__name__,
-            ) from None
-        found = strictjson.loads(bytes(data), limit=_MAX_ANSWER, what="agent's answer")
-        if response.status_code != 200:
-            raise _refused(response.status_code, found)
-        return found
+def _value(answer: bytes) -> Any:
+    return strictjson.loads(answer, limit=_MAX_ANSWER, what="agent's answer")
 
 
 def _converted(found: Any, kind: type[Told]) -> Told:
@@ -203,18 +170,3 @@ def _converted(found: Any, kind: type[Told]) -> Told:
         raise Malformed(
             "the agent's answer has another form", code="answer_malformed", got=str(error)[:200]
         ) from None
-
-
-def _refused(status: int, found: Any) -> Error:
-    said = found if isinstance(found, dict) else {}
-    texts = {
-        name: str(said[name])[:500]
-        for name in ("error", "detail", "expected", "got")
-        if said.get(name)
-    }
-    return _KINDS.get(status, Unavailable)(
-        texts.get("detail", f"the agent answered {status}"),
-        code=texts.get("error", "agent_refused"),
-        expected=texts.get("expected"),
-        got=texts.get("got"),
-    )

@@ -30,17 +30,19 @@ from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.errors import Error, Unavailable, Usage
 from teeproof.inference.attestation import archived
 from teeproof.inference.wire import status_of
-from teeproof.proof.log.http.asgi import (
+from teeproof.proof.workload import Identity
+from teeproof.web.asgi import (
     Answer,
-    Disconnected,
     Receive,
     Request,
     Scope,
     Send,
     json_answer,
+    no_such_path,
+    refusal,
+    respond,
 )
-from teeproof.proof.log.http.oplog import Say, quiet
-from teeproof.proof.workload import Identity
+from teeproof.web.oplog import Say, quiet
 
 __all__ = ["PAGE", "AgentService"]
 
@@ -72,24 +74,11 @@ class AgentService:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; ``lifespan`` is answered too."""
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            return
-        if scope["type"] != "http":
-            return
-        try:
-            answer = await self._answer(Request(scope, receive), scope["query_string"].decode())
-        except Disconnected:
-            return
-        except Error as error:
-            status = status_of(error)
-            self._say("refused", status=status, error=error.code)
-            answer = json_answer(error.to_json(), status=status)
-        except Exception as error:
-            self._say("fault", error=type(error).__name__)
-            made = Error("the agent made a mistake: tell its operator", code="internal")
-            answer = json_answer(made.to_json(), status=500)
-        await answer.send(send)
+        await respond(
+            scope, receive, send, refuse=_refusal, say=self._say,
+            find=lambda request: self._answer(request, scope["query_string"].decode()),
+            fault="the agent made a mistake: tell its operator",
+        )  # fmt: skip
 
     async def _answer(self, request: Request, query: str) -> Answer:
         path = request.path.removesuffix("?")
@@ -104,9 +93,7 @@ class AgentService:
         }
         route = routes.get(path)
         if route is None:
-            raise Unavailable(
-                "there is nothing at this path", code="route_unknown", got=ascii(path[:100])[1:-1]
-            )
+            raise no_such_path(path)
         _require(request, "GET")
         return json_answer(route(query))
 
@@ -158,9 +145,5 @@ def _require(request: Request, method: str) -> None:
         )
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+def _refusal(error: Error) -> Answer:
+    return refusal(error, status_of(error))

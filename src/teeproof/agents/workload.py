@@ -28,7 +28,7 @@ from teeproof.chain.outbox import Outbox
 from teeproof.cloud.inside import Inside
 from teeproof.core.errors import Unavailable
 from teeproof.evidence.policy import parse_policy
-from teeproof.proof.log.http.oplog import to_lines
+from teeproof.web.oplog import to_lines
 
 __all__ = ["MANDATE", "MODEL_POLICY", "main"]
 

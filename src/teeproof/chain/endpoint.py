@@ -24,12 +24,12 @@ from urllib.parse import urlsplit
 from teeproof.chain.revert import reason_of
 from teeproof.core import strictjson
 from teeproof.core.errors import Malformed, NotAllowed, TooLarge, Unavailable, Usage
+from teeproof.web.asking import is_this_machine
 
 __all__ = ["MAX_ANSWER", "Endpoint"]
 
 MAX_ANSWER = 32 << 20
 _TIMEOUT = 30.0
-_HERE = ("127.0.0.1", "localhost", "::1")
 _REVERTED = 3
 _UNKNOWN_METHOD = -32601
 # Parts of what go-ethereum says (core/txpool, core/state_transition), which other nodes repeat.
@@ -77,7 +77,7 @@ class Endpoint:
 
         self.url, self._within, self._most = url, within, most
         # A proxy of the environment has no business with this machine's own ports.
-        self._client = httpx.Client(timeout=timeout, trust_env=parts.hostname not in _HERE)
+        self._client = httpx.Client(timeout=timeout, trust_env=not is_this_machine(parts.hostname))
         weakref.finalize(self, self._client.close)  # who forgets to close leaves nothing open
         self._numbers = itertools.count(1)
 

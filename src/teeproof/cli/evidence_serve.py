@@ -19,9 +19,9 @@ from teeproof.cloud.verifier.service import VerifierService
 from teeproof.cloud.verifier.workers import Workers
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.policy import MAX_POLICY_BYTES
-from teeproof.proof.log.http.oplog import to_lines
-from teeproof.proof.log.http.running import listen, run_until_told, server_for
 from teeproof.proof.results.keyfile import VerdictKey, read_secret
+from teeproof.web.oplog import to_lines
+from teeproof.web.running import listen, run_until_told, server_for
 
 __all__ = ["archive_state", "command"]
 

@@ -76,7 +76,7 @@ def command(
       teeproof explorer my-log --policy mine.toml --logs trusted-logs
       teeproof explorer --measurements off.json --measurements on.json
     """  # noqa: D301  click reads the \b
-    from teeproof.proof.log.http.running import listen, run_until_told, server_for  # noqa: PLC0415
+    from teeproof.web.running import listen, run_until_told, server_for  # noqa: PLC0415
 
     app = _app(log, policy, logs, names, _measured(measurements), chain=chain)
     with ExitStack() as stack:

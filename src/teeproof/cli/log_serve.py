@@ -14,11 +14,11 @@ from teeproof.cli.log_options import accepting, exposure, policy_of, witness_opt
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.proof.log.http.asking import Witnesses
-from teeproof.proof.log.http.oplog import to_lines
 from teeproof.proof.log.http.publishing import Publisher
-from teeproof.proof.log.http.running import listen, run_until_told, server_for
 from teeproof.proof.log.http.tokens import create_tokens, load_tokens
 from teeproof.proof.log.storage.log import Log
+from teeproof.web.oplog import to_lines
+from teeproof.web.running import listen, run_until_told, server_for
 
 __all__ = ["command"]
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -17,12 +17,12 @@ from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.proof.log.formats.cosignature import Cosigner
 from teeproof.proof.log.formats.note import VerifierKey
-from teeproof.proof.log.http.oplog import to_lines
-from teeproof.proof.log.http.running import listen, run_until_told, server_for
 from teeproof.proof.monitor.telling import keeper
 from teeproof.proof.witness.app import App
 from teeproof.proof.witness.keyfile import create_key, open_key
 from teeproof.proof.witness.witness import Witness
+from teeproof.web.oplog import to_lines
+from teeproof.web.running import listen, run_until_told, server_for
 
 __all__ = ["command"]
 
@@ -87,7 +87,7 @@ def command(
             Witness.open(directory, cosigner, logs=keys, on_fork=keeper(directory))
         )
         sock = stack.enter_context(listen(address))
-        server = server_for(cast("Any", App(witness, say=say)))
+        server = server_for(App(witness, say=say))
         about = _about(cosigner, sock.getsockname(), list(witness.logs), directory)
         _say(screen, about, as_json=as_json)
         run_until_told(server, sock)

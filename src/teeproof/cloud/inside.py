@@ -230,7 +230,7 @@ class Inside:
         """
         if not self._wiring.serve:
             raise Usage("this workload was not launched to serve", code="not_serving")
-        from teeproof.cloud.serving import serve  # noqa: PLC0415  needs 100 ms
+        from teeproof.web.running import serve  # noqa: PLC0415  needs 100 ms
 
         serve(application, Path(self._wiring.serve))
 

@@ -84,7 +84,7 @@ class LocalInside(Inside):
 
     def serve(self, application: Application) -> None:
         """Serve on a free port of this machine until ``stop``; call it in a thread of its own."""
-        from teeproof.cloud.serving import serve_here  # noqa: PLC0415  needs 100 ms
+        from teeproof.web.running import serve_here  # noqa: PLC0415  needs 100 ms
 
         serve_here(application, ready=self._ready, stopped=self._stopped)
 

@@ -16,7 +16,6 @@ import teeproof.data.verify  # noqa: F401  its judges are asked by verify_proof
 from teeproof.cloud.kms.policy import Withdrawal
 from teeproof.cloud.kms.requests import WithdrawRequest, write_request
 from teeproof.cloud.owner import OwnerKey
-from teeproof.cloud.web import Asker
 from teeproof.core import strictjson
 from teeproof.core.clock import wall_clock
 from teeproof.core.digests import parse_named, sha256
@@ -28,6 +27,7 @@ from teeproof.proof.envelope import Envelope
 from teeproof.proof.file import ProofFile
 from teeproof.proof.statement import Statement
 from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
+from teeproof.web.asking import Asker
 
 __all__ = ["Decision", "PoolClient", "Proved"]
 

@@ -17,19 +17,29 @@ Trusts: nothing that arrives.  Does not trust: clients, the host that carries th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from typing import Any
 
 import msgspec
 
 from teeproof.cloud.kms.requests import WithdrawRequest, read_request
-from teeproof.cloud.web import Answer, Request, error_answer, in_thread, json_answer
-from teeproof.core.errors import Error, Unavailable, Usage
+from teeproof.cloud.routes import error_answer
 from teeproof.data.history import Entry, Spoken
 from teeproof.data.pool import Pool
 from teeproof.data.submission import MAX_SUBMISSION_BYTES, Submission
 from teeproof.proof.envelope import Envelope
-from teeproof.proof.log.http.asgi import Disconnected, Receive, Scope, Send
+from teeproof.web.asgi import (
+    Answer,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    json_answer,
+    no_such_path,
+    require_method,
+    respond,
+)
+from teeproof.web.oplog import Say, quiet
 
 __all__ = ["PoolApp", "described"]
 
@@ -45,25 +55,15 @@ class PoolApp:
         say: told of each request's outcome, in facts that an operator may see.
     """
 
-    def __init__(self, pool: Pool, *, say: Callable[..., object] = lambda **_: None) -> None:
+    def __init__(self, pool: Pool, *, say: Say = quiet) -> None:
         self._pool, self._say = pool, say
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            return
-        request = Request(scope, receive)
-        try:
-            answer = await self._answer(request)
-        except Disconnected:
-            return
-        except Error as error:
-            answer = error_answer(error)
-            self._say(event="refused", code=error.code, status=answer.status)
-        except Exception as error:
-            self._say(event="fault", kind=type(error).__name__)
-            answer = error_answer(Error("the pool made a mistake here", code="internal"))
-        await answer.send(send)
+        await respond(
+            scope, receive, send, find=self._answer, refuse=error_answer, say=self._say,
+            fault="the pool made a mistake here",
+        )  # fmt: skip
 
     async def _answer(self, request: Request) -> Answer:
         version, _, path = request.path.partition("/")
@@ -72,12 +72,13 @@ class PoolApp:
             if path == "contributions":
                 return await self._contribute(request)
             if path == "dataset":
-                return _spoken(await in_thread(self._pool.dataset))
+                return _spoken(await asyncio.to_thread(self._pool.dataset))
             if noun == "contributions" and rest.endswith("/withdrawal"):
                 return await self._withdraw(request, rest.removesuffix("/withdrawal"))
         if version == "v1" and request.method == "GET":
             return await self._read(path, noun, rest)
-        raise _no_route(request)
+        require_method(request.method, "GET, POST")
+        raise no_such_path(request.path)
 
     async def _read(self, path: str, noun: str, rest: str) -> Answer:
         if path == "pool":
@@ -90,17 +91,17 @@ class PoolApp:
             return _spoken(self._pool.spoken(rest))
         if noun == "proofs" and rest:
             spoken = self._pool.spoken(rest)
-            return Answer(200, _BINARY, await in_thread(self._pool.proof, spoken))
+            return Answer(200, _BINARY, await asyncio.to_thread(self._pool.proof, spoken))
         if noun == "files" and rest:
             return Answer(200, _BINARY, self._pool.sealed_file(f"sha256:{rest}"))
-        raise Unavailable("there is nothing at this path", code="route_unknown")
+        raise no_such_path(path)
 
     async def _contribute(self, request: Request) -> Answer:
         body = await request.body(MAX_SUBMISSION_BYTES, "contribution")
-        entry = await in_thread(self._take, body)
+        entry = await asyncio.to_thread(self._take, body)
         said = entry.said
         assert said is not None
-        self._say(event="contribution", sequence=entry.sequence, decision=said.decision)
+        self._say("contribution", sequence=entry.sequence, decision=said.decision)
         return json_answer(described(entry))
 
     def _take(self, body: bytes) -> Entry:
@@ -114,8 +115,10 @@ class PoolApp:
     async def _withdraw(self, request: Request, contribution: str) -> Answer:
         body = await request.body(_MAX_ORDER_BYTES, "withdrawal")
         asked = read_request(body, WithdrawRequest)
-        spoken = await in_thread(self._pool.withdraw, contribution, asked.order, asked.signature)
-        self._say(event="withdrawn", contribution=contribution)
+        spoken = await asyncio.to_thread(
+            self._pool.withdraw, contribution, asked.order, asked.signature
+        )
+        self._say("withdrawn", contribution=contribution)
         return _spoken(spoken)
 
 
@@ -142,9 +145,3 @@ def _spoken(spoken: Spoken) -> Answer:
 def _signed(spoken: Spoken) -> dict[str, Any]:
     envelope = msgspec.json.decode(Envelope.parse(spoken.envelope).encode())
     return {"id": spoken.statement.name, "envelope": envelope}
-
-
-def _no_route(request: Request) -> Error:
-    if request.method in ("GET", "POST"):
-        return Unavailable("there is nothing at this path", code="route_unknown")
-    return Usage("this path does not know that method", code="method_wrong", expected="GET, POST")

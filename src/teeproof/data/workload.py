@@ -47,7 +47,7 @@ def main(inside: Inside) -> int:
     with open_pool(inside) as pool:
         pool.settle()
         inside.say(step="serving", pool=pool.terms.digest_text, contributions=len(pool.entries))
-        inside.serve(PoolApp(pool, say=inside.say))
+        inside.serve(PoolApp(pool, say=lambda event, **facts: inside.say(event=event, **facts)))
     return 0
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from teeproof.core import strictjson
 from teeproof.core.errors import Error
 from teeproof.core.text import cut, plain
-from teeproof.proof.log.http.asgi import status_of
+from teeproof.proof.log.http.refusing import status_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response

@@ -30,9 +30,9 @@ from teeproof.inference.serving import Serving
 from teeproof.inference.stream import Sent
 from teeproof.inference.turns import Turns
 from teeproof.inference.wire import DONE, ChatRequest, Shape, error_body, parse_request
-from teeproof.proof.log.http.asgi import JSON, Answer
-from teeproof.proof.log.http.oplog import Say, quiet
 from teeproof.proof.receipt import Receipt
+from teeproof.web.asgi import JSON, Answer
+from teeproof.web.oplog import Say, quiet
 
 __all__ = ["Answering"]
 

@@ -17,16 +17,14 @@ from teeproof.core.digests import sha256
 from teeproof.core.errors import Error, Malformed, TooLarge
 from teeproof.inference.wire import MAX_BODY, error_body, status_of
 from teeproof.proof import canonical
-from teeproof.proof.log.http.asgi import JSON, Answer, Disconnected, Receive, Scope, Send
+from teeproof.web import asgi
+from teeproof.web.asgi import JSON, NO_STORE, Answer, Disconnected, Headers, Receive, Scope, Send
 
 __all__ = ["Call", "Channel", "Hung", "nonce_of", "refusal", "watched", "written"]
 
 EVENTS = b"text/event-stream"
 _PATIENCE = 30.0  # seconds for which a client may take nothing of what is sent to it
 _SWALLOWED = 8 << 20  # what is read and forgotten of a body that is too large, to answer it at all
-_NO_STORE = (b"cache-control", b"no-store")
-
-Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Call(NamedTuple):
@@ -111,7 +109,7 @@ class Channel:
 
     async def open_stream(self, headers: Headers) -> None:
         """Begin a stream of events."""
-        sent = [(b"content-type", EVENTS), *self._headers, _NO_STORE, *headers]
+        sent = [(b"content-type", EVENTS), *self._headers, NO_STORE, *headers]
         await self._give({"type": "http.response.start", "status": 200, "headers": sent})
 
     async def event(self, data: bytes, *, last: bool = False) -> None:
@@ -161,19 +159,13 @@ async def watched(channel: Channel) -> AsyncIterator[None]:
 def refusal(error: Error) -> Answer:
     """Return the answer to a request that is refused."""
     status = status_of(error)
-    extra: Headers = (_NO_STORE,)
-    if status == 401:
-        extra += ((b"www-authenticate", b"Bearer"),)
-    if status == 503:
-        extra += ((b"retry-after", b"2"),)
-    if status == 405 and error.expected:
-        extra += ((b"allow", error.expected.encode()),)
-    return Answer(status, JSON, error_body(error), extra)
+    who: Headers = ((b"www-authenticate", b"Bearer"),) if status == 401 else ()
+    return asgi.refusal(error, status, headers=who)._replace(body=error_body(error))
 
 
 def written(value: object) -> Answer:
     """Return an answer in JSON that nobody is to cache."""
-    return Answer(200, JSON, canonical.encode(value), (_NO_STORE,))
+    return Answer(200, JSON, canonical.encode(value), (NO_STORE,))
 
 
 def nonce_of(call: Call) -> str | None:

@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from teeproof.core.errors import Error, Unavailable
 from teeproof.inference.store import ReceiptStore
-from teeproof.proof.log.http.oplog import Say, quiet
 from teeproof.proof.receipt import Receipt
 from teeproof.proof.workload import Identity
+from teeproof.web.oplog import Say, quiet
 
 __all__ = ["Keeper"]
 

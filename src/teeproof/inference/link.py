@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from teeproof.core import strictjson
 from teeproof.core.errors import (
@@ -22,9 +22,7 @@ from teeproof.core.errors import (
     Unavailable,
     Usage,
 )
-
-if TYPE_CHECKING:
-    import httpx
+from teeproof.web.asking import connection, read_bounded
 
 __all__ = ["MAX_ANSWER", "Link", "Reply", "refused"]
 
@@ -68,20 +66,13 @@ class Link:
         timeout: float = 60.0,
         longest: float | None = None,
     ) -> None:
-        import httpx  # noqa: PLC0415  only who asks pays for it
-
         if not re.match(r"https?://[^/]", url):
             raise Usage("this is not a service's address", code="address_malformed", got=url[:100])
         self.url = url.rstrip("/").removesuffix("/v1")
-        # Asked to compress nothing, as digests are over what crosses the wire.
-        headers = {"Accept-Encoding": "identity", "User-Agent": "teeproof"}
-        if api_key is not None:
-            headers["Authorization"] = f"Bearer {api_key}"
+        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         self._longest, self._ended = longest, ""
         self._socket: Any = None
-        self._http = httpx.Client(
-            headers=headers, timeout=timeout, follow_redirects=False, verify=url.startswith("https")
-        )
+        self._http = connection(self.url, timeout=timeout, headers=headers)
 
     def close(self) -> None:
         """Close the connections."""
@@ -107,7 +98,7 @@ class Link:
         return self._send("POST", path, body, limit)
 
     def _send(self, method: str, path: str, body: bytes | None, limit: int) -> Reply:
-        import httpx  # noqa: PLC0415  as above
+        import httpx  # noqa: PLC0415  only who asks pays for it
 
         headers = {} if body is None else {"Content-Type": "application/json"}
         url, seen = f"{self.url}{path}", {"trace": self._seen}
@@ -118,7 +109,7 @@ class Link:
                     method, url, headers=headers, content=body, extensions=seen
                 ) as response,
             ):
-                data = _read(response, limit)
+                data = b"".join(read_bounded(response, limit, who="the service"))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._require_open()
             raise self._silent(str(error) or type(error).__name__) from None
@@ -173,17 +164,6 @@ def refused(status: int, body: bytes) -> Error:
         expected=said.get("expected"),
         got=said.get("got"),
     )
-
-
-def _read(response: httpx.Response, limit: int) -> bytes:
-    data = bytearray()
-    for chunk in response.iter_raw():
-        data += chunk
-        if len(data) > limit:
-            raise TooLarge(
-                "the service answers with more than it should", expected=f"at most {limit} bytes"
-            )
-    return bytes(data)
 
 
 def _said(body: bytes) -> dict[str, str]:

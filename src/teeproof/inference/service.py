@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 from teeproof.core.clock import wall_clock
-from teeproof.core.errors import Error, NotAuthentic, Unavailable, Usage
+from teeproof.core.errors import Error, NotAuthentic, Unavailable
 from teeproof.evidence.collect import Attester
 from teeproof.inference.answering import Answering
 from teeproof.inference.attestation import archived, report
@@ -37,9 +37,20 @@ from teeproof.inference.receipts import ENDPOINT, Writer
 from teeproof.inference.serving import Serving
 from teeproof.inference.store import ReceiptStore
 from teeproof.inference.turns import Turns
-from teeproof.proof.log.http.asgi import JSON, Answer, Disconnected, Receive, Scope, Send
-from teeproof.proof.log.http.oplog import Say, quiet
 from teeproof.proof.workload import Identity
+from teeproof.web.asgi import (
+    JSON,
+    NO_STORE,
+    Answer,
+    Disconnected,
+    Receive,
+    Scope,
+    Send,
+    answer_lifespan,
+    no_such_path,
+    require_method,
+)
+from teeproof.web.oplog import Say, quiet
 
 __all__ = ["InferenceService"]
 
@@ -93,7 +104,7 @@ class InferenceService:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; ``lifespan`` is answered too."""
         if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
+            await answer_lifespan(receive, send)
         elif scope["type"] == "http":
             await self._http(Call.of(scope), Channel(receive, send, self._headers))
 
@@ -105,7 +116,7 @@ class InferenceService:
     async def _http(self, call: Call, channel: Channel) -> None:
         try:
             if call.path == ENDPOINT:
-                _require(call, "POST")
+                require_method(call.method, "POST")
                 await self._answering.chat(call, channel)
                 return
             answer = await self._get(call)
@@ -124,10 +135,10 @@ class InferenceService:
     async def _get(self, call: Call) -> Answer:
         path = call.path
         if path.startswith(_RECEIPTS):
-            _require(call, "GET, HEAD")
+            require_method(call.method, "GET, HEAD")
             return await self._receipt(call, path.removeprefix(_RECEIPTS))
         if path.startswith(_IDENTITIES):
-            _require(call, "GET, HEAD")
+            require_method(call.method, "GET, HEAD")
             return await self._archived(path.removeprefix(_IDENTITIES))
         routes: dict[str, Callable[[Call], Any]] = {
             "/v1/aci/attestation": self._report,
@@ -137,10 +148,8 @@ class InferenceService:
         }
         route = routes.get(path)
         if route is None:
-            raise Unavailable(
-                "there is nothing at this path", code="route_unknown", got=ascii(path[:100])[1:-1]
-            )
-        _require(call, "GET, HEAD")
+            raise no_such_path(path)
+        require_method(call.method, "GET, HEAD")
         answer: Answer = await route(call)
         return answer
 
@@ -157,7 +166,7 @@ class InferenceService:
                 code="receipt_unknown",
                 got=ascii(name[:100])[1:-1],
             )
-        return Answer(200, JSON, kept.document, ((b"cache-control", b"no-store"),))
+        return Answer(200, JSON, kept.document, (NO_STORE,))
 
     async def _archived(self, keyset: str) -> Answer:
         found = await asyncio.to_thread(self._store.identity, keyset[:100])
@@ -211,23 +220,6 @@ class InferenceService:
             {"ok": True, "receipts": kept, "receipts_unlogged": waiting, "busy": self._turns.busy}
         )
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
-
 
 def _may_see(owner: bytes | None, asking: bytes | None) -> bool:
     return owner is None or (asking is not None and hmac.compare_digest(owner, asking))
-
-
-def _require(call: Call, methods: str) -> None:
-    if call.method not in methods.split(", "):
-        raise Usage(
-            "this path does not know that method",
-            code="method_wrong",
-            expected=methods,
-            got=call.method[:20],
-        )

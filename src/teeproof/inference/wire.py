@@ -16,15 +16,8 @@ from typing import Any, Literal
 import msgspec
 
 from teeproof.core import strictjson
-from teeproof.core.errors import (
-    Error,
-    Malformed,
-    NotAllowed,
-    NotAuthentic,
-    TooLarge,
-    Unavailable,
-    Usage,
-)
+from teeproof.core.errors import Error, Malformed, NotAllowed
+from teeproof.web import asgi
 
 __all__ = ["DONE", "MAX_BODY", "ChatRequest", "Shape", "error_body", "parse_request", "status_of"]
 
@@ -226,27 +219,16 @@ _BY_CODE = {
     "model_unknown": 404,
     "receipt_unknown": 404,
     "identity_unknown": 404,
-    "route_unknown": 404,
-    "method_wrong": 405,
     "credential_missing": 401,
     "session_not_accepted": 412,
     "body_late": 408,
 }
-_BY_KIND: tuple[tuple[type[Error], int], ...] = (
-    (TooLarge, 413),
-    (Malformed, 400),
-    (Usage, 400),
-    (NotAuthentic, 401),
-    (NotAllowed, 403),
-    (Unavailable, 503),
-)
 _TYPES = {401: "unauthorized", 404: "not_found", 412: "session_not_accepted"}  # ACI, section 10
 
 
 def status_of(error: Error) -> int:
     """Return the HTTP status for an error."""
-    by_kind = next((status for kind, status in _BY_KIND if isinstance(error, kind)), 500)
-    return _BY_CODE.get(error.code, by_kind)
+    return asgi.status_of(error, _BY_CODE)
 
 
 def error_body(error: Error) -> bytes:

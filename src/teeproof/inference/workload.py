@@ -27,8 +27,8 @@ from teeproof.core.reading import read_bounded
 from teeproof.core.weights import ModelDigest
 from teeproof.inference.serving import MAX_SERVING_BYTES, Serving
 from teeproof.proof.envelope import MAX_ENVELOPE_BYTES, Envelope
-from teeproof.proof.log.http.oplog import to_lines
 from teeproof.proof.statement import Statement
+from teeproof.web.oplog import to_lines
 
 __all__ = ["MODEL", "answerable", "main"]
 

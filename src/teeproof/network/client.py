@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,15 +21,7 @@ import msgspec
 
 from teeproof.cloud.owner import OwnerKey
 from teeproof.core import strictjson
-from teeproof.core.errors import (
-    Error,
-    Malformed,
-    NotAllowed,
-    NotAuthentic,
-    TooLarge,
-    Unavailable,
-    Usage,
-)
+from teeproof.core.errors import Malformed, NotAllowed
 from teeproof.network.answers import (
     Admission,
     Balance,
@@ -49,20 +40,14 @@ from teeproof.proof.envelope import Envelope
 from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.sealing import Sealed
 from teeproof.proof.workload import Identity
+from teeproof.web.asking import Asker
 
 __all__ = ["MarketClient", "NoMatch"]
 
 T = TypeVar("T")
 
-_KINDS: dict[int, type[Error]] = {
-    400: Malformed,
-    401: NotAuthentic,
-    403: NotAllowed,
-    404: Unavailable,
-    405: Usage,
-    413: TooLarge,
-}
 HALF_HOUR = 1800
+_MAX_ANSWER = 2 * MAX_BODY
 
 
 class NoMatch(NotAllowed):
@@ -93,12 +78,8 @@ class MarketClient:
     """
 
     def __init__(self, url: str, *, timeout: float = 30.0) -> None:
-        import httpx  # noqa: PLC0415  only who asks pays for it
-
-        self.url = url.rstrip("/")
-        self._http = httpx.Client(
-            timeout=timeout, follow_redirects=False, verify=self.url.startswith("https")
-        )
+        self._asker = Asker(url, noun="market", timeout=timeout)
+        self.url = self._asker.url
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -111,7 +92,7 @@ class MarketClient:
         trace: TracebackType | None,
     ) -> None:
         """Close the connections."""
-        self._http.close()
+        self._asker.close()
 
     def market(self) -> MarketView:
         """Return what the market says of itself."""
@@ -243,50 +224,23 @@ class MarketClient:
         return self._get(f"v1/accounts/{renter}", Balance)
 
     def _get(self, path: str, kind: type[T]) -> T:
-        return self._ask("GET", path, None, kind)
+        return _read(self._asker.get(path, limit=_MAX_ANSWER), kind)
 
     def _post(self, path: str, body: bytes, kind: type[T]) -> T:
-        return self._ask("POST", path, body, kind)
+        return _read(self._asker.post(path, body, limit=_MAX_ANSWER), kind)
 
-    def _ask(self, method: str, path: str, body: bytes | None, kind: type[T]) -> T:
-        import httpx  # noqa: PLC0415
 
-        try:
-            response = self._http.request(method, f"{self.url}/{path}", content=body)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(
-                f"the market at {self.url} cannot be reached: is it running?",
-                code="market_unreachable",
-                got=str(error)[:200] or type(error).__name__,
-            ) from None
-        value = strictjson.loads(response.content, limit=2 * MAX_BODY, what="market's answer")
-        if response.status_code != 200:
-            raise _refused(response.status_code, value)
-        try:
-            return msgspec.convert(value, kind, strict=True)
-        except msgspec.ValidationError as error:
-            raise Malformed(
-                "the market's answer has not the form that it should: is it another version?",
-                code="market_answer_malformed",
-                got=str(error)[:200],
-            ) from None
+def _read(answer: bytes, kind: type[T]) -> T:
+    value = strictjson.loads(answer, limit=_MAX_ANSWER, what="market's answer")
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise Malformed(
+            "the market's answer has not the form that it should: is it another version?",
+            code="market_answer_malformed",
+            got=str(error)[:200],
+        ) from None
 
 
 def _canonical(body: Any) -> bytes:
     return msgspec.json.encode(body, order="sorted")
-
-
-def _refused(status: int, value: Any) -> Error:
-    said: Mapping[str, Any] = value if isinstance(value, dict) else {}
-    texts = {
-        key: said[key][:500]
-        for key in ("error", "detail", "expected", "got")
-        if isinstance(said.get(key), str)
-    }
-    kind = _KINDS.get(status, Unavailable)
-    return kind(
-        texts.get("detail", f"the market answers HTTP {status}"),
-        code=texts.get("error", "market_refused"),
-        expected=texts.get("expected"),
-        got=texts.get("got"),
-    )

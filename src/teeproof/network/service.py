@@ -21,53 +21,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from teeproof.core.errors import (
-    Error,
-    Malformed,
-    NotAllowed,
-    NotAuthentic,
-    TooLarge,
-    Unavailable,
-    Usage,
-)
+from teeproof.cloud.routes import tell_faults
+from teeproof.core.errors import Error, Unavailable
 from teeproof.network.gate import MAX_BODY
 from teeproof.network.heartbeats import SIGNED_BY_NODE
 from teeproof.network.market import Market
 from teeproof.network.node_desk import NodeDesk
 from teeproof.network.renter_desk import RenterDesk
 from teeproof.proof.envelope import Envelope
-from teeproof.proof.log.http.asgi import (
+from teeproof.web.asgi import (
     Answer,
-    Disconnected,
     Receive,
     Request,
     Scope,
     Send,
     json_answer,
+    no_such_path,
+    refusal,
+    require_method,
+    respond,
+    status_of,
 )
 
 __all__ = ["App"]
 
-_BY_CODE = {
-    "route_unknown": HTTPStatus.NOT_FOUND,
-    "node_unknown": HTTPStatus.NOT_FOUND,
-    "lease_unknown": HTTPStatus.NOT_FOUND,
-    "method_wrong": HTTPStatus.METHOD_NOT_ALLOWED,
-    "ledger_tampered": HTTPStatus.INTERNAL_SERVER_ERROR,
-}
-_BY_KIND: tuple[tuple[type[Error], HTTPStatus], ...] = (
-    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-    (Malformed, HTTPStatus.BAD_REQUEST),
-    (Usage, HTTPStatus.BAD_REQUEST),
-    (NotAuthentic, HTTPStatus.UNAUTHORIZED),
-    (NotAllowed, HTTPStatus.FORBIDDEN),
-    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-)
+_BY_CODE = {"node_unknown": 404, "lease_unknown": 404, "ledger_tampered": 500}
 _SWEEP = 1.0  # seconds between two looks at what is due
 
 
@@ -104,31 +86,26 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; from the first one on, close by itself what is due."""
-        if scope["type"] != "http":
-            return
-        if self._sweeping is None:
+        if self._sweeping is None and scope["type"] == "http":
             self._sweeping = asyncio.create_task(self._sweep())
-        try:
-            answer = await self._answer(Request(scope, receive))
-        except Disconnected:
-            return
-        except Error as error:
-            answer = _refusal(error)
-        await answer.send(send)
+        await respond(
+            scope, receive, send, find=self._answer, refuse=_refusal, say=tell_faults,
+            fault="the market made a mistake here",
+        )  # fmt: skip
 
     async def _answer(self, request: Request) -> Answer:
         head, _, last = request.path.rpartition("/")
         work: Callable[[], Any]
         if request.path in self._posts:
-            _require_method(request, "POST")
+            require_method(request.method, "POST")
             body = await request.body(MAX_BODY, "request")
             post = self._posts[request.path]
             work = lambda: post(body)  # noqa: E731
         else:
             get = self._gets.get(request.path) or self._named.get(head)
             if get is None:
-                raise _no_route(request.path)
-            _require_method(request, "GET")
+                raise no_such_path(request.path)
+            require_method(request.method, "GET")
             work = lambda: get(last)  # noqa: E731
         # In a thread: it waits for the disk, the log, and for whoever is before it.
         return json_answer(msgspec.to_builtins(await asyncio.to_thread(work)))
@@ -157,23 +134,4 @@ class App:
 
 
 def _refusal(error: Error) -> Answer:
-    status = _BY_CODE.get(error.code)
-    if status is None:
-        status = next((s for kind, s in _BY_KIND if isinstance(error, kind)), None)
-    return json_answer(error.to_json(), status=int(status or HTTPStatus.INTERNAL_SERVER_ERROR))
-
-
-def _require_method(request: Request, method: str) -> None:
-    if request.method != method:
-        raise Usage(
-            "this route takes another method", code="method_wrong", expected=method,
-            got=request.method[:20],
-        )  # fmt: skip
-
-
-def _no_route(path: str) -> Unavailable:
-    return Unavailable(
-        "there is no such route: the docstring of teeproof.network.service lists them",
-        code="route_unknown",
-        got=ascii(path)[:120],
-    )
+    return refusal(error, status_of(error, _BY_CODE))

@@ -15,7 +15,7 @@ from teeproof.cloud.verifier.requests import Asked, asked_of_dstack
 from teeproof.core import strictjson
 from teeproof.core.clock import to_epoch
 from teeproof.core.errors import Error, Malformed, TooLarge, Unavailable, Usage
-from teeproof.proof.log.http.asgi import Disconnected, Request
+from teeproof.web.asgi import Disconnected, Request
 from tests.evidence.scenes import NOW, evidence
 
 

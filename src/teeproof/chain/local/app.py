@@ -11,14 +11,14 @@ Trusts: programs of this machine.  Does not trust: pages in its browsers, bodies
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from teeproof.chain.local.rpc import MAX_BODY, Rpc, fault
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, NotAllowed, TooLarge, Usage
-from teeproof.proof.log.http.asgi import JSON, Answer, Disconnected, Receive, Request, Scope, Send
+from teeproof.web.asgi import JSON, Answer, Disconnected, Receive, Request, Scope, Send
+from teeproof.web.asking import is_this_machine
 
 __all__ = ["ChainApp"]
 
@@ -86,12 +86,7 @@ def _require_local(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> 
 
 def _is_here(host: str) -> bool:
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
-    except ValueError:
-        return False
+    return is_this_machine(name.removeprefix("[").removesuffix("]"))
 
 
 def _refusal(status: int, code: int, message: str) -> Answer:

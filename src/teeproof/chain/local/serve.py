@@ -30,7 +30,7 @@ from teeproof.chain.local.creation import FUNDED_KEY
 from teeproof.chain.local.rpc import Rpc
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, NotAllowed
-from teeproof.proof.log.http.running import listen, run_until_told, server_for
+from teeproof.web.running import listen, run_until_told, server_for
 
 __all__ = ["main"]
 

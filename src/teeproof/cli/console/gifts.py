@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,10 @@ from teeproof.cli.contributing import (
 from teeproof.cli.joining import Joined
 from teeproof.core.clock import wall_clock
 from teeproof.core.digests import parse_named
-from teeproof.core.errors import Error
+from teeproof.core.errors import Error, Unavailable
 from teeproof.explorer.console.port import Earned, Given, Owner
 from teeproof.explorer.log.content import Book
-from teeproof.proof.log.contents import Contents
-from teeproof.proof.log.storage.log import Log
+from teeproof.explorer.log.kept import VERDICT, Kept
 
 if TYPE_CHECKING:
     from teeproof.data.terms import PoolTerms
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalGifts"]
 
-_FRESH = timedelta(seconds=60)  # for which a verdict is shown again
 _SHOWN = 50  # contributions on the page
+_KEPT = 4 * _SHOWN  # verdicts: on them, and on what took them back
 _PATIENCE, _MOMENT = 30.0, 0.05  # seconds that witnesses may take to see what was said
 
 _MORE = "there is more than is looked at: what is told is of the latest payments alone"
@@ -67,7 +66,7 @@ class LocalGifts:
         self._reach, self._book, self._now = reach, book, now
         self._key_file = key_file or key_file_in(reach().folder)
         self._ledger: Ledger | None = None
-        self._judged: dict[str, tuple[datetime, Any, ProofVerdict]] = {}
+        self._judged: Kept[tuple[str, Any], ProofVerdict] = Kept(most=_KEPT, seconds=VERDICT)
         self._lock = threading.Lock()
 
     def owner(self) -> Owner | None:
@@ -152,16 +151,15 @@ class LocalGifts:
 
         One is kept no longer than what it was found in: witnesses may see a statement any moment.
         """
-        now, state = self._now(), self._book.state()
-        kept = self._judged.get(statement)
-        if kept is not None and kept[1] == state and now - kept[0] < _FRESH:
-            return kept[2], ""
+        key, now = (statement, self._book.state()), self._now().timestamp()
+        kept = self._judged.get(key, now)
+        if kept is not None:
+            return kept, ""
         try:
             verdict = self._book.page(parse_named(statement)).verdict
         except Error as error:
             return None, error.detail
-        self._judged = {k: v for k, v in self._judged.items() if now - v[0] < _FRESH}
-        self._judged[statement] = now, state, verdict
+        self._judged.put(key, verdict, now)
         return verdict, ""
 
     def _earned(
@@ -214,9 +212,11 @@ class LocalGifts:
 
     def _is_witnessed(self, statement: bytes) -> bool:
         accept = self._book.trust.accepting(self._now())
-        with (
-            Log.open(self._book.log, read_only=True) as log,
-            closing(Contents(log, accept=accept)) as held,
-        ):
-            logged = held.logged(statement)
-            return logged is not None and (accept is None or accept(logged.checkpoint))
+        try:
+            with self._book.opened(accept=accept) as held:
+                logged = held.logged(statement)
+                return logged is not None and (accept is None or accept(logged.checkpoint))
+        except Unavailable as error:
+            if error.code != "log_reading":
+                raise
+            return False  # it is long; once it is read

@@ -22,8 +22,8 @@ from teeproof.explorer.app import make_app
 from teeproof.explorer.console.port import Console
 from teeproof.explorer.console.stage import Stage
 from teeproof.explorer.log.content import Book
-from teeproof.proof.log.http.running import listen, server_for
 from teeproof.proof.verify import Trust
+from teeproof.web.running import listen, server_for
 
 __all__ = ["CONSOLE", "Served", "serve_page"]
 

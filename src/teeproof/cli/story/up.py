@@ -18,7 +18,7 @@ from teeproof.cli.story.running import require_libraries, until_told, write_stor
 from teeproof.cli.story.telling import Teller, story_lines
 from teeproof.core.errors import Unavailable
 from teeproof.core.home import data_directory
-from teeproof.proof.log.http.running import listen
+from teeproof.web.running import listen
 
 if TYPE_CHECKING:
     from teeproof.cli.story.stage import Director

@@ -28,7 +28,6 @@ from teeproof.cloud.kms.requests import (
 )
 from teeproof.cloud.owner import OwnerKey
 from teeproof.cloud.recognise import recognise
-from teeproof.cloud.web import Asker
 from teeproof.core import strictjson
 from teeproof.core.clock import to_epoch, wall_clock
 from teeproof.core.digests import named, sha256
@@ -51,6 +50,7 @@ from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.signing import holds_ed25519
 from teeproof.proof.statement import Statement
 from teeproof.proof.workload import Identity
+from teeproof.web.asking import Asker
 
 __all__ = ["KmsClient", "Made", "Said"]
 

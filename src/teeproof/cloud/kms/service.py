@@ -13,6 +13,7 @@ Trusts: nothing; the keeper decides.  Does not trust: clients.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -26,10 +27,11 @@ from teeproof.cloud.kms.requests import (
     WithdrawRequest,
     read_request,
 )
-from teeproof.cloud.web import Answer, Request, application, error_answer, in_thread, json_answer
+from teeproof.cloud.routes import application, error_answer
 from teeproof.core.digests import named
 from teeproof.proof.envelope import Envelope
 from teeproof.proof.workload import Identity
+from teeproof.web.asgi import Answer, Request, json_answer
 
 __all__ = ["described", "service"]
 
@@ -41,27 +43,27 @@ def service(keeper: Keeper, journal: Journal) -> Any:
         return json_answer(described(journal.me))
 
     async def challenge(_request: Request) -> Answer:
-        nonce, until = await in_thread(keeper.challenge)
+        nonce, until = await asyncio.to_thread(keeper.challenge)
         return json_answer({"challenge": nonce.hex(), "until": until})
 
     async def recipients(request: Request) -> Answer:
         asked = read_request(await _body(request), RecipientRequest)
-        text, said = await in_thread(keeper.recipient, asked.policy, asked.signature)
+        text, said = await asyncio.to_thread(keeper.recipient, asked.policy, asked.signature)
         return json_answer({"recipient": text, "statement": _json(said)})
 
     async def release(request: Request) -> Answer:
         asked = Asked.parse(await _body(request))
         try:
-            given = await in_thread(keeper.release, asked)
+            given = await asyncio.to_thread(keeper.release, asked)
         except Refused as refused:
-            header = {"x-teeproof-statement": named(refused.statement.id)}
-            return error_answer(refused, **header)
+            statement = (b"x-teeproof-statement", named(refused.statement.id).encode())
+            return error_answer(refused, headers=(statement,))
         grants = {file: base64.b64encode(grant).decode() for file, grant in given.grants.items()}
         return json_answer({"grants": grants, "statement": _json(given.statement)})
 
     async def withdraw(request: Request) -> Answer:
         asked = read_request(await _body(request), WithdrawRequest)
-        said = await in_thread(keeper.withdraw, asked.order, asked.signature)
+        said = await asyncio.to_thread(keeper.withdraw, asked.order, asked.signature)
         return json_answer({"statement": _json(said)})
 
     return application(

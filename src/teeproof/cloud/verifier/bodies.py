@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 
 from teeproof.cloud.verifier.requests import MAX_BODY
 from teeproof.core.errors import TooLarge, Unavailable
-from teeproof.proof.log.http.asgi import Disconnected, Receive, Request
+from teeproof.web.asgi import Disconnected, Receive, Request
 
 __all__ = ["MAX_HELD", "Bodies"]
 

@@ -26,38 +26,35 @@ from teeproof.cloud.verifier.bodies import Bodies
 from teeproof.cloud.verifier.judging import Question, read_answer
 from teeproof.cloud.verifier.kept import Kept, Verdicts
 from teeproof.cloud.verifier.policies import Policies
-from teeproof.cloud.verifier.requests import (
-    Asked,
-    asked_as_file,
-    asked_as_json,
-    asked_of_dstack,
-)
+from teeproof.cloud.verifier.requests import Asked, asked_as_file, asked_as_json, asked_of_dstack
 from teeproof.cloud.verifier.workers import Workers
 from teeproof.core.clock import parse_time, to_epoch, wall_clock
 from teeproof.core.digests import framed_sha256
 from teeproof.core.errors import Error, Unavailable, Usage
 from teeproof.core.version import VERSION
 from teeproof.evidence.verdict import Verdict
-from teeproof.proof.log.http.asgi import (
+from teeproof.proof.log.http.refusing import refusal
+from teeproof.proof.results import dstack, ear, jws
+from teeproof.proof.results.keyfile import VerdictKey
+from teeproof.web.asgi import (
     JSON,
+    NO_STORE,
     Answer,
-    Disconnected,
     Receive,
     Request,
     Scope,
     Send,
     json_answer,
-    refusal,
+    no_such_path,
+    require_method,
+    respond,
 )
-from teeproof.proof.log.http.oplog import Say, quiet
-from teeproof.proof.results import dstack, ear, jws
-from teeproof.proof.results.keyfile import VerdictKey
+from teeproof.web.oplog import Say, quiet
 
 __all__ = ["VerifierService"]
 
 _VERDICTS = "v1/verdicts"
 _EAR = ear.MEDIA_TYPE.encode()
-_NO_STORE = (b"cache-control", b"no-store")
 _FUTURE = 86_400  # seconds by which a client's T may lie ahead
 
 
@@ -101,32 +98,20 @@ class VerifierService:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            return
-        request = Request(scope, receive)
-        try:
-            answer = await self._answer(request, receive)
-        except Disconnected:
-            return
-        except Error as error:
-            answer = refusal(error)
-            self._say("refused", status=answer.status, error=error.code, method=request.method[:10])
-        except Exception as error:
-            self._say("fault", error=type(error).__name__, method=request.method[:10])
-            answer = refusal(
-                Error("the service made a mistake: its operator finds it in the log",
-                      code="internal")
-            )  # fmt: skip
-        await answer.send(send)
+        await respond(
+            scope, receive, send, find=lambda request: self._answer(request, receive),
+            refuse=refusal, say=self._say,
+            fault="the service made a mistake: its operator finds it in the log",
+        )  # fmt: skip
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         path = request.path
         if path in (_VERDICTS, "verify"):
-            _require(request, "POST")
+            require_method(request.method, "POST")
             async with self._bodies.body_of(request, receive) as body:
                 ours = path == _VERDICTS
                 return await (self._judge(request, body) if ours else self._dstack(body))
-        _require(request, "GET, HEAD")
+        require_method(request.method, "GET, HEAD")
         if path.startswith(_VERDICTS + "/"):
             return self._again(request, path.removeprefix(_VERDICTS + "/"))
         if path == "v1/policies":
@@ -135,9 +120,7 @@ class VerifierService:
             return json_answer({"status": "ok", "service": "teeproof", "version": VERSION})
         if not path:
             return json_answer(self._description())
-        raise Unavailable(
-            "there is nothing at this path", code="route_unknown", got=ascii(path[:100])[1:-1]
-        )
+        raise no_such_path(path)
 
     async def _judge(self, request: Request, body: bytes) -> Answer:
         kind = (request.header(b"content-type") or b"").partition(b";")[0].strip().lower()
@@ -182,12 +165,12 @@ class VerifierService:
     def _written(self, kept: Kept, *, signed: bool, nonce: str | None) -> Answer:
         if not signed:
             where = (b"location", f"/{_VERDICTS}/{kept.key}".encode())
-            return Answer(200, JSON, kept.body, (_NO_STORE, where))
+            return Answer(200, JSON, kept.body, (NO_STORE, where))
         assert self._key is not None
         verdict = Verdict.from_json(kept.body)
         self._require_come(to_epoch(parse_time(verdict.provenance.time)))
         token = ear.issue([verdict], self._key, nonce=nonce)
-        return Answer(200, _EAR, token.encode(), (_NO_STORE,))
+        return Answer(200, _EAR, token.encode(), (NO_STORE,))
 
     async def _kept(self, asked: Asked) -> Kept:
         """Return the answer to a question: kept, under way, or verified now."""
@@ -270,13 +253,3 @@ class VerifierService:
 
 def _asked(kind: bytes, body: bytes) -> Asked:
     return asked_as_json(body) if kind == JSON else asked_as_file(body)
-
-
-def _require(request: Request, methods: str) -> None:
-    if request.method not in methods.split(", "):
-        raise Usage(
-            "this path does not know that method",
-            code="method_wrong",
-            expected=methods,
-            got=request.method[:20],
-        )

@@ -9,7 +9,7 @@ from teeproof.explorer.answering import HEADERS
 from teeproof.explorer.console.gate import FIELD, Gate
 from teeproof.explorer.console.port import Console
 from teeproof.explorer.pages.family import Site
-from teeproof.proof.log.http.asgi import status_of
+from teeproof.proof.log.http.refusing import status_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response

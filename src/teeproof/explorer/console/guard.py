@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from teeproof.explorer.answering import HEADERS, Pages
 from teeproof.explorer.console.gate import Gate
 from teeproof.explorer.console.peers import user_of
-from teeproof.proof.log.http.asgi import Receive, Scope, Send
+from teeproof.web.asgi import Receive, Scope, Send
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -16,6 +16,7 @@ from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.monitor.fork import ForkProof
 from teeproof.proof.witness.state import origin_hash
+from teeproof.web.asking import connection
 
 if TYPE_CHECKING:
     import httpx
@@ -86,7 +87,7 @@ def post(
 
     check_address(url)
     if client is None:
-        with httpx.Client(follow_redirects=False) as made:
+        with connection(url, timeout=_TIMEOUT) as made:
             post(url, proof, sleep=sleep, client=made)
             return
     said = ""

@@ -12,39 +12,39 @@ Trusts: the witness it is given.  Does not trust: whoever asks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from http import HTTPStatus
-from typing import Any
 
-from teeproof.core import strictjson
-from teeproof.core.errors import Error, Malformed, NotAuthentic, TooLarge, Unavailable
-from teeproof.proof.log.http.oplog import Say, quiet
+from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable
 from teeproof.proof.witness.request import MAX_REQUEST_BYTES, AddCheckpoint
 from teeproof.proof.witness.witness import Conflict, Witness
+from teeproof.web.asgi import (
+    NO_STORE,
+    Answer,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    refusal,
+    respond,
+    status_of,
+)
+from teeproof.web.oplog import Say, quiet
 
 __all__ = ["SIZE_TYPE", "App"]
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 SIZE_TYPE = "text/x.tlog.size"  # c2sp.org/tlog-witness, the body of a 409
-_TEXT = "text/plain; charset=utf-8"
-_JSON = "application/json"
-_STATUS = {
-    "origin_unknown": HTTPStatus.NOT_FOUND,
-    "checkpoint_signature": HTTPStatus.FORBIDDEN,
-    "log_unknown": HTTPStatus.FORBIDDEN,
-    "old_size_conflict": HTTPStatus.CONFLICT,
-    "empty_tree_root": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "equal_size_other_root": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "consistency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "body_late": HTTPStatus.REQUEST_TIMEOUT,
-    "route_unknown": HTTPStatus.NOT_FOUND,
-    "checkpoint_none": HTTPStatus.NOT_FOUND,
+_TEXT = b"text/plain; charset=utf-8"
+_BY_CODE = {
+    "origin_unknown": 404,
+    "checkpoint_signature": 403,
+    "log_unknown": 403,
+    "old_size_conflict": 409,
+    "empty_tree_root": 422,
+    "equal_size_other_root": 422,
+    "consistency_mismatch": 422,
+    "body_late": 408,
+    "checkpoint_none": 404,
+    "method_not_allowed": 405,
 }
-
-Answer = tuple[int, str, bytes]
 
 
 class App:
@@ -72,38 +72,23 @@ class App:
         # Apart, so that bodies which arrive slowly keep nobody from the witness.
         self._arriving, self._working, self._say = _Places(8 * most), _Places(most), say
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; ``lifespan`` is answered too."""
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
+        await respond(
+            scope, receive, send, find=self._answer, refuse=_refusal, say=self._say,
+            fault="the witness made a mistake: tell its operator",
+        )  # fmt: skip
 
-    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
-        allowed: tuple[str, ...] = ()
-        try:
-            answer, allowed = await self._answer(scope, receive)
-        except _Gone:
-            return
-        except Conflict as error:
-            answer = (HTTPStatus.CONFLICT, SIZE_TYPE, b"%d\n" % error.size)
-        except Error as error:
-            answer = (_status(error), _JSON, strictjson.dumps(error.to_json()).encode())
-            self._say("refused", status=int(answer[0]), error=error.code, method=scope["method"])
-        await _send(send, answer, allowed=allowed, bodiless=scope["method"] == "HEAD")
-
-    async def _answer(self, scope: Message, receive: Receive) -> tuple[Answer, tuple[str, ...]]:
-        path, method = scope["path"], scope["method"]
+    async def _answer(self, request: Request) -> Answer:
+        path = "/" + request.path.removesuffix("?")
         name = path.removeprefix(self._prefix) if path.startswith(self._prefix + "/") else ""
         if name == "/add-checkpoint":
-            if method != "POST":
-                return _not_allowed(), ("POST",)
-            return await self._add(scope, receive), ()
+            _require_method(request, "POST")
+            return await self._add(request)
         origin_hash, separator, rest = name[1:].partition("/")
         if separator and rest == "checkpoint":
-            if method not in ("GET", "HEAD"):
-                return _not_allowed(), ("GET", "HEAD")
-            return self._checkpoint(origin_hash), ()
+            _require_method(request, "GET, HEAD")
+            return self._checkpoint(origin_hash)
         raise NotAuthentic(
             "there is no such page: POST /add-checkpoint, GET /<origin hash>/checkpoint",
             code="route_unknown",
@@ -114,26 +99,26 @@ class App:
         signed = self._witness.checkpoint(name)
         if signed is None:
             raise NotAuthentic("nothing was cosigned for such a log", code="checkpoint_none")
-        return HTTPStatus.OK, _TEXT, signed.encode()
+        return Answer(200, _TEXT, signed.encode(), (NO_STORE,))
 
-    async def _add(self, scope: Message, receive: Receive) -> Answer:
+    async def _add(self, request: Request) -> Answer:
         with self._arriving:
-            body = await self._body(scope, receive)
-        request = AddCheckpoint.parse(body)
+            body = await self._body(request)
+        asked = AddCheckpoint.parse(body)
+        checkpoint = asked.signed.checkpoint
         with self._working:
             # In a thread, because it waits for the disk.
-            line = await asyncio.to_thread(self._witness.add, request)
-        checkpoint = request.signed.checkpoint
+            try:
+                line = await asyncio.to_thread(self._witness.add, asked)
+            except Conflict as error:
+                return Answer(409, SIZE_TYPE.encode(), b"%d\n" % error.size, (NO_STORE,))
         self._say("cosigned", origin=checkpoint.origin, size=checkpoint.size)
-        return HTTPStatus.OK, _TEXT, line.encode()
+        return Answer(200, _TEXT, line.encode(), (NO_STORE,))
 
-    async def _body(self, scope: Message, receive: Receive) -> bytes:
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or len(length) > 12 or int(length) > MAX_REQUEST_BYTES:
-            raise _too_large()
+    async def _body(self, request: Request) -> bytes:
         try:
             async with asyncio.timeout(self._seconds):
-                return await _read(receive)
+                return await request.body(MAX_REQUEST_BYTES, "request")
         except TimeoutError:
             raise Malformed("the body did not arrive in time", code="body_late") from None
 
@@ -153,64 +138,12 @@ class _Places:
         self._free += 1
 
 
-class _Gone(Exception):
-    """The client went away before its request was whole."""
+def _require_method(request: Request, methods: str) -> None:
+    if request.method not in methods.split(", "):
+        raise Malformed(
+            "this page takes another method", code="method_not_allowed", expected=methods
+        )
 
 
-async def _read(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _Gone
-        body += message.get("body", b"")
-        if len(body) > MAX_REQUEST_BYTES:
-            raise _too_large()
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-async def _send(send: Send, answer: Answer, *, allowed: tuple[str, ...], bodiless: bool) -> None:
-    status, kind, body = answer
-    headers = [
-        (b"content-type", kind.encode()),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-    ]
-    if allowed:
-        headers.append((b"allow", ", ".join(allowed).encode()))
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", b"1"))
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if bodiless else body})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
-        elif message["type"] == "lifespan.shutdown":
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-
-
-def _status(error: Error) -> int:
-    if error.code in _STATUS:
-        return _STATUS[error.code]
-    if isinstance(error, TooLarge):
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    if isinstance(error, Malformed):
-        return HTTPStatus.BAD_REQUEST
-    if isinstance(error, Unavailable):
-        return HTTPStatus.SERVICE_UNAVAILABLE
-    return HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-def _not_allowed() -> Answer:
-    error = Malformed("this page takes another method", code="method_not_allowed")
-    return HTTPStatus.METHOD_NOT_ALLOWED, _JSON, strictjson.dumps(error.to_json()).encode()
-
-
-def _too_large() -> TooLarge:
-    return TooLarge("the request is too long", expected=f"at most {MAX_REQUEST_BYTES} bytes")
+def _refusal(error: Error) -> Answer:
+    return refusal(error, status_of(error, _BY_CODE))

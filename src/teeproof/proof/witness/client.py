@@ -22,6 +22,7 @@ from teeproof.proof.log.formats.cosignature import cosigned_at
 from teeproof.proof.log.formats.note import SignatureLine, VerifierKey
 from teeproof.proof.log.formats.text import decimal
 from teeproof.proof.witness.request import AddCheckpoint
+from teeproof.web.asking import connection
 
 if TYPE_CHECKING:
     import httpx
@@ -86,10 +87,8 @@ def ask(
             ``cosignature_other_checkpoint`` where a line by it does not hold for this checkpoint.
         Malformed: its answer has another form, or is too large.
     """
-    import httpx  # noqa: PLC0415  only who asks needs it
-
     if client is None:
-        with httpx.Client(follow_redirects=False) as made:
+        with connection(url, timeout=timeout) as made:
             return ask(url, signed, prove, key=key, old=old, timeout=timeout, client=made)
     target = url.rstrip("/") + "/add-checkpoint"
     for _ in range(_ROUNDS):

@@ -20,12 +20,12 @@ from teeproof.proof.keys import KeyDocument
 from teeproof.proof.links import Subject
 from teeproof.proof.log.http.client import LogClient
 from teeproof.proof.log.http.publishing import Publisher
-from teeproof.proof.log.http.running import listen, server_for
 from teeproof.proof.log.http.server import LogApp
 from teeproof.proof.log.http.tokens import Tokens
 from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.statement import Statement, Step
+from teeproof.web.running import listen, server_for
 
 ORIGIN = "log.example/http"
 TOKEN = "token-of-the-first-client"

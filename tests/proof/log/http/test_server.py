@@ -25,10 +25,10 @@ from teeproof.proof.log.formats.tiles import decode_entries, entries_path, tile_
 from teeproof.proof.log.formats.tlogproof import TlogProof
 from teeproof.proof.log.http.keysets import Keysets
 from teeproof.proof.log.http.limits import MAX_BATCH, MAX_BATCH_BYTES, NDJSON
-from teeproof.proof.log.http.protocol import MAX_HEADER_BYTES
-from teeproof.proof.log.http.running import server_for
 from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.log.storage.items import Item
+from teeproof.web.protocol import MAX_HEADER_BYTES
+from teeproof.web.running import server_for
 from tests.proof.log.http.httplog import (
     ORIGIN,
     TOKEN,
@@ -499,7 +499,7 @@ def test_network_what_is_no_http_is_refused_in_the_one_shape(empty):
 
 
 def test_network_who_dawdles_is_hung_up_on(empty, monkeypatch):
-    monkeypatch.setattr("teeproof.proof.log.http.protocol.REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr("teeproof.web.protocol.REQUEST_SECONDS", 0.2)
     parts = urlsplit(empty.url)
     for begun in (b"", b"GET /check", b"POST /append HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"):
         with socket.create_connection((parts.hostname, parts.port), timeout=120) as sock:
@@ -510,7 +510,7 @@ def test_network_who_dawdles_is_hung_up_on(empty, monkeypatch):
 
 
 def test_network_too_many_connections_are_told_so(empty, monkeypatch):
-    monkeypatch.setattr("teeproof.proof.log.http.protocol.MAX_CONNECTIONS", 0)
+    monkeypatch.setattr("teeproof.web.protocol.MAX_CONNECTIONS", 0)
     status, headers, body = get(empty.url, "/checkpoint")
     assert (status, json.loads(body)["error"]) == (503, "log_busy")
     assert headers["retry-after"]

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from teeproof.core.errors import Malformed, NotAllowed, Unavailable, Usage
-from teeproof.proof.log.http.oplog import quiet, to_lines
 from teeproof.proof.log.http.tokens import Tokens, create_tokens, first_token, load_tokens
+from teeproof.web.oplog import quiet, to_lines
 
 
 def write(path, text: str, mode: int = 0o600):

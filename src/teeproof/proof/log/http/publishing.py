@@ -19,8 +19,8 @@ from typing import NamedTuple
 from teeproof.core.errors import Error, Usage
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.log.formats.note import SignatureLine
-from teeproof.proof.log.http.oplog import Say, quiet
 from teeproof.proof.log.http.served import ServedLog
+from teeproof.web.oplog import Say, quiet
 
 __all__ = ["Gather", "Gathered", "Publisher", "stated_delay"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from teeproof.core.errors import Malformed, Unavailable
 from teeproof.proof.log.formats.tiles import TILE_HEIGHT, TILE_WIDTH, parse_path
-from teeproof.proof.log.http.asgi import Answer, json_answer
 from teeproof.proof.log.http.served import ServedLog
+from teeproof.web.asgi import Answer, json_answer
 
 __all__ = ["Reading", "description"]
 

@@ -22,24 +22,25 @@ from collections.abc import Callable
 from datetime import datetime
 
 from teeproof.core.clock import wall_clock
-from teeproof.core.errors import Error, Unavailable, Usage
 from teeproof.proof.log.formats.checkpoint import Accept
-from teeproof.proof.log.http.asgi import (
+from teeproof.proof.log.http.keysets import Keysets
+from teeproof.proof.log.http.publishing import Publisher
+from teeproof.proof.log.http.reading import Reading, description
+from teeproof.proof.log.http.refusing import refusal
+from teeproof.proof.log.http.served import ServedLog
+from teeproof.proof.log.http.tokens import Tokens
+from teeproof.proof.log.http.writing import Writing
+from teeproof.web.asgi import (
     Answer,
-    Disconnected,
     Receive,
     Request,
     Scope,
     Send,
-    refusal,
+    no_such_path,
+    require_method,
+    respond,
 )
-from teeproof.proof.log.http.keysets import Keysets
-from teeproof.proof.log.http.oplog import Say, quiet
-from teeproof.proof.log.http.publishing import Publisher
-from teeproof.proof.log.http.reading import Reading, description
-from teeproof.proof.log.http.served import ServedLog
-from teeproof.proof.log.http.tokens import Tokens
-from teeproof.proof.log.http.writing import Writing
+from teeproof.web.oplog import Say, quiet
 
 __all__ = ["LogApp"]
 
@@ -89,31 +90,21 @@ class LogApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            return
-        request = Request(scope, receive)
-        try:
-            answer = await self._answer(request)
-        except Disconnected:
-            return
-        except Error as error:
-            answer = refusal(error)
-            self._say("refused", status=answer.status, error=error.code, method=request.method)
-        except Exception as error:
-            self._say("fault", error=type(error).__name__, method=request.method)
-            answer = _fault()
-        await answer.send(send)
+        await respond(
+            scope, receive, send, find=self._answer, refuse=refusal, say=self._say,
+            fault="the log made a mistake here: its operator finds it in the log",
+        )  # fmt: skip
 
     async def _answer(self, request: Request) -> Answer:
         first, _, rest = request.path.partition("/")
         if request.path == "append":
-            _require(request, "POST")
+            require_method(request.method, "POST")
             return await self._writing.append(request)
         if first == "proof" and rest:
-            _require(request, "GET, HEAD")
+            require_method(request.method, "GET, HEAD")
             return await self._writing.proof(request, rest)
         if first == "blob" and rest:
-            _require(request, "GET, HEAD, PUT")
+            require_method(request.method, "GET, HEAD, PUT")
             put = request.method == "PUT"
             answer = self._writing.put_blob if put else self._writing.blob
             return await answer(request, rest)
@@ -121,31 +112,12 @@ class LogApp:
 
     def _public(self, request: Request) -> Answer:
         if request.path.startswith("tile/"):
-            _require(request, "GET, HEAD")
+            require_method(request.method, "GET, HEAD")
             return self._reading.tile(request.path)
         if request.path == "checkpoint":
-            _require(request, "GET, HEAD")
+            require_method(request.method, "GET, HEAD")
             return self._reading.checkpoint()
         if not request.path:
-            _require(request, "GET, HEAD")
+            require_method(request.method, "GET, HEAD")
             return description(self._log, delay=self._delay, witnesses=self._witnesses)
-        raise Unavailable(
-            "there is nothing at this path",
-            code="route_unknown",
-            got=ascii(request.path[:100])[1:-1],
-        )
-
-
-def _require(request: Request, methods: str) -> None:
-    if request.method not in methods.split(", "):
-        raise Usage(
-            "this path does not know that method",
-            code="method_wrong",
-            expected=methods,
-            got=request.method[:20],
-        )
-
-
-def _fault() -> Answer:
-    error = Error("the log made a mistake here: its operator finds it in the log", code="internal")
-    return refusal(error)
+        raise no_such_path(request.path)

@@ -5,16 +5,14 @@ Trusts: nothing; what comes back is bytes.  Does not trust: server, network, pro
 
 from __future__ import annotations
 
-import ipaddress
 import random
-import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, NotAllowed, TooLarge, Unavailable, Usage
+from teeproof.web.asking import connection, is_this_machine, read_bounded, said
 
 if TYPE_CHECKING:
     import httpx
@@ -26,6 +24,7 @@ _LONGEST = 10  # times the timeout: a server may not answer byte by byte for eve
 _FIRST_PAUSE = 0.2  # seconds; each further pause is twice as long, and up to half as long again
 _AGAIN = frozenset({429, 502, 503, 504})
 _MAX_ERROR_BYTES = 16 << 10
+_LONGEST_TEXT = 500  # characters of what a refusal says
 _KINDS: dict[int, type[Error]] = {
     401: NotAllowed,
     403: NotAllowed,
@@ -60,21 +59,11 @@ class Transport:
         sleep: Callable[[float], object] = time.sleep,
         attempts: int = _ATTEMPTS,
     ) -> None:
-        import httpx  # noqa: PLC0415  only who asks pays for it
-
         self.url = _checked(url, token).rstrip("/")
         self._token = token
         self._clock, self._sleep, self._attempts = clock, sleep, attempts
         self._longest = _LONGEST * timeout
-        # Asked to compress nothing: a bomb is then a longer answer, and those are cut off.
-        headers = {"Accept-Encoding": "identity", "User-Agent": "teeproof"}
-        # Reading the machine's root certificates takes 20 ms, and plain http asks for none.
-        self._http = httpx.Client(
-            headers=headers,
-            timeout=timeout,
-            follow_redirects=False,
-            verify=self.url.startswith("https"),
-        )
+        self._http = connection(self.url, timeout=timeout)
 
     def close(self) -> None:
         """Close the connections."""
@@ -127,7 +116,7 @@ class Transport:
     def _once(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, limit: int
     ) -> bytes:
-        import httpx  # noqa: PLC0415
+        import httpx  # noqa: PLC0415  only who asks pays for it
 
         end = self._clock() + self._longest
         try:
@@ -154,14 +143,10 @@ def _read(response: httpx.Response, url: str, limit: int, *, in_time: Callable[[
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise _unreachable(url, "a compressed answer, which nobody asked for")
     data = bytearray()
-    for chunk in response.iter_raw():
+    for chunk in read_bounded(response, limit, who=url):
         data += chunk
         if not in_time():
             raise _Passing(_unreachable(url, "its answer takes too long"))
-        if len(data) > limit:
-            raise TooLarge(
-                f"{url} answers with more than it should", expected=f"at most {limit} bytes"
-            )
     return bytes(data)
 
 
@@ -170,35 +155,15 @@ def _refused(response: httpx.Response, url: str, body: bytes) -> Error:
     if response.is_redirect:
         elsewhere = response.headers.get("Location", "")[:200]
         return _unreachable(url, f"HTTP {status}, a redirect to {elsewhere!r}: name that instead")
-    said = _said(body)
+    texts = said(body, longest=_LONGEST_TEXT)
     kind = _KINDS.get(status, Malformed if status < 500 else Unavailable)
     return kind(
-        f"{url} refuses: {said.get('detail', f'HTTP {status}')}",
-        code=_code(said.get("error", ""), status),
-        expected=said.get("expected"),
-        got=said.get("got"),
+        f"{url} refuses: {texts.get('detail', f'HTTP {status}')}",
+        # A static server has no name for what it does not have.
+        code=texts.get("error", "tile_missing" if status == 404 else "log_refused"),
+        expected=texts.get("expected"),
+        got=texts.get("got"),
     )
-
-
-def _code(given: str, status: int) -> str:
-    """Return the server's name for the error if it is one; a static server has none for 404."""
-    if re.fullmatch("[a-z][a-z0-9_]{0,63}", given):
-        return given
-    return "tile_missing" if status == 404 else "log_refused"
-
-
-def _said(body: bytes) -> dict[str, str]:
-    """Return the texts of the one error shape, cut to a length; nothing of any other answer."""
-    try:
-        value = strictjson.loads(body, limit=_MAX_ERROR_BYTES, what="refusal")
-    except Malformed:
-        return {}
-    given: dict[str, Any] = value if isinstance(value, dict) else {}
-    return {
-        key: given[key][:500]
-        for key in ("error", "detail", "expected", "got")
-        if isinstance(given.get(key), str)
-    }
 
 
 def _unreachable(url: str, why: str) -> Unavailable:
@@ -221,7 +186,7 @@ def _checked(url: str, token: str | None) -> str:
             expected="https://HOST[:PORT][/PATH]",
             got=url[:200],
         )
-    if token is not None and parts.scheme == "http" and not _is_this_machine(host):
+    if token is not None and parts.scheme == "http" and not is_this_machine(host):
         raise Usage(
             f"the token would cross the network to {host} for all to read: use https",
             code="token_in_the_clear",
@@ -229,12 +194,3 @@ def _checked(url: str, token: str | None) -> str:
             got=url[:200],
         )
     return url
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -16,17 +16,11 @@ from typing import Any
 from teeproof.core.clock import format_time, from_epoch, to_epoch
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.core.errors import NotAuthentic, Unavailable
-from teeproof.proof.log.admission import (
-    Record,
-    read_record,
-    read_records,
-    require_possession,
-)
+from teeproof.proof.log.admission import Record, read_record, read_records, require_possession
 from teeproof.proof.log.choice import Choice
 from teeproof.proof.log.formats.checkpoint import Accept
 from teeproof.proof.log.formats.tlogproof import TlogProof
 from teeproof.proof.log.http.appender import Appender
-from teeproof.proof.log.http.asgi import Answer, Request, json_answer
 from teeproof.proof.log.http.keysets import Keysets
 from teeproof.proof.log.http.limits import (
     MAX_BATCH,
@@ -35,10 +29,11 @@ from teeproof.proof.log.http.limits import (
     MAX_RECORD_BYTES,
     NDJSON,
 )
-from teeproof.proof.log.http.oplog import Say
 from teeproof.proof.log.http.served import ServedLog
 from teeproof.proof.log.http.tokens import Tokens
 from teeproof.proof.log.storage.items import Appended, Item
+from teeproof.web.asgi import Answer, Request, json_answer
+from teeproof.web.oplog import Say
 
 __all__ = ["Writing", "prove"]
 

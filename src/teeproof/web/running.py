@@ -8,21 +8,23 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.types import settle_types
+from teeproof.web.asgi import Receive, Scope, Send
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from teeproof.proof.log.http.asgi import Receive, Scope, Send
+__all__ = ["Application", "listen", "run_until_told", "serve", "serve_here", "server_for"]
 
-    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-__all__ = ["listen", "run_until_told", "server_for"]
-
+_BACKLOG = 1024
 _GRACE = 30  # seconds that requests under way have when the server is told to stop
 
 
@@ -43,7 +45,7 @@ def server_for(app: Application, *, faults: bool = False) -> uvicorn.Server:
     try:
         import uvicorn  # noqa: PLC0415  an extra
 
-        from teeproof.proof.log.http.protocol import BoundedProtocol  # noqa: PLC0415
+        from teeproof.web.protocol import BoundedProtocol  # noqa: PLC0415
     except ImportError as error:
         raise Unavailable(
             "the server needs uvicorn and httptools: pip install 'teeproof[serve]', or, in a"
@@ -64,7 +66,7 @@ def server_for(app: Application, *, faults: bool = False) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,  # whose a connection is, the kernel says and no header
             timeout_graceful_shutdown=_GRACE,
-            backlog=1024,
+            backlog=_BACKLOG,
         )
     )
 
@@ -110,10 +112,51 @@ def listen(address: str) -> socket.socket:
         )
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, int(port)), family=family, backlog=1024)
+        return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise Unavailable(
             f"{address} cannot be listened on: {error.strerror or error}",
             code="address_unavailable",
             got=address[:100],
         ) from None
+
+
+def serve(application: Application, path: Path) -> None:
+    """Serve on a unix socket until SIGTERM; requests under way are answered first.
+
+    Raises:
+        Unavailable: the socket cannot be made.
+    """
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        try:
+            listening.bind(str(path))
+            listening.listen(_BACKLOG)
+        except OSError as error:
+            raise Unavailable(
+                f"the workload cannot serve on its socket: {error.strerror}",
+                code="address_unavailable",
+            ) from None
+        run_until_told(server_for(application), listening)
+
+
+def serve_here(
+    application: Application, *, ready: Callable[[str], object], stopped: threading.Event
+) -> None:
+    """Serve on a free port of this machine, in any thread, until an event is set.
+
+    Args:
+        application: the ASGI application.
+        ready: told the address, ``http://127.0.0.1:<port>``.
+        stopped: ends it.
+    """
+    server = server_for(application)
+
+    def watch() -> None:
+        stopped.wait()
+        server.should_exit = True
+
+    with socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) as listening:
+        threading.Thread(target=watch, daemon=True).start()
+        ready(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        server.run(sockets=[listening])

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Malformed, TooLarge, Unavailable
-from teeproof.proof.log.http.asgi import Receive, Scope, Send, refusal
+from teeproof.web.asgi import Receive, Scope, Send, refusal
 
 __all__ = ["MAX_CONNECTIONS", "MAX_HEADER_BYTES", "REQUEST_SECONDS", "BoundedProtocol"]
 
@@ -116,4 +116,4 @@ class BoundedProtocol(HttpToolsProtocol):
 
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
     error = Unavailable("the log has too many connections: try again in a moment", code="log_busy")
-    await refusal(error).send(send)
+    await refusal(error, 503).send(send)
