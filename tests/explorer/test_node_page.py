@@ -210,6 +210,33 @@ def test_stranger_calls_himself_by_a_markets_name_and_admits_a_node(honest):
     assert "admitted it, and another market refused it" in told.sentence
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_stranger_calls_a_node_another_and_its_page_stays_its_own(honest, known):
+    """A market says which node an identity is; who says it first of one is not overruled."""
+
+    def adds(scene, node, lease, log) -> None:
+        kept = scene.market.state.nodes[node.name]
+        with closing(Contents(log)) as contents:
+            said = contents.statement(parse_named(kept.admission))
+        words = read_record(said or b"").statement.predicate
+        stranger = Identity.boot(
+            attester("stranger", scene.clock, code="other"), store=log, now=scene.clock
+        )
+        other = scene.node("other", price="20").identity.name if known else "sha256:" + "ab" * 32
+        decision = msgspec.structs.replace(words.decision, node=other)
+        false = AdmissionStatement(
+            author=stranger.name, materials=words.materials, decision=decision, terms=words.terms
+        )
+        stranger.keep(say(false, decision, name="admission"))
+
+    found = honest(adds)
+    twin = found.twin("cheap")
+    assert twin["id"] == f"sha256:{found.id('cheap')}"
+    assert twin["earned"] == {"leases": 1, "totals": {"test": 300}}
+    assert [one["holds"] for one in twin["leases"]] == ["✓ holds"]
+    assert len({one["market"] for one in twin["admissions"]}) == 1
+
+
 def bazaar_of(twin, stranger: Identity) -> str:
     """The market that is not the stranger."""
     return next(one["market"] for one in twin["admissions"] if one["market"] != stranger.name)

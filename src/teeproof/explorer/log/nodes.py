@@ -195,8 +195,9 @@ class Nodes:
         file = self._file(node, number)
         if file is None:
             return
-        if node != identity and len(self._names) < _MOST_LEASES:
-            self._names.setdefault(identity, node)
+        if len(self._names) < _MOST_LEASES:
+            self._names.setdefault(identity, node)  # nobody calls it another node later
+        if node != identity and self._names.get(identity) == node:
             stray = self._nodes.get(identity)  # its claim came before anybody said whose it is
             if stray is not None and not stray.admissions:
                 file.claim, file.name = stray.claim, stray.name
