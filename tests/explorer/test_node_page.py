@@ -52,7 +52,7 @@ def test_leases_say_what_was_proved_paid_and_returned(bazaar):
     assert lease["holds"] == "✓ holds"
     assert (lease["closed"]["seconds"], lease["closed"]["paid"]) == (30, "300")
     assert lease["closed"]["refund"] == "9700"
-    assert twin["earned"] == {"leases": 1, "totals": {"test": 300}}
+    assert (twin["earned"]["leases"], twin["earned"]["totals"]) == (1, {"test": 300})
     text = bazaar.page("cheap")
     assert "30 of 30 s, 100 %" in text
     assert bazaar.renter.public in text
@@ -232,7 +232,7 @@ def test_stranger_calls_a_node_another_and_its_page_stays_its_own(honest, known)
     found = honest(adds)
     twin = found.twin("cheap")
     assert twin["id"] == f"sha256:{found.id('cheap')}"
-    assert twin["earned"] == {"leases": 1, "totals": {"test": 300}}
+    assert (twin["earned"]["leases"], twin["earned"]["totals"]) == (1, {"test": 300})
     assert [one["holds"] for one in twin["leases"]] == ["✓ holds"]
     assert len({one["market"] for one in twin["admissions"]}) == 1
 
@@ -264,6 +264,69 @@ def test_stranger_ends_a_lease_with_a_sum_of_his_own(honest):
     (lease,) = twin["leases"]
     assert (lease["holds"], lease["closed"]["paid"]) == ("✓ holds", "300")
     assert twin["earned"]["totals"] == {"test": 300}
+
+
+def test_stranger_is_the_market_and_says_that_a_node_earned_more(honest):
+    """Nobody can gainsay a ledger: the page says whose it is."""
+    who: list[Identity] = []
+
+    def adds(scene, node, lease, log) -> None:
+        kept, running = scene.market.state.nodes[node.name], scene.market.state.leases[lease]
+        me = Identity.boot(attester("me", scene.clock, code="other"), store=log, now=scene.clock)
+        who.append(me)
+
+        def words(statement: str):
+            with closing(Contents(log)) as contents:
+                return read_record(contents.statement(parse_named(statement)) or b"")
+
+        def own(read, content, name: str, field: str, **more):
+            materials = tuple(more.pop("materials", read.statement.predicate.materials))
+            made = msgspec.structs.replace(
+                read.statement.predicate, author=me.name, materials=materials, **{field: content}
+            )
+            said = say(made, content, name=name)
+            me.keep(said)
+            return said
+
+        def of(role: str, said) -> Material:
+            return Material(role=role, statement=said.name,
+                            digest={"sha256": said.subjects[0].digest["sha256"]})  # fmt: skip
+
+        admitted = words(kept.admission)
+        decision = admitted.statement.predicate.decision
+        admission = own(admitted, decision, "admission", "decision")
+        leased = words(running.statement)
+        matched = words(next(m.statement for m in leased.statement.predicate.materials))
+        match = matched.statement.predicate.match
+        offers = tuple(
+            msgspec.structs.replace(one, admission=admission.name) if one.node == match.chosen
+            else one for one in match.offers
+        )  # fmt: skip
+        match = msgspec.structs.replace(match, offers=offers)
+        others = [m for m in matched.statement.predicate.materials if m.role != "admission"]
+        said = own(
+            matched, match, "match", "match", materials=[*others, of("admission", admission)]
+        )
+        false = msgspec.structs.replace(running.lease, sequence=99)
+        lent = own(leased, false, "lease", "lease", materials=[of("match", said)])
+        end = msgspec.structs.replace(
+            running.closing, lease=f"sha256:{lent.subjects[0].digest['sha256']}", paid="10000",
+            refund="0", seconds=1000, at=false.opened + 1000,
+        )  # fmt: skip
+        ended = ClosingStatement(author=me.name, materials=(of("lease", lent),), closing=end)
+        me.keep(say(ended, end, name="lease closing"))
+
+    found = honest(adds)
+    twin = found.twin("cheap")
+    own, other = who[0].name, twin["leases"][1]["market"]
+    assert [(one["holds"], one["market"]) for one in twin["leases"]] == [
+        ("✓ holds", own), ("✓ holds", other),
+    ]  # fmt: skip
+    assert own != other
+    assert twin["earned"] == {"leases": 2, "totals": {"test": 10300}, "markets": [own, other]}
+    page = found.page("cheap")
+    assert f'<a href="/identity/{own[7:]}">the market {own[7:15]}' in page
+    assert "anybody can be a market, so that this is worth as much as its word" in page
 
 
 @pytest.mark.parametrize("when", [2**53 - 1, 1 - 2**53])

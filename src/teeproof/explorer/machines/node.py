@@ -84,11 +84,19 @@ class LeaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earned:
-    """What a node earned: by what is paid with, and from whom; only of ends that hold."""
+    """What a node earned: by what is paid with, and from whom; only of ends that hold.
+
+    Attributes:
+        totals: by what is paid with.
+        renters: whose leases came to most.
+        leases: how many leases these are.
+        markets: identities whose ledgers say so, hex; anybody can be a market.
+    """
 
     totals: Sequence[tuple[str, int]]
     renters: Sequence[tuple[str, str, int]]
     leases: int
+    markets: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +245,7 @@ def _earned(rows: Sequence[LeaseRow]) -> Earned:
         renters[row.lease.renter, row.lease.asset] += amount
     return Earned(
         totals=sorted(totals.items()), leases=len(found),
+        markets=list(dict.fromkeys(row.lease.author for row, _ in found)),
         renters=[(who, asset, amount) for (who, asset), amount in renters.most_common(10)],
     )  # fmt: skip
 

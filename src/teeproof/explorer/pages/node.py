@@ -63,7 +63,8 @@ class NodePages:
             "admissions": [_admission(one, holds) for one, holds in page.admissions],
             "leases": [_lease(row) for row in page.leases],
             "lease_count": page.file.lease_count,
-            "earned": {"leases": page.earned.leases, "totals": dict(page.earned.totals)},
+            "earned": {"leases": page.earned.leases, "totals": dict(page.earned.totals),
+                       "markets": [f"sha256:{one}" for one in page.earned.markets]},
             "taken_on_chain": _taken(taken),
             "chosen": page.file.chosen, "passed_over": dict(page.file.passed_over),
             "left_out": page.left_out,
@@ -109,7 +110,8 @@ def _lease(row: Any) -> dict[str, Any]:
     lease, closed = row.lease, row.closed
     return {
         "statement": f"sha256:{lease.id}", "lease": f"sha256:{lease.digest}",
-        "renter": lease.renter, "rate": lease.rate, "asset": lease.asset, "opened": lease.opened,
+        "market": f"sha256:{lease.author}", "renter": lease.renter, "rate": lease.rate,
+        "asset": lease.asset, "opened": lease.opened,
         "holds": row.holds,
         "closed": None if closed is None else {
             "statement": f"sha256:{closed.id}", "reason": closed.reason, "paid": closed.paid,
