@@ -5,13 +5,13 @@ What came of it is kept for a minute, a bounded number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from teeproof.core.digests import parse_named
-from teeproof.evidence.verdict import Concern
+from teeproof.evidence.verdict import Check, Concern
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.kept import VERDICT, Kept
 from teeproof.proof.file import ProofFile
@@ -19,7 +19,7 @@ from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.source import Read, read_record
 from teeproof.proof.verify import ProofVerdict, verify_proof
 
-__all__ = ["Together", "Verifying", "signed_of"]
+__all__ = ["Together", "Verifying", "failed_below", "signed_of"]
 
 _KEPT = 32
 _GRAVEST: tuple[Concern, ...] = ("authenticity", "availability", "policy")
@@ -41,22 +41,47 @@ class Together:
 
     def objection(self, statement: str) -> Concern | None:
         """Return the gravest reason not to believe a statement (hex), its inputs, or a log."""
-        by_id = {one.id: one for one in self.verdict.statements}
-        people = {one.id: one for one in self.verdict.identities}
-        found: set[Concern | None] = {
-            fault.check.concern for fault in self.verdict.faults if fault.where == "log"
-        }
-        waiting, seen = [f"sha256:{statement}"], set[str]()
-        while waiting:
-            one = by_id.get(waiting.pop())
-            if one is None or one.id in seen:
-                continue
-            seen.add(one.id)
-            waiting += one.inputs
-            found |= {check.concern for check in one.checks if check.state == "failed"}
-            if one.author in people:
-                found.add(people[one.author].objection)
+        found = {check.concern for check in failed_below(self.verdict, f"sha256:{statement}")}
         return next((concern for concern in _GRAVEST if concern in found), None)
+
+
+def failed_below(verdict: ProofVerdict, statement: str) -> list[Check]:
+    """Return what failed of a statement (``sha256:…``), of all that it rests on, and of the logs.
+
+    A log that shows two histories spoils whatever rests on it, though no statement's check says so;
+    so do statements that were made of themselves, but only for what was made of them.
+    """
+    by_id = {one.id: one for one in verdict.statements}
+    people = {one.id: one for one in verdict.identities}
+    found = [fault.check for fault in verdict.faults if fault.where == "log"]
+    waiting, seen = [statement], dict[str, tuple[str, ...]]()
+    while waiting:
+        one = by_id.get(waiting.pop())
+        if one is None or one.id in seen:
+            continue
+        seen[one.id] = one.inputs
+        waiting += one.inputs
+        found += [check for check in one.checks if check.state == "failed"]
+        if one.author in people:
+            found += people[one.author].failures
+    whole = [fault.check for fault in verdict.faults if fault.where == "proof"]
+    return found + (whole if whole and _goes_round(seen) else [])
+
+
+def _goes_round(inputs: Mapping[str, Sequence[str]]) -> bool:
+    """Whether some of these statements were, through each other, made of themselves."""
+    users: dict[str, list[str]] = {}
+    left = {one: len({each for each in below if each in inputs}) for one, below in inputs.items()}
+    for one, below in inputs.items():
+        for each in set(below) & inputs.keys():
+            users.setdefault(each, []).append(one)
+    ready = [one for one, count in left.items() if not count]
+    for one in ready:  # it grows
+        for user in users.get(one, ()):
+            left[user] -= 1
+            if not left[user]:
+                ready.append(user)
+    return len(ready) < len(inputs)
 
 
 class Verifying:

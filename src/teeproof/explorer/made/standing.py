@@ -9,6 +9,7 @@ from typing import Any
 from teeproof.core.errors import Error
 from teeproof.evidence.verdict import Check, Level
 from teeproof.explorer.log.content import Book, Page
+from teeproof.explorer.log.together import failed_below
 from teeproof.explorer.telling.answer import Tone, badge, tone_of
 from teeproof.explorer.telling.proof import KINDS
 from teeproof.proof.verify import IdentityVerdict, ProofVerdict
@@ -73,11 +74,11 @@ UNCHECKED = Standing(
 
 
 def standing_of(verdict: ProofVerdict, statement: str | None = None) -> Standing:
-    """Return how a proof stands, or one of its statements (``sha256:…``) and its author."""
+    """Return how a proof stands, or one of its statements (``sha256:…``) and what it rests on."""
     if statement is None:
         checks, code = [fault.check for fault in verdict.faults], int(verdict.exit_code)
     else:
-        checks, code = _own(verdict, statement), 0
+        checks, code = failed_below(verdict, statement), 0
         if checks:
             code = _CODES[_gravest(checks).concern]
     return _standing(code, verdict.level, _gravest(checks).detail if code else "")
@@ -141,14 +142,3 @@ def _standing(code: int, level: Level | None, why: str) -> Standing:
 def _gravest(failed: Iterable[Check]) -> Check:
     return min(failed, key=lambda check: list(_CODES).index(check.concern))
 
-
-def _own(verdict: ProofVerdict, statement: str) -> list[Check]:
-    """Return what failed of a statement, of its author and that machine, and of the proof's logs.
-
-    A log that shows two histories spoils whatever rests on it, though no statement's check says so.
-    """
-    logs = [fault.check for fault in verdict.faults if fault.where == "log"]
-    said = verdict.statement(statement)
-    author = next((one for one in verdict.identities if one.id == said.author), None)
-    mine = [check for check in said.checks if check.state == "failed"]
-    return [*logs, *mine, *(() if author is None else author.failures)]
