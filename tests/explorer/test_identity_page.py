@@ -18,6 +18,7 @@ from teeproof.core.digests import named, sha256
 from teeproof.evidence.collect.simulated import Guest, SimulatedAttester, app_compose
 from teeproof.explorer.app import make_app
 from teeproof.explorer.log.content import Book
+from teeproof.explorer.machines.beside import SHOWN
 from teeproof.explorer.telling.identity import ROLES, told_identity
 from teeproof.proof.keys import ROLES as ALL_ROLES
 from teeproof.proof.log.contents import Contents
@@ -186,6 +187,17 @@ def test_an_identity_and_its_successor_lead_to_each_other(scene):
     two, after = scene.twin("two")["beside"], scene.twin("next")["beside"]
     assert two["followed_by"] == scene.people["next"].name
     assert after["follows"] == scene.people["two"].name
+
+
+def test_workload_goes_on_speaking_with_old_keys_and_its_successor_is_still_told(tmp_path):
+    with Log.create(tmp_path / "log", origin="log.example/old") as log:
+        old = Identity.boot(on(app_compose("shop")), store=log, now=lambda: NOW)
+        new = old.rotate(reason="update")
+        for number in range(SHOWN + 1):
+            old.seal(f"late {number}", outputs={"x": b"%d" % number})
+        log.publish()
+    page = Scene(tmp_path / "log", {"old": old})
+    assert page.twin("old")["beside"]["followed_by"] == new.name
 
 
 def test_receipts_name_it_by_its_keyset_and_the_page_is_the_same(scene):

@@ -100,12 +100,11 @@ def around(book: Book, record: IdentityRecord, *, start: int) -> Beside:
 
 
 def _successor(book: Book, roll: Roll, one: str) -> str | None:
-    """Return the identity that this one's own word names as the next."""
-    for said in roll.by(one, count=SHOWN):
-        if said.type == _ROTATION:
-            (read,) = book.reads([bytes.fromhex(said.id)])
-            for subject in read.subjects:
-                return subject.sha256.removeprefix("sha256:")
+    """Return the identity that this one's own word names as the next; the latest of several."""
+    for said in roll.by(one, count=1, only=_ROTATION):
+        (read,) = book.reads([bytes.fromhex(said.id)])
+        for subject in read.subjects:
+            return subject.sha256.removeprefix("sha256:")
     return None
 
 

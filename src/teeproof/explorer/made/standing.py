@@ -141,4 +141,3 @@ def _standing(code: int, level: Level | None, why: str) -> Standing:
 
 def _gravest(failed: Iterable[Check]) -> Check:
     return min(failed, key=lambda check: list(_CODES).index(check.concern))
-
