@@ -16,7 +16,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CELLS", "GPUS", "MODELS", "NOISE_POINTS", "ROWS", "Cell", "Gpu", "Model", "Pair", "Row"]
+__all__ = [
+    "CELLS",
+    "GPUS",
+    "MODELS",
+    "NOISE_POINTS",
+    "PRINTED",
+    "ROWS",
+    "Cell",
+    "Gpu",
+    "Model",
+    "Pair",
+    "Row",
+]
 
 GpuName = Literal["H100", "H200"]
 ModelName = Literal["Llama-3.1-8B", "Phi-3-14B", "Llama-3.1-70B"]
@@ -157,3 +169,16 @@ CELLS: tuple[Cell, ...] = tuple(
     )
 )
 """All cells of tokens per second, model by model."""
+
+# fmt: off
+PRINTED: dict[tuple[GpuName, ModelName], tuple[float, ...]] = {
+    ("H100", "Llama-3.1-8B"): (6.85, 3.22, 19.03, 7.67, 7.16, 6.90, 6.65),
+    ("H100", "Phi-3-14B"): (4.58, 2.31, 18.02, 5.29, 5.05, 4.53, 4.49),
+    ("H100", "Llama-3.1-70B"): (-0.13, -0.36, -0.41, -0.39, 0.34, -0.16, -0.30),
+    ("H200", "Llama-3.1-8B"): (8.84, 7.55, 20.95, 10.33, 8.85, 8.93, 8.66),
+    ("H200", "Phi-3-14B"): (6.24, 7.41, 25.60, 6.87, 5.74, 6.23, 6.35),
+    ("H200", "Llama-3.1-70B"): (2.29, 0.63, 3.75, 2.52, 2.39, 2.32, 2.24),
+}
+# fmt: on
+"""The overheads as printed, percent: of tokens and requests per second (table 2), the first token
+and a whole answer (table 3), then tokens per second of short, medium and long texts (table 4)."""

@@ -217,6 +217,19 @@ def test_a_function_costs_what_the_table_says(here, what):
     assert ceiling - 1000 < used <= ceiling, f"{what}: {used}"
 
 
+def test_one_signature_costs_a_few_thousand_gas(here):
+    registered(here)
+    other = b"\x0c" * 32
+    called(ALICE, "anchors", "register", other, ALICE.address)(here)
+    plain = called(ALICE, "anchors", "anchor", ORIGIN, 5, ROOT)(here)
+    where = {"chain_id": here.evm.chain_id, "contract": here.anchors.address}
+    order = typed.Anchor(origin=other, size=5, root=ROOT)
+    signature = sign(ALICE, typed.domain_separator("teeproof Anchors", **where), order)
+    signed = called(BOB, "anchors", "anchor_signed", *order.values, signature)(here)
+    # ecrecover is 3,000 of it (EVM, address 1), and reading 65 bytes of signature some 1,000
+    assert 3_000 < signed - plain < 9_000
+
+
 def test_the_dearest_is_far_below_what_a_transaction_may_cost():
     assert max(ceiling for ceiling, _ in TABLE.values()) < CAP // 4
 

@@ -1,9 +1,11 @@
 """Every claim and figure of the report, with our answer, from ``claims.toml``.
 
-A finding is one of four: *reproduced* (a run of ours shows it), *contradicted* (a source or a run
-shows otherwise), *not checkable here* (it needs hardware, a market or a company that we do not
-have), or *open*. A claim whose part is only planned is never called reproduced; nor is what a page
-complains of, where we show that it can be otherwise, without saying so.
+A finding is one of three: *reproduced* (a run of ours, or arithmetic on published figures, shows
+it), *contradicted* (a source or a run shows otherwise) or *not checkable here*, and then ``lacks``
+says what was missing; that our own stack has not built it yet is one such answer. A claim of which
+a part holds and a part does not is two rows. A claim whose part is only planned is never called
+reproduced; nor is what the report complains of, where we show that it can be otherwise, without
+saying so.
 """
 
 from __future__ import annotations
@@ -19,10 +21,29 @@ import msgspec
 from teeproof.core import stricttoml
 from teeproof.core.errors import Usage
 
-__all__ = ["FINDINGS", "Claim", "Finding", "claims", "needs", "select"]
+__all__ = [
+    "FINDINGS",
+    "LACKS",
+    "Claim",
+    "Finding",
+    "Lack",
+    "chapters",
+    "claims",
+    "needs",
+    "select",
+]
 
-Finding = Literal["reproduced", "contradicted", "not checkable here", "open"]
+Finding = Literal["reproduced", "contradicted", "not checkable here"]
 FINDINGS: tuple[Finding, ...] = get_args(Finding)
+Lack = Literal["hardware", "our stack", "others", "a market", "a measure"]
+LACKS: dict[Lack, str] = {
+    "hardware": "a machine or GPU in its TEE, or another place, was not at hand",
+    "our stack": "our own stack has not built it yet",
+    "others": "it is about somebody else's product, service, record or program",
+    "a market": "it is a figure of a market or a company",
+    "a measure": "it is an opinion, a hope or a forecast, and nothing measures it",
+}
+"""What a claim that is not checkable here would have needed, and the sentence that says so."""
 
 _MAX_BYTES = 1 << 18
 _NEEDS = {
@@ -30,7 +51,9 @@ _NEEDS = {
     "$TEEPROOF_VECTORS": "$TEEPROOF_VECTORS is a folder of evidence that others published;"
     " teeproof samples fetch --all gets the part of it that is of Intel's machines",
     "pytest": "pytest runs in a checkout of the source: make test sets it up",
+    "python -m bench": "python -m bench.run runs in a checkout of the source, like make bench",
 }
+_PLAIN = re.compile(r"[^a-z0-9]+")
 _TICKED = re.compile(r"`([^`]+)`")
 _CARRIES_ON = re.compile(r"(for|by|in|as|on|at|with|of|where|against)\b")
 
@@ -45,6 +68,7 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         answer: what of ours answers it; places and commands stand in backticks.
         state: ``answered``, ``partly``, or ``planned:`` and the folders that will answer it.
         finding: what came of it.
+        lacks: what was missing, one of ``LACKS``, of what is not checkable here; else None.
         why: the rest of the sentence that begins with the finding.
         command: what a person types to see it, word for word; None where only reading shows it. In
             it ``demo/`` is what ``teeproof demo --once --keep demo`` leaves, and
@@ -59,10 +83,24 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     answer: str
     state: str
     finding: Finding
+    lacks: Lack | None = None
     why: str = ""
     command: str | None = None
     source: str | None = None
     figure: str | None = None
+
+    @property
+    def number(self) -> str:
+        """The number of its chapter, ``1`` to ``7``; ``0`` for what stands before the first."""
+        digit = self.chapter[:1]
+        return digit if digit.isdecimal() else "0"
+
+    @property
+    def key(self) -> str:
+        """A name for links: the section's number and the first words of the claim."""
+        number = self.section.partition(" ")[0]
+        words = _PLAIN.sub("-", self.claim.casefold()).strip("-")
+        return f"{number if number[0].isdecimal() else 0}-{words[:48].rstrip('-')}"
 
     @property
     def sentence(self) -> str:
@@ -103,25 +141,37 @@ def needs(found: Iterable[Claim]) -> tuple[str, ...]:
     return tuple(sentence for part, sentence in _NEEDS.items() if part in words)
 
 
-def select(*, section: str | None = None, finding: str | None = None) -> tuple[Claim, ...]:
-    """Return the claims of a section, such as ``3`` or ``6.1``, and of one finding.
+def chapters() -> dict[str, str]:
+    """Return the heading of each chapter by its number, as ``Claim.number`` gives it."""
+    return {claim.number: claim.chapter for claim in claims()}
+
+
+def select(
+    *, section: str | None = None, finding: str | None = None, chapter: str | None = None
+) -> tuple[Claim, ...]:
+    """Return the claims of a section, such as ``3`` or ``6.1``, of a finding, of a chapter.
 
     Raises:
-        Usage: the report has no such section, or there is no such finding.
+        Usage: the report has no such section or chapter, or there is no such finding.
     """
     if finding is not None and finding not in FINDINGS:
-        raise Usage(
-            "there is no such finding", code="finding_unknown",
-            expected=", ".join(FINDINGS), got=finding[:40],
-        )  # fmt: skip
+        raise _unknown("finding", "there is no such finding", FINDINGS, finding)
+    if chapter is not None and chapter not in chapters():
+        raise _unknown("chapter", "the report has no such chapter", chapters(), chapter)
     found = [c for c in claims() if section is None or _within(c.section, section)]
     if not found:
         numbers = dict.fromkeys(c.section.partition(" ")[0] for c in claims())
-        raise Usage(
-            "the report has no such section", code="section_unknown",
-            expected=", ".join(n for n in numbers if n[:1].isdigit()), got=(section or "")[:40],
-        )  # fmt: skip
-    return tuple(c for c in found if finding is None or c.finding == finding)
+        known = [n for n in numbers if n[:1].isdigit()]
+        raise _unknown("section", "the report has no such section", known, section or "")
+    return tuple(
+        c
+        for c in found
+        if (finding is None or c.finding == finding) and (chapter is None or c.number == chapter)
+    )
+
+
+def _unknown(what: str, message: str, known: Iterable[str], got: str) -> Usage:
+    return Usage(message, code=f"{what}_unknown", expected=", ".join(known), got=got[:40])
 
 
 def _within(section: str, wanted: str) -> bool:
