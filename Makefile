@@ -19,6 +19,7 @@ demo: .venv/with-demo  ## the whole story in the terminal
 	@$(DEMO)
 
 test: check .venv/with-fuzz  ## format, lint, types, layers and every test
+	@$(BIN)/python -m compileall -q src  # once, and not by every process that a test starts
 	@OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 check: .venv/with-dev  ## format, lint, types and layers

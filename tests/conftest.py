@@ -42,8 +42,9 @@ hypothesis.settings.register_profile("ci", derandomize=True, **_untimed)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-# What costs much to set up is set up in one process: the whole story, one compiler's environment,
-# a browser. xdist's own groups are names in ids of tests, which pytest 9.2 does not let it change.
+# A file runs in one process, where what its tests share is made once. These share more: the whole
+# story, one compiler's environment, a browser. xdist's own groups are names in ids of tests, which
+# pytest 9.2 does not let it change.
 _TOGETHER = {
     "tests/story/": "story",
     "tests/chain/contracts/test_artifacts.py": "contracts",
@@ -53,17 +54,42 @@ _TOGETHER = {
     "tests/explorer/test_access.py": "browser",
 }
 
+# What takes longest begins first, so that no process ends minutes after the others.
+_LONG = (
+    "tests/story/",
+    "tests/training/",
+    "tests/explorer/",
+    "tests/test_docs.py",
+    "tests/cli/",
+    "tests/cloud/",
+    "tests/chain/",
+)
+
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each process whole groups."""
+    """Give each process whole files, and whole groups of them, in the order of the collection."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Grouped(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             group = (name for place, name in _TOGETHER.items() if nodeid.startswith(place))
-            return next(group, nodeid)
+            return next(group, nodeid.partition("::")[0])
 
-    return Grouped(config, log) if config.getoption("dist") == "loadgroup" else None
+    if config.getoption("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    return Grouped(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, put first what takes longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _turn(item.nodeid))
+
+
+def _turn(nodeid: str) -> int:
+    found = (turn for turn, place in enumerate(_LONG) if nodeid.startswith(place))
+    return next(found, len(_LONG))
 
 
 @pytest.fixture(scope="session")
