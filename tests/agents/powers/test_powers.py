@@ -275,6 +275,22 @@ def test_a_fund_that_is_empty_today_can_be_lost_tomorrow(launched: Launched):
         assert of(with_fund(launched.real, **changes), "money").state == "nobody"
 
 
+@pytest.mark.parametrize("decimals", [0, 36])
+def test_creator_whose_mandate_counts_other_decimals_does_not_make_a_loss_look_small(
+    launched: Launched, decimals: int
+):
+    much = tuple(replace(one, amount=2 * one.per_day) for one in fund_of(launched.real).holdings)
+    known = with_fund(launched.real, holdings=much)
+    first, *others = known.mandate.assets
+    false = msgspec.structs.replace(first, decimals=decimals)
+    true, told = of(known, "money"), of(mandated(known, assets=(false, *others)), "money")
+    assert "can lose at most 10.00 ETH and" in true.who
+    assert "can lose at most 10.00 tETH and" in told.who
+    assert any(f"counts ETH with {decimals} decimals, and the token at" in one.text
+               and "has 18" in one.text for one in told.reasons)  # fmt: skip
+    assert not any("decimals" in one.text for one in true.reasons)
+
+
 def test_operator_with_a_chain_of_its_own_is_not_forgotten(launched: Launched):
     found = of(launched.real, "money")
     assert "who makes the blocks of chain 1" in found.check

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from teeproof.agents.known import Known
-from teeproof.agents.mandate import Mandate
+from teeproof.agents.mandate import Asset, Mandate
 from teeproof.agents.powers.power import Power, Reason, unknown
 from teeproof.chain.local.creation import CHAIN_ID
 from teeproof.chain.standing import NO_CODE, FundState, Held
@@ -172,6 +172,16 @@ def _limits(fund: FundState, mandate: Mandate) -> Iterator[Reason]:
                           " twice that around midnight), in a market of its list, at any price that"
                           " the key's holder signs", kind="chain",
                      ref=fund.place.address)  # fmt: skip
+    given = {asset.token: asset for asset in mandate.assets}
+    for one in fund.holdings:
+        asset = given.get(one.token.address)
+        if asset is not None and _miscounts(asset, one):
+            yield Reason(
+                text=f"its mandate counts {asset.symbol} with {asset.decimals} decimals, and the"
+                f" token at {one.token.address} has {one.decimals}: amounts of it are told here as"
+                " the token counts, and what the agent says of them is wrong",
+                kind="chain", ref=one.token.address,
+            )  # fmt: skip
     lists = {asset.token: (asset.per_trade, asset.per_day) for asset in mandate.assets}
     wider = [one for one in fund.holdings if _exceeds(one, lists.get(one.token.address))]
     if wider:
@@ -193,8 +203,16 @@ def _exceeds(one: Held, listed: tuple[str, str] | None) -> bool:
 
 
 def amount_text(one: Held, mandate: Mandate, amount: int) -> str:
-    """Return an amount as people read it, in the mandate's word for the asset if it has one."""
+    """Return an amount as people read it, in the mandate's word for the asset if it has one.
+
+    A mandate with other decimals than the token has would make much look like little, or little
+    like much: then the token's own word is taken.
+    """
     for asset in mandate.assets:
-        if asset.token == one.token.address:
+        if asset.token == one.token.address and not _miscounts(asset, one):
             return f"{text_of(amount, asset.decimals)} {asset.symbol}"
     return f"{text_of(amount, one.decimals)} {cut(one.symbol, 20) or one.token.address}"
+
+
+def _miscounts(asset: Asset, one: Held) -> bool:
+    return one.token.code is not None and asset.decimals != one.decimals
