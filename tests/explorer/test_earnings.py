@@ -15,7 +15,7 @@ from teeproof.chain.standing import place_of, token_names
 from teeproof.chain.token import Token
 from teeproof.explorer.money import earnings
 from teeproof.explorer.money.asking import FRESH, Lately
-from teeproof.explorer.money.earnings import of_leases
+from teeproof.explorer.money.earnings import Earnings, Taken, of_leases
 from teeproof.inference.fees import split
 from teeproof.proof.source import read_record
 from tests.chain.conftest import account, client, node  # noqa: F401  fixtures
@@ -143,6 +143,18 @@ def test_a_chain_without_a_claim_shows_nothing_and_says_where_it_looked(
     assert (taken["state"], taken["totals"], taken["claims"]) == ("asked", [], [])
     assert taken["blocks"]["last"] >= taken["blocks"]["first"] == 0
     assert "Nothing that this log bears out" in bazaar.page("cheap", chain=url)
+
+
+def test_owner_of_a_node_makes_a_token_of_a_known_name_and_the_page_says_which_token_it_is(
+    bazaar: Bazaar, monkeypatch: pytest.MonkeyPatch
+):
+    own = "0x" + "5c" * 20
+    total = f"eip155:1/erc20:{own}", 10**12, "1000000 USDC"
+    taken = Taken(totals=(total,), counted=1, addresses=(NODE,), last=9)
+    monkeypatch.setattr(Earnings, "of", lambda *_: taken)
+    page = " ".join(bazaar.page("cheap").split())
+    assert f'<bdi>1000000 USDC</bdi> of the token <span class="id">{own}</span>' in page
+    assert "A token's name is its own word" in page
 
 
 @pytest.mark.parametrize("logs", [5, None, [5], [{}], [{"address": "<script>"}]])
