@@ -6,7 +6,6 @@ import shutil
 import threading
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from teeproof.explorer.log.beside import Beside
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.finding import Index
 from teeproof.explorer.log.keys import Keys
-from teeproof.explorer.log.roll import Roll
+from teeproof.explorer.log.roll import Roll, Said
 from teeproof.proof.links import Subject
+from teeproof.proof.log import crew
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.statement import Statement, Step
 from teeproof.proof.verify import Trust
@@ -148,6 +148,27 @@ def test_what_is_read_in_a_thread_is_what_is_read_at_once(long_log, monkeypatch)
         assert index.find(text) == whole.find(text)
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_a_crew_reads_is_what_is_read_at_once(long_log, monkeypatch, broken):
+    whole = Index(long_log)
+    whole.roll()
+    monkeypatch.setattr(finding, "AT_ONCE", 0)
+    monkeypatch.setattr(crew, "LEAST", 10)
+    monkeypatch.setattr(crew, "_RANGE", 7)
+    if broken:  # each of them ends at once: what they do not read is read by who asked them
+        monkeypatch.setattr(finding, "_TASK", "teeproof.explorer.log.entries:none")
+    index = Index(long_log, hands=2)
+    index.roll()
+    thread = index._thread
+    assert thread is not None
+    thread.join(120)
+    assert index.latest(50) == whole.latest(50)
+    assert (index.roll(), index.ties(), index.nodes()) == (
+        whole.roll(), whole.ties(), whole.nodes()
+    )  # fmt: skip
+    assert index._keys._places == whole._keys._places
+
+
 @pytest.fixture
 def held_iteration(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Hold whoever reads a log in a thread after 70 entries, until the event is set."""
@@ -245,10 +266,9 @@ def rolled(count: int) -> Roll:
     """A roll of three kinds, in turn."""
     roll = Roll()
     for number in range(count):
-        read: Any = SimpleNamespace(
-            id=number.to_bytes(32, "big"), type=f"kind {number % 3}", author=b"a" * 32, keyset=None
-        )
-        roll.add(read, number=number, title="", clause="")
+        one, author = f"{number:064x}", (b"a" * 32).hex()
+        roll.add(Said(number=number, id=one, type=f"kind {number % 3}", author=author, title="",
+                      clause=""))  # fmt: skip
     return roll
 
 

@@ -15,9 +15,9 @@ import pytest
 from teeproof.core.digests import named, parse_named, sha256
 from teeproof.data.statements import DATASET
 from teeproof.evidence.verdict import failed
-from teeproof.explorer.log import ties as tied
+from teeproof.explorer.log import ties
 from teeproof.explorer.log.content import Book
-from teeproof.explorer.log.ties import Ties
+from teeproof.explorer.log.ties import Ties, tied
 from teeproof.explorer.log.together import Together
 from teeproof.explorer.made.answers import compared
 from teeproof.explorer.made.events import events_of
@@ -527,7 +527,7 @@ def test_ties_hold_a_bounded_number_whoever_writes(
     read = read_record(made.answers["plain"].encode())
     every = Ties()
     for number in range(100_000):
-        every.add(read._replace(id=number.to_bytes(32, "big")))
+        every.add(number.to_bytes(32, "big"), tied(read))
     model = made.model("whole")
     assert every.count("answers", model) == 100_000
     assert [int.from_bytes(one, "big") for one in every.latest("answers", model, count=2)] == [
@@ -535,11 +535,14 @@ def test_ties_hold_a_bounded_number_whoever_writes(
     ]  # fmt: skip
     assert every.latest("answers", model, start=99_999) == [bytes(32)]
     assert every.latest("answers", model, start=100_000) == []
-    monkeypatch.setattr(tied, "MOST_TIES", 3)
+    monkeypatch.setattr(ties, "MOST_TIES", 3)
     few = Ties()
     for number in range(10):
-        few.add(read._replace(id=number.to_bytes(32, "big")))
+        few.add(number.to_bytes(32, "big"), tied(read))
     assert few.full
     assert few.count("answers", model) == 3
-    many = read._replace(id=bytes(32), links=read.links * 3_000)
-    assert len(Ties().add(many)) <= 16
+    (link,) = (each for each in read.links if each.role == "model")
+    links = tuple(link._replace(digest=named(sha256(b"%d" % one))) for one in range(3_000))
+    many = read._replace(links=links)
+    assert len(tied(many)) == 16
+    assert len(Ties().of(tied(many))) == 16

@@ -17,13 +17,14 @@ import msgspec
 from teeproof.core.errors import Malformed, TooLarge
 from teeproof.proof.envelope import IN_TOTO, MAX_ENVELOPE_BYTES, Envelope, seal_of
 from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.keys import Key
 from teeproof.proof.links import Link, Subject
 from teeproof.proof.log.formats.checkpoint import SignedCheckpoint
 from teeproof.proof.receipt import Receipt
 from teeproof.proof.signing import holds_ed25519
 from teeproof.proof.statement import Statement, Step
 
-__all__ = ["Kind", "Logged", "Read", "Source", "kind_of", "read_record"]
+__all__ = ["Keyed", "Kind", "Logged", "Read", "Source", "kind_of", "read_record"]
 
 Kind = Literal["statement", "identity", "receipt"]
 
@@ -75,6 +76,17 @@ class Source(Protocol):
         """Return where a log holds a statement, or an identity (by its digest)."""
 
 
+class Keyed(Protocol):
+    """The keys of an identity, as far as its word needs them."""
+
+    @property
+    def statement_key(self) -> bytes:
+        """The Ed25519 key that signs statements, 32 bytes."""
+
+    def key(self, role: str) -> Key | None:
+        """Return the key of a role, if there is one."""
+
+
 class Read(NamedTuple):
     """A statement of either kind, as far as the graph needs it.
 
@@ -110,8 +122,8 @@ class Read(NamedTuple):
             return self.receipt.seal
         return self.envelope.seal(1 + len(self.cosigners)) if self.envelope else seal_of()
 
-    def is_signed_by(self, author: IdentityRecord) -> bool:
-        """Return whether an identity signed this as its author."""
+    def is_signed_by(self, author: Keyed) -> bool:
+        """Return whether an identity, or whoever has its keys, signed this as its author."""
         if self.receipt is not None:
             key = author.key("receipt")
             signed, signature = self.receipt.signed, self.receipt.signature

@@ -32,6 +32,7 @@ from teeproof.proof.file import ProofFile, export
 from teeproof.proof.graph import Graph
 from teeproof.proof.graph.logs import Gathered
 from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.crew import hands
 from teeproof.proof.log.formats.checkpoint import Accept, SignedCheckpoint
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import Read, read_record
@@ -131,7 +132,7 @@ class Book:
     @cached_property
     def index(self) -> Index:
         """What can be found in the log."""
-        return Index(self.log)
+        return Index(self.log, hands=hands())
 
     @property
     def reading(self) -> Reading | None:
@@ -192,7 +193,7 @@ class Book:
     def _link(self, progress: Progress) -> None:
         with (
             Log.open(self.log, read_only=True) as log,
-            closing(Contents(log, progress=progress)) as contents,
+            closing(Contents(log, progress=progress, hands=hands())) as contents,
         ):
             contents.follow()
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,16 +19,22 @@ from teeproof.core.digests import named
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.text import cut
 from teeproof.explorer.log.keys import MOST_OF_ONE
+from teeproof.explorer.log.nodes import Answered, answered, is_of_a_node
 from teeproof.explorer.log.signing import Authors
+from teeproof.explorer.log.ties import Tie, tied
 from teeproof.explorer.telling.sentences import clause
 from teeproof.proof.graph.labels import labels_of
 from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.log.crew import Work
 from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.log.storage.stored import Stored
 from teeproof.proof.source import Read, read_record
 
-__all__ = ["Booted", "Entry", "Found", "Reading", "Said", "understood", "unknown"]
+__all__ = ["Booted", "Entry", "Found", "Reading", "Said", "understanding", "understood", "unknown"]
+
+Key = tuple[str, str]
+"""What something is found by, in lower case, and what that is to it, in words."""
 
 _THINGS = {"identity": "identity", "code that ran": "code", "node": "node"}
 _WHAT = {66: "transaction or block named by", 42: "account named by"}
@@ -85,56 +92,39 @@ class Reading(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A statement as it was read, before it is taken in.
+class Said(msgspec.Struct, frozen=True, array_like=True, tag=True, tag_field="is", gc=False):
+    """A statement as it was read, before it is taken in: what lists and search need of it.
 
     Attributes:
         id: hex.
-        read: all of it.
+        type: predicate type, or ``aci/1``.
+        author: the identity or the keyset that it names, hex; empty where it names none.
         title: in few words.
         clause: what it says, in one.
-        tokens: hashes, accounts and receipt ids in its text.
+        keys: what it is found by, and what that is to it.
+        ties: the things that it belongs to; see ``ties.tied``.
         signed: whether the author that it names signed it.
+        record: of what is said of a node of a market, the record; else empty.
+        answer: of a receipt, the model and the leases that it names; see ``nodes.answered``.
     """
 
     id: str
-    read: Read
+    type: str
+    author: str
     title: str
     clause: str
-    tokens: tuple[str, ...]
+    keys: tuple[Key, ...]
+    ties: tuple[Tie, ...]
     signed: bool
-
-    @property
-    def author(self) -> str:
-        """The identity or the keyset that it names, hex; empty where it names none."""
-        read = self.read
-        return read.author.hex() if read.author else (read.keyset or "").removeprefix("sha256:")
-
-    def named(self, ties: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return what it is found by, and what that is to it; ``ties`` are its own."""
-        found: dict[str, str] = {self.id: "statement"}
-        for relation, name in ties:
-            if relation in ("pool", "dataset"):
-                found.setdefault(name, "pool of")
-        for subject in self.read.subjects:
-            found.setdefault(subject.sha256.removeprefix("sha256:"), "output of")
-        for link in self.read.links:
-            found.setdefault(link.digest.removeprefix("sha256:"), "input of")
-        if self.author:
-            found.setdefault(self.author, "identity that said")
-        found.setdefault(self.title.lower(), "word for")
-        for token in self.tokens:
-            found.setdefault(token, _WHAT.get(len(token), "receipt id in"))
-        return list(found.items())[:MOST_OF_ONE]
+    record: bytes = b""
+    answer: Answered | None = None
 
     def entry(self, number: int) -> Entry:
         """Return it with its place in the log."""
         return Entry(number=number, id=self.id, title=self.title, clause=self.clause)
 
 
-@dataclass(frozen=True, slots=True)
-class Booted:
+class Booted(msgspec.Struct, frozen=True, array_like=True, tag=True, tag_field="is", gc=False):
     """An identity: its digest and its keyset's, and its labels with what they mean in words.
 
     Attributes:
@@ -158,12 +148,14 @@ def understood(log: Log, number: int, stored: Stored, *, authors: Authors) -> Sa
         if stored.kind == IDENTITY:
             return _booted(log, number, stored.record)
         read = read_record(stored.record)
-        body = _body(read)
-        said = clause(read.type, body.get("predicate", body), title=read.title)
-        return Said(id=read.id.hex(), read=read, title=sys.intern(cut(read.title, 80)),
-                    clause=sys.intern(cut(said, 200)), tokens=_tokens(read),
-                    signed=authors.signed(log, stored, read))  # fmt: skip
+        return _said(read, signed=authors.signed(log, stored, read), record=stored.record)
     return None
+
+
+def understanding(log: Log) -> Work:
+    """Return what tells of an entry of a log what it holds, for a crew."""
+    authors = Authors()
+    return lambda number, stored: understood(log, number, stored, authors=authors)
 
 
 def unknown(statement: bytes) -> Unavailable:
@@ -198,6 +190,37 @@ def _booted(log: Log, number: int, record: bytes) -> Booted:
     )
     return Booted(names=names, values=dict(labels.values), labels=words if labels.values else (),
                   owned=True, first=is_first)  # fmt: skip
+
+
+def _said(read: Read, *, signed: bool, record: bytes) -> Said:
+    body = _body(read)
+    title = cut(read.title, 80)
+    said = clause(read.type, body.get("predicate", body), title=read.title)
+    ties = tied(read)
+    author = read.author.hex() if read.author else (read.keyset or "").removeprefix("sha256:")
+    return Said(
+        id=read.id.hex(), type=read.type, author=author, title=title, clause=cut(said, 200),
+        keys=_keys(read, author, title, ties), ties=tuple(ties), signed=signed,
+        record=record if is_of_a_node(read) else b"", answer=answered(read),
+    )  # fmt: skip
+
+
+def _keys(read: Read, author: str, title: str, ties: Sequence[Tie]) -> tuple[Key, ...]:
+    """Return what a statement is found by, and what that is to it."""
+    found: dict[str, str] = {read.id.hex(): "statement"}
+    for relation, name, _ in ties:
+        if relation in ("pool", "dataset"):
+            found.setdefault(name, "pool of")
+    for subject in read.subjects:
+        found.setdefault(subject.sha256.removeprefix("sha256:"), "output of")
+    for link in read.links:
+        found.setdefault(link.digest.removeprefix("sha256:"), "input of")
+    if author:
+        found.setdefault(author, "identity that said")
+    found.setdefault(title.lower(), "word for")
+    for token in _tokens(read):
+        found.setdefault(token, _WHAT.get(len(token), "receipt id in"))
+    return tuple(islice(found.items(), MOST_OF_ONE))
 
 
 def _body(read: Read) -> dict[str, Any]:

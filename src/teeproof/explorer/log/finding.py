@@ -11,12 +11,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from sys import intern
+
+import msgspec
 
 from teeproof.core.errors import Usage
 from teeproof.core.text import cut
+from teeproof.explorer.log import roll
 from teeproof.explorer.log.beside import AT_ONCE
 from teeproof.explorer.log.entries import Booted, Entry, Found, Reading, Said, understood
 from teeproof.explorer.log.keys import MOST_OF_ONE, Keys
@@ -26,8 +30,10 @@ from teeproof.explorer.log.signing import Authors, LeftOut
 from teeproof.explorer.log.ties import Ties
 from teeproof.network.checking import maybe
 from teeproof.network.statements import NodeStatement
+from teeproof.proof.log import crew
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.log.storage.stored import Stored
+from teeproof.proof.source import read_record
 
 __all__ = ["LATEST", "SEARCHED", "Entry", "Found", "Index", "Reading"]
 
@@ -50,6 +56,11 @@ _LONGEST = 200
 _EVERY = 1.0  # seconds
 
 
+_Entry = Said | Booted | None
+_TASK = "teeproof.explorer.log.entries:understanding"
+_decoder = msgspec.msgpack.Decoder(list[_Entry])
+
+
 class Index:
     """What can be found in one log.
 
@@ -59,10 +70,13 @@ class Index:
     Args:
         log: its directory; another process may be writing to it.
         clock: seconds that only grow.
+        hands: how many processes read it while it is long and not read; with one, only this does.
     """
 
-    def __init__(self, log: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._directory, self._clock = log, clock
+    def __init__(
+        self, log: Path, *, clock: Callable[[], float] = time.monotonic, hands: int = 1
+    ) -> None:
+        self._directory, self._clock, self._hands = log, clock, hands
         self._lock = threading.Lock()  # over what was read; nobody holds it for long
         self._turn = threading.Lock()  # of whoever reads
         self._asked: float | None = None
@@ -175,36 +189,53 @@ class Index:
         """Read a long log, until there is little left; whoever asks meanwhile finds what is."""
         try:
             with Log.open(self._directory, read_only=True) as log:
+                if self._hands > 1 and self._size - self._done >= crew.LEAST:
+                    self._read_together(log)
                 while self._size - self._done > 0:
                     self._read(log, pause=_PAUSE)
                     self._size = log.size
         except Exception as error:  # for whoever asks next: what is read is not all there is
             self._failed = error
 
-    def _read(self, log: Log, *, pause: float = 0.0) -> None:
+    def _read_together(self, log: Log) -> None:
+        """Take in what a crew reads; what one of it could not read is read here."""
+        with crew.Crew(self._directory, _TASK, count=self._hands) as hands:
+            for start, stop, made in hands.read(self._done, self._size):
+                if made:
+                    self._take_next(log, _decoder.decode(made))
+                else:
+                    self._read(log, stop=stop, pause=_PAUSE)
+                assert start < self._done == stop
+                time.sleep(_PAUSE)  # as below
+
+    def _read(self, log: Log, *, stop: int | None = None, pause: float = 0.0) -> None:
         """Take in what is there up to a size; what records say is read while nobody waits."""
-        entries = log.iterate(self._done) if self._size > self._done else iter(())
-        while batch := list(islice(entries, max(0, min(_BATCH, self._size - self._done)))):
-            numbered = list(enumerate(batch, self._done))
-            booted = self._take_all(log, numbered)
-            self._done += len(batch)
-            for number, one in booted:
-                self._again(log, bytes.fromhex(one.names[0]), number)
+        stop = self._size if stop is None else stop
+        entries = log.iterate(self._done) if stop > self._done else iter(())
+        while batch := list(islice(entries, max(0, min(_BATCH, stop - self._done)))):
+            self._take_next(log, self._understood(log, enumerate(batch, self._done)))
             if pause:
                 time.sleep(pause)  # a lock goes to whoever asks at that moment: let others ask
 
-    def _take_all(
-        self, log: Log, entries: Sequence[tuple[int, Stored]]
-    ) -> list[tuple[int, Booted]]:
-        """Take in some entries, and return the identities that are here for the first time."""
-        read = [(at, understood(log, at, one, authors=self._authors)) for at, one in entries]
+    def _understood(self, log: Log, entries: Iterable[tuple[int, Stored]]) -> list[_Entry]:
+        return [understood(log, at, one, authors=self._authors) for at, one in entries]
+
+    def _take_next(self, log: Log, entries: Sequence[_Entry]) -> None:
+        """Take in the next entries, and what their authors said before the log had them."""
+        numbered = list(enumerate(entries, self._done))
+        self._take_all(numbered)
+        self._done += len(entries)
+        for number, one in numbered:
+            if isinstance(one, Booted) and one.first:
+                self._again(log, bytes.fromhex(one.names[0]), number)
+
+    def _take_all(self, entries: Iterable[tuple[int, _Entry]]) -> None:
         with self._lock:
-            for number, one in read:
+            for number, one in entries:
                 if isinstance(one, Said):
                     self._take(number, one)
                 elif isinstance(one, Booted):
                     self._add_identity(number, one)
-        return [(at, one) for at, one in read if isinstance(one, Booted) and one.first]
 
     def _take(self, number: int, said: Said) -> None:
         """Take in a statement; one that was taken in already changes nothing."""
@@ -214,14 +245,15 @@ class Index:
         if said.signed:
             self._add_statement(number, said)
         else:
-            self._leave_out(number, said)
+            self._leave_out(said, number)
 
     def _again(self, log: Log, identity: bytes, before: int) -> None:
         """Take in what an author said before the log had its identity."""
         start = 0
         while found := log.entries_by(identity, start=start, limit=_BATCH):
             early = [one for one in found if one < before]
-            self._take_all(log, [(number, log.stored(number)) for number in early])
+            read = self._understood(log, [(number, log.stored(number)) for number in early])
+            self._take_all(zip(early, read, strict=True))
             if len(early) < len(found):
                 return
             start = found[-1] + 1
@@ -244,33 +276,45 @@ class Index:
         return [one.entry(at) for at, one in every if isinstance(one, Said) and one.signed]
 
     def _add_statement(self, number: int, said: Said) -> None:
-        read, again = said.read, said.id in self._unsigned
+        again = said.id in self._unsigned
         self._unsigned.discard(said.id)
         place = self._place(number, said)
+        kept = roll.Said(
+            number=number, id=said.id, type=intern(said.type), author=intern(said.author),
+            title=intern(said.title), clause=intern(said.clause),
+        )  # fmt: skip
         self._latest.append(said.entry(number))
-        self._roll.add(read, number=number, title=said.title, clause=said.clause, one=said.id)
-        self._nodes.add(read, number=number)
-        ties = self._ties.add(read)
-        if (claimed := maybe(read, NodeStatement)) is not None and read.author:
-            self._keys.put(read.author.hex(), "node", -1, once=True)
-            name = cut(claimed.claim.name.lower(), 80)
-            self._keys.put(name, "name of the node that said", place)
-        for key, meaning in said.named(ties):
+        self._roll.add(kept)
+        self._ties.add(bytes.fromhex(said.id), said.ties)
+        if said.record:
+            self._add_of_node(number, place, said)
+        elif said.answer is not None:
+            self._nodes.answer(said.id, said.answer)
+        for key, meaning in said.keys:
             self._keys.put(key, meaning, place, once=again)
         labels = self._said_by.get(said.author, ())
         taken = [self._keys.put(key, meaning, place) for key, meaning in labels]
         if labels and not any(taken):  # enough are found by what this machine is
             del self._said_by[said.author]
 
-    def _leave_out(self, number: int, said: Said) -> None:
+    def _add_of_node(self, number: int, place: int, said: Said) -> None:
+        read = read_record(said.record)
+        self._nodes.add(read, number=number)
+        if (claimed := maybe(read, NodeStatement)) is not None and read.author:
+            self._keys.put(read.author.hex(), "node", -1, once=True)
+            name = cut(claimed.claim.name.lower(), 80)
+            self._keys.put(name, "name of the node that said", place)
+
+    def _leave_out(self, said: Said, number: int) -> None:
         """Take in a statement that its author did not sign: no list holds it."""
-        ties = self._ties.of(said.read)
-        self._left_out.add(*ties, ("author", said.author), *self._nodes.about(said.read))
+        ties = self._ties.of(said.ties)
+        about = self._nodes.about(read_record(said.record)) if said.record else ()
+        self._left_out.add(*ties, ("author", said.author), *about)
         if said.id in self._unsigned or len(self._unsigned) >= _UNSIGNED_KEYS:
             return
         self._unsigned.add(said.id)
         place = self._place(number, said)
-        for key, meaning in said.named(ties)[:_UNSIGNED_OF_ONE]:
+        for key, meaning in said.keys[:_UNSIGNED_OF_ONE]:
             known = self._keys.numbers(key)
             if not known and self._unsigned_keys >= _UNSIGNED_KEYS:
                 continue
@@ -281,7 +325,7 @@ class Index:
     def _place(self, number: int, said: Said) -> int:
         """Return the number by which a statement is found: that of its first entry."""
         place = self._numbers.setdefault(said.id, number)
-        self._ids[place], self._titles[place] = said.id, said.title
+        self._ids[place], self._titles[place] = said.id, intern(said.title)
         return place
 
     def _add_identity(self, number: int, booted: Booted) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from teeproof.network.checking import maybe
 from teeproof.network.leases import digest_of
@@ -23,7 +22,17 @@ from teeproof.network.statements import (
 )
 from teeproof.proof.source import Read
 
-__all__ = ["MOST_NODES", "Admitted", "Closed", "Leased", "NodeFile", "Nodes"]
+__all__ = [
+    "MOST_NODES",
+    "Admitted",
+    "Answered",
+    "Closed",
+    "Leased",
+    "NodeFile",
+    "Nodes",
+    "answered",
+    "is_of_a_node",
+]
 
 MOST_NODES = 50_000
 _MOST = 200  # admissions and leases of one node; of more, the latest
@@ -31,6 +40,10 @@ _MOST_LEASES = 200_000  # by which closings and answers are told whose they are
 _MOST_MODELS = 20  # of one lease
 _MOST_CODES = 20
 _MOST_CLOSINGS = 8  # of one lease
+_KINDS = NodeStatement, AdmissionStatement, MatchStatement, LeaseStatement, ClosingStatement
+
+Answered = tuple[str, tuple[str, ...]]
+"""The model that a receipt names, and the leases of the machines on which it ran, hex."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +161,8 @@ class Nodes:
     def add(self, read: Read, *, number: int) -> None:
         """Take in a statement, if it is about a node."""
         author = "" if read.author is None else read.author.hex()
-        if read.receipt is not None:
-            self._answered(read)
+        if (told := answered(read)) is not None:
+            self.answer(read.id.hex(), told)
         elif (claimed := maybe(read, NodeStatement)) is not None and author:
             self._claimed(read.id.hex(), author, claimed, number)
         elif (decided := maybe(read, AdmissionStatement)) is not None:
@@ -253,19 +266,29 @@ class Nodes:
                    at=closing.at)
         )  # fmt: skip
 
-    def _answered(self, read: Read) -> None:
-        body: Any = {} if read.receipt is None else read.receipt.body
-        model = str(body.get("model", ""))[:200] if isinstance(body, dict) else ""
-        for lease in self._named(read):
+    def answer(self, one: str, told: Answered) -> None:
+        """Take in an answer by its receipt's id, hex, and what ``answered`` says of it."""
+        model, leases = told
+        for name in leases:
+            lease = self._leases.get(name)
+            if lease is None:
+                continue
             count, _ = lease.models.get(model, (0, ""))
             if count or len(lease.models) < _MOST_MODELS:
-                lease.models[model] = count + 1, read.id.hex()
+                lease.models[model] = count + 1, one
 
-    def _named(self, read: Read) -> Iterator[Leased]:
-        for link in read.links:
-            lease = self._leases.get(_hex(link.digest)) if link.role == "node" else None
-            if lease is not None:
-                yield lease
+
+def is_of_a_node(read: Read) -> bool:
+    """Return whether a statement is of a kind that is about nodes."""
+    return read.statement is not None and isinstance(read.statement.predicate, _KINDS)
+
+
+def answered(read: Read) -> Answered | None:
+    """Return what a receipt says of where its model ran; None where it names no such place."""
+    if read.receipt is None:
+        return None
+    leases = tuple(_hex(link.digest) for link in read.links if link.role == "node")
+    return (str(read.receipt.body.get("model", ""))[:200], leases) if leases else None
 
 
 def _hex(name: str) -> str:

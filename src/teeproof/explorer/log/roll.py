@@ -6,15 +6,12 @@ says when it is full. What it says is what the records say: nothing more is chec
 
 from __future__ import annotations
 
-import sys
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, TypeVar
-
-from teeproof.proof.source import Read
 
 __all__ = ["CODE", "MOST", "Machine", "Roll", "Said"]
 
@@ -84,18 +81,14 @@ class Roll:
     _alike: dict[str, list[Machine]] = field(default_factory=dict)
     _every: list[Machine] = field(default_factory=list)
 
-    def add(self, read: Read, *, number: int, title: str, clause: str, one: str = "") -> None:
-        """Take in a statement; ``one`` is its id in hex, if that is there already."""
+    def add(self, said: Said) -> None:
+        """Take in a statement."""
         if self._is_full():
             return
-        author = read.author.hex() if read.author else (read.keyset or "").removeprefix("sha256:")
-        author, kind = sys.intern(author), sys.intern(read.type)  # few, of many statements
-        said = Said(number=number, id=one or read.id.hex(), type=kind, author=author, title=title,
-                    clause=clause)  # fmt: skip
-        _put(self._types.setdefault(kind, []), said)
-        if author:
-            _put(self._authors.setdefault(author, []), said)
-            self._kinds.setdefault(author, Counter())[kind] += 1
+        _put(self._types.setdefault(said.type, []), said)
+        if said.author:
+            _put(self._authors.setdefault(said.author, []), said)
+            self._kinds.setdefault(said.author, Counter())[said.type] += 1
 
     def add_machine(self, machine: Machine) -> None:
         """Take in an identity; of several copies, the first whose evidence was there to read."""

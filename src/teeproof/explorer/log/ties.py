@@ -17,7 +17,7 @@ believes what statements say of themselves: whoever shows a tie says what of it 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -31,7 +31,7 @@ from teeproof.data.terms import PoolTerms
 from teeproof.proof.source import Read
 from teeproof.training.statements import MODEL, Training
 
-__all__ = ["MOST_TIES", "RELATIONS", "Ties"]
+__all__ = ["MOST_TIES", "RELATIONS", "Tie", "Ties", "tied"]
 
 MOST_TIES: Final = 1_000_000
 RELATIONS: Final = (
@@ -41,8 +41,24 @@ RELATIONS: Final = (
 _ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _POOLS = ("dataset", "pool-model")  # ties of a statement of which more is made
 _MOST_TERMS = 256
-_packed = msgspec.msgpack.Encoder(order="sorted")
 _MOST_OF_ONE = 16  # ties of one statement: whoever names more inputs gains no room
+
+
+_packed = msgspec.msgpack.Encoder(order="sorted")
+_OF_A_POOL: Final = {"trained-on": "pool-model", "answers": "pool-answer"}
+_digests: dict[bytes, str] = {}  # of terms that were seen lately: few stand in many statements
+
+Tie = tuple[str, str, bytes]
+"""A relation, the name of a thing in hex, and the statement that made the thing, if one is named:
+of what that says depends whether there is a tie to a pool, too."""
+
+
+def tied(read: Read) -> list[Tie]:
+    """Return what a statement says of its ties, each once; one whose terms are none has none."""
+    found: dict[Tie, None] = {}
+    with suppress(Error):
+        found = dict.fromkeys(islice(_found(read), _MOST_OF_ONE))
+    return list(found)
 
 
 @dataclass(slots=True)
@@ -59,28 +75,29 @@ class Ties:
         default_factory=lambda: {relation: {} for relation in RELATIONS}
     )
     _pools: dict[bytes, str] = field(default_factory=dict)  # by a dataset's or training's id
-    _digests: dict[bytes, str] = field(default_factory=dict)  # of terms that were seen lately
 
-    def add(self, read: Read) -> list[tuple[str, str]]:
-        """Take in a statement, and return its ties."""
+    def add(self, one: bytes, ties: Sequence[Tie]) -> None:
+        """Take in a statement by its id, and what ``tied`` says of it."""
         if self.full:
-            return []
-        found = self.of(read)
+            return
+        found = self.of(ties)
         for relation, name in found:
             self._size += 1
-            self._ties[relation].setdefault(name, []).append(read.id)
+            self._ties[relation].setdefault(name, []).append(one)
         pool = next((name for relation, name in found if relation in _POOLS), None)
         if pool is not None:
-            self._pools.setdefault(read.id, pool)
+            self._pools.setdefault(one, pool)
         self.full = self._size >= MOST_TIES
-        return found
 
-    def of(self, read: Read) -> list[tuple[str, str]]:
-        """Return a statement's ties, each once; one whose terms are none has none."""
+    def of(self, ties: Sequence[Tie]) -> list[tuple[str, str]]:
+        """Return a statement's ties, those to pools too, each once."""
         found: dict[tuple[str, str], None] = {}
-        with suppress(Error):
-            found = dict.fromkeys(islice(self._found(read), _MOST_OF_ONE))
-        return list(found)
+        for relation, name, made_by in ties:
+            found[relation, name] = None
+            pool = self._pools.get(made_by) if made_by else None
+            if pool is not None:
+                found[_OF_A_POOL[relation], pool] = None
+        return list(islice(found, _MOST_OF_ONE))
 
     def count(self, relation: str, name: str) -> int:
         """Return how many statements have a tie."""
@@ -108,47 +125,40 @@ class Ties:
         """Return the pool of a dataset or a training by its id: the digest of its terms, hex."""
         return self._pools.get(statement)
 
-    def _found(self, read: Read) -> Iterator[tuple[str, str]]:
-        said = None if read.statement is None else read.statement.predicate
-        if read.receipt is not None:
-            yield from self._of_receipt(read)
-        elif isinstance(said, Training):
-            yield from self._of_training(read)
-        elif isinstance(said, Dataset):
-            yield "dataset", self._digest(said.terms)
-        elif isinstance(said, Contribution):
-            yield "pool", self._digest(said.terms)
-        elif isinstance(said, Withdrawn) and _ID.fullmatch(said.contribution):
-            yield "withdrawn", said.contribution
-        for link in read.links:
-            if link.role == "answer" and link.statement is not None:
-                yield "answer-used", link.statement.hex()
 
-    def _digest(self, terms: PoolTerms) -> str:
-        """Return the digest of terms, hex; few terms stand in many statements."""
-        form = _packed.encode(terms)
-        found = self._digests.get(form)
-        if found is None:
-            if len(self._digests) >= _MOST_TERMS:
-                self._digests.clear()
-            found = self._digests[form] = terms.digest.hex()
-        return found
-
-    def _of_training(self, read: Read) -> Iterator[tuple[str, str]]:
+def _found(read: Read) -> Iterator[Tie]:
+    said = None if read.statement is None else read.statement.predicate
+    if read.receipt is not None:
+        yield from _made_of(read, role="model", relation="answers")
+    elif isinstance(said, Training):
         for subject in read.subjects:
             if subject.name == MODEL:
-                yield "model", subject.digest["sha256"]
-        for link in read.links:
-            if link.role == "dataset":
-                yield "trained-on", link.digest.removeprefix("sha256:")
-                pool = self._pools.get(link.statement or b"")
-                if pool is not None:
-                    yield "pool-model", pool
+                yield "model", subject.digest["sha256"], b""
+        yield from _made_of(read, role="dataset", relation="trained-on")
+    elif isinstance(said, Dataset):
+        yield "dataset", _digest(said.terms), b""
+    elif isinstance(said, Contribution):
+        yield "pool", _digest(said.terms), b""
+    elif isinstance(said, Withdrawn) and _ID.fullmatch(said.contribution):
+        yield "withdrawn", said.contribution, b""
+    for link in read.links:
+        if link.role == "answer" and link.statement is not None:
+            yield "answer-used", link.statement.hex(), b""
 
-    def _of_receipt(self, read: Read) -> Iterator[tuple[str, str]]:
-        for link in read.links:
-            if link.role == "model":
-                yield "answers", link.digest.removeprefix("sha256:")
-                pool = self._pools.get(link.statement or b"")
-                if pool is not None:
-                    yield "pool-answer", pool
+
+def _made_of(read: Read, *, role: str, relation: str) -> Iterator[Tie]:
+    for link in read.links:
+        if link.role == role:
+            yield relation, link.digest.removeprefix("sha256:"), link.statement or b""
+
+
+def _digest(terms: PoolTerms) -> str:
+    """Return the digest of terms, hex."""
+    form = _packed.encode(terms)
+    found = _digests.get(form)
+    if found is None:
+        found = terms.digest.hex()
+        if len(_digests) >= _MOST_TERMS:
+            _digests.clear()
+        _digests[form] = found
+    return found

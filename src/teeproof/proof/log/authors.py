@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from contextlib import suppress
+from typing import NamedTuple
 
 from teeproof.core.errors import Error
 from teeproof.proof.identity import IdentityRecord
+from teeproof.proof.keys import Key
 from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.storage.reader import Reader
 from teeproof.proof.log.storage.stored import Stored
@@ -21,7 +23,19 @@ from teeproof.proof.source import Read
 
 __all__ = ["Authors"]
 
-_MOST_RECORDS = 256  # of half a megabyte each, at the most
+_MOST = 16_384  # authors whose keys are remembered, each some hundred bytes
+
+
+class _Author(NamedTuple):
+    """The keys of an identity that sign statements and receipts."""
+
+    keyset_digest: str
+    statement_key: bytes
+    receipt_key: Key | None
+
+    def key(self, role: str) -> Key | None:
+        """Return the key of the role ``receipt``."""
+        return self.receipt_key if role == "receipt" else None
 
 
 class Authors:
@@ -31,24 +45,24 @@ class Authors:
     """
 
     def __init__(self) -> None:
-        self._records: OrderedDict[bytes, IdentityRecord] = OrderedDict()
+        self._known: OrderedDict[bytes, _Author] = OrderedDict()
 
     def signed(self, log: Reader, stored: Stored, read: Read) -> bool:
         """Return whether the author that an entry names signed what it holds."""
         with suppress(Error):
-            author = self._record(log, stored.identity)
+            author = self._author(log, stored.identity)
             if author is None:
                 return False
-            named = author.digest == read.author if read.receipt is None else (
+            named = stored.identity == read.author if read.receipt is None else (
                 author.keyset_digest == read.keyset
             )  # fmt: skip
             return named and read.is_signed_by(author)
         return False
 
-    def _record(self, log: Reader, digest: bytes) -> IdentityRecord | None:
-        known = self._records.get(digest)
+    def _author(self, log: Reader, digest: bytes) -> _Author | None:
+        known = self._known.get(digest)
         if known is not None:
-            self._records.move_to_end(digest)
+            self._known.move_to_end(digest)
             return known
         found = log.find(digest)
         stored = None if found is None else log.stored(found.index)
@@ -57,7 +71,8 @@ class Authors:
         record = IdentityRecord.parse(stored.record)
         if record.digest != digest:
             return None
-        self._records[digest] = record
-        while len(self._records) > _MOST_RECORDS:
-            self._records.popitem(last=False)
-        return record
+        made = _Author(record.keyset_digest, record.statement_key, record.key("receipt"))
+        self._known[digest] = made
+        while len(self._known) > _MOST:
+            self._known.popitem(last=False)
+        return made

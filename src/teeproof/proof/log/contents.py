@@ -41,6 +41,8 @@ class Contents:
         makers: how many statements that claim to have made one thing are judged; None for all.
         progress: called with entries read and entries in all, while the index is brought up to
             date.
+        hands: how many processes may do that, where much is missing (``crew.hands()``); else none
+            is started.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class Contents:
         accept: Accept | None = None,
         makers: int | None = None,
         progress: Progress | None = None,
+        hands: int = 1,
     ) -> None:
         self.log, self._most = log, makers
         self._owners: dict[str, bytes] = {}  # by keyset, read from their records
-        self._links = Links(log, progress=progress)
+        self._links = Links(log, progress=progress, hands=hands)
         self._choice = Choice(log, self.identity_of_keyset)
         self._makers: dict[str, tuple[int, list[bytes]]] = {}
         self._first = _First(log, accept) if accept is not None else log.first_checkpoint

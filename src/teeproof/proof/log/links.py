@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+
+import msgspec
 
 from teeproof.core.digests import parse_named
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.transaction import transaction
 from teeproof.proof.choosing import possessed
+from teeproof.proof.log import crew
 from teeproof.proof.log.authors import Authors
 from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.storage.disk import touch_private
@@ -26,7 +29,7 @@ from teeproof.proof.log.storage.reader import Reader
 from teeproof.proof.log.storage.stored import Stored
 from teeproof.proof.source import read_record
 
-__all__ = ["Links", "Progress", "broken"]
+__all__ = ["Joins", "Links", "Progress", "broken", "joining"]
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -34,10 +37,31 @@ CREATE TABLE made (digest BLOB, id BLOB, PRIMARY KEY (digest, id)) WITHOUT ROWID
 CREATE TABLE keysets (keyset BLOB PRIMARY KEY, identity BLOB) WITHOUT ROWID;
 """
 _VERSION = 3  # 2: only identities whose keys signed them own a keyset; 3: makers signed, too
-_GROUP = 4096
+_GROUP = 4096  # entries
+_MOST_MADE = 65_536  # outputs
+_TASK = "teeproof.proof.log.links:joining"
 
 Progress = Callable[[int, int], None]
 """Called with entries read and entries in all."""
+
+
+class Joins(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one entry adds to the index.
+
+    Attributes:
+        id: 32 bytes, its statement's or identity's.
+        made: SHA-256 of each output of a statement that its author signed, 32 bytes each.
+        keyset: of an identity whose keys signed it, SHA-256, 32 bytes.
+        first: whether it is an identity's first entry: what that said may stand before it.
+    """
+
+    id: bytes
+    made: tuple[bytes, ...] = ()
+    keyset: bytes | None = None
+    first: bool = False
+
+
+_decoder = msgspec.msgpack.Decoder(list[Joins])
 
 
 class Links:
@@ -46,12 +70,14 @@ class Links:
     Args:
         log: an open log.
         progress: see ``Progress``.
+        hands: how many processes may read it while much is not in the index; with one, only this.
     """
 
-    def __init__(self, log: Reader, *, progress: Progress | None = None) -> None:
+    def __init__(self, log: Reader, *, progress: Progress | None = None, hands: int = 1) -> None:
         self._log = log
         self._progress = progress
-        self._lock, self._authors = threading.Lock(), Authors()
+        self._hands = hands
+        self._lock, self._joins = threading.Lock(), joining(log)
         self._index = _connect(log.directory / "links.db", log.verifier.text())
 
     def close(self) -> None:
@@ -88,49 +114,98 @@ class Links:
 
     def _follow(self) -> None:
         """Read what the log has taken in since; another process may be doing the same."""
-        size, end = self._log.size, -1
-        entries: Iterator[Stored] = iter(())
-        while (done := _position(self._index)) < size:
-            with transaction(self._index) as write:
-                done = _position(self._index)
-                if done != end:  # the first time, or where another process goes on
-                    entries = self._log.iterate(done)
-                end = max(done, min(size, done + _GROUP))
-                for number, found in enumerate(islice(entries, end - done), done):
-                    self._insert(write, number, found)
-                write.execute("REPLACE INTO meta VALUES ('position', ?)", (end,))
-            if self._progress is not None:
-                self._progress(end, size)
+        size, end, joins = self._log.size, -1, self._read(0, 0)
+        try:
+            while (done := _position(self._index)) < size:
+                with transaction(self._index) as write:
+                    done = _position(self._index)
+                    if done != end:  # the first time, or where another process goes on
+                        joins.close()
+                        joins = self._read(done, max(done, size))
+                    group = _group(joins)
+                    end = done + len(group)
+                    self._insert(write, done, group)
+                    write.execute("REPLACE INTO meta VALUES ('position', ?)", (end,))
+                if self._progress is not None:
+                    self._progress(end, size)
+        finally:
+            joins.close()
 
-    def _insert(self, write: sqlite3.Cursor, number: int, found: Stored) -> None:
+    def _read(self, start: int, stop: int) -> Generator[Joins, None, None]:
+        """Yield what each entry joins: found by a crew, if there are many, or else here."""
+        if self._hands == 1 or stop - start < crew.LEAST:
+            yield from self._read_here(start, stop)
+            return
+        with crew.Crew(self._log.directory, _TASK, count=self._hands) as hands:
+            for first, end, made in hands.read(start, stop):
+                yield from _decoder.decode(made) if made else self._read_here(first, end)
+
+    def _read_here(self, start: int, stop: int) -> Iterator[Joins]:
+        entries = islice(self._log.iterate(start), stop - start)
+        yield from map(self._joins, range(start, stop), entries)
+
+    def _insert(self, write: sqlite3.Cursor, start: int, group: list[Joins]) -> None:
+        _insert(write, group)
+        for number, one in enumerate(group, start):
+            if one.first:
+                for early in self._early(one.id, number):
+                    _insert(write, early)
+
+    def _early(self, identity: bytes, before: int) -> Iterator[list[Joins]]:
+        """Yield what an author said before the log had it, part by part."""
+        start = 0
+        while found := self._log.entries_by(identity, start=start):
+            numbers = [number for number in found if number < before]
+            yield [self._joins(number, self._log.stored(number)) for number in numbers]
+            if len(numbers) < len(found):
+                return
+            start = found[-1] + 1
+
+
+def joining(log: Reader) -> crew.Work:
+    """Return what tells of an entry of a log what it joins."""
+    authors = Authors()
+
+    def of(number: int, found: Stored) -> Joins:
         try:
             if found.kind == IDENTITY:
-                self._insert_identity(write, number, found)
-                return
+                return _of_identity(log, number, found)
             read = read_record(found.record)
-            if not read.subjects or not self._authors.signed(self._log, found, read):
-                return
+            if read.subjects and authors.signed(log, found, read):
+                made = tuple(parse_named(subject.sha256) for subject in read.subjects)
+                return Joins(found.statement_id, made=made)
         except Error:
-            return  # nothing that could be exported or verified; the log still has it
-        write.executemany(
-            "INSERT OR IGNORE INTO made VALUES (?, ?)",
-            [(parse_named(subject.sha256), found.statement_id) for subject in read.subjects],
-        )
+            pass  # nothing that could be exported or verified; the log still has it
+        return Joins(found.statement_id)
 
-    def _insert_identity(self, write: sqlite3.Cursor, number: int, found: Stored) -> None:
-        record = possessed(found.record)
-        if record is not None:
-            row = parse_named(record.keyset_digest), found.statement_id
-            write.execute("INSERT OR IGNORE INTO keysets VALUES (?, ?)", row)
-        first = self._log.find(found.statement_id)
-        if first is None or first.index != number:
-            return
-        earlier, start = self._log.entries_by(found.statement_id), 0
-        while earlier := [one for one in earlier if start <= one < number]:
-            for one in earlier:  # what its author said before the log had it
-                self._insert(write, one, self._log.stored(one))
-            start = earlier[-1] + 1
-            earlier = self._log.entries_by(found.statement_id, start=start)
+    return of
+
+
+def _of_identity(log: Reader, number: int, found: Stored) -> Joins:
+    record, first = possessed(found.record), log.find(found.statement_id)
+    return Joins(
+        found.statement_id, keyset=None if record is None else parse_named(record.keyset_digest),
+        first=first is not None and first.index == number,
+    )  # fmt: skip
+
+
+def _group(joins: Iterable[Joins]) -> list[Joins]:
+    """Return what is written at once: of so many entries, or fewer that made a lot."""
+    group, made = list[Joins](), 0
+    for one in islice(joins, _GROUP):
+        group.append(one)
+        made += len(one.made)
+        if made >= _MOST_MADE:
+            break
+    return group
+
+
+def _insert(write: sqlite3.Cursor, group: list[Joins]) -> None:
+    """Write what some entries join, in the order of the table: that touches each page once."""
+    made = sorted((digest, one.id) for one in group for digest in one.made)
+    write.executemany("INSERT OR IGNORE INTO made VALUES (?, ?)", made)
+    owned = [(one.keyset, one.id) for one in group if one.keyset is not None]
+    write.executemany("INSERT OR IGNORE INTO keysets VALUES (?, ?)", owned)
 
 
 def _connect(path: Path, log: str) -> sqlite3.Connection:
