@@ -8,14 +8,15 @@ a path, a policy's file, or an address.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from teeproof.core.errors import Malformed, NotAllowed, TooLarge, Usage
 from teeproof.explorer.answering import file_name
+from teeproof.explorer.bodies import bounded, media_type
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
@@ -27,6 +28,7 @@ MOST_BYTES = 16 << 20  # of one upload; larger proofs are for the command
 MOST_FILES = 16
 _MOST_FIELDS = 8
 _MOST_TEXT = 1 << 20
+_AROUND = 64 << 10  # bytes of a form's own lines
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _PASTED = "pasted"
 
@@ -54,9 +56,9 @@ async def read_upload(request: Request) -> Upload:
         Usage: nothing was sent.
         NotAllowed: another site's page sent the form (``upload_foreign``).
     """
-    bounded = _checked(request, MOST_BYTES)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    upload = await (_form(bounded) if kind in _FORMS else _body(bounded))
+    own = _checked(request, MOST_BYTES)
+    kind = media_type(request)
+    upload = await (_form(own) if kind in _FORMS else _body(own))
     if not upload.files:
         raise Usage(
             "nothing was sent: choose a file, or paste a quote", code="upload_empty",
@@ -78,11 +80,11 @@ async def form_fields(request: Request, *, most: int, fields: int) -> list[tuple
     """
     from starlette.datastructures import UploadFile  # noqa: PLC0415  only a server needs it
 
-    bounded, found = _checked(request, most), list[tuple[str, str | bytes]]()
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    own, found = _checked(request, most), list[tuple[str, str | bytes]]()
+    kind = media_type(request)
     if kind not in _FORMS:
         raise Malformed("this is no form", code="upload_malformed", got=kind[:80])
-    async with _opened(bounded, files=fields, fields=fields, part=most) as form:
+    async with _opened(own, files=fields, fields=fields, part=most) as form:
         for key, value in form.multi_items():
             found.append((key, await value.read() if isinstance(value, UploadFile) else value))
     if sum(len(value) for _, value in found) > most:
@@ -118,10 +120,7 @@ def _checked(request: Request, most: int) -> Request:
             "another site's page sent this: upload it here yourself", code="upload_foreign",
             got=(site or origin or "")[:100],
         )  # fmt: skip
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced[:20]) > most:
-        raise _too_large(most)
-    return _bounded(request, most)
+    return bounded(request, most, around=_AROUND, refuse=lambda: _too_large(most))
 
 
 @asynccontextmanager
@@ -131,7 +130,7 @@ async def _opened(
     from starlette.exceptions import HTTPException  # noqa: PLC0415  only a server needs it
     from starlette.formparsers import MultiPartException, MultiPartParser  # noqa: PLC0415
 
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request)
     try:
         if kind == _FORMS[0]:
             parser = MultiPartParser(
@@ -181,22 +180,6 @@ async def _form(request: Request) -> Upload:
     return Upload(
         files=tuple(files), policy=words.get("policy", ""), at=words.get("at", "").strip()
     )
-
-
-def _bounded(request: Request, most: int) -> Request:
-    """Return the same request with a body that ends in TooLarge where it is too long."""
-    from starlette.requests import Request as Plain  # noqa: PLC0415
-
-    receive, left = request.receive, [most + (64 << 10)]  # a form's own lines come on top
-
-    async def counted() -> MutableMapping[str, Any]:
-        message = await receive()
-        left[0] -= len(message.get("body", b""))
-        if left[0] < 0:
-            raise _too_large(most)
-        return message
-
-    return Plain(request.scope, counted)
 
 
 def _too_large(most: int) -> TooLarge:

@@ -5,13 +5,13 @@ A file that is contributed is plaintext until it is sealed here, so it stays in 
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from teeproof.core.errors import Malformed, TooLarge
 from teeproof.explorer.answering import file_name
+from teeproof.explorer.bodies import bounded, media_type
 from teeproof.explorer.console.gate import FIELD, Gate
 
 if TYPE_CHECKING:
@@ -54,15 +54,13 @@ async def read_form(request: Request, gate: Gate, *, most_file: int = 0) -> Form
     """
     gate.require_own_page(request)
     most = most_file + _OVERHEAD if most_file else MOST_WORDS
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced[:20]) > most:
-        raise _too_large(most_file or most)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = bounded(request, most, refuse=lambda: _too_large(most_file or most))
+    kind = media_type(request)
     if kind not in _FORMS:
         raise Malformed(
             "this is no form", code="form_malformed", expected=" or ".join(_FORMS), got=kind[:80]
         )
-    form = await _read(_bounded(request, most, most_file or most), kind, most_file)
+    form = await _read(body, kind, most_file)
     gate.require_own_form(form.words.pop(FIELD, ""))
     if form.data is not None and len(form.data) > most_file:
         raise _too_large(most_file)
@@ -117,22 +115,6 @@ async def _form(form: FormData) -> Form:
         else:
             words[field] = value
     return Form(words=words, name=name, data=data)
-
-
-def _bounded(request: Request, most: int, told: int) -> Request:
-    """Return the same request with a body that ends in TooLarge where it is too long."""
-    from starlette.requests import Request as Plain  # noqa: PLC0415
-
-    receive, left = request.receive, [most]
-
-    async def counted() -> MutableMapping[str, Any]:
-        message = await receive()
-        left[0] -= len(message.get("body", b""))
-        if left[0] < 0:
-            raise _too_large(told)
-        return message
-
-    return Plain(request.scope, counted)
 
 
 def _too_large(most: int) -> TooLarge:
