@@ -8,8 +8,6 @@ Trusts: nothing; it only answers questions about bytes.  Does not trust: names, 
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode, b64encode
 from functools import lru_cache
 
 import msgspec
@@ -21,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAuthentic
+from teeproof.evidence import pem
 from teeproof.evidence.certificate import (
     claims_ca,
     common_name,
@@ -46,9 +45,6 @@ MAX_CHAIN_BYTES = 32 << 10
 # AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758, 3.2), as DER writes it.
 ECDSA_SHA256 = (SEQUENCE, bytes.fromhex("06082a8648ce3d040302"))
 
-_PEM = re.compile(
-    rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)\n-----END CERTIFICATE-----"
-)
 _MARK = encode_oid(SIMULATED_ROOT_OID)
 _SHA256 = ec.ECDSA(hashes.SHA256())
 
@@ -94,7 +90,7 @@ class Certificate(msgspec.Struct, frozen=True, eq=False):
     simulated: bool
 
 
-def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
+def parse_chain(text: bytes, *, what: str) -> tuple[Certificate, ...]:
     """Return the certificates of a PEM chain, leaf first.
 
     Between and around the certificates only white space and NUL bytes may stand.
@@ -102,27 +98,19 @@ def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
     Raises:
         Malformed: anything else, no certificate, more than six, or one that is not P-256.
     """
-    if len(pem) > MAX_CHAIN_BYTES:
-        raise malformed_x509(what, f"at most {MAX_CHAIN_BYTES} bytes", f"{len(pem)} bytes")
-    found, between, at = [], b"", 0
-    for match in _PEM.finditer(pem):
-        between += pem[at : match.start()]
-        found.append(match[1])
-        at = match.end()
-    if not 1 <= len(found) <= 6 or (between + pem[at:]).strip(b" \r\n\x00"):
+    if len(text) > MAX_CHAIN_BYTES:
+        raise malformed_x509(what, f"at most {MAX_CHAIN_BYTES} bytes", f"{len(text)} bytes")
+    found, rest = pem.split(text)
+    if not 1 <= len(found) <= 6 or rest.strip(pem.SPACE):
         raise malformed_x509(
             what, "one to six PEM certificates and nothing else", f"{len(found)} certificates"
         )
     return tuple(_parse_certificate(block, what) for block in found)
 
 
-def _parse_certificate(base64: bytes, what: str) -> Certificate:
-    text = base64.replace(b"\r", b"").replace(b"\n", b"")
+def _parse_certificate(block: pem.Block, what: str) -> Certificate:
     try:
-        der = b64decode(text, validate=True)
-        if b64encode(der) != text:  # RFC 4648, 3.5: spare bits that are not zero
-            raise ValueError("base64 that is not canonical")
-        return _load_certificate(der)
+        return _load_certificate(pem.decoded(block.base64))
     except UNREADABLE as error:
         raise malformed_x509(what, "X.509 certificates over P-256", str(error)[:200]) from None
 

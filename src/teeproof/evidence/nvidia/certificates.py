@@ -9,8 +9,6 @@ Trusts: nothing; it only answers questions about bytes.  Does not trust: names, 
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode, b64encode
 from functools import lru_cache
 
 import msgspec
@@ -18,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from teeproof.core.digests import named, sha256
+from teeproof.evidence import pem
 from teeproof.evidence.certificate import window
 from teeproof.evidence.der import (
     BITS,
@@ -57,9 +56,6 @@ _EXTENDED_USAGE = encode_oid("2.5.29.37")
 _OCSP_SIGNING = encode_oid("1.3.6.1.5.5.7.3.9")
 _UNDERSTOOD = (_BASIC_CONSTRAINTS, _KEY_USAGE, _EXTENDED_USAGE)
 _DIGITAL_SIGNATURE, _KEY_CERT_SIGN = 0x80, 0x04  # bits 0 and 5 of KeyUsage, from the left
-_PEM = re.compile(
-    rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)\n-----END CERTIFICATE-----"
-)
 
 
 class Certificate(msgspec.Struct, frozen=True, eq=False):
@@ -111,20 +107,16 @@ class Certificate(msgspec.Struct, frozen=True, eq=False):
         return encode(SEQUENCE, self.subject_name)
 
 
-def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
+def parse_chain(text: bytes, *, what: str) -> tuple[Certificate, ...]:
     """Return the certificates of a PEM chain, leaf first.
 
     Raises:
         Malformed: anything but one to six certificates over P-384 and white space.
     """
-    if len(pem) > MAX_CHAIN_BYTES:
-        raise malformed_x509(what, f"at most {MAX_CHAIN_BYTES} bytes", f"{len(pem)} bytes")
-    found, between, at = [], b"", 0
-    for match in _PEM.finditer(pem):
-        between += pem[at : match.start()]
-        found.append(match[1])
-        at = match.end()
-    if not 1 <= len(found) <= MAX_CERTIFICATES or (between + pem[at:]).strip(b" \r\n\x00"):
+    if len(text) > MAX_CHAIN_BYTES:
+        raise malformed_x509(what, f"at most {MAX_CHAIN_BYTES} bytes", f"{len(text)} bytes")
+    found, rest = pem.split(text)
+    if not 1 <= len(found) <= MAX_CERTIFICATES or rest.strip(pem.SPACE):
         raise malformed_x509(
             what,
             f"one to {MAX_CERTIFICATES} PEM certificates and nothing else",
@@ -133,14 +125,11 @@ def parse_chain(pem: bytes, *, what: str) -> tuple[Certificate, ...]:
     return tuple(_parse_block(block, what) for block in found)
 
 
-def _parse_block(block: bytes, what: str) -> Certificate:
-    text = block.replace(b"\r", b"").replace(b"\n", b"")
+def _parse_block(block: pem.Block, what: str) -> Certificate:
     try:
-        der = b64decode(text, validate=True)
+        der = pem.decoded(block.base64)
     except ValueError:
-        der = b""
-    if b64encode(der) != text:  # RFC 4648, 3.5: spare bits that are not zero
-        raise malformed_x509(what, "canonical base64", text[:20].decode())
+        raise malformed_x509(what, "canonical base64", block.base64[:20].decode()) from None
     return parse_der(der, what=what)
 
 

@@ -10,8 +10,6 @@ Trusts: nothing; it only answers questions about bytes.  Does not trust: names, 
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode, b64encode
 from functools import lru_cache
 
 import msgspec
@@ -21,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from teeproof.core.digests import named, sha256
+from teeproof.evidence import pem
 from teeproof.evidence.certificate import common_name, may_sign_certificates, read_fields, window
 from teeproof.evidence.der import encode_oid
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
@@ -52,9 +51,6 @@ PSS_SHA384 = (
 )
 _PADDING = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
 _MARK = encode_oid(SIMULATED_ROOT_OID)
-_PEM = re.compile(
-    rb"-----BEGIN (CERTIFICATE|X509 CRL)-----\r?\n([A-Za-z0-9+/=\r\n]+)\n-----END \1-----"
-)
 
 
 class AmdCertificate(msgspec.Struct, frozen=True, eq=False):
@@ -91,7 +87,7 @@ class AmdCertificate(msgspec.Struct, frozen=True, eq=False):
     simulated: bool
 
 
-def parse_blocks(pem: bytes) -> tuple[list[bytes], list[bytes]]:
+def parse_blocks(text: bytes) -> tuple[list[bytes], list[bytes]]:
     """Return the certificates and the revocation lists (DER) of a PEM text, each once.
 
     Between and around the blocks only white space and NUL bytes may stand.
@@ -99,16 +95,12 @@ def parse_blocks(pem: bytes) -> tuple[list[bytes], list[bytes]]:
     Raises:
         Malformed: anything else, too much of it, or base64 that is not canonical.
     """
-    if len(pem) > MAX_BYTES:
-        raise malformed_x509(_WHAT, f"at most {MAX_BYTES} bytes", f"{len(pem)} bytes")
-    certificates: dict[bytes, None] = {}
-    lists: dict[bytes, None] = {}
-    between, at = b"", 0
-    for match in _PEM.finditer(pem):
-        between += pem[at : match.start()]
-        (certificates if match[1] == b"CERTIFICATE" else lists)[_decoded(match[2])] = None
-        at = match.end()
-    if (between + pem[at:]).strip(b" \r\n\x00") or len(certificates) > MAX_CERTIFICATES:
+    if len(text) > MAX_BYTES:
+        raise malformed_x509(_WHAT, f"at most {MAX_BYTES} bytes", f"{len(text)} bytes")
+    found, rest = pem.split(text, lists=True)
+    certificates = dict.fromkeys(_decoded(one) for one in found if one.is_certificate)
+    lists = dict.fromkeys(_decoded(one) for one in found if not one.is_certificate)
+    if rest.strip(pem.SPACE) or len(certificates) > MAX_CERTIFICATES:
         raise malformed_x509(
             _WHAT,
             f"PEM blocks and nothing else, at most {MAX_CERTIFICATES} certificates",
@@ -117,14 +109,13 @@ def parse_blocks(pem: bytes) -> tuple[list[bytes], list[bytes]]:
     return list(certificates), list(lists)
 
 
-def _decoded(base64: bytes) -> bytes:
-    text = base64.replace(b"\r", b"").replace(b"\n", b"")
+def _decoded(block: pem.Block) -> bytes:
     try:
-        der = b64decode(text, validate=True)
+        der = pem.decoded(block.base64)
     except ValueError:
         der = b""
-    if not der or b64encode(der) != text:
-        raise malformed_x509(_WHAT, "canonical base64", ascii(text[:40]))
+    if not der:
+        raise malformed_x509(_WHAT, "canonical base64", ascii(block.base64[:40]))
     return der
 
 

@@ -13,8 +13,6 @@ Trusts: nothing; it only answers questions about bytes.  Does not trust: names, 
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -27,6 +25,7 @@ from cryptography.x509.oid import ExtensionOID
 
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Malformed, NotAuthentic
+from teeproof.evidence import pem
 from teeproof.evidence.dates import Window
 from teeproof.evidence.der import SEQUENCE, elements, only
 from teeproof.evidence.marks import SIMULATED_ROOT_OID
@@ -38,9 +37,6 @@ MAX_CHAIN_BYTES = 32 << 10
 MAX_CERTIFICATES = 6
 AK_CERTIFICATE = "2.23.133.8.3"  # tcg-kp-AIKCertificate
 EK_CERTIFICATE = "2.23.133.8.1"  # tcg-kp-EKCertificate
-_PEM = re.compile(
-    rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)\n-----END CERTIFICATE-----"
-)
 _SAFE = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 # Name constraints are not among them: nothing here evaluates those.
 _UNDERSTOOD = {
@@ -75,24 +71,24 @@ class AkChain:
     windows: tuple[Window, ...]
 
 
-def parse_chain(pem: bytes) -> AkChain:
+def parse_chain(text: bytes) -> AkChain:
     """Return the certificates of a PEM text, leaf first; nothing is verified.
 
     Raises:
         Malformed: anything but one to six certificates that can be read.
     """
-    if len(pem) > MAX_CHAIN_BYTES:
-        raise _malformed(f"at most {MAX_CHAIN_BYTES} bytes", f"{len(pem)} bytes")
-    return _parsed(pem)
+    if len(text) > MAX_CHAIN_BYTES:
+        raise _malformed(f"at most {MAX_CHAIN_BYTES} bytes", f"{len(text)} bytes")
+    return _parsed(text)
 
 
 @lru_cache(maxsize=64)
-def _parsed(pem: bytes) -> AkChain:
-    found = _PEM.findall(pem)
-    if not 1 <= len(found) <= MAX_CERTIFICATES or _PEM.sub(b"", pem).strip():
+def _parsed(text: bytes) -> AkChain:
+    found, rest = pem.split(text)
+    if not 1 <= len(found) <= MAX_CERTIFICATES or rest.strip():
         raise _malformed("one to six PEM certificates and nothing else", f"{len(found)} of them")
     try:
-        certificates = tuple(map(_load, found))
+        certificates = tuple(_load(pem.decoded(block.base64)) for block in found)
         leaf, root = certificates[0], certificates[-1]
         return AkChain(
             certificates=certificates,
@@ -106,11 +102,7 @@ def _parsed(pem: bytes) -> AkChain:
         raise _malformed("X.509 certificates", str(error)[:200]) from None
 
 
-def _load(base64: bytes) -> x509.Certificate:
-    text = base64.replace(b"\r", b"").replace(b"\n", b"")
-    der = b64decode(text, validate=True)
-    if b64encode(der) != text:
-        raise ValueError("base64 that is not canonical")
+def _load(der: bytes) -> x509.Certificate:
     version, serial, *_ = elements(elements(only(der, SEQUENCE))[0][1])
     if version[0] != 0xA0 or int.from_bytes(serial[1], "big", signed=True) <= 0:
         raise ValueError("not of version 3, or a serial number that is not positive (RFC 5280)")
