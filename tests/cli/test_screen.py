@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import teeproof as library
 from teeproof.cli.screen import Screen, plain
-from teeproof.cli.simulate import files_of, write_folder
+from teeproof.cli.simulate import files_of, write_simulated
 from teeproof.cli.verdicts import write_strength, write_verdict
 from teeproof.evidence.collect.simulated import SimulatedPlatform, simulate, states
 from teeproof.evidence.simulated.pki import Names
@@ -108,7 +108,7 @@ def evil(tmp_path):
     compose = json.dumps(json.loads(evidence.compose) | {"name": EVIL, "allowed_envs": [EVIL]})
     evidence = msgspec.structs.replace(evidence, compose=compose.encode())
     folder = tmp_path / EVIL
-    write_folder(folder, files_of(evidence, policy="", state=states()["up-to-date"]))
+    write_simulated(folder, files_of(evidence, policy="", state=states()["up-to-date"]))
     (folder / EVIL).write_text("text that is nothing")
     log = json.loads(evidence.event_log)
     log[-1]["event"] = EVIL

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from teeproof.cli.asked import _blocks
-from teeproof.cli.simulate import write_folder
+from teeproof.cli.simulate import write_simulated
 from teeproof.core.clock import format_time
 from teeproof.core.errors import Usage
 from teeproof.evidence.collect.simulated import opt_in_policy
@@ -211,7 +211,7 @@ def test_options_of_proofs_say_nothing_about_evidence(teeproof, here):
 
     evidence = simulate("up-to-date", bytes(64), platform=platform(), now=NOW)
     files = files_of(evidence, policy="", state=states()["up-to-date"])
-    write_folder(Path("evidence"), files)
+    write_simulated(Path("evidence"), files)
     answer = teeproof("verify", "evidence", "--logs", "logs")
     assert answer.code == 1
     assert "--logs" in answer.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -9,7 +10,7 @@ import stat
 import pytest
 
 from teeproof.core.errors import Unavailable, Usage
-from teeproof.core.writing import PRIVATE, replacing, require_writable, write_file
+from teeproof.core.writing import PRIVATE, replacing, require_writable, write_file, write_folder
 
 
 def test_a_file_is_there_once_it_is_complete(tmp_path):
@@ -132,3 +133,46 @@ def test_no_name_and_no_folder_are_said(tmp_path):
     with pytest.raises(Unavailable) as caught:
         write_file(tmp_path / "nowhere" / "out", b"", overwrite=False)
     assert caught.value.code == "out_unavailable"
+
+
+def _names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "above" / "out"
+    write_folder(folder, {"a": b"1", "b": b"2"}, overwrite=False)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"a": b"1", "b": b"2"}
+    with pytest.raises(Unavailable) as caught:
+        write_folder(tmp_path / "other", {"a": b"1", "no/such": b"2"}, overwrite=False)
+    assert caught.value.code == "out_unavailable"
+    assert _names(tmp_path) == ["above"]
+
+
+def test_a_folder_that_holds_something_is_replaced_only_if_that_is_wanted(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    write_folder(folder, {"old": b"1"}, overwrite=False)  # an empty one is nobody's
+    with pytest.raises(Unavailable):
+        write_folder(folder, {"new": b"2"}, overwrite=False)
+    assert _names(folder) == ["old"]
+    write_folder(folder, {"new": b"2"}, overwrite=True)
+    assert _names(folder) == ["new"]
+    assert _names(tmp_path) == ["out"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    write_folder(folder, {"old": b"1"}, overwrite=False)
+    replace = type(folder).replace
+
+    def failing(self, target):
+        if target == folder and (self / "new").exists():
+            raise OSError(errno.EIO, "it cannot")
+        return replace(self, target)
+
+    monkeypatch.setattr(type(folder), "replace", failing)
+    with pytest.raises(Unavailable, match="it cannot"):
+        write_folder(folder, {"new": b"2"}, overwrite=True)
+    assert _names(folder) == ["old"]
+    assert _names(tmp_path) == ["out"]

@@ -17,7 +17,7 @@ from teeproof.cli.outgoing import require_place
 from teeproof.cli.quoting import shell
 from teeproof.cli.samples import found_sample
 from teeproof.cli.screen import ColorChoice, Screen, standard
-from teeproof.cli.simulate import files_of, write_folder
+from teeproof.cli.simulate import files_of, write_simulated
 from teeproof.cli.verdicts import answer, counts, headline, write_failures, write_strength
 from teeproof.cli.verify import Answer, verify_bundle
 from teeproof.core.clock import format_time, wall_clock
@@ -131,7 +131,7 @@ def _simulated(scratch: Path, now: datetime) -> list[Step]:
     folder = scratch / "simulated-evidence"
     evidence = simulate("up-to-date", os.urandom(64), platform=platform, now=now)
     policy = opt_in_policy(platform)
-    write_folder(folder, files_of(evidence, policy=policy, state=states()["up-to-date"]))
+    write_simulated(folder, files_of(evidence, policy=policy, state=states()["up-to-date"]))
     bundle = gather([folder])[0]
     return [
         Step(

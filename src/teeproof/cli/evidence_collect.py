@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +15,9 @@ from teeproof.cli.pieces import pieces_of
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.clock import wall_clock
-from teeproof.core.errors import Unavailable, Usage
+from teeproof.core.errors import Usage
 from teeproof.core.home import data_directory
+from teeproof.core.writing import write_folder
 from teeproof.evidence.collect import ATTESTER_VARIABLE, choose_attester
 from teeproof.evidence.collect.kinds import LIBRARY_VARIABLE
 from teeproof.evidence.collect.nvml import LIBRARY, GpuEvidence, NvmlAttester
@@ -89,7 +87,7 @@ def command(
     )
     simulated = (os.environ | chosen).get(ATTESTER_VARIABLE) == "simulated"
     files = files_of(evidence, simulated=simulated)
-    _write(out, files)
+    write_folder(out, files, overwrite=False)
     said = _Said(device.name, out, bound, list(files), simulated, found)
     _say(standard(color), said, as_json=as_json)
     return 0
@@ -138,24 +136,6 @@ def _require_free(out: Path) -> None:
             code="out_taken",
             expected="a new or an empty directory",
         )
-
-
-def _write(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write a directory whole or not at all."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        try:
-            new.chmod(0o755)
-            for name, data in files.items():
-                (new / name).write_bytes(data)
-            new.replace(out)  # over an empty directory too
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-    except OSError as error:
-        raise Unavailable(
-            f"{out} cannot be written: {error.strerror}", code="out_unavailable", got=str(out)
-        ) from None
 
 
 class _Said(NamedTuple):

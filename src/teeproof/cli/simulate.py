@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +16,9 @@ from teeproof.cli.outgoing import require_place
 from teeproof.cli.pieces import QUOTE_NAMES, pieces_of
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
-from teeproof.core.errors import Unavailable, Usage
+from teeproof.core.errors import Usage
 from teeproof.core.home import data_directory
+from teeproof.core.writing import write_folder
 from teeproof.evidence.collect.simulated import (
     State,
     open_platform,
@@ -29,7 +28,7 @@ from teeproof.evidence.collect.simulated import (
 )
 from teeproof.evidence.record import Evidence
 
-__all__ = ["MARK", "command", "files_of", "write_folder"]
+__all__ = ["MARK", "command", "files_of", "write_simulated"]
 
 DEFAULT_FOLDER = Path("simulated-evidence")
 MARK = "SIMULATED.txt"
@@ -103,7 +102,7 @@ def command(
     now = time_of(at)
     evidence = simulate(name, bound, platform=platform, now=now)
     policy = reference_policy(platform, report_data=bound, kind=states()[name].kind)
-    write_folder(out, files_of(evidence, policy=policy, state=states()[name]))
+    write_simulated(out, files_of(evidence, policy=policy, state=states()[name]))
     _say(screen, states()[name], out, at=at, now=now, as_json=as_json)
     return 0
 
@@ -113,7 +112,7 @@ def files_of(evidence: Evidence, *, policy: str, state: State) -> dict[str, byte
     return {MARK: _mark(state), "policy.toml": policy.encode()} | pieces_of(evidence)
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_simulated(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write a directory whole or not at all; only earlier simulated evidence is overwritten.
 
     Raises:
@@ -121,26 +120,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         Unavailable: it cannot be written.
     """
     _require_ours(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            new.chmod(0o755)
-            for name, data in files.items():
-                (new / name).write_bytes(data)
-            if folder.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-                folder.replace(old)
-                new.replace(folder)
-                shutil.rmtree(old)
-            else:
-                new.replace(folder)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-    except OSError as error:
-        raise Unavailable(
-            f"{folder} cannot be written: {error.strerror}", code="out_unavailable", got=str(folder)
-        ) from None
+    write_folder(folder, files, overwrite=True)
 
 
 def _require_ours(folder: Path) -> None:

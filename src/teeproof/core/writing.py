@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and nothing but files.
+"""Write files and directories of them whole or not at all, and nothing but files.
 
 What is written stands beside its target until it is complete, is then named durably, and is removed
 if anything fails: under the target's name there is never half a file. A name is free, or that of a
@@ -12,14 +12,16 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from teeproof.core.errors import Unavailable, Usage
 
-__all__ = ["PRIVATE", "SHARED", "replacing", "require_writable", "write_file"]
+__all__ = ["PRIVATE", "SHARED", "replacing", "require_writable", "write_file", "write_folder"]
 
 SHARED, PRIVATE = 0o666, 0o600
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -90,15 +92,64 @@ def replacing(
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise Unavailable(
-            f"{target} cannot be written: {error.strerror}", code="out_unavailable", got=str(target)
-        ) from None
+        raise _unavailable(target, error) from None
 
 
 def write_file(target: Path, data: bytes, *, overwrite: bool, mode: int = SHARED) -> None:
     """Write a file whole or not at all; arguments and errors as of ``replacing``."""
     with replacing(target, overwrite=overwrite, mode=mode, buffering=-1) as file:
         file.write(data)
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], *, overwrite: bool) -> None:
+    """Write a directory with files whole or not at all.
+
+    Args:
+        folder: its name; directories above it are made.
+        files: their contents, by name.
+        overwrite: whether a directory there is replaced with all that it holds; an empty one is in
+            any case.
+
+    Raises:
+        Unavailable: code ``out_unavailable``; what was there before still is.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = _beside(folder)
+        try:
+            for name, data in files.items():
+                (new / name).write_bytes(data)
+            if overwrite and folder.exists():
+                _exchange(folder, new)
+            else:
+                new.replace(folder)  # over an empty directory too
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    except OSError as error:
+        raise _unavailable(folder, error) from None
+
+
+def _beside(folder: Path) -> Path:
+    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    new.chmod(0o755)
+    return new
+
+
+def _exchange(folder: Path, new: Path) -> None:
+    old = _beside(folder)
+    folder.replace(old)
+    try:
+        new.replace(folder)
+    except OSError:
+        old.replace(folder)
+        raise
+    shutil.rmtree(old)
+
+
+def _unavailable(target: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{target} cannot be written: {error.strerror}", code="out_unavailable", got=str(target)
+    )
 
 
 def _status(path: Path, *, follow: bool) -> os.stat_result | None:
