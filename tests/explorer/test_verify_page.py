@@ -202,6 +202,34 @@ def test_client_sends_too_many_files(judge):
     assert judge(files=files).json()["error"] == "upload_malformed"
 
 
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "utf-16", "latin-1", "x" * 99, ""])
+def test_client_names_a_codec_whose_work_grows_with_the_square_of_a_text(judge, charset):
+    body = b"--b\r\ncontent-disposition: form-data; name=text\r\n\r\nx-aa\r\n--b--\r\n"
+    kind = f'multipart/form-data; boundary=b; charset="{charset}"'
+    answer = judge(content=body, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["error"]) == (400, "form_charset")
+    kind = "multipart/form-data; boundary=b; charset=UTF-8"
+    assert judge(content=body, headers={"content-type": kind}).json()["error"] == "file_unknown"
+
+
+@pytest.mark.parametrize("separator", [b"&", b";", b"a=b&"])
+def test_client_sends_many_empty_fields_and_is_cut_off(judge, separator):
+    """No parser counts them, and each byte of them costs it some microseconds."""
+    read = []
+
+    async def body():
+        for _ in range(8):
+            read.append(1)
+            yield separator * (1 << 16)
+
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    answer = judge(content=body(), headers=kind)
+    assert (answer.status_code, answer.json()["error"]) == (400, "upload_malformed")
+    assert len(read) == 1
+    one = judge(content=b"&text=00&&policy=strict&", headers=kind).json()
+    assert one["error"] == "file_unknown"
+
+
 def test_client_sends_a_field_twice(judge):
     body = b"policy=strict&policy=own&text=00"
     answer = judge(content=body, headers={"content-type": "application/x-www-form-urlencoded"})

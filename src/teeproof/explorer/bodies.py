@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from teeproof.core.errors import TooLarge
+from teeproof.core.errors import Malformed, TooLarge
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["bounded", "media_type"]
+__all__ = ["bounded", "media_type", "require_utf8"]
 
 
 def bounded(
@@ -46,3 +46,22 @@ def media_type(request: Request) -> str:
     """Return what a body says that it is, in lower case and without its parameters."""
     kind: str = request.headers.get("content-type", "")
     return kind.partition(";")[0].strip().lower()
+
+
+def require_utf8(request: Request) -> None:
+    """Raise unless a form's words are in UTF-8, as every browser sends them to a page of ours.
+
+    A form may name any of Python's codecs, and the work of some grows with the square of a text.
+
+    Raises:
+        Malformed: another charset (``form_charset``).
+    """
+    from python_multipart.multipart import parse_options_header  # noqa: PLC0415  beside Starlette
+
+    _, options = parse_options_header(request.headers.get("content-type", ""))
+    charset = options.get(b"charset", b"utf-8")
+    if charset.lower() != b"utf-8":
+        raise Malformed(
+            "the form is written in another charset", code="form_charset", expected="UTF-8",
+            got=charset[:40].decode("ascii", "backslashreplace"),
+        )  # fmt: skip

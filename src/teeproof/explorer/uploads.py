@@ -8,7 +8,7 @@ a path, a policy's file, or an address.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from teeproof.core.errors import Malformed, NotAllowed, TooLarge, Usage
 from teeproof.explorer.answering import file_name
-from teeproof.explorer.bodies import bounded, media_type
+from teeproof.explorer.bodies import bounded, media_type, require_utf8
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
@@ -127,12 +127,16 @@ def _checked(request: Request, most: int) -> Request:
 async def _opened(
     request: Request, *, files: int, fields: int, part: int
 ) -> AsyncIterator[FormData]:
-    from starlette.exceptions import HTTPException  # noqa: PLC0415  only a server needs it
-    from starlette.formparsers import MultiPartException, MultiPartParser  # noqa: PLC0415
+    from starlette.formparsers import (  # noqa: PLC0415  only a server needs it
+        FormParser,
+        MultiPartException,
+        MultiPartParser,
+    )
 
     kind = media_type(request)
     try:
         if kind == _FORMS[0]:
+            require_utf8(request)
             parser = MultiPartParser(
                 request.headers, request.stream(), max_files=files, max_fields=fields,
                 max_part_size=part,
@@ -140,16 +144,33 @@ async def _opened(
             parser.spool_max_size = MOST_BYTES * 2  # it may be somebody's question: on no disk
             form = await parser.parse()
         else:
-            form = await request.form(max_files=files, max_fields=fields, max_part_size=part)
-    except (HTTPException, MultiPartException) as error:
-        said = error.detail if isinstance(error, HTTPException) else error.message
+            form = await FormParser(
+                request.headers, _of_few(request.stream(), fields), max_fields=fields,
+                max_part_size=part,
+            ).parse()  # fmt: skip
+    except (MultiPartException, UnicodeError) as error:
         raise Malformed(
-            "the form cannot be read", code="upload_malformed", got=str(said)[:200]
+            "the form cannot be read", code="upload_malformed", got=str(error)[:200]
         ) from None
     try:
         yield form
     finally:
         await form.close()
+
+
+async def _of_few(chunks: AsyncIterator[bytes], most: int) -> AsyncGenerator[bytes, None]:
+    """Yield a form's bytes unless they part too many fields; empty ones are counted by no parser.
+
+    Raises:
+        Malformed: they do (``upload_malformed``).
+    """
+    left = most
+    async for chunk in chunks:
+        left -= chunk.count(b"&") + chunk.count(b";")
+        if left < 0:
+            raise Malformed("the form has too many fields", code="upload_malformed",
+                            expected=f"at most {most}")  # fmt: skip
+        yield chunk
 
 
 async def _body(request: Request) -> Upload:

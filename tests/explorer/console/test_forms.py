@@ -113,6 +113,15 @@ def test_what_is_no_form_is_not_read():
     assert refusal(stream, {}) == "form_malformed"
 
 
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "utf-16"])
+def test_client_names_a_codec_of_its_own(charset):
+    body, headers = upload(b"{}\n")
+    own = {"content-type": f"{headers['content-type']}; charset={charset}"}
+    assert refusal(body, own, most_file=MOST) == "form_charset"
+    assert read(body, {"content-type": f"{headers['content-type']}; charset=utf-8"},
+                most_file=MOST).data == b"{}\n"  # fmt: skip
+
+
 def test_words_are_bounded():
     kind = {"content-type": "application/x-www-form-urlencoded"}
     body = f"form={GATE.form}&text=".encode()

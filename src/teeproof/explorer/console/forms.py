@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from teeproof.core.errors import Malformed, TooLarge
 from teeproof.explorer.answering import file_name
-from teeproof.explorer.bodies import bounded, media_type
+from teeproof.explorer.bodies import bounded, media_type, require_utf8
 from teeproof.explorer.console.gate import FIELD, Gate
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ async def _read(request: Request, kind: str, most_file: int) -> Form:
     with ExitStack() as left:
         try:
             if kind == _FORMS[0]:
+                require_utf8(request)
                 parser = Parser(
                     request.headers, request.stream(), max_files=1, max_fields=_MOST_FIELDS,
                     max_part_size=MOST_WORDS,
