@@ -63,9 +63,11 @@ def test_operator_hands_in_names_that_are_markup():
 def test_each_quantity_has_its_own_name():
     page = _text(_get()("/cost").text)
     for words in (
-        "tokens per second at batch 1: loss", "requests per second at full batch: loss",
-        "time to the first token: longer by", "time of a whole answer: longer by",
-    ):  # fmt: skip
+        "tokens per second at batch 1 (TPS): loss",
+        "requests per second at full batch (QPS): loss",
+        "time to the first token (TTFT): longer by",
+        "a whole answer (the paper's “ITL”): longer by",
+    ):
         assert page.count(words) == 6, "one for each model on each GPU"
     assert page.count("model 19.01 % (fitted)") == 1
 

@@ -213,9 +213,11 @@ def test_nearly_99_percent_was_one_slow_model():
 
 def test_below_7_percent_holds_as_a_count_of_tokens_and_not_of_first_tokens():
     assert of("“below 7%” in tokens per second").finding == "reproduced"
-    (line,) = figure("below-7")
+    line, above = figure("below-7")
     assert line.startswith("5 of 24 cells")
+    assert line.endswith("19 lose less, 8 of them of the 70B model")
     assert "8.93 %" in line
+    assert above.count("Llama-3.1-8B on H200") == 4
     assert of("“below 7%” in time to the first token").finding == "contradicted"
     later = [float(re.search(r": (-?[\d.]+) % later", x)[1]) for x in figure("first-token-rows")]
     assert sum(share >= 7 for share in later) == 4

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from teeproof.bench.beyond import beyond
 from teeproof.bench.overhead import loss_of_throughput, more_time
 from teeproof.bench.paper import MODELS, NOISE_POINTS, ROWS, Model
 from teeproof.bench.platforms import Platform
@@ -108,7 +109,7 @@ class Prediction:
         first_token_toll_ms: what the first token takes longer; ``first_token_longer`` in percent,
             if its time without a TEE is known.
         load_s: seconds to copy the weights to the GPU, without and with a TEE, at copying speed.
-        remarks: what this does not rest on a measurement of.
+        remarks: what this does not rest on a measurement of, and where it extrapolates.
     """
 
     workload: Workload
@@ -164,7 +165,7 @@ def predict(workload: Workload, platform: Platform) -> Prediction:
         if first_off is None
         else first.over(lambda ms: more_time(on=first_off + ms, off=first_off)),
         load_s=load,
-        remarks=(*remarks, *why, *hidden),
+        remarks=(*remarks, *beyond(workload, platform, step_ms=step.value), *why, *hidden),
     )
 
 

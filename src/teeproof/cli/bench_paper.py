@@ -12,6 +12,7 @@ from teeproof.bench.compare import Compared, compare, compare_own, error_of
 from teeproof.cli.bench_predict import read_finding
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
+from teeproof.explorer.report.claims import Claim, claims
 
 __all__ = ["command"]
 
@@ -45,13 +46,26 @@ def command(*, probes: tuple[Path, Path] | None, as_json: bool, color: ColorChoi
     screen.write()
     screen.text("measured and model: of a rate the loss, (off - on) / off; of a time what it takes"
                 " more, (on - off) / off", "dim", indent=2)  # fmt: skip
+    screen.text("tokens per second (TPS) are of one text at a time, requests per second (QPS) of"
+                " the largest batch; first token is TTFT; answer is what the paper calls ITL, and"
+                " is no time between two tokens", "dim", indent=2)  # fmt: skip
     for label, some in _groups(rows).items():
         screen.row(label, f"error {error_of(some):.2f} points (root mean square)", column=32)
+    screen.title("The report's sentences on these tables")
+    for claim in _claims():
+        screen.row("", claim.claim, "bold", column=0)
+        screen.row("", claim.sentence, column=0, indent=6)
+    screen.write()
     if own:
         _write(screen, f"a decoder on {own[0].gpu}, by your probes", own)
     else:
         screen.row("your own GPU", "not measured: see teeproof bench gpu", "dim", column=32)
     return 0
+
+
+def _claims() -> tuple[Claim, ...]:
+    """Return the claims of the report that these tables answer."""
+    return tuple(c for c in claims() if c.figure and c.command == "teeproof bench paper")
 
 
 def _write(screen: Screen, title: str, rows: Any) -> None:

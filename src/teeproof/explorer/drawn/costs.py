@@ -14,13 +14,13 @@ from teeproof.explorer.drawn.plots import Bar, Group, bars
 __all__ = ["by_model", "by_step", "own_steps"]
 
 _WORDS = {
-    "tokens per second, all": "tokens per second at batch 1: loss",
+    "tokens per second, all": "tokens per second at batch 1 (TPS): loss",
     "tokens per second, short": "of short texts, up to 100 tokens",
     "tokens per second, medium": "of medium texts, up to 500",
     "tokens per second, long": "of long texts, up to 1,500",
-    "requests per second": "requests per second at full batch: loss",
-    "first token": "time to the first token: longer by",
-    "answer": "time of a whole answer: longer by",
+    "requests per second": "requests per second at full batch (QPS): loss",
+    "first token": "time to the first token (TTFT): longer by",
+    "answer": "a whole answer (the paper's “ITL”): longer by",
 }
 
 

@@ -93,9 +93,12 @@ def _model_size() -> tuple[str, ...]:
 def _below_7() -> tuple[str, ...]:
     above = [cell for cell in CELLS if _loss(cell) >= 7]
     worst = max(CELLS, key=_loss)
+    slow = sum(not MODELS[cell.model].graphs for cell in CELLS if _loss(cell) < 7)
     return (
         f"{len(above)} of {len(CELLS)} cells of tokens per second lose 7 % or more, up to"
-        f" {_loss(worst):.2f} % ({worst.model} on {worst.gpu}, {worst.length})",
+        f" {_loss(worst):.2f} % ({worst.model} on {worst.gpu}, {worst.length}):"
+        f" {len(CELLS) - len(above)} lose less, {slow} of them of the 70B model",
+        ", ".join(f"{_loss(c):.2f} % ({c.model} on {c.gpu}, {c.length})" for c in above),
     )
 
 
