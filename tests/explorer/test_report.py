@@ -208,7 +208,7 @@ def test_the_config_hash_is_no_digest_of_a_model():
 def test_nearly_99_percent_was_one_slow_model():
     kept, others = figure("best-efficiency")
     assert "100.13 % on an H100, 97.71 % on an H200" in kept
-    assert others == "by the other models: 91.16 to 95.42 %"
+    assert others == "by the other models: 91.16 % to 95.42 %"
 
 
 def test_below_7_percent_holds_as_a_count_of_tokens_and_not_of_first_tokens():

@@ -4,8 +4,8 @@ A finding is one of three: *reproduced* (a run of ours, or arithmetic on publish
 it), *contradicted* (a source or a run shows otherwise) or *not checkable here*, and then ``lacks``
 says what was missing; that our own stack has not built it yet is one such answer. A claim of which
 a part holds and a part does not is two rows. A claim whose part is only planned is never called
-reproduced; nor is what the report complains of, where we show that it can be otherwise, without
-saying so.
+reproduced, nor is what the report complains of in others, where ours only shows that it can be
+otherwise.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ _NEEDS = {
     "demo/": "demo/ is what this leaves here: teeproof demo --once --keep demo",
     "$TEEPROOF_VECTORS": "$TEEPROOF_VECTORS is a folder of evidence that others published;"
     " teeproof samples fetch --all gets the part of it that is of Intel's machines",
-    "pytest": "pytest runs in a checkout of the source: make test sets it up",
+    "pytest": "pytest runs in a checkout of the source: make test sets it up; tests over published"
+    " evidence are skipped without $TEEPROOF_VECTORS",
     "python -m bench": "python -m bench.run runs in a checkout of the source, like make bench",
 }
 _PLAIN = re.compile(r"[^a-z0-9]+")

@@ -30,7 +30,7 @@ def _best_efficiency() -> tuple[str, ...]:
         + ", ".join(f"{share:.2f} % on an {row.gpu}" for row, share in slow)
         + f"; it took {1e3 / slow[0][0].tokens_per_second.off:.0f} and"
         f" {1e3 / slow[1][0].tokens_per_second.off:.0f} ms per token",
-        f"by the other models: {min(fast):.2f} to {max(fast):.2f} %",
+        f"by the other models: {min(fast):.2f} % to {max(fast):.2f} %",
     )
 
 
