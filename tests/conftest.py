@@ -52,6 +52,7 @@ _TOGETHER = {
     "tests/explorer/test_own_browser.py": "browser",
     "tests/explorer/console/test_parts.py": "browser",
     "tests/explorer/test_access.py": "browser",
+    "tests/explorer/test_firefox": "firefox",
 }
 
 # What takes longest begins first, so that no process ends minutes after the others.

@@ -34,7 +34,7 @@ class Stage:
         (folder / "repo" / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "environment", folder / "repo" / "scripts")
         programs = ("bwrap", "unzip", "swtpm", "tpm2_checkquote", "fusermount3", "gcc",
-                    "chromium", "npm")  # fmt: skip
+                    "chromium", "firefox-esr", "npm")  # fmt: skip
         for name in ("python3", "apt-get", "id", *programs):
             path = folder / "bin" / name
             path.write_text(ACTOR)

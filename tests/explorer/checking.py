@@ -18,7 +18,17 @@ from teeproof.explorer.checker import script
 from teeproof.proof.file.zipwrite import ZipWriter
 from tests.explorer.chromium import dump
 
-__all__ = ["HARNESS", "Members", "green", "of", "results", "rewritten", "trusted", "written"]
+__all__ = [
+    "HARNESS",
+    "Members",
+    "asking",
+    "green",
+    "of",
+    "results",
+    "rewritten",
+    "trusted",
+    "written",
+]
 
 Members = dict[str, bytes]
 
@@ -44,21 +54,28 @@ document.getElementById("out").textContent = JSON.stringify(results);
 
 
 def results(
-    folder: Path, harness: str, cases: Iterable[bytes], trust: dict[str, Any] | None = None,
-    *, before: str = "",
+    folder: Path, harness: str, cases: Iterable[bytes], trust: Any = None, *, before: str = "",
 ) -> Any:  # fmt: skip
     """Return what the checker says of each case, in one page, with a script ``before`` it."""
+    document = dump(asking(folder, harness, cases, trust, before=before))
+    found = re.search(r'<pre id="out">(.+?)</pre>', document, re.DOTALL)
+    assert found, "the checker did not come to an end"
+    return json.loads(html.unescape(found[1]))
+
+
+def asking(
+    folder: Path, harness: str, cases: Iterable[bytes], trust: Any = None, *, before: str = "",
+) -> Path:  # fmt: skip
+    """Write the page whose script asks the checker, and return where it is."""
     data = json.dumps([base64.b64encode(case).decode() for case in cases])
     page = folder / "page.html"
     page.write_text(
-        '<meta charset="utf-8">'
+        '<!doctype html><meta charset="utf-8">'
         f'<script type="text/plain" id="cases">{data}</script><pre id="out"></pre>'
         f'<script type="text/plain" id="trust">{json.dumps(trust)}</script>'
         f'<script type="module">{before}{script()}{harness}</script>'
     )
-    found = re.search(r'<pre id="out">(.+?)</pre>', dump(page), re.DOTALL)
-    assert found, "the checker did not come to an end"
-    return json.loads(html.unescape(found[1]))
+    return page
 
 
 def trusted(policy: Policy | None, logs: str, now: datetime) -> dict[str, Any]:

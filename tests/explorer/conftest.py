@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -18,6 +20,9 @@ from teeproof.proof.verify import Trust
 from teeproof.proof.workload import Identity
 from tests.explorer.made import Scene, scene
 from tests.proof.people import NOW, attester, policy
+
+if TYPE_CHECKING:
+    from tests.explorer.firefox import Firefox
 
 
 @dataclass
@@ -90,3 +95,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """A pool, two models, their answers; made once, by the real services."""
     pytest.importorskip("torch")
     return scene(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="session")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """A second browser engine, started once; the tests are skipped where it is missing."""
+    from tests.explorer.firefox import opened
+
+    with opened(tmp_path_factory.mktemp("firefox")) as found:
+        yield found

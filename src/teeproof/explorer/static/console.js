@@ -49,9 +49,10 @@ if (parts && live && "EventSource" in window) {
   source.onmessage = async () => {
     live.textContent = "This page follows by itself.";
     const mine = ++asked;
-    const answer = await fetch("/console/parts");
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const text = await fetch("/console/parts")
+      .then((answer) => (answer.ok ? answer.text() : ""))
+      .catch(() => "");  // the page is left, or the server has ended
+    const page = new DOMParser().parseFromString(text, "text/html");
     if (mine !== asked) return;  // it comes later than a newer one
     const fresh = page.getElementById("parts");
     const now = document.getElementById("parts");

@@ -18,7 +18,9 @@ if (list && said && "EventSource" in window) {
     digits.textContent = " " + id.slice(0, 8);
     item.append(link, digits);
     list.prepend(item);
+    document.getElementById("none")?.remove();
     while (list.children.length > 20) list.lastElementChild.remove();
   };
   addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
