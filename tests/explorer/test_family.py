@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from teeproof.core.errors import Error
+from teeproof.explorer.answering import Listeners
 from teeproof.explorer.app import make_app
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.finding import Index
@@ -200,6 +204,43 @@ def test_a_new_statement_is_sent_to_who_listens(tmp_path, monkeypatch):
     (line,) = re.findall(r"(?m)^data: (.*)$", event)
     assert json.loads(line)["title"] == "second <b>"
     assert event.endswith("\n\n")
+
+
+def test_clients_ask_to_listen_at_one_moment_and_no_more_than_may_are_let_in():
+    listeners, statuses = Listeners(3), list[int | str]()
+
+    async def events() -> AsyncIterator[str]:
+        yield "retry: 1\n\n"
+        await asyncio.Event().wait()
+
+    async def one(gone: asyncio.Event) -> None:
+        async def receive() -> dict[str, str]:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        try:
+            answer = listeners.stream(events())
+        except Error as error:
+            statuses.append(error.code)
+        else:
+            await answer({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+
+    async def crowd() -> None:
+        for _ in range(2):  # whoever left has left their place
+            gone = asyncio.Event()
+            asking = [asyncio.create_task(one(gone)) for _ in range(8)]
+            while len(statuses) < 8:
+                await asyncio.sleep(0)
+            gone.set()
+            await asyncio.gather(*asking)
+            assert sorted(map(str, statuses)) == ["200"] * 3 + ["busy"] * 5
+            statuses.clear()
+
+    asyncio.run(crowd())
 
 
 def test_the_log_says_what_was_checked_of_its_checkpoint_and_with_whose_keys(get, shown):

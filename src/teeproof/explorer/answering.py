@@ -13,19 +13,20 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from teeproof.core import strictjson
-from teeproof.core.errors import Error
+from teeproof.core.errors import Error, Unavailable
 from teeproof.core.text import cut, plain
 from teeproof.proof.log.http.refusing import status_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
 __all__ = [
     "LONGEST",
     "MOST_JSON",
+    "Listeners",
     "Pages",
     "download",
-    "event_stream",
     "file_name",
     "json_answer",
     "script_answer",
@@ -137,12 +138,40 @@ def download(data: bytes, name: str) -> Response:
     return Response(data, media_type="application/octet-stream", headers=headers)
 
 
-def event_stream(events: AsyncIterable[str]) -> Response:
-    """Return server-sent events as they come; no proxy on the way may hold them back."""
-    from starlette.responses import StreamingResponse  # noqa: PLC0415  only a server needs it
+class Listeners:
+    """Who is sent events as they come: a bounded number at a time.
 
-    headers = {**HEADERS, "x-accel-buffering": "no"}
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+    Args:
+        most: how many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._now = most, 0
+
+    def stream(self, events: AsyncIterable[str]) -> Response:
+        """Return server-sent events as they come; no proxy on the way may hold them back.
+
+        The place is taken before anything is sent: whoever asks at the same moment finds it taken.
+
+        Raises:
+            Unavailable: as many listen already (``busy``).
+        """
+        from starlette.responses import StreamingResponse  # noqa: PLC0415  only a server needs it
+
+        if self._now >= self._most:
+            raise Unavailable("too many listen already: reload the page now and then", code="busy")
+        listeners = self
+
+        class Held(StreamingResponse):
+            async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+                listeners._now += 1
+                try:
+                    await super().__call__(scope, receive, send)
+                finally:
+                    listeners._now -= 1
+
+        headers = {**HEADERS, "x-accel-buffering": "no"}
+        return Held(events, media_type="text/event-stream", headers=headers)
 
 
 def file_name(name: str) -> str:

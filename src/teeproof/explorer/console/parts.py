@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Unavailable, Usage
-from teeproof.explorer.answering import event_stream, json_answer
+from teeproof.explorer.answering import Listeners, json_answer
 from teeproof.explorer.console.family import Family
 from teeproof.explorer.console.forms import read_form
 from teeproof.explorer.console.stage import NAMES, Part, Stage
@@ -32,7 +32,9 @@ _LINES = 60  # of one part; its statements are in the log
 class PartPages(Family):
     """The list of parts."""
 
-    _listeners = 0
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._listeners = Listeners(_LISTENERS)
 
     async def page(self, _: Request) -> Response:
         """The list."""
@@ -59,23 +61,17 @@ class PartPages(Family):
     async def events(self, _: Request) -> Response:
         """How far the parts are, each time that changes."""
         assert self._stage
-        if self._listeners >= _LISTENERS:
-            raise Unavailable("too many listen already: reload the page now and then", code="busy")
-        return event_stream(self._stream())
+        return self._listeners.stream(self._stream())
 
     async def _stream(self) -> AsyncIterator[str]:
-        self._listeners += 1
-        try:
-            last = ""
-            yield "retry: 3000\n\n"
-            for _ in range(int(_LONGEST / _EVERY)):
-                parts = await aside(self._site, self._stage.parts)
-                now = strictjson.dumps([_brief(part) for part in parts])
-                yield f"data: {now}\n\n" if now != last else ": nothing new\n\n"
-                last = now
-                await asyncio.sleep(_EVERY)
-        finally:
-            self._listeners -= 1
+        last = ""
+        yield "retry: 3000\n\n"
+        for _ in range(int(_LONGEST / _EVERY)):
+            parts = await aside(self._site, self._stage.parts)
+            now = strictjson.dumps([_brief(part) for part in parts])
+            yield f"data: {now}\n\n" if now != last else ": nothing new\n\n"
+            last = now
+            await asyncio.sleep(_EVERY)
 
     async def _page(self, *, problem: Error | None = None) -> Response:
         parts = await aside(self._site, self._stage.parts)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.text import cut
-from teeproof.explorer.answering import HEADERS, event_stream, json_answer
+from teeproof.explorer.answering import HEADERS, Listeners, json_answer
 from teeproof.explorer.log.finding import SEARCHED, Entry, Found
 from teeproof.explorer.made.listing import named_by
 from teeproof.explorer.pages.family import Site, aside, read_so_far
@@ -37,7 +37,7 @@ class HomePages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._listeners = 0
+        self._listeners = Listeners(_LISTENERS)
 
     async def home(self, _: Request) -> Response:
         """The first page."""
@@ -86,25 +86,19 @@ class HomePages:
         """Each new statement, as it comes."""
         assert request.method
         _ = self._site.log  # without one there is no news
-        if self._listeners >= _LISTENERS:
-            raise Unavailable("too many listen already: reload the page now and then", code="busy")
-        return event_stream(self._stream())
+        return self._listeners.stream(self._stream())
 
     async def _stream(self) -> AsyncIterator[str]:
-        self._listeners += 1
-        try:
-            seen = max((entry.number for entry in await self._latest()), default=-1)
-            yield "retry: 5000\n\n"
-            for _ in range(int(_LONGEST / _EVERY)):
-                await asyncio.sleep(_EVERY)
-                fresh = [entry for entry in await self._latest() if entry.number > seen]
-                for entry in reversed(fresh):
-                    seen = entry.number
-                    yield f"id: {entry.number}\ndata: {strictjson.dumps(entry.to_json())}\n\n"
-                if not fresh:
-                    yield ": nothing new\n\n"  # so that a listener who left is noticed
-        finally:
-            self._listeners -= 1
+        seen = max((entry.number for entry in await self._latest()), default=-1)
+        yield "retry: 5000\n\n"
+        for _ in range(int(_LONGEST / _EVERY)):
+            await asyncio.sleep(_EVERY)
+            fresh = [entry for entry in await self._latest() if entry.number > seen]
+            for entry in reversed(fresh):
+                seen = entry.number
+                yield f"id: {entry.number}\ndata: {strictjson.dumps(entry.to_json())}\n\n"
+            if not fresh:
+                yield ": nothing new\n\n"  # so that a listener who left is noticed
 
     def _lines(self) -> Any:
         return () if self._site.book is None else self._site.book.story()
