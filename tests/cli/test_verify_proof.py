@@ -82,6 +82,17 @@ def test_without_a_policy_simulated_machines_are_not_allowed(teeproof, here):
     assert answer.code == 4
     assert "SIMULATED, NOT ALLOWED" in answer.out
     assert "which says: trade" in answer.out
+    assert "To test with this simulator all the same, add" in answer.out
+
+
+def test_of_a_broken_proof_no_option_is_offered_that_would_not_mend_it(teeproof, here):
+    data = bytearray(Path("action.proof").read_bytes())
+    data[len(data) // 2] ^= 1
+    Path("action.proof").write_bytes(data)
+    answer = teeproof("verify", "action.proof", "--logs", "logs", *AT)
+    assert answer.code == 2
+    assert "NOT AUTHENTIC" in answer.out
+    assert "To test with this simulator" not in answer.out
 
 
 def test_without_log_keys_no_time_is_believed(teeproof, here):

@@ -66,7 +66,7 @@ def test_the_five_answers_stand_on_the_page_of_a_statement(get, shown):
         assert words in page, words
     twin = get(f"/p/{shown.sealed['answer'].id.hex()}.json").json()
     assert [one["question"] for one in twin["told"]["answers"]] == [
-        "Who ran this?", "What was said?", "How strong is it?", "What was not checked?",
+        "Who ran this?", "When was it said?", "How strong is it?", "What was not checked?",
         "What do I do next?",
     ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from teeproof.explorer.telling.answer import badge, open_questions, strength, to
 from teeproof.explorer.telling.faults import alike
 from teeproof.explorer.telling.fields import explained, sections
 from teeproof.explorer.telling.sentences import _SAYINGS, clause
+from teeproof.explorer.telling.times import dated
 from teeproof.explorer.telling.words import LEVELS, POWERS, WORDS
 from teeproof.proof.statement import known_types
 from teeproof.proof.verify import Fault
@@ -185,3 +186,18 @@ def test_author_gives_a_step_a_name_that_turns_the_line_around():
 def test_a_refusal_of_keys_is_told_in_words_and_an_unknown_one_by_its_code(code, words):
     body = {"decision": "refused", "files": ["x"], "code": code}
     assert clause("urn:teeproof:release:v1", body).endswith(f": {words}")
+
+
+def test_times_in_what_a_check_says_are_written_as_elsewhere_on_the_page():
+    assert dated("seen by 2026-11-29T21:12:47Z, and 2026-01-02T03:04:05Z") == (
+        "seen by 29 Nov 2026, 21:12:47 UTC, and 2 Jan 2026, 03:04:05 UTC"
+    )
+    for none in ("2026-13-29T21:12:47Z", "2026-11-29T25:12:47Z", "2026-11-29", "", "٢026-11-29T21"):
+        assert dated(none) == none  # looks like a time, and is none
+
+
+def test_evidence_that_keeps_nobody_out_is_never_green():
+    assert tone_of(0, "hardware") == "good"
+    assert tone_of(0, "hardware", confidential=False) == "measured"
+    assert tone_of(0, "simulated", confidential=False) == "simulated"
+    assert tone_of(2, "hardware", confidential=False) == "bad"

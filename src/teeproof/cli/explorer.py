@@ -17,13 +17,11 @@ from teeproof.cli.asked import Asked, trust_of
 from teeproof.cli.bench_predict import read_finding
 from teeproof.cli.expectations import policy_of
 from teeproof.cli.options import PATH, output_options, port_option, time_of, trust_options
-from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.errors import Unavailable, Usage
 
 __all__ = ["command"]
 
-_DIGITS = 16
 _MOST = 32  # files of measurements
 
 
@@ -118,13 +116,9 @@ def _app(
     asked = Asked(files=(), policy=expected, author_policy=None, logs=logs, blocks=(),
                   now=time_of(None), every=False, as_json=False)  # fmt: skip
     trust = trust_of(asked)
-    words: list[str | Path] = []
-    if policy is not None:
-        words += ["--policy", policy]
-    if logs is not None:
-        words += ["--logs", logs]
     try:
         from teeproof.chain.standing import Onlooker  # noqa: PLC0415
+        from teeproof.cli.visiting import visiting  # noqa: PLC0415
         from teeproof.explorer.app import LOCAL, make_app  # noqa: PLC0415
         from teeproof.explorer.log.content import Book  # noqa: PLC0415
 
@@ -134,14 +128,12 @@ def _app(
                 expected="a directory that teeproof log init made", got=str(log),
             )  # fmt: skip
 
-        def check(name: str) -> str:
-            digits = name.removeprefix("sha256:")[:_DIGITS]
-            return shell("teeproof", "verify", log or Path("FILE"), digits, *words)
-
+        visit = visiting(policy, logs)
         return make_app(
             None if log is None else Book(log, trust=trust),
-            command=check,
-            desk=ExplorerDesk(policy=expected, logs=logs, words=words),
+            command=visit.command,
+            desk=ExplorerDesk(policy=expected, logs=logs, words=visit.words),
+            given=visit.given,
             names=(*LOCAL, *names),
             measurements=measurements,
             node=None if chain is None else Onlooker(chain),

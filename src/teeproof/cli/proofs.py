@@ -165,14 +165,16 @@ def _write_statement(screen: Screen, verdict: ProofVerdict, one: StatementVerdic
 
 
 def _write_identities(screen: Screen, verdict: ProofVerdict, *, every: bool) -> None:
-    screen.title("identities")
     shown = verdict.identities if every else verdict.identities[:_SHOWN]
+    now = {one.time for one in shown if not one.timed}
+    alike = len(now) == 1 and not any(one.timed for one in shown)
+    screen.title(f"identities, as of this check, {now.pop()}" if alike else "identities")
     for one in shown:
         machine = one.evidence
         level = "no evidence" if machine is None else machine.level or "nothing established"
-        timed = "as of" if one.timed else "as of the time of this check,"
+        timed = "as of" if one.timed else "as of this check,"
         kind = "" if machine is None else f"{machine.kind.upper()} "
-        text = f"{kind}{level} {timed} {one.time}"
+        text = f"{kind}{level}" if alike else f"{kind}{level} {timed} {one.time}"
         screen.row(_id(one.id), text, mark=_mark(screen, verdict, one.ok), column=12)
         if every:
             _write_checks(screen, one)

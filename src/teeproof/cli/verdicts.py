@@ -195,9 +195,11 @@ def write_answer(screen: Screen, verdict: Verdict) -> None:
 
 
 def write_opt_in(screen: Screen, failures: Iterable[Check]) -> None:
-    """Where a simulator's root is not accepted, write the options that accept it."""
+    """Where nothing worse failed than that a simulator is not accepted, write what accepts it."""
     refused: dict[str, list[Check]] = {}
     for check in failures:
+        if check.concern != "policy":
+            return  # no option makes good what is not authentic, or not there
         if check.code in _OPTIONS:
             refused.setdefault(_OPTIONS[check.code], []).append(check)
     if refused:

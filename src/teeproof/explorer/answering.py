@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.text import cut, plain
+from teeproof.explorer.telling.times import dated
 from teeproof.proof.log.http.refusing import status_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ HEADERS: Mapping[str, str] = {
 }
 """Nothing is loaded from elsewhere, nobody frames a page, and no copy of one is kept."""
 
-_FRAME = {"has_log": False, "has_desk": False, "has_console": False, "reading": lambda: None}
+_FRAME = {"has_log": False, "has_desk": False, "has_console": False, "reading": lambda: None,
+          "believed": ()}  # fmt: skip
 _FILES = resources.files("teeproof.explorer")
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
@@ -63,6 +65,11 @@ _STATUS = {
     "node_unknown": 404,
     "code_unknown": 404,
     "agent_unknown": 404,
+}
+_TITLES = {
+    "file_unknown": "This file cannot be checked here",
+    "evidence_unsupported": "This file cannot be checked here",
+    "busy": "Too much at once: try again in a moment",
 }
 
 
@@ -81,7 +88,10 @@ class Pages:
             autoescape=True, undefined=StrictUndefined, finalize=_harmless,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        self._templates.filters |= {"cut": cut, "text": _text, "short": _short, "told": _told}
+        self._templates.filters |= {
+            "cut": cut, "text": _text, "short": _short, "told": _told, "dated": dated,
+            "removeprefix": str.removeprefix, "sentence_case": _sentence_case,
+        }  # fmt: skip
         self._templates.globals |= _FRAME | frame
 
     def html(self, template: str, *, status: int = 200, **values: Any) -> Response:
@@ -94,7 +104,7 @@ class Pages:
         status = _STATUS.get(error.code) or status_of(error)
         if as_json:
             return json_answer(error.to_json(), status=status)
-        title = "Not here" if status == 404 else "That did not work"
+        title = "Not here" if status == 404 else _TITLES.get(error.code, "That did not work")
         return self.html("error.html", status=status, title=title, error=error)
 
 
@@ -203,6 +213,12 @@ def _short(name: str | None, digits: int = 8) -> str:
 def _told(detail: str) -> str:
     """Return an error's detail as a sentence."""
     return f"{detail[:1].upper()}{detail[1:]}{'' if detail.endswith(('.', '…')) else '.'}"
+
+
+def _sentence_case(text: str) -> str:
+    """Return text whose first letter is large, where its first word is an ordinary one."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 
 def _answer(

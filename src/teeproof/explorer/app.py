@@ -13,6 +13,7 @@
     GET  /pool/<digest>[.json]             a pool: terms, contributions, what was made of them
     GET  /agent/<id>                       an agent: who can change, stop or drain it
     GET  /chain  /chain/tx/<hash>          the chain beside the log, a transaction
+    GET  /given/<name>                     a policy, or trusted logs, as commands name them
     GET  /log  /words  /cost  /report      the log, the words, what a TEE costs, the report
     /console…                              what acts, for the person at this machine (``console``)
 
@@ -33,12 +34,14 @@ from teeproof.core.types import settle_types
 from teeproof.explorer import checker
 from teeproof.explorer.answering import Pages, script_answer, static
 from teeproof.explorer.desk import Desk, Judged
+from teeproof.explorer.given import Given
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.pages.agent import AgentPages
 from teeproof.explorer.pages.answer import AnswerPages
 from teeproof.explorer.pages.chain import ChainPages
 from teeproof.explorer.pages.cost import CostPages
 from teeproof.explorer.pages.family import Site
+from teeproof.explorer.pages.given import GivenPages
 from teeproof.explorer.pages.graph import GraphPages
 from teeproof.explorer.pages.here import HerePages
 from teeproof.explorer.pages.home import HomePages
@@ -78,6 +81,7 @@ def make_app(
     console: Console | None = None,
     measurements: Sequence[Finding] = (),
     node: Onlooker | None = None,
+    given: Sequence[Given] = (),
 ) -> Starlette:
     """Return the ASGI application over a book.
 
@@ -92,6 +96,7 @@ def make_app(
         measurements: what ``teeproof bench gpu`` found, for the page of costs.
         node: of the chain that the log speaks of, which is believed; without one, what stands there
             is not checked.
+        given: files of the reader's trust, which commands name and a visitor downloads.
     """
     from starlette.applications import Starlette  # noqa: PLC0415  only a server needs it
     from starlette.middleware.trustedhost import TrustedHostMiddleware  # noqa: PLC0415
@@ -99,10 +104,11 @@ def make_app(
     pages = Pages(
         has_log=book is not None, has_desk=desk is not None, has_console=console is not None,
         reading=lambda: None if book is None else book.reading,
+        believed=[one.name for one in given],
     )  # fmt: skip
     site = Site(
         pages=pages, book=book, desk=desk, shelf=Shelf[Judged](now=now), command=command,
-        measurements=measurements, node=node,
+        measurements=measurements, node=node, given=given,
     )  # fmt: skip
 
     async def refusal(request: Request, error: Exception) -> Response:
@@ -139,7 +145,7 @@ def _routes(site: Site) -> list[Route]:
     cost, report, here = CostPages(site), ReportPages(site), HerePages(site)
     identity, node = IdentityPages(site), NodePages(site)
     model, answer, pool = ModelPages(site), AnswerPages(site), PoolPages(site)
-    agent, chain = AgentPages(site), ChainPages(site)
+    agent, chain, given = AgentPages(site), ChainPages(site), GivenPages(site)
     return [
         Route("/", home.home),
         Route("/index.json", home.home_json),
@@ -186,6 +192,7 @@ def _routes(site: Site) -> list[Route]:
         Route("/chain", chain.page),
         Route("/chain/tx/{hash}.json", chain.transaction_json),
         Route("/chain/tx/{hash}", chain.transaction),
+        Route("/given/{name}", given.file),
         Route("/log", log.page),
         Route("/log.json", log.twin),
         Route("/words", words.page),

@@ -12,10 +12,9 @@ from teeproof.chain.standing import Onlooker
 from teeproof.cli.console.opening import address_of, open_console
 from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.cli.joining import Joined
-from teeproof.cli.quoting import shell
 from teeproof.cli.story.data import trust_of
-from teeproof.cli.story.telling import short_id
 from teeproof.cli.story.world import World
+from teeproof.cli.visiting import visiting
 from teeproof.core.writing import PRIVATE, write_file
 from teeproof.evidence.policy import Policy
 from teeproof.explorer.app import make_app
@@ -81,17 +80,15 @@ def _app(
 ) -> tuple[Any, Console]:
     import teeproof.cli.chapters  # noqa: F401, PLC0415  every kind of statement, and its judge
 
-    words = ("--policy", world.policy_path, "--logs", world.logs_path)
-    trust = _Growing(world)
-
-    def command(name: str) -> str:
-        return shell("teeproof", "verify", world.notary.directory, short_id(name), *words)
-
+    visit, trust = visiting(world.policy_path, world.logs_path), _Growing(world)
     book = Book(world.notary.directory, trust=trust, story=story)
-    desk = ExplorerDesk(policy=trust.policy, logs=world.logs_path, words=words)
+    desk = ExplorerDesk(policy=trust.policy, logs=world.logs_path, words=visit.words)
     console = open_console(lambda: _reach(world), book=book, stage=stage)
     node = Onlooker(world.urls["chain"], patience=_PATIENCE) if "chain" in world.urls else None
-    return make_app(book, command=command, desk=desk, console=console, node=node), console
+    app = make_app(
+        book, command=visit.command, desk=desk, console=console, node=node, given=visit.given
+    )
+    return app, console
 
 
 def _reach(world: World) -> Joined:

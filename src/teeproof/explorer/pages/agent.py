@@ -13,7 +13,7 @@ from teeproof.agents.telling import agent_json, as_of, headline, holding, journa
 from teeproof.core.errors import Error
 from teeproof.explorer.answering import json_answer
 from teeproof.explorer.money.agency import Agency, Agent
-from teeproof.explorer.pages.family import Site, aside, digest_of
+from teeproof.explorer.pages.family import Site, aside, digest_of, proof_file
 from teeproof.explorer.telling.answer import badge, tone_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class AgentPages:
             "holding": holding(known, agent.acted),
             "verdict": None if verdict is None else str(verdict),
             "command": self._command(agent), "one": known.agent[7:],
-            "statement": known.statement[7:],
+            "statement": known.statement[7:], "takes": proof_file(known.statement),
         }  # fmt: skip
 
     def _command(self, agent: Agent) -> str:

@@ -25,7 +25,7 @@ from teeproof.explorer.made.events import (
 )
 from teeproof.explorer.made.pasted import MOST_BYTES, Pasted, read_pasted
 from teeproof.explorer.made.standing import maker_of
-from teeproof.explorer.pages.family import Site, aside, digest_of
+from teeproof.explorer.pages.family import Site, aside, digest_of, proof_file
 from teeproof.explorer.telling.proof import framed, told_proof
 from teeproof.explorer.telling.sentences import clause
 from teeproof.explorer.telling.times import day, moment
@@ -96,6 +96,7 @@ class AnswerPages:
             "title": f"Answer {page.id[7:15]}", "page": page, "answer": answer, "found": found,
             "told": told_proof(page.verdict, page.read, body, command=command),
             "sentence": framed(page.verdict, page.read, _clause(answer)), "command": command,
+            "takes": proof_file(page.id),
             "maker": maker_of(page.verdict, page.id), "faults": page.verdict.faults[:20],
             "when": moment(body.get("served_at")),
             "time": day(page.verdict.statement(page.id).time),

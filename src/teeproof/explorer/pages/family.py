@@ -11,6 +11,7 @@ from teeproof.bench.probes import Finding
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.explorer.answering import Pages
 from teeproof.explorer.desk import Desk, Judged
+from teeproof.explorer.given import Given
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.shelf import Shelf
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Route = Callable[[Request], Awaitable[Response]]
 
-__all__ = ["Site", "aside", "digest_of", "page_number", "read_so_far"]
+__all__ = ["Site", "aside", "digest_of", "page_number", "proof_file", "read_so_far"]
 
 T = TypeVar("T")
 _AT_ONCE = 1_000  # requests that may wait for work in threads; more are told to come again
@@ -39,6 +40,7 @@ class Site:
         shelf: results of what was sent.
         command: from an id (``sha256:…``) to what a person types to check it.
         measurements: of GPUs, which the operator made.
+        given: files of the reader's trust, which commands name.
         at_work: how many requests wait for work.
         node: of the chain that the log speaks of; None where there is none.
         leads: from what was searched for to the page of a thing that it names, if it names one.
@@ -51,6 +53,7 @@ class Site:
     shelf: Shelf[Judged]
     command: Callable[[str], str]
     measurements: Sequence[Finding] = ()
+    given: Sequence[Given] = ()
     node: Onlooker | None = None
     leads: list[Callable[[str], str | None]] = field(default_factory=list)
     at_work: int = 0
@@ -113,6 +116,12 @@ def digest_of(text: str) -> bytes:
             got=text[:100],
         )  # fmt: skip
     return found
+
+
+def proof_file(name: str) -> list[tuple[str, str]]:
+    """Return the address and the name of a statement's proof file, for a command that reads it."""
+    digits = name.removeprefix("sha256:")
+    return [(f"/p/{digits}.proof", f"{digits[:16]}.proof")]
 
 
 def page_number(request: Request) -> int:

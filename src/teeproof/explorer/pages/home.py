@@ -8,7 +8,7 @@ GET /events          each new statement, as server-sent events
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from teeproof.core import strictjson
@@ -18,6 +18,7 @@ from teeproof.explorer.answering import HEADERS, Listeners, json_answer
 from teeproof.explorer.log.finding import SEARCHED, Entry, Found
 from teeproof.explorer.made.listing import named_by
 from teeproof.explorer.pages.family import Site, aside, read_so_far
+from teeproof.explorer.telling.sentences import clause_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["HomePages"]
 
 _SHOWN = 20
+_TOLD = 40  # statements that were found and whose words are shown
 _EVERY = 2.0  # seconds between looks at the log, for all who listen together
 _LISTENERS = 500
 _LONGEST_NAME = 200  # characters of what names a thing
@@ -72,7 +74,14 @@ class HomePages:
             found=found,
             total=len(pages),
             things=named_by(self._site.log, _query(request)),
+            said=await aside(self._site, lambda: self._said(found)),
         )
+
+    def _said(self, found: Sequence[Found]) -> dict[str, str]:
+        """Return what the first statements that were found say, a clause each, by their ids."""
+        ids = list(dict.fromkeys(one.statement for one in found if one.statement))[:_TOLD]
+        reads = self._site.log.reads([bytes.fromhex(one) for one in ids])
+        return {one: clause_of(read) for one, read in zip(ids, reads, strict=True)}
 
     async def search_json(self, request: Request) -> Response:
         """The same for programs."""

@@ -19,7 +19,7 @@ from teeproof.explorer.answering import download, json_answer
 from teeproof.explorer.log.roll import CODE
 from teeproof.explorer.machines.beside import SHOWN, Beside, around, lately, named, names
 from teeproof.explorer.machines.machine import MachinePage, Machines, packed
-from teeproof.explorer.pages.family import Site, aside, digest_of
+from teeproof.explorer.pages.family import Site, aside, digest_of, proof_file
 from teeproof.explorer.telling.evidence import machine_words
 from teeproof.explorer.telling.fields import sections
 from teeproof.explorer.telling.identity import ROLES, told_identity
@@ -162,10 +162,19 @@ def _values(page: MachinePage, beside: Beside, *, commands: tuple[str, ...]) -> 
         "failures": verdict.failures, "id": page.record.name, "one": one, "beside": beside,
         "keys": [_key(key, page) for key in page.record.keys.keys], "rows": _rows(page),
         "claims": [(claim, sections(claim)) for claim in claims],
+        "takes": _takes(page, beside),
         "command": commands[-1] if commands else "teeproof verify FILE",
         "twin": f"/identity/{one}.json", "file": f"/identity/{one}.tar",
         "names": () if page.laid_out is None else tuple(page.laid_out.files),
     }  # fmt: skip
+
+
+def _takes(page: MachinePage, beside: Beside) -> list[tuple[str, str]]:
+    """Return the file that its commands read."""
+    one = page.record.digest.hex()
+    if page.laid_out is not None:
+        return [(f"/identity/{one}.tar", f"identity-{one[:16]}.tar")]
+    return [pair for said in beside.said[:1] for pair in proof_file(said.id)]
 
 
 def _rows(page: MachinePage) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ from teeproof.explorer.made.events import price_of, tokens_of
 from teeproof.explorer.made.models import Model, model_of, size_of
 from teeproof.explorer.made.rows import Trained, trained_json, withdrawn_json
 from teeproof.explorer.made.standing import Maker, maker_of, standing_of
-from teeproof.explorer.pages.family import Site, aside, digest_of, page_number
+from teeproof.explorer.pages.family import Site, aside, digest_of, page_number, proof_file
 from teeproof.explorer.telling.proof import framed, told_proof
 from teeproof.explorer.telling.times import day, moment
 from teeproof.training.curve import MOST_POINTS
@@ -77,6 +77,7 @@ class ModelPages:
         loss, score = drawings(said)
         return values | {
             "told": told, "command": command, "maker": maker, "own": own,
+            "takes": proof_file(page.id),
             "sentence": framed(page.verdict, page.read, _clause(model, said)),
             "rows": list(_rows(model, said, maker)), "faults": page.verdict.faults[:20],
             "loss": loss, "score": score, "points": said.losses[:MOST_POINTS],

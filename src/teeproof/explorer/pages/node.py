@@ -44,6 +44,7 @@ class NodePages:
             told=self._told(page), command=self._command(page), machine=machine,
             gpus=gpus_told(page.claim, machine), tees=TEES, money=money_words, time=time_words,
             taken=taken, twin=f"/node/{one}.json", proof=f"/node/{one}.proof",
+            takes=[(f"/node/{one}.proof", f"{page.root[:16]}.proof")],
         )  # fmt: skip
 
     async def twin(self, request: Request) -> Response:

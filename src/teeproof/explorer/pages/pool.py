@@ -18,7 +18,7 @@ from teeproof.explorer.made.models import MOST_PARTS
 from teeproof.explorer.made.pools import Came, Made, Pool, pool_of
 from teeproof.explorer.made.rows import trained_json, withdrawn_json
 from teeproof.explorer.made.standing import maker_of
-from teeproof.explorer.pages.family import Site, aside, digest_of, page_number
+from teeproof.explorer.pages.family import Site, aside, digest_of, page_number, proof_file
 from teeproof.explorer.telling.proof import framed, told_proof
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class PoolPages:
             faults=verdict.faults[:20],
             told=told_proof(verdict, pool.page.read, pool.page.body, command=command),
             sentence=framed(verdict, pool.page.read, _clause(pool)), command=command,
+            takes=proof_file(pool.page.id),
             terms=_terms(pool.terms), maker=maker_of(verdict, pool.page.id),
             came=[(one, _DECISIONS.get(one.said.decision, "decided in a way not known here"),
                    _why(one)) for one in pool.came],

@@ -116,6 +116,7 @@ def proof_values(
     note: str | None = None,
     here: checker.Believed | None = None,
     places: Sequence[Place] = (),
+    taken: str | None = None,
 ) -> dict[str, Any]:
     """Return what ``proof.html`` shows.
 
@@ -130,6 +131,7 @@ def proof_values(
         note: a sentence about where the page comes from.
         here: whom the check in the visitor's browser believes; None where there is none.
         places: pages of what it speaks of.
+        taken: the proof file's name, where it is not that of its id.
     """
     verdict, body = page.verdict, page.body
     told = told_proof(verdict, page.read, body, command=command)
@@ -149,6 +151,7 @@ def proof_values(
         "svg": draw(page.graph, root=page.read.id, href=lambda one: href(one.hex())),
         "command": command, "href": href, "download": download, "twin": twin,
         "drawing": drawing, "graph": graph, "note": note, "here": here, "places": places,
+        "takes": [(download, taken or f"{page.id[7:23]}.proof")],
         "saved": f"{download.removesuffix('.proof')}.html",
     }  # fmt: skip
 

@@ -145,6 +145,7 @@ class VerifyPages:
         values = proof_values(
             page, command=value.command, href=lambda one: f"/v/{kept.id}/p/{one}",
             download=f"/v/{kept.id}/file", twin=f"/v/{kept.id}.json", note=_note(kept, value.name),
+            taken=value.name,
         )  # fmt: skip
         return self._site.pages.html("proof.html", **values)
 
@@ -176,6 +177,8 @@ def _evidence(kept: Kept[Judged], value: JudgedEvidence) -> dict[str, Any]:
     return {
         "title": value.verdict.checks[0].detail, "judged": value, "verdict": value.verdict,
         "told": told_evidence(value.verdict, command=value.command), "command": value.command,
+        "takes": [(f"/v/{kept.id}/file/{number}", name)
+                  for number, (name, _) in enumerate(value.files)],
         "note": _note(kept, value.name), "twin": f"/v/{kept.id}.json",
         "files": [(one, sections(one)) for one in value.claims],
         "downloads": [

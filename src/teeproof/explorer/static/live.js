@@ -4,8 +4,10 @@ const list = document.getElementById("latest");
 const said = document.getElementById("live");
 if (list && said && "EventSource" in window) {
   const source = new EventSource("/events");
-  source.onopen = () => { said.textContent = "New statements appear here by themselves."; };
-  source.onerror = () => { said.textContent = "Not connected: reload to see what is new."; };
+  // A status that is written anew is read aloud anew: only a change is worth that.
+  const say = (words) => { if (said.textContent !== words) said.textContent = words; };
+  source.onopen = () => say("New statements appear here by themselves.");
+  source.onerror = () => say("Not connected: reload to see what is new.");
   source.onmessage = (event) => {
     const entry = JSON.parse(event.data);
     const id = entry.id.replace("sha256:", "");

@@ -121,19 +121,19 @@ def badge(code: int, level: Level | None) -> str:
     return "SIMULATED, NOT ALLOWED" if code == 4 and level == "simulated" else BADGES[code]
 
 
-def tone_of(code: int, level: Level | None) -> Tone:
-    """Return the colour of an answer; green is for hardware alone."""
+def tone_of(code: int, level: Level | None, *, confidential: bool = True) -> Tone:
+    """Return the colour of an answer; green is for hardware alone, and where nobody reads along."""
     if code == 2 or (code == 4 and level != "simulated"):
         return "bad"
     if code == 3 or level is None:
         return "unknown"
-    return "good" if level == "hardware" else level
+    return ("good" if confidential else level_tone(level)) if level == "hardware" else level
 
 
 def strength(
     level: Level | None, *, confidential: bool, why_not: str, kinds: Collection[str] = ()
 ) -> Block:
-    """Return the third answer: are the machines real, and could their operator read along?
+    """Return the third answer: are the machines real, and could their operator read it?
 
     Args:
         level: of the verdict.

@@ -55,7 +55,7 @@ def told_evidence(verdict: Verdict, *, command: str) -> Telling:
     code, level = verdict.exit_code, verdict.level
     return Telling(
         badge=badge(code, level),
-        tone=tone_of(code, level),
+        tone=tone_of(code, level, confidential=verdict.confidential),
         sentence=_sentence(verdict),
         blocks=(
             _who(verdict),
@@ -133,6 +133,10 @@ def _what(verdict: Verdict) -> Block:
     given = verdict.facts.get("report_data") or verdict.facts.get("user_data")
     if not verdict.facts:
         short, lines = "Nothing that holds", ("Its fields are listed below as claims.",)
+    elif verdict.kind == "nvidia":
+        short = "Which firmware these GPUs run"
+        lines = ("The reports answer a nonce, a number that somebody chose: to others they may be"
+                 " copies. They do not say in which machine a GPU sits.",)  # fmt: skip
     elif isinstance(given, str) and given.strip("0"):
         short = "That it runs this code, and 64 bytes of its own choice"
         lines = (f"Those bytes begin {given[:32]}… Whoever made them knows what they stand for: a"
@@ -167,6 +171,9 @@ def _next(verdict: Verdict, command: str) -> Block:
         short = "Compare the code, then check it yourself"
         lines = ["Compare the measured code with the code that you expect, and the 64 bytes with"
                  " the key or question that you know."]  # fmt: skip
+        if verdict.kind == "nvidia":
+            short = "Ask for it again, with a nonce of your own"
+            lines = ["Only whoever chose the nonce knows that a report is fresh, and no copy."]
     elif verdict.level == "simulated" and code in (0, 4):
         short = "Treat it as a rehearsal"
         lines.append("Put nothing of value behind it: ask for evidence of real hardware.")

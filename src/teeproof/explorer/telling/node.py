@@ -236,7 +236,7 @@ def _strong(claim: NodeClaim | None, machine: Verdict | None, *, holds: bool) ->
     words = dict(made.points)
     points = (
         ("Is the machine real?", words["Are the machines real?"]),
-        ("Could its operator read along?", words["Could their operator read it?"]),
+        ("Could its operator read it?", words["Could their operator read it?"]),
         ("Are its GPUs real?", gpus_told(claim, machine)),
     )
     return dataclasses.replace(made, points=points)

@@ -54,11 +54,11 @@ def told_proof(verdict: ProofVerdict, read: Read, body: Any, *, command: str) ->
     author = _author(verdict, read)
     return Telling(
         badge=badge(code, level),
-        tone=tone_of(code, level),
+        tone=tone_of(code, level, confidential=verdict.confidential),
         sentence=_sentence(verdict, said, author),
         blocks=(
             _who(verdict, read, author),
-            _what(verdict, read, said),
+            _when(verdict, read),
             strength(
                 level,
                 confidential=verdict.confidential,
@@ -139,20 +139,21 @@ def _code(author: IdentityVerdict) -> tuple[str, str] | None:
     return None
 
 
-def _what(verdict: ProofVerdict, read: Read, said: str) -> Block:
+def _when(verdict: ProofVerdict, read: Read) -> Block:
     made = f"{_some(len(read.links), 'input')} and {_some(len(read.subjects), 'output')}"
     rest = _some(len(verdict.statements) - 1, "further statement")
-    lines = [f"It names {made}; its proof holds {rest}."]
     time = next((s.time for s in verdict.statements if s.id == f"sha256:{read.id.hex()}"), None)
-    if time:
-        lines.append(f"Said no later than {day(time)}: witnesses trusted here saw it.")
-    else:
-        lines.append("Nobody who is trusted here vouches for when it was said.")
     origins = [log.origin for log in verdict.logs]
-    lines.append(f"Written to the log {', '.join(origins[:3])}." if origins else "In no log.")
-    lines.append("A program says this of itself. That it ran as measured is what the hardware"
-                 " vouches for; that its code is right, its reader must know.")  # fmt: skip
-    return Block(title="What was said?", short=said[:1].upper() + said[1:], lines=tuple(lines))
+    lines = [
+        "Witnesses trusted here saw it by then." if time
+        else "Nobody who is trusted here vouches for a time.",
+        f"Written to the log {', '.join(origins[:3])}." if origins else "In no log.",
+        f"It names {made}; its proof holds {rest}.",
+        "A program says this of itself. That it ran as measured is what the hardware vouches for;"
+        " that its code is right, its reader must know.",
+    ]  # fmt: skip
+    short = f"No later than {day(time)}" if time else "Nobody can tell"
+    return Block(title="When was it said?", short=short, lines=tuple(lines))
 
 
 def _some(count: int, noun: str) -> str:
