@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from teeproof.cli.expectations import MAX_POLICY_BYTES as MOST_OF_POLICY
 from teeproof.cli.quoting import shell
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.policy import BUILT_IN
+from teeproof.evidence.policy import MAX_POLICY_BYTES as MOST_OF_POLICY
 from teeproof.explorer.given import Given
 from teeproof.proof.log.formats.policy import MAX_POLICY_BYTES as MOST_OF_LOGS
 
