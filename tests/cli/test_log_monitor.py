@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from teeproof.cli import log_monitor
-from teeproof.cli.log_monitor import command
+from teeproof.cli.log import monitor as log_monitor
+from teeproof.cli.log.monitor import command
 from teeproof.cli.running import run
 from teeproof.core.errors import Unavailable
 from teeproof.proof.log.http.asking import Witnesses

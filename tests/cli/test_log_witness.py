@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from teeproof.cli.log_witness import command
+from teeproof.cli.log.witness import command
 from teeproof.cli.running import run
 from teeproof.proof.log.formats.note import VerifierKey
 from teeproof.proof.log.formats.policy import TlogPolicy
@@ -25,7 +25,7 @@ from tests.proof.witness.scenes import COSIGNER, ORIGIN, SIGNER, Book
 
 NAME = "witness.example/w1"
 SCRIPT = (
-    "import sys; from teeproof.cli.log_witness import command;"
+    "import sys; from teeproof.cli.log.witness import command;"
     "from teeproof.cli.running import run; sys.exit(run(command))"
 )
 

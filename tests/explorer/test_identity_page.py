@@ -128,7 +128,7 @@ def test_the_page_shows_every_field_of_the_evidence_with_what_it_is_for(scene):
 def test_no_page_shows_the_numbers_that_name_a_machine_for_ever(scene):
     with Log.open(scene.directory, read_only=True) as log:
         quote = log.blob(scene.people["one"].record.attachments["quote"])
-    from teeproof.cli.claims_quote import tdx_quote
+    from teeproof.cli.claims.quote import tdx_quote
 
     told = tdx_quote(quote, ppid=True)
     ppid = re.search(r"'ppid': '([0-9a-f]+)'", repr(told))

@@ -6,7 +6,7 @@ import base64
 import json
 from contextlib import suppress
 
-from teeproof.cli.evidence_worker import judge
+from teeproof.cli.evidence.worker import judge
 from teeproof.cloud.verifier.judging import Question, answer, read_answer
 from teeproof.cloud.verifier.requests import MAX_FILES, asked_as_json, asked_of_dstack
 from teeproof.core import strictjson

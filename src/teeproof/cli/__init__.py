@@ -1,4 +1,4 @@
-"""The command line: one file per noun. Each command is imported only when it is called.
+"""The command line: a file per noun, or a folder with a file per command, imported when called.
 
 Exit codes: 0 good, 1 usage, 2 not authentic, 3 something needed is missing, 4 authentic but not
 allowed by the policy, 70 a fault of teeproof itself, 74 the output could not be written.

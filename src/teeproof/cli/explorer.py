@@ -14,7 +14,7 @@ import click
 from teeproof.bench.own import require_gpu
 from teeproof.bench.probes import Finding
 from teeproof.cli.asked import Asked, trust_of
-from teeproof.cli.bench_predict import read_finding
+from teeproof.cli.bench.predict import read_finding
 from teeproof.cli.expectations import policy_of
 from teeproof.cli.options import PATH, output_options, port_option, time_of, trust_options
 from teeproof.cli.screen import ColorChoice, Screen, standard

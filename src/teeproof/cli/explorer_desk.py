@@ -17,7 +17,7 @@ import msgspec
 
 from teeproof.cli.asked import Asked, trust_of
 from teeproof.cli.claims import claims
-from teeproof.cli.evidence_collect import files_of
+from teeproof.cli.evidence.collect import files_of
 from teeproof.cli.keys_beside import with_keys
 from teeproof.cli.options import time_of
 from teeproof.cli.pieces import pieces_of

@@ -111,7 +111,7 @@ def _one(path: Path) -> Iterator[tuple[Graph, tuple[bytes, ...]]]:
         with ProofFile.open(path) as file:
             yield graph_of_file(file), file.roots
         return
-    from teeproof.cli.log_options import bar  # noqa: PLC0415
+    from teeproof.cli.log.options import bar  # noqa: PLC0415
     from teeproof.proof.log.storage.log import Log  # noqa: PLC0415
 
     with Log.open(path, read_only=True) as log:

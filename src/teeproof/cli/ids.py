@@ -50,7 +50,7 @@ def _digits(text: str) -> str:
 
 
 def _statements(log: Log) -> Iterator[str]:
-    from teeproof.cli.log_options import bar  # noqa: PLC0415  only for beginnings
+    from teeproof.cli.log.options import bar  # noqa: PLC0415  only for beginnings
     from teeproof.proof.log.formats.entry import IDENTITY  # noqa: PLC0415
 
     with bar("looked at", log.size) as progress:

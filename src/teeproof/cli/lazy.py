@@ -20,7 +20,7 @@ class LazyGroup(click.Group):
 
     Args:
         lines: one line for each command, in reading order.
-        prefix: what stands before a command's name in the name of its module in ``teeproof.cli``.
+        prefix: the folder of the commands in ``teeproof.cli``, with a dot behind it.
         options: click's own.
     """
 

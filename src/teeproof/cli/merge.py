@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from teeproof.cli.incoming import on_disk
-from teeproof.cli.log_export import export_bar, write_exported
+from teeproof.cli.log.export import export_bar, write_exported
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.outgoing import is_standard_output, outgoing, require_out
 from teeproof.cli.screen import ColorChoice, standard

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from teeproof.cli.claims import CARRIERS, claims
-from teeproof.cli.claims_files import LABELS as FILES
-from teeproof.cli.claims_files import claims_of_log, is_log
-from teeproof.cli.claims_proof import LABELS as PROOFS
-from teeproof.cli.claims_proof import claims_of
+from teeproof.cli.claims.files import LABELS as FILES
+from teeproof.cli.claims.files import claims_of_log, is_log
+from teeproof.cli.claims.proof import LABELS as PROOFS
+from teeproof.cli.claims.proof import claims_of
 from teeproof.cli.incoming import on_disk
 from teeproof.cli.meanings import toml
 from teeproof.cli.options import output_options, paths_argument

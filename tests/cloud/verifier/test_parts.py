@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from teeproof.cli.evidence_worker import judge
+from teeproof.cli.evidence.worker import judge
 from teeproof.cloud.verifier.bodies import Bodies
 from teeproof.cloud.verifier.judging import Question, answer, read_answer
 from teeproof.cloud.verifier.kept import Kept, Verdicts

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from teeproof.cli.log_options import policy_of
+from teeproof.cli.log.options import policy_of
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, Screen, standard

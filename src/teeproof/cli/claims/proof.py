@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from teeproof.cli.claims_files import claims_of_file
+from teeproof.cli.claims.files import claims_of_file
 from teeproof.cli.screen import short
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named

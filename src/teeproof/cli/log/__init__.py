@@ -22,7 +22,7 @@ COMMANDS = {
 }
 
 
-@click.group("log", cls=LazyGroup, lines=COMMANDS, prefix="log_")
+@click.group("log", cls=LazyGroup, lines=COMMANDS, prefix="log.")
 def command() -> None:
     """Keep a log: append-only, public, and witnessed, so that nobody can deny what was said when.
 

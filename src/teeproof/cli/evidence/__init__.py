@@ -15,7 +15,7 @@ COMMANDS = {
 }
 
 
-@click.command("evidence", cls=LazyGroup, lines=COMMANDS, prefix="evidence_")
+@click.command("evidence", cls=LazyGroup, lines=COMMANDS, prefix="evidence.")
 def command() -> None:
     """Ask this machine for evidence of itself; serve verdicts; read those that others signed.
 

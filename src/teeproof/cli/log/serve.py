@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from teeproof.cli.log_options import accepting, exposure, policy_of, witness_options, witnesses_of
+from teeproof.cli.log.options import accepting, exposure, policy_of, witness_options, witnesses_of
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.proof.log.http.asking import Witnesses

@@ -15,7 +15,7 @@ COMMANDS = {
 }
 
 
-@click.group("bench", cls=LazyGroup, lines=COMMANDS, prefix="bench_")
+@click.group("bench", cls=LazyGroup, lines=COMMANDS, prefix="bench.")
 def command() -> None:
     """Say what a TEE costs an AI workload, and where each number comes from.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from teeproof.cli.log_options import (
+from teeproof.cli.log.options import (
     accepting,
     client_of,
     force_option,

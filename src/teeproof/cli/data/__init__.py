@@ -14,7 +14,7 @@ COMMANDS = {
 }
 
 
-@click.group("data", cls=LazyGroup, lines=COMMANDS, prefix="data_")
+@click.group("data", cls=LazyGroup, lines=COMMANDS, prefix="data.")
 def command() -> None:
     """Contribute data that only attested code opens, and that earns what it is worth.
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import click
 
-from teeproof.cli.log_options import (
+from teeproof.cli.log.options import (
     bar,
     client_of,
     exposure,

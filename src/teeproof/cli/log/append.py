@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from teeproof.cli.log_input import Given, read_given
-from teeproof.cli.log_options import (
+from teeproof.cli.log.input import Given, read_given
+from teeproof.cli.log.options import (
     accepting,
     bar,
     client_of,

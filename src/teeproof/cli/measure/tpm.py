@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from teeproof.cli.measuring import (
+from teeproof.cli.measure.options import (
     direct_options,
     file_option,
     machine_options,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from teeproof.cli.log_options import accepting, policy_of, warn, witness_options, witnesses_of
+from teeproof.cli.log.options import accepting, policy_of, warn, witness_options, witnesses_of
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, standard
 from teeproof.core.errors import Unavailable

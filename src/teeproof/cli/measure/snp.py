@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from teeproof.cli.measuring import direct_options, file_option, read, show, toml_option
+from teeproof.cli.measure.options import direct_options, file_option, read, show, toml_option
 from teeproof.cli.options import output_options
 from teeproof.cli.screen import ColorChoice
 from teeproof.core.errors import Usage

@@ -25,7 +25,7 @@ from teeproof.web.running import listen, run_until_told, server_for
 
 __all__ = ["archive_state", "command"]
 
-WORKER = (sys.executable, "-m", "teeproof.cli.evidence_worker")
+WORKER = (sys.executable, "-m", "teeproof.cli.evidence.worker")
 
 
 @click.command("serve")

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from teeproof.bench.compare import Compared, compare, compare_own, error_of
-from teeproof.cli.bench_predict import read_finding
+from teeproof.cli.bench.predict import read_finding
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.explorer.report.claims import Claim, claims

@@ -19,7 +19,7 @@ COMMANDS = {
     "measure",
     cls=LazyGroup,
     lines=COMMANDS,
-    prefix="measure_",
+    prefix="measure.",
 )
 def command() -> None:
     """Say what a machine will measure when it boots these files.

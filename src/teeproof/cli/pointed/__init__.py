@@ -17,8 +17,8 @@ from pathlib import Path
 
 from teeproof.cli.asked import Asked, trust_of
 from teeproof.cli.ids import ids_in_log
-from teeproof.cli.pointed_logs import answer_about_entry, answer_about_fork
-from teeproof.cli.pointed_proofs import answer_about_proofs, judge
+from teeproof.cli.pointed.logs import answer_about_entry, answer_about_fork
+from teeproof.cli.pointed.proofs import answer_about_proofs, judge
 from teeproof.cli.screen import Screen
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.reading import peek

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from teeproof.cli.claims_quote import sgx_quote, tdx_quote
+from teeproof.cli.claims.quote import sgx_quote, tdx_quote
 from teeproof.core import strictjson
 from teeproof.core.clock import format_time
 from teeproof.core.digests import named, sha256
@@ -79,14 +79,14 @@ def _carrier(piece: Piece, ppid: bool, quotes: dict[bytes, str]) -> Claims:
 def _told(quote: bytes, ppid: bool) -> Claims:
     kind = kind_of(quote)
     if kind == "sev-snp":
-        from teeproof.cli.claims_snp import snp_report  # noqa: PLC0415  most quotes are Intel's
+        from teeproof.cli.claims.snp import snp_report  # noqa: PLC0415  most quotes are Intel's
 
         return snp_report(quote, chip_id=ppid)
     return (sgx_quote if kind == "sgx" else tdx_quote)(quote, ppid=ppid)
 
 
 def _vendor_certificates(piece: Piece) -> Claims:
-    from teeproof.cli.claims_snp import amd_certificates  # noqa: PLC0415
+    from teeproof.cli.claims.snp import amd_certificates  # noqa: PLC0415
 
     return amd_certificates(piece.data, form=piece.form)
 
@@ -219,19 +219,19 @@ def _verdict(piece: Piece) -> Claims:
 
 
 def _gpu_evidence(piece: Piece) -> Claims:
-    from teeproof.cli.claims_gpu import gpu_evidence  # noqa: PLC0415  most quotes are Intel's
+    from teeproof.cli.claims.gpu import gpu_evidence  # noqa: PLC0415  most quotes are Intel's
 
     return gpu_evidence(piece.data)
 
 
 def _gpu_manifest(piece: Piece) -> Claims:
-    from teeproof.cli.claims_gpu import gpu_manifest  # noqa: PLC0415
+    from teeproof.cli.claims.gpu import gpu_manifest  # noqa: PLC0415
 
     return gpu_manifest(piece.data)
 
 
 def _ocsp_answer(piece: Piece) -> Claims:
-    from teeproof.cli.claims_gpu import ocsp_answer  # noqa: PLC0415
+    from teeproof.cli.claims.gpu import ocsp_answer  # noqa: PLC0415
 
     return ocsp_answer(piece.data)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from teeproof.cli.log_options import exposure, logs_out_option, write_policy
+from teeproof.cli.log.options import exposure, logs_out_option, write_policy
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.screen import ColorChoice, Screen, standard
 from teeproof.core.clock import format_time

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from teeproof.cli.log_options import logs_out_option, write_policy
+from teeproof.cli.log.options import logs_out_option, write_policy
 from teeproof.cli.options import PATH, output_options
 from teeproof.cli.quoting import shell
 from teeproof.cli.screen import ColorChoice, standard

@@ -13,7 +13,7 @@ COMMANDS = {
 }
 
 
-@click.group("network", cls=LazyGroup, lines=COMMANDS, prefix="network_")
+@click.group("network", cls=LazyGroup, lines=COMMANDS, prefix="network.")
 def command() -> None:
     """Check a market that lets machines, from what it said in its log.
 
