@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ from tests.vectors import ROOT
 SOURCES = sorted((ROOT / "src" / "teeproof").rglob("*.py"))
 MODULES = [path for path in SOURCES if path.name not in ("__init__.py", "__main__.py")]
 LONGEST = 300
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def named(path: Path) -> str:
@@ -181,7 +187,7 @@ def test_nobody_reaches_the_simulator_by_a_name_that_the_linter_cannot_see():
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
 def test_each_module_says_what_it_is_for_in_its_first_line(path):
-    document = ast.get_docstring(ast.parse(path.read_text()))
+    document = ast.get_docstring(tree_of(path))
     assert document, f"{named(path)} has no docstring"
     first = document.splitlines()[0]
     assert first.rstrip().endswith((".", "?", "!")), f"not a sentence: {first}"
@@ -189,7 +195,7 @@ def test_each_module_says_what_it_is_for_in_its_first_line(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=named)
 def test_each_module_lists_what_it_offers_and_offers_what_it_lists(path):
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     listed = [
         ast.literal_eval(node.value)
         for node in tree.body
@@ -218,7 +224,7 @@ TRUSTING = [p for p in MODULES if p.relative_to(ROOT / "src/teeproof").parts[0] 
 
 @pytest.mark.parametrize("path", TRUSTING, ids=named)
 def test_each_module_of_evidence_ends_by_saying_whom_it_trusts(path):
-    document = ast.get_docstring(ast.parse(path.read_text())) or ""
+    document = ast.get_docstring(tree_of(path)) or ""
     last = " ".join(document.rstrip().split("\n\n")[-1].split())
     says = re.match(r"Trusts: .+ Does not trust: .+\.$", last) is not None
     assert says, "the docstring's last paragraph is to be: Trusts: …  Does not trust: …"

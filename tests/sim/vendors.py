@@ -6,6 +6,7 @@ place. A fault is put before the next answers: a status, a cut connection, a bod
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import socket
 import ssl
@@ -14,10 +15,16 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from teeproof.evidence.endorsements import Collateral
 from teeproof.evidence.fetch.services import Services
@@ -177,6 +184,27 @@ def vendors(certificate: Path | None = None) -> Iterator[Vendors]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    """Return a key and a certificate for 127.0.0.1 that it signed itself, each as PEM."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody vouches for it")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(here, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    private = key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+    return private, certificate.public_bytes(pem)
 
 
 def query_of(path: str) -> dict[str, list[str]]:

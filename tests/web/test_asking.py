@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,7 @@ from teeproof.web.asgi import (
 )
 from teeproof.web.asking import Asker, is_this_machine, said
 from teeproof.web.running import serve_here
+from tests.sim.vendors import self_signed, vendors
 
 LIMIT = 1000
 
@@ -200,3 +202,20 @@ def test_a_server_that_starts_and_stops_is_answered() -> None:
 
     asyncio.run(Service()({"type": "lifespan"}, receive, send))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS", "hTTpS"])
+def test_network_a_server_that_nobody_vouches_for_is_not_asked_however_https_is_written(
+    tmp_path: Path, scheme: str
+) -> None:
+    private, certificate = self_signed()
+    (tmp_path / "both.pem").write_bytes(private + certificate)
+    with vendors(tmp_path / "both.pem") as served:
+        served.serve("/letters", b"yes")
+        made = Asker(f"{scheme}{served.url.removeprefix('https')}", noun="shop")
+        with pytest.raises(Unavailable) as met:
+            made.get("letters")
+        made.close()
+    assert met.value.code == "shop_unreachable"
+    assert "CERTIFICATE_VERIFY_FAILED" in str(met.value.got)
+    assert served.asked == []

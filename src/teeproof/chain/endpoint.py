@@ -76,8 +76,13 @@ class Endpoint:
         import httpx  # noqa: PLC0415  0.3 s, and not every import asks
 
         self.url, self._within, self._most = url, within, most
-        # A proxy of the environment has no business with this machine's own ports.
-        self._client = httpx.Client(timeout=timeout, trust_env=not is_this_machine(parts.hostname))
+        self._client = httpx.Client(
+            timeout=timeout,
+            # Reading the machine's root certificates takes 20 ms, and plain http asks for none.
+            verify=parts.scheme == "https",
+            # A proxy of the environment has no business with this machine's own ports.
+            trust_env=not is_this_machine(parts.hostname),
+        )
         weakref.finalize(self, self._client.close)  # who forgets to close leaves nothing open
         self._numbers = itertools.count(1)
 

@@ -114,7 +114,7 @@ def connection(url: str, *, timeout: float, headers: dict[str, str] | None = Non
         timeout=timeout,
         follow_redirects=False,
         # Reading the machine's root certificates takes 20 ms, and plain http asks for none.
-        verify=url.startswith("https"),
+        verify=not url.lower().startswith("http://"),
         # A proxy of the environment has no business with this machine's own ports.
         trust_env=not is_this_machine(_host(url)),
     )

@@ -15,7 +15,7 @@ from teeproof.core.errors import TooLarge, Unavailable, Usage
 from teeproof.evidence.fetch import services as configured
 from teeproof.evidence.fetch.services import Services, load_services, with_options
 from teeproof.evidence.fetch.web import ATTEMPTS, MAX_WAIT, NotServed, Web
-from tests.sim.vendors import cut, endless, status
+from tests.sim.vendors import cut, endless, self_signed, status
 from tests.sim.vendors import vendors as running
 
 LIMIT = 1000
@@ -295,38 +295,9 @@ def test_a_service_that_is_none_is_refused(change):
 @pytest.fixture
 def tls(tmp_path, waits):
     """A server with a certificate that it signed itself, and the file that says so."""
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a PCCS")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-    )
     public, both = tmp_path / "pccs.pem", tmp_path / "both.pem"
+    private, certificate = self_signed()
     public.write_bytes(certificate)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
     both.write_bytes(private + certificate)
     with running(both) as served:
         yield served, public
