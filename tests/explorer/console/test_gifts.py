@@ -16,12 +16,14 @@ from teeproof.cli.console.gifts import LocalGifts
 from teeproof.cli.console.ledger import Ledger
 from teeproof.cli.contributing import _write_down, names_beside
 from teeproof.cli.joining import Joined
+from teeproof.cloud.job import Job
 from teeproof.cloud.kms.policy import Withdrawal
 from teeproof.core.clock import to_epoch
 from teeproof.core.digests import parse_named
 from teeproof.explorer.console.port import Earned, Given, Made
 from teeproof.explorer.console.telling import earned_text, part_text, told, why_earned
 from teeproof.explorer.log.content import Book
+from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Subject
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.formats.cosignature import Cosigner
@@ -31,6 +33,7 @@ from teeproof.proof.source import read_record
 from teeproof.proof.statement import Statement
 from teeproof.proof.verify import Trust
 from teeproof.proof.workload import Identity
+from teeproof.training.statements import Accuracy, Source, Training
 from tests.data.scenes import (
     ALICE,
     BOB,
@@ -202,6 +205,47 @@ def test_stranger_writes_contributions_in_an_owners_name_until_there_is_no_room(
     lies = lied(place, tmp_path, *many)
     found = Ledger(lies.log, owner=ALICE.public).found()
     assert [one.said.contribution for one in found] == [place.second, place.first]
+
+
+def training(contribution: str) -> Training:
+    """What a program says that learnt from a contribution."""
+    job = Job(purpose="train", files=(), parameters={}, materials=())
+    none = Accuracy(right=0, of=0)
+    source = Source(contribution=contribution, file="ab" * 16, records=100)
+    return Training(
+        author="", job=job, challenge="", release="", sources=(source,), left_out=0,
+        parameters={}, libraries={}, processor="", summary={}, before=none, after=none,
+        chain="", payout="",
+    )  # fmt: skip
+
+
+def test_stranger_says_that_a_model_learnt_from_a_file_and_its_owner_is_not_told_so(
+    place, tmp_path
+):
+    lies = lied(place, tmp_path, training(place.first))
+    _, first = gifts_of(lies, tmp_path, ALICE).given()
+    assert [one.models for one in Ledger(lies.log, owner=ALICE.public).found()][1]
+    assert (first.models, first.answers, first.unknown) == ((), 0, "")
+    assert told(first).earned_because.startswith("No model has been trained on it yet")
+
+
+def test_strangers_say_so_until_there_is_no_room_and_what_it_earned_is_not_called_nothing(
+    place, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("teeproof.cli.console.ledger._MOST_EACH", 2)
+    many = [replaced(training(place.first), challenge=str(number)) for number in range(3)]
+    lies = lied(place, tmp_path, *many)
+    second, first = gifts_of(lies, tmp_path, ALICE).given()
+    assert (told(first).earned, second.unknown) == ("not known", "")
+    assert told(first).earned_because == ("So many statements name it that not all were looked at.")
+    with Log.open(lies.log) as log, closing(Contents(log)) as contents:
+        author = Identity.boot(attester(), store=log, now=lambda: NOW)
+        said = Statement.of(replaced(training(place.second), author=author.name),
+                            subjects=(Subject({"sha256": "ab" * 32}),))  # fmt: skip
+        contents.add_statement(Envelope(said.payload, (Signature("", bytes(64)),)).encode())
+        log.publish()
+    found = Ledger(lies.log, owner=ALICE.public).found()
+    assert found[0].models == [], "its author did not sign it"
 
 
 def test_each_decision_is_told_with_its_numbers(place, tmp_path):

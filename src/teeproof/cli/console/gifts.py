@@ -42,6 +42,9 @@ _SHOWN = 50  # contributions on the page
 _KEPT = 4 * _SHOWN  # verdicts: on them, and on what took them back
 _PATIENCE, _MOMENT = 30.0, 0.05  # seconds that witnesses may take to see what was said
 
+_LOOKS = 20  # models of one contribution that are verified: the oldest
+
+_CROWDED = "so many statements name it that not all were looked at"
 _MORE = "there is more than is looked at: what is told is of the latest payments alone"
 
 
@@ -127,6 +130,9 @@ class LocalGifts:
         unknown: str,
     ) -> Given:
         verdict, problem = self._verdict(one.statement)
+        models = tuple(model for model in one.models[:_LOOKS] if self._holds(model.statement))
+        if one.more or len(one.models) > _LOOKS:
+            unknown = unknown or _CROWDED
         return Given(
             statement=one.statement,
             said=one.said,
@@ -135,8 +141,8 @@ class LocalGifts:
             problem=problem,
             withdrawn=next(filter(self._holds, one.withdrawals), None),
             datasets=tuple(one.datasets),
-            models=tuple(one.models),
-            answers=sum(ledger.answers(model.statement)[0] for model in one.models),
+            models=models,
+            answers=sum(ledger.answers(model.statement)[0] for model in models),
             earned=got.get(one.said.contribution, ()),
             unknown=unknown,
         )

@@ -2,8 +2,8 @@
 
 It follows the log, reads each record once, and keeps what this owner signed: a bounded number. A
 contribution whose consent, or a withdrawal whose order, is not under the owner's key is somebody's
-invention, and takes no room. What a pool says besides is what programs say; whoever shows it
-verifies the statement, or says that nobody has.
+invention, and takes no room. What a pool says besides is what programs say, each under its own key;
+whoever shows it verifies the statement, or says that nobody has.
 
 Trusts: nothing.  Does not trust: whoever wrote to the log.
 """
@@ -21,6 +21,7 @@ from teeproof.core.digests import named
 from teeproof.core.errors import Error
 from teeproof.data.statements import Contribution, Dataset, Withdrawn
 from teeproof.explorer.console.port import Made
+from teeproof.proof.log.authors import Authors
 from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import Read, read_record
@@ -44,6 +45,7 @@ class Found:
         withdrawals: ``sha256:…`` of statements that it was taken back, each with the owner's order.
         datasets: statements.
         models: those trained on it.
+        more: whether so many statements name it that some found no room.
     """
 
     statement: str
@@ -51,6 +53,7 @@ class Found:
     withdrawals: list[str] = field(default_factory=list)
     datasets: list[str] = field(default_factory=list)
     models: list[Made] = field(default_factory=list)
+    more: bool = False
 
 
 class Ledger:
@@ -68,6 +71,7 @@ class Ledger:
         self._found: OrderedDict[str, Found] = OrderedDict()
         self._answers: dict[str, deque[str]] = {}
         self._counts: dict[str, int] = {}
+        self._authors = Authors()
 
     def found(self) -> list[Found]:
         """Return the contributions, newest first."""
@@ -88,26 +92,34 @@ class Ledger:
                     break
                 if stored.kind != IDENTITY:
                     with suppress(Error):  # a record that is none: the log's own pages say so
-                        self._take(read_record(stored.record))
+                        read = read_record(stored.record)
+                        self._take(read, signed=self._authors.signed(log, stored, read))
                 self._done += 1
 
-    def _take(self, read: Read) -> None:
-        if read.receipt is not None:
-            self._take_answer(read)
-            return
+    def _take(self, read: Read, *, signed: bool) -> None:
+        """Take in what the owner signed, and of what programs say what their own keys signed."""
         said = None if read.statement is None else read.statement.predicate
         name = named(read.id)
         if isinstance(said, Contribution):
             self._take_contribution(name, said)
         elif isinstance(said, Withdrawn):
             self._take_withdrawal(name, said)
+        elif not signed:
+            return
+        elif read.receipt is not None:
+            self._take_answer(read)
         elif isinstance(said, Dataset):
-            for part in said.parts:
-                ours = self._found.get(part.contribution)
-                if ours is not None and len(ours.datasets) < _MOST_EACH:
-                    ours.datasets.append(name)
+            self._take_dataset(name, said)
         elif isinstance(said, Training):
             self._take_model(name, said)
+
+    def _take_dataset(self, name: str, said: Dataset) -> None:
+        for part in said.parts:
+            ours = self._found.get(part.contribution)
+            if ours is not None and len(ours.datasets) < _MOST_EACH:
+                ours.datasets.append(name)
+            elif ours is not None:
+                ours.more = True
 
     def _take_contribution(self, name: str, said: Contribution) -> None:
         consent = said.consent
@@ -131,9 +143,13 @@ class Ledger:
     def _take_model(self, name: str, said: Training) -> None:
         for source in said.sources:
             ours = self._found.get(source.contribution)
-            if ours is not None and source.records and len(ours.models) < _MOST_EACH:
-                ours.models.append(Made(statement=name, records=source.records))
-                self._answers.setdefault(name, deque(maxlen=_MOST_ANSWERS))
+            if ours is None or not source.records:
+                continue
+            if len(ours.models) >= _MOST_EACH:
+                ours.more = True
+                continue
+            ours.models.append(Made(statement=name, records=source.records))
+            self._answers.setdefault(name, deque(maxlen=_MOST_ANSWERS))
 
     def _take_answer(self, read: Read) -> None:
         for link in read.links:

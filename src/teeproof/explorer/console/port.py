@@ -90,7 +90,7 @@ class Given:
         problem: why not.
         withdrawn: the pool's statement that it was taken back, ``sha256:…``; None if none holds.
         datasets: statements of datasets that have it.
-        models: those trained on it, oldest first.
+        models: those trained on it whose statements hold, oldest first.
         answers: how many answers those models gave, as far as the log has them.
         earned: of which answers' fees its account has a part, newest first; a bounded number.
         unknown: why it cannot be told what it earned; empty if it can.
