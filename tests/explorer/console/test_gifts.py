@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -20,6 +21,7 @@ from teeproof.cloud.job import Job
 from teeproof.cloud.kms.policy import Withdrawal
 from teeproof.core.clock import to_epoch
 from teeproof.core.digests import parse_named
+from teeproof.data.terms import PoolTerms
 from teeproof.explorer.console.port import Earned, Given, Made
 from teeproof.explorer.console.telling import earned_text, part_text, told, why_earned
 from teeproof.explorer.log.content import Book
@@ -369,3 +371,51 @@ def test_nothing_earned_has_its_reason(place, tmp_path):
         one = told(given_with(place, tmp_path, **more))
         assert one.earned_because.startswith(words)
         assert one.earned == ("not known" if "unknown" in more else "nothing yet")
+
+
+class Meanwhile:
+    """Gifts of nobody: while a file is judged, the owner's other page does something."""
+
+    def __init__(self, terms: PoolTerms) -> None:
+        self.terms = lambda: terms
+        self.sent: list[bytes] = []
+        self.also: Callable[[], object] = lambda: None
+
+    def owner(self) -> None:
+        return None
+
+    def given(self) -> tuple[Given, ...]:
+        return ()
+
+    def contribute(self, name: str, data: bytes) -> str:
+        self.sent.append(data)
+        self.also()
+        return "ab" * 32
+
+
+def test_what_is_typed_on_another_page_while_a_file_is_sent_is_neither_lost_nor_sent_twice(place):
+    gifts = Meanwhile(Ledger(place.log, owner=ALICE.public).found()[0].said.terms)
+    person = Person(app_of(gifts=gifts))
+    person.enter()
+    form = {"form": person.secret("/console")}
+
+    def type_one(part: str) -> None:
+        line = {"text": f"sell {part} of my ETH", "side": "sell", "asset": "ETH", "part": part}
+        assert person.post("/console/orders", form | line).status_code == 303
+
+    answers = []
+
+    def also() -> None:
+        type_one("0.25")
+        again = person.post("/console/contribute", form | {"what": "typed"})
+        answers.append("another file is being judged" in again.text)
+
+    gifts.also = also
+    type_one("0.5")
+    assert person.post("/console/contribute", form | {"what": "typed"}).status_code == 303
+    assert (answers, len(gifts.sent)) == ([True], 1)
+    assert person.get("/console/index.json").json()["typed"] == 1
+    gifts.also = lambda: None
+    person.post("/console/contribute", form | {"what": "typed"})
+    assert [b"0.5" in one for one in gifts.sent] == [True, False]
+    assert person.get("/console/index.json").json()["typed"] == 0

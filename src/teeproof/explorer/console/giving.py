@@ -43,6 +43,7 @@ class GivingPages(Family):
         super().__init__(*arguments)
         self._typed: list[bytes] = []
         self._sending = 0
+        self._sending_typed = False
 
     async def home(self, _: Request) -> Response:
         """What was given and earned, and the form."""
@@ -68,18 +69,21 @@ class GivingPages(Family):
         form = await read_form(request, self._gate, most_file=MAX_FILE_BYTES)
         try:
             gifts, typed = self._gifts, form.word("what") == "typed"
-            name, data = (_TYPED_NAME, b"".join(self._typed)) if typed else _file(form)
-            if self._sending >= _AT_ONCE:
+            lines = tuple(self._typed) if typed else ()
+            name, data = (_TYPED_NAME, b"".join(lines)) if typed else _file(form)
+            if self._sending >= _AT_ONCE or (typed and self._sending_typed):
                 raise Unavailable("another file is being judged: wait for it", code="busy")
             self._sending += 1
+            self._sending_typed |= typed
             try:
                 made = await aside(self._site, lambda: gifts.contribute(name, data))
             finally:
                 self._sending -= 1
+                self._sending_typed &= not typed
         except Error as error:
             return await self._home(problem=error)
-        if typed:
-            self._typed.clear()
+        # What another page typed meanwhile was not sent.
+        self._typed = [one for one in self._typed if not any(one is sent for sent in lines)]
         return self.onward(f"/console/contributions/{made}")
 
     async def type_order(self, request: Request) -> Response:
