@@ -9,13 +9,13 @@ for it, so a key that was released for one job opens nothing in another.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 
-from teeproof.core.digests import named, parse_named, sha256
+from teeproof.cloud.document import Document
+from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Malformed
-from teeproof.proof import canonical
 
 __all__ = [
     "JOB_TYPE",
@@ -46,7 +46,7 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: str
 
 
-class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Job(Document, frozen=True, kw_only=True):
     """What a workload is going to do.
 
     Attributes:
@@ -57,32 +57,14 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         type: always ``urn:teeproof:job:v1``.
     """
 
+    WHAT: ClassVar[str] = "job"
+    MOST: ClassVar[int] = MAX_JOB_BYTES
+
     purpose: str
     files: tuple[str, ...] = ()
-    parameters: dict[str, str] = {}
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
     materials: tuple[Input, ...] = ()
     type: Literal["urn:teeproof:job:v1"] = JOB_TYPE
-
-    @classmethod
-    def parse(cls, data: bytes) -> Job:
-        """Return the job that is exactly these bytes.
-
-        Raises:
-            TooLarge: more than ``MAX_JOB_BYTES``. Malformed: not a job, or not canonical.
-        """
-        job = canonical.decode(data, limit=MAX_JOB_BYTES, what="job", kind=cls)
-        job.check()
-        return job
-
-    def encode(self) -> bytes:
-        """Return canonical JSON; Malformed if this is not a job that ``parse`` would accept."""
-        self.check()
-        return canonical.encode(self)
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the canonical form, 32 bytes."""
-        return sha256(self.encode())
 
     @property
     def name(self) -> str:

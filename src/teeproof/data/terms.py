@@ -10,13 +10,11 @@ one can change them afterwards: other terms are another pool.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
-import msgspec
-
-from teeproof.core.digests import named, parse_named, sha256
+from teeproof.cloud.document import Document
+from teeproof.core.digests import named, parse_named
 from teeproof.core.errors import Malformed
-from teeproof.proof import canonical
 from teeproof.proof.links import Integer
 
 __all__ = ["MAX_FILE_BYTES", "MAX_RECORDS", "MAX_TERMS_BYTES", "TERMS_TYPE", "PoolTerms"]
@@ -30,7 +28,7 @@ MAX_HASHES = 16
 WHOLE = 10_000  # basis points
 
 
-class PoolTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PoolTerms(Document, frozen=True, kw_only=True):
     """What a pool is; see the module.
 
     Attributes:
@@ -47,6 +45,9 @@ class PoolTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         type: always ``urn:teeproof:pool:v1``.
     """
 
+    WHAT: ClassVar[str] = "pool terms"
+    MOST: ClassVar[int] = MAX_TERMS_BYTES
+
     name: str
     validators: tuple[str, ...]
     trainers: tuple[str, ...]
@@ -57,27 +58,6 @@ class PoolTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     max_records: Integer = MAX_RECORDS
     min_records: Integer = 20
     type: Literal["urn:teeproof:pool:v1"] = TERMS_TYPE
-
-    @classmethod
-    def parse(cls, data: bytes) -> PoolTerms:
-        """Return the terms that are exactly these bytes.
-
-        Raises:
-            TooLarge, Malformed: too large, not canonical, or no terms.
-        """
-        terms = canonical.decode(data, limit=MAX_TERMS_BYTES, what="pool terms", kind=cls)
-        terms.check()
-        return terms
-
-    def encode(self) -> bytes:
-        """Return canonical JSON; Malformed if ``parse`` would not take it."""
-        self.check()
-        return canonical.encode(self)
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the canonical form, 32 bytes."""
-        return sha256(self.encode())
 
     @property
     def digest_text(self) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -85,12 +84,7 @@ class MarketClient:
         """Return the client."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the connections."""
         self._asker.close()
 

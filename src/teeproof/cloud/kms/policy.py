@@ -10,15 +10,15 @@ the host nor the KMS can put another in its place.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 
+from teeproof.cloud.document import Document
 from teeproof.cloud.job import check_purpose
 from teeproof.cloud.owner import check_owner
-from teeproof.core.digests import named, sha256
+from teeproof.core.digests import named
 from teeproof.core.errors import Malformed
-from teeproof.proof import canonical
 from teeproof.proof.links import Integer
 
 __all__ = ["MAX_RELEASE_POLICY_BYTES", "Permission", "ReleasePolicy", "Withdrawal"]
@@ -47,7 +47,7 @@ class Permission(
     standing: bool = False
 
 
-class ReleasePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ReleasePolicy(Document, frozen=True, kw_only=True):
     """Who may open a file.
 
     Attributes:
@@ -57,33 +57,13 @@ class ReleasePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         type: always ``urn:teeproof:release-policy:v1``.
     """
 
+    WHAT: ClassVar[str] = "release policy"
+    MOST: ClassVar[int] = MAX_RELEASE_POLICY_BYTES
+
     owner: str
     grants: tuple[Permission, ...]
     not_after: Integer
     type: Literal["urn:teeproof:release-policy:v1"] = POLICY_TYPE
-
-    @classmethod
-    def parse(cls, data: bytes) -> ReleasePolicy:
-        """Return the policy that is exactly these bytes.
-
-        Raises:
-            TooLarge, Malformed: too large, not canonical, or not a policy.
-        """
-        policy = canonical.decode(
-            data, limit=MAX_RELEASE_POLICY_BYTES, what="release policy", kind=cls
-        )
-        policy.check()
-        return policy
-
-    def encode(self) -> bytes:
-        """Return canonical JSON; Malformed if ``parse`` would not accept it."""
-        self.check()
-        return canonical.encode(self)
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the canonical form, 32 bytes: what ``seal(policy_digest=…)`` takes."""
-        return sha256(self.encode())
 
     @property
     def name(self) -> str:

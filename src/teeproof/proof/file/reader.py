@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 
 from teeproof.core.digests import named
 from teeproof.core.errors import Malformed, Unavailable
@@ -97,10 +96,7 @@ class ProofFile(Contents):
     def __enter__(self) -> ProofFile:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @cached_property

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from teeproof.core.clock import to_epoch, wall_clock
@@ -77,14 +76,9 @@ class RemoteStore(MemorySource):
         """Return the store."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the connections."""
-        self._client.__exit__(kind, error, trace)
+        self._client.__exit__()
 
     def add_identity(self, data: bytes, blobs: Mapping[str, bytes] | None = None) -> bytes:
         """Send the evidence, then the identity record; return its digest.
