@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -203,10 +204,7 @@ def test_stranger_calls_himself_by_a_markets_name_and_admits_a_node(honest):
     book = Book(found.directory, trust=Trust(policy=policy()), now=lambda: START)
     page = node_page(book, Verifying(book), found.id("cheap"))
     assert not page.contrary
-    told = told_node(
-        page.together.verdict, page.claim, page.decision, page.terms, node=page.node, own=page.own,
-        now=START, commands=(), market=page.market, contrary=True,
-    )  # fmt: skip
+    told = told_node(replace(page, contrary=True), command="")
     assert "admitted it, and another market refused it" in told.sentence
 
 

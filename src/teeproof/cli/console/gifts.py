@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["LocalGifts"]
 
 _SHOWN = 50  # contributions on the page
-_KEPT = 4 * _SHOWN  # verdicts: on them, and on what took them back
 _PATIENCE, _MOMENT = 30.0, 0.05  # seconds that witnesses may take to see what was said
 
 _LOOKS = 20  # models of one contribution that are verified: the oldest
+_KEPT = _SHOWN * (_LOOKS + 5)  # verdicts: on all of them, their models, and what took them back
 
 _CROWDED = "so many statements name it that not all were looked at"
 _MORE = "there is more than is looked at: what is told is of the latest payments alone"
@@ -179,19 +179,15 @@ class LocalGifts:
         payments = joined.contracts.get("payments")
         if payments is None:
             return {}, ""  # no fee was ever paid here
-        of_model: dict[str, list[Found]] = {}
-        for one in found:
-            for model in one.models:
-                of_model.setdefault(model.statement, []).append(one)
-        models = {answer: model for model in of_model for answer in ledger.answers(model)[1]}
+        behind = _behind(ledger, found)
         got: dict[str, tuple[Earned, ...]] = {}
         unknown = ""
         try:
             with Chain.connect(joined.url("chain")) as chain:
                 for account in sorted({one.said.payout for one in found}):
                     ours = {
-                        answer: [one for one in of_model[model] if one.said.payout == account]
-                        for answer, model in models.items()
+                        answer: [one for one in those if one.said.payout == account]
+                        for answer, those in behind.items()
                     }
                     parts, more = earned(
                         chain, self._book.log, payments=payments, account=account,
@@ -199,10 +195,9 @@ class LocalGifts:
                         others={answer: len(those) - 1 for answer, those in ours.items()},
                     )  # fmt: skip
                     unknown = _MORE if more else unknown
-                    for part in parts:
-                        for one in ours.get(part.answer, ()):
-                            before = got.get(one.said.contribution, ())
-                            got[one.said.contribution] = (*before, part)
+                    for part, one in [(p, one) for p in parts for one in ours.get(p.answer, ())]:
+                        name = one.said.contribution
+                        got[name] = (*got.get(name, ()), part)
         except Error as error:
             return got, f"the chain could not be asked: {error.detail}"
         return got, unknown
@@ -226,3 +221,12 @@ class LocalGifts:
             if error.code != "log_reading":
                 raise
             return False  # it is long; once it is read
+
+
+def _behind(ledger: Ledger, found: Sequence[Found]) -> dict[str, list[Found]]:
+    """Return the contributions behind each answer: those that its model was trained on."""
+    of_model: dict[str, list[Found]] = {}
+    for one in found:
+        for model in one.models:
+            of_model.setdefault(model.statement, []).append(one)
+    return {answer: of_model[model] for model in of_model for answer in ledger.answers(model)[1]}

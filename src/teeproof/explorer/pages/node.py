@@ -94,11 +94,7 @@ class NodePages:
         return self._site.command(f"sha256:{page.root}")
 
     def _told(self, page: NodePage) -> Telling:
-        return told_node(
-            page.together.verdict, page.claim, page.decision, page.terms, node=page.node,
-            own=page.own, now=page.together.at, commands=(self._command(page),),
-            market=page.market, contrary=page.contrary,
-        )  # fmt: skip
+        return told_node(page, command=self._command(page))
 
 
 def _admission(one: Any, holds: str) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teeproof.core.clock import to_epoch
 from teeproof.core.text import cut
@@ -31,7 +30,10 @@ from teeproof.explorer.telling.times import moment
 from teeproof.network.admission import Decision, Reason
 from teeproof.network.claim import NodeClaim
 from teeproof.network.terms import Terms
-from teeproof.proof.verify import IdentityVerdict, ProofVerdict
+from teeproof.proof.verify import ProofVerdict
+
+if TYPE_CHECKING:
+    from teeproof.explorer.machines.node import NodePage
 
 __all__ = ["TEES", "gpus_told", "money_words", "offer_words", "time_words", "told_node"]
 
@@ -44,35 +46,11 @@ TEES: Mapping[str, str] = {
 """What vouches for a node, by the market's label."""
 
 
-def told_node(
-    verdict: ProofVerdict,
-    claim: NodeClaim | None,
-    decision: Decision | None,
-    terms: Terms | None,
-    *,
-    node: IdentityVerdict | None,
-    own: Sequence[Check],
-    now: datetime,
-    commands: Sequence[str],
-    market: str = "",
-    contrary: bool = False,
-) -> Telling:
-    """Return what is known of a node.
-
-    Args:
-        verdict: on its latest admission, or else its claim, with all that it rests on.
-        claim: what it says; None where the log does not hold it.
-        decision: the market's; None where no market has decided.
-        terms: by which it decided.
-        node: the verdict on the node's own identity.
-        own: the checks of that one statement.
-        now: as of when its evidence is told to be fresh.
-        commands: what a person types to check the same.
-        market: the identity that decided, hex. Anybody can be a market, under any name.
-        contrary: whether the decision of another market, that holds too, is the opposite.
-    """
+def told_node(page: NodePage, *, command: str) -> Telling:
+    """Return what is known of a node; ``command`` is what a person types to check the same."""
+    verdict, claim, decision, terms = page.together.verdict, page.claim, page.decision, page.terms
     code = verdict.exit_code
-    machine = None if node is None else node.evidence
+    machine = None if page.node is None else page.node.evidence
     level = None if machine is None else machine.level
     refused = decision is not None and not decision.admitted
     tone, words = tone_of(code, level), badge(code, level)
@@ -82,13 +60,13 @@ def told_node(
         tone, words = "unknown", "NO MARKET HAS DECIDED"
     return Telling(
         badge=words, tone=tone,
-        sentence=_sentence(code, claim, decision, terms, level, contrary=contrary),
+        sentence=_sentence(page, level),
         blocks=(
             _offers(claim, terms),
-            _admitted(decision, terms, own, now, market=market, contrary=contrary),
-            _strong(claim, machine, holds=node is not None and node.ok),
-            open_questions(own, _further(verdict, own)),
-            _next(verdict, decision, commands, level=level),
+            _admitted(page),
+            _strong(claim, machine, holds=page.node is not None and page.node.ok),
+            open_questions(page.own, _further(verdict, page.own)),
+            _next(verdict, decision, command, level=level),
         ),
     )  # fmt: skip
 
@@ -114,10 +92,9 @@ def time_words(seconds: int) -> str:
     return moment(seconds) or "a time that is none"
 
 
-def _sentence(
-    code: int, claim: NodeClaim | None, decision: Decision | None, terms: Terms | None,
-    level: str | None, *, contrary: bool,
-) -> str:  # fmt: skip
+def _sentence(page: NodePage, level: str | None) -> str:
+    claim, decision, terms = page.claim, page.decision, page.terms
+    code = page.together.verdict.exit_code
     if claim is None:
         what = "A machine"
     else:
@@ -135,7 +112,7 @@ def _sentence(
     else:
         why = decision.reasons[0].detail if decision.reasons else "it does not say why"
         done = f"{market} refused it: {cut(why, 200)}"
-    if contrary and decision is not None:
+    if page.contrary and decision is not None:
         done += f", and another market {'refused' if decision.admitted else 'admitted'} it"
     where = " Its machine is SIMULATED." if level == "simulated" else ""
     return f"{what}; {done}.{where}"
@@ -162,29 +139,26 @@ def _offers(claim: NodeClaim | None, terms: Terms | None) -> Block:
     return Block(title=title, short=offer_words(claim), points=tuple(points), lines=(line,))
 
 
-def _admitted(
-    decision: Decision | None, terms: Terms | None, own: Sequence[Check], now: datetime, *,
-    market: str, contrary: bool,
-) -> Block:  # fmt: skip
-    title = "Is it admitted?"
+def _admitted(page: NodePage) -> Block:
+    title, decision, terms = "Is it admitted?", page.decision, page.terms
     if decision is None:
         line = "Nobody in this log has decided on it."
         return Block(title=title, short="Not decided", lines=(line,))
-    again = next((one for one in own if one.name == "admission"), None)
+    again = next((one for one in page.own if one.name == "admission"), None)
     lines = []
     if again is not None and again.state == "passed":
         lines.append("The decision was made once more from claim, evidence and terms: it is the"
                      " same.")  # fmt: skip
     elif again is not None:
         lines.append(sentence(again.detail))
-    if market:
-        lines.append(f"That market is identity {market[:16]}…: its name is its own word.")
-    if contrary:
+    if page.market:
+        lines.append(f"That market is identity {page.market[:16]}…: its name is its own word.")
+    if page.contrary:
         lines.append("Another market, whose decision holds too, decided otherwise: see below.")
     by = "" if terms is None else f" by the market “{cut(terms.market, 60)}”"
     if decision.admitted:
         short = f"Admitted{by}"
-        stale = to_epoch(now) >= decision.until
+        stale = to_epoch(page.together.at) >= decision.until
         fresh = "its evidence counted" if stale else "its evidence counts"
         lines.append(
             f"On {time_words(decision.at)}; {fresh} as fresh until {time_words(decision.until)}."
@@ -253,7 +227,7 @@ def _further(verdict: ProofVerdict, own: Sequence[Check]) -> list[Check]:
 
 
 def _next(
-    verdict: ProofVerdict, decision: Decision | None, commands: Sequence[str], *, level: str | None
+    verdict: ProofVerdict, decision: Decision | None, command: str, *, level: str | None
 ) -> Block:
     code = verdict.exit_code
     tone: Tone = "bad" if code == 2 else "unknown"
@@ -279,4 +253,4 @@ def _next(
                      " of the machine as it was admitted.")  # fmt: skip
     lines.append("The command checks the same on your own machine; this page could lie.")
     return Block(title="What do I do next?", short=short, lines=tuple(lines), tone=tone,
-                 commands=tuple(commands))  # fmt: skip
+                 commands=(command,))  # fmt: skip
