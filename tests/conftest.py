@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 
+from teeproof.cloud import image
 from tests import vectors as real
 
 _LEVELS = sys.getrecursionlimit()
@@ -43,15 +45,17 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 # A file runs in one process, where what its tests share is made once. These share more: the whole
-# story, one compiler's environment, a browser. xdist's own groups are names in ids of tests, which
-# pytest 9.2 does not let it change.
+# story, services that train, one compiler's environment, a browser. xdist's own groups are names in
+# ids of tests, which pytest 9.2 does not let it change.
 _TOGETHER = {
     "tests/story/": "story",
+    "tests/training/": "training",
     "tests/chain/contracts/test_artifacts.py": "contracts",
     "tests/explorer/test_browser.py": "browser",
     "tests/explorer/test_own_browser.py": "browser",
     "tests/explorer/console/test_parts.py": "browser",
     "tests/explorer/test_access.py": "browser",
+    "tests/explorer/test_made": "made",
     "tests/explorer/test_firefox": "firefox",
 }
 
@@ -125,6 +129,15 @@ def _no_network() -> Iterator[None]:
     for name in ("connect", "connect_ex", "sendto"):
         patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
     patch.setattr(socket, "getaddrinfo", _guarded_lookup(socket.getaddrinfo))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _the_same_source_is_compiled_once() -> Iterator[None]:
+    """Remember what the compiler made of each source: many tests launch the same code."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(image, "compile", lru_cache(maxsize=4096)(compile), raising=False)
     yield
     patch.undo()
 
