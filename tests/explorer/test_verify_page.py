@@ -15,12 +15,13 @@ from teeproof.core.errors import Unavailable
 from teeproof.explorer.app import make_app
 from teeproof.explorer.shelf import Shelf
 from teeproof.explorer.uploads import MOST_BYTES, MOST_FILES
+from teeproof.proof.file import ProofFile
 from teeproof.proof.log.formats.checkpoint import Checkpoint, sign_checkpoint
 from teeproof.proof.log.formats.note import NoteSigner
 from teeproof.proof.monitor.fork import ForkProof
 from tests.evidence import scenes
 from tests.explorer.conftest import ask
-from tests.proof.people import NOW
+from tests.proof.people import NOW, policy
 from tests.proof.world import LOG_SEED, ORIGIN
 from tests.vectors import each
 
@@ -361,6 +362,24 @@ def test_clients_hand_in_more_files_at_once_than_there_is_room_for(scene):
     late, first = asyncio.run(all_of_them())
     assert (late.status_code, late.json()["error"]) == (503, "busy")
     assert {one.json()["error"] for one in first} == {"file_unknown"}
+
+
+def test_clients_reload_a_result_and_its_file_is_not_read_each_time(shown, monkeypatch):
+    desk = ExplorerDesk(policy=policy(), logs=None)
+    app = make_app(None, command=str, desk=desk, now=lambda: NOW)
+    proof = shown.book.proof(shown.sealed["answer"].id)
+    read = []
+    real = ProofFile.from_bytes
+    judged = ask(app, "POST", "/verify", content=proof).headers["location"]
+    monkeypatch.setattr(ProofFile, "from_bytes", lambda data: read.append(1) or real(data))
+    one = shown.sealed["answer"].id.hex()
+    for path in (judged, judged, f"{judged}.json", f"{judged}/p/{one}", f"{judged}/p/{one}"):
+        assert ask(app, "GET", path).status_code == 200
+    assert len(read) == 2, "once for the result, once for the statement"
+    monkeypatch.setattr("teeproof.explorer.pages.verify._AT_ONCE", 0)
+    assert ask(app, "GET", judged).status_code == 200
+    other = shown.sealed["model"].id.hex()
+    assert ask(app, "GET", f"{judged}/p/{other}").status_code == 503
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ nothing that a client sends is taken for an address or a path.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from teeproof.core.clock import format_time
@@ -22,6 +23,8 @@ from teeproof.core.text import plain
 from teeproof.explorer.answering import HEADERS, download, json_answer
 from teeproof.explorer.desk import Desk, Judged, JudgedEvidence, JudgedOther, JudgedProof
 from teeproof.explorer.log.content import Page, page_of
+from teeproof.explorer.log.kept import VERDICT
+from teeproof.explorer.log.kept import Kept as Lately
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.explorer.pages.proof import proof_json, proof_values
 from teeproof.explorer.shelf import KEPT_FOR, Kept
@@ -42,6 +45,7 @@ _HOURS = int(KEPT_FOR.total_seconds() // 3600)
 _VERDICT_WEIGHT = 4  # a verdict in memory takes some times the bytes that it is about
 _LEAST_WEIGHT = 64 << 10
 _AT_ONCE = 8  # uploads in memory at the same time
+_PAGES = 16  # of proofs, that are shown again
 
 
 class VerifyPages:
@@ -49,6 +53,7 @@ class VerifyPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._pages: Lately[tuple[str, bytes | None], Page] = Lately(most=_PAGES, seconds=VERDICT)
 
     async def form(self, _: Request) -> Response:
         """The form."""
@@ -75,16 +80,14 @@ class VerifyPages:
 
     async def submit_json(self, request: Request) -> Response:
         """Judge what was sent, and answer with the result."""
-        kept = await self._judge(request)
-        return json_answer(await aside(self._site, lambda: _json(kept)))
+        return await self._json(await self._judge(request))
 
     async def result(self, request: Request) -> Response:
         """A result."""
         kept = self._site.shelf.get(request.path_params["id"])
         value = kept.value
         if isinstance(value, JudgedProof):
-            page = await aside(self._site, lambda: _page(value))
-            return self._proof(kept, value, page)
+            return self._proof(kept, value, await self._page(kept, value))
         if isinstance(value, JudgedEvidence):
             return self._site.pages.html("evidence.html", **_evidence(kept, value))
         until = moment(int(kept.until.timestamp()))
@@ -95,15 +98,13 @@ class VerifyPages:
 
     async def result_json(self, request: Request) -> Response:
         """The same for programs."""
-        kept = self._site.shelf.get(request.path_params["id"])
-        return json_answer(await aside(self._site, lambda: _json(kept)))
+        return await self._json(self._site.shelf.get(request.path_params["id"]))
 
     async def statement(self, request: Request) -> Response:
         """A statement of a proof that was handed in."""
         kept = self._site.shelf.get(request.path_params["id"])
         value, one = _proof_of(kept), digest_of(request.path_params["statement"])
-        page = await aside(self._site, lambda: _page(value, one))
-        return self._proof(kept, value, page)
+        return self._proof(kept, value, await self._page(kept, value, one))
 
     async def file(self, request: Request) -> Response:
         """The proof that was handed in."""
@@ -140,6 +141,26 @@ class VerifyPages:
 
             judged = await aside(site, work)
         return site.shelf.put(judged, size=_LEAST_WEIGHT + _VERDICT_WEIGHT * upload.size)
+
+    async def _page(
+        self, kept: Kept[Judged], value: JudgedProof, statement: bytes | None = None
+    ) -> Page:
+        """Return a page of a proof; its file is read again at most once a minute, by few at once.
+
+        That takes seconds for a large one, and an address costs whoever asks nothing.
+        """
+        key, now = (kept.id, statement), time.monotonic()
+        page = self._pages.get(key, now)
+        if page is None:
+            with self._site.judged_at_once(_AT_ONCE):
+                page = await aside(self._site, lambda: _page(value, statement))
+            self._pages.put(key, page, now)
+        return page
+
+    async def _json(self, kept: Kept[Judged]) -> Response:
+        value = kept.value
+        page = await self._page(kept, value) if isinstance(value, JudgedProof) else None
+        return json_answer(await aside(self._site, lambda: _json(kept, page)))
 
     def _proof(self, kept: Kept[Judged], value: JudgedProof, page: Page) -> Response:
         values = proof_values(
@@ -188,7 +209,7 @@ def _evidence(kept: Kept[Judged], value: JudgedEvidence) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _json(kept: Kept[Judged]) -> dict[str, Any]:
+def _json(kept: Kept[Judged], page: Page | None) -> dict[str, Any]:
     value = kept.value
     head: dict[str, Any] = {
         "id": kept.id, "page": f"/v/{kept.id}", "name": value.name,
@@ -199,7 +220,8 @@ def _json(kept: Kept[Judged]) -> dict[str, Any]:
         return {"ok": value.answer.get("ok"), "kind": "other", "answer": dict(value.answer)} | head
     head |= {"ok": value.verdict.ok, "exit_code": value.verdict.exit_code}
     if isinstance(value, JudgedProof):
-        shown = proof_json(_page(value), command=value.command)
+        assert page is not None
+        shown = proof_json(page, command=value.command)
         return head | {"kind": "proof"} | {k: shown[k] for k in ("statement", "told", "verdict")}
     told = told_evidence(value.verdict, command=value.command).to_json()
     claims = [dict(one) for one in value.claims]
