@@ -70,11 +70,12 @@ def test_without_a_choice_the_sum_and_what_does_not_hold(teeproof):
     assert all(f"{count} {sentence}" in " ".join(said.split()) for sentence, count in missing())
 
 
+@pytest.mark.parametrize("columns", [40, 80])
 @pytest.mark.parametrize("arguments", [(), ("--all",), ("--chapter", "6")])
-def test_it_fits_80_columns_but_for_what_is_copied(teeproof, monkeypatch, arguments):
-    monkeypatch.setenv("COLUMNS", "80")
+def test_it_fits_the_terminal_but_for_what_is_copied(teeproof, monkeypatch, arguments, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
     lines = teeproof("report", *arguments).out.splitlines()
-    assert [x for x in lines if len(x) > 80 and not x.lstrip().startswith("$ ")] == []
+    assert [x for x in lines if len(x) > columns and not x.lstrip().startswith("$ ")] == []
 
 
 def test_a_narrow_terminal_gets_the_counts_below_each_chapter(teeproof, monkeypatch):

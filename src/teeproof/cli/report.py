@@ -107,7 +107,8 @@ def _write_all(screen: Screen, found: Sequence[Claim]) -> None:
     for claim in found:
         if claim.section != heading:
             heading = claim.section
-            screen.title(heading)
+            screen.write()
+            screen.text(heading, "bold")
         _write(screen, claim)
 
 
