@@ -41,7 +41,7 @@ def test_a_demos_proof_holds_and_no_byte_of_it_may_change(firefox, tmp_path):
     proof = next(tmp_path.glob("*.proof")).read_bytes()
     machines = parse_policy((tmp_path / "policy.toml").read_bytes())
     trust = trusted(machines, (tmp_path / "trusted-logs").read_text(), wall_clock())
-    first, *rest = said(firefox, tmp_path, HARNESS, [proof, *flips(proof, 10)], trust)
+    first, *rest = said(firefox, tmp_path, HARNESS, [proof, *flips(proof, 6)], trust)
     assert (first["answer"], first["failed"]) == ("simulated", [])
     assert not any(green(one) for one in rest)
 
