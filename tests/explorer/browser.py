@@ -82,8 +82,7 @@ def served(app: object) -> Iterator[str]:
     """Serve an application on a free port of this machine, from a thread."""
     from teeproof.web.running import listen, server_for
 
-    server = server_for(app)
-    server.config.timeout_graceful_shutdown = 1
+    server = server_for(app, grace=1)
     with listen("127.0.0.1:0") as sock:
         port = sock.getsockname()[1]
         thread = threading.Thread(target=server.run, args=([sock],), daemon=True)

@@ -74,7 +74,7 @@ def command(
       teeproof explorer my-log --policy mine.toml --logs trusted-logs
       teeproof explorer --measurements off.json --measurements on.json
     """  # noqa: D301  click reads the \b
-    from teeproof.web.running import listen, run_until_told, server_for  # noqa: PLC0415
+    from teeproof.web.running import SHORT, listen, run_until_told, server_for  # noqa: PLC0415
 
     app = _app(log, policy, logs, names, _measured(measurements), chain=chain)
     with ExitStack() as stack:
@@ -87,8 +87,7 @@ def command(
             "pid": os.getpid(),
         }
         screen = standard(color)
-        server = server_for(app, faults=True)  # Python writes them to standard error
-        server.config.timeout_graceful_shutdown = 3  # who listens for news would keep it waiting
+        server = server_for(app, faults=True, grace=SHORT)  # Python writes them to standard error
         run_until_told(server, sock, ready=lambda: _say(screen, about, as_json=as_json))
     return 0
 

@@ -115,5 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
-    error = Unavailable("the log has too many connections: try again in a moment", code="log_busy")
+    error = Unavailable(
+        "this server has too many connections: try again in a moment", code="server_busy"
+    )
     await refusal(error, 503).send(send)

@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from teeproof.core.errors import Unavailable, Usage
 from teeproof.core.types import settle_types
@@ -20,15 +20,17 @@ from teeproof.web.asgi import Receive, Scope, Send
 if TYPE_CHECKING:
     import uvicorn
 
-__all__ = ["Application", "listen", "run_until_told", "serve", "serve_here", "server_for"]
+__all__ = ["SHORT", "Application", "listen", "run_until_told", "serve", "serve_here", "server_for"]
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+SHORT: Final = 3
+"""Seconds of grace for pages: who listens there for news would keep the server waiting."""
 _BACKLOG = 1024
-_GRACE = 30  # seconds that requests under way have when the server is told to stop
+_GRACE = 30
 
 
-def server_for(app: Application, *, faults: bool = False) -> uvicorn.Server:
+def server_for(app: Application, *, faults: bool = False, grace: int = _GRACE) -> uvicorn.Server:
     """Return a server for an ASGI application; ``run(sockets=[…])`` serves until SIGTERM or SIGINT.
 
     It then takes no new connections and answers the requests that it has. What was acknowledged is
@@ -38,6 +40,7 @@ def server_for(app: Application, *, faults: bool = False) -> uvicorn.Server:
         app: the application.
         faults: whether what it raises is logged, for a handler that the caller has: ours write
             their own lines.
+        grace: seconds that requests under way have when the server is told to stop.
 
     Raises:
         Unavailable: the extra ``serve`` is not installed.
@@ -65,7 +68,7 @@ def server_for(app: Application, *, faults: bool = False) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,  # whose a connection is, the kernel says and no header
-            timeout_graceful_shutdown=_GRACE,
+            timeout_graceful_shutdown=grace,
             backlog=_BACKLOG,
         )
     )

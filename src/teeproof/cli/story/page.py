@@ -22,7 +22,7 @@ from teeproof.explorer.console.port import Console
 from teeproof.explorer.console.stage import Stage
 from teeproof.explorer.log.content import Book
 from teeproof.proof.verify import Trust
-from teeproof.web.running import listen, server_for
+from teeproof.web.running import SHORT, listen, server_for
 
 __all__ = ["CONSOLE", "Served", "serve_page"]
 
@@ -57,8 +57,7 @@ def serve_page(
         sock: listens already; without one, a free port is taken.
     """
     app, console = _app(world, story, stage)
-    server = server_for(app, faults=True)
-    server.config.timeout_graceful_shutdown = 3  # who listens for news would keep it waiting
+    server = server_for(app, faults=True, grace=SHORT)
     with sock or listen("127.0.0.1:0") as listening:
         host, port = listening.getsockname()[:2]
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

@@ -512,7 +512,7 @@ def test_network_who_dawdles_is_hung_up_on(empty, monkeypatch):
 def test_network_too_many_connections_are_told_so(empty, monkeypatch):
     monkeypatch.setattr("teeproof.web.protocol.MAX_CONNECTIONS", 0)
     status, headers, body = get(empty.url, "/checkpoint")
-    assert (status, json.loads(body)["error"]) == (503, "log_busy")
+    assert (status, json.loads(body)["error"]) == (503, "server_busy")
     assert headers["retry-after"]
 
 
