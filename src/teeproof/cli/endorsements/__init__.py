@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from teeproof.cli.endorsements_fetch import command as fetch
-from teeproof.cli.endorsements_kept import (
+from teeproof.cli.endorsements.fetch import command as fetch
+from teeproof.cli.endorsements.kept import (
     SUFFIXES,
     parts_of,
     record_json,
