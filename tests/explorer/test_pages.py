@@ -8,13 +8,16 @@ from xml.etree import ElementTree
 
 import pytest
 
+from teeproof.explorer.app import make_app
 from teeproof.explorer.drawn.drawing import MOST, draw
+from teeproof.explorer.log import content
 from teeproof.explorer.log.content import Book
 from teeproof.proof.graph import Graph
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.memory import MemorySource
 from teeproof.proof.verify import Trust
 from teeproof.proof.workload import Identity
+from tests.explorer.conftest import ask
 from tests.proof.people import NOW, attester, policy, step, workload_named
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -150,3 +153,24 @@ def test_the_first_digits_of_an_id_in_an_address_are_one_step_from_the_statement
     assert 'value="12ab34cd"' in page
     hostile = get('/p/"><script>').text
     assert "<script>" not in hostile
+
+
+def test_clients_ask_for_a_proof_again_and_it_is_made_once(shown, monkeypatch):
+    made, real = [], content.export
+
+    def export(*given, **more):
+        made.append(1)
+        return real(*given, **more)
+
+    monkeypatch.setattr(content, "export", export)
+    book = Book(shown.directory, trust=Trust(policy=policy()), now=lambda: NOW)
+    app = make_app(book, command=str)
+    one = shown.sealed["answer"].id.hex()
+    answers = [ask(app, "GET", f"/p/{one}{end}") for end in ("", ".proof", ".html", ".proof")]
+    assert ({answer.status_code for answer in answers}, len(made)) == ({200}, 1)
+    assert answers[1].content == answers[3].content
+    monkeypatch.setattr(content, "_MOST_FILE", 10)
+    other = shown.sealed["model"].id.hex()
+    for _ in range(2):
+        assert ask(app, "GET", f"/p/{other}.proof").status_code == 200
+    assert len(made) == 3, "what is large is not kept"

@@ -41,6 +41,7 @@ from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
 __all__ = ["Book", "LogFacts", "Page", "page_of"]
 
 _KEPT = 64  # pages
+_FILES, _MOST_FILE = 8, 4 << 20  # proof files, and bytes of each, that are kept
 _MOST_IN_PROOF = 2_048  # statements on which one may rest that a page verifies
 _MOST_MAKERS = 1_024  # of one thing
 _MOST_IN_GRAPH = 50_000  # entries of a log of which one graph is made for the pages
@@ -120,6 +121,7 @@ class Book:
         self._trust = trust
         self._known: dict[Any, Any] = {}  # identities are judged once for all pages
         self._pages: Kept[tuple[bytes, Any], Page] = Kept(most=_KEPT, seconds=VERDICT)
+        self._files: Kept[tuple[tuple[bytes, ...], Any], bytes] = Kept(most=_FILES, seconds=VERDICT)
         self._gathered, self._graph = Gathered(), Graph({}, {})
         self._drawing = threading.Lock()
         self.linking, self.gathering = Beside(), Beside()
@@ -228,7 +230,19 @@ class Book:
         return found.st_ino, found.st_mtime_ns, found.st_size, self.trust.digest
 
     def proof(self, *statements: bytes) -> bytes:
-        """Return a proof file, under checkpoints that say when it was said; raises as ``page``."""
+        """Return a proof file, under checkpoints that say when it was said; raises as ``page``.
+
+        One of a single statement is handed out again for a minute: an address costs nothing.
+        """
+        key, now = (statements, self.state()), self.now().timestamp()
+        data = self._files.get(key, now)
+        if data is None:
+            data = self._export(statements)
+            if len(statements) == 1 and len(data) <= _MOST_FILE:
+                self._files.put(key, data, now)
+        return data
+
+    def _export(self, statements: Sequence[bytes]) -> bytes:
         with tempfile.TemporaryFile() as scratch:
             with self.opened(accept=self.trust.accepting(self.now())) as contents:
                 for one in statements:
