@@ -122,6 +122,9 @@ def test_what_is_here_search_and_proofs_lead_to_the_agent(here: Acting):
     assert (found.status_code, found.headers["location"]) == (303, href)
     other = "ab" * 32
     assert ask(here.app, "GET", f"/search?q={other}").status_code == 404
+    twin = ask(here.app, "GET", f"/search.json?q=sha256:{here.agent}").json()
+    assert twin["things"] == [found.headers["location"]], "the twin finds what the page leads to"
+    assert ask(here.app, "GET", f"/search.json?q={other}").json()["error"] == "nothing_found"
 
 
 @pytest.mark.parametrize(("name", "status"), [("ab" * 32, 404), ("abc", 400), ("x" * 64, 400)])

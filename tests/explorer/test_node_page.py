@@ -108,7 +108,9 @@ def test_statements_search_and_the_list_of_what_is_here_lead_to_it(bazaar):
     assert bazaar.get("/search.json?q=boaster").json()["found"]
     here = bazaar.get("/here").text
     assert f'href="/node/{one}"' in here
-    assert "REFUSED: gpu report missing" in here
+    market = twin["admissions"][0]["market"][7:15]
+    assert f"REFUSED: gpu report missing, says the market {market}" in here
+    assert f"admitted, says the market {market}; 1 lease" in here
 
 
 def test_a_node_that_nobody_speaks_of_is_unknown(bazaar):

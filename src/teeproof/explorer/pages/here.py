@@ -116,13 +116,19 @@ def _nodes(book: Book) -> Listed:
         if decided is None:
             words = "offered itself; no market has decided"
         elif decided.admitted:
-            words = f"admitted; {many(node.lease_count, 'lease')}"
+            words = f"admitted, {_by(decided.author)}; {many(node.lease_count, 'lease')}"
         else:
             reasons = ", ".join(decided.codes[:3]).replace("_", " ")
-            words, tone = f"REFUSED: {reasons or 'no reason said'}", "bad"
+            words = f"REFUSED: {reasons or 'no reason said'}, {_by(decided.author)}"
+            tone = "bad"
         title = node.name or f"node {node.id[:16]}…"
         rows.append(Row(href=f"/node/{node.id}", title=title, words=words, tone=tone))
     return Listed(rows=rows, count=len(book.nodes))
+
+
+def _by(market: str) -> str:
+    """Return whose word a decision is; anybody can be a market, and nothing is checked here."""
+    return f"says the market {market[:8]}"
 
 
 FAMILIES: tuple[Family, ...] = (

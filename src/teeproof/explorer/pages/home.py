@@ -84,11 +84,19 @@ class HomePages:
         return {one: clause_of(read) for one, read in zip(ids, reads, strict=True)}
 
     async def search_json(self, request: Request) -> Response:
-        """The same for programs."""
-        found = await self._find(request)
-        things = [href for href, _ in named_by(self._site.log, _query(request))]
+        """The same for programs; ``things`` are pages that the whole text names."""
+        query = _query(request)
+        lead = await self._lead(query)
+        try:
+            found = await self._find(request)
+        except Error:
+            if lead is None:
+                raise
+            found = []
+        things = [] if lead is None else [lead]
+        things += [href for href, _ in named_by(self._site.log, query)]
         body = [one.to_json() for one in found]
-        answer = {"query": _query(request), "found": body, "things": things}
+        answer = {"query": query, "found": body, "things": list(dict.fromkeys(things))}
         return json_answer(answer | read_so_far(self._site))
 
     async def events(self, request: Request) -> Response:
