@@ -27,7 +27,7 @@ from teeproof.web.asgi import (
     respond,
     status_of,
 )
-from teeproof.web.asking import Asker, is_this_machine, said
+from teeproof.web.asking import Asker, said
 from teeproof.web.running import serve_here
 from tests.sim.vendors import self_signed, vendors
 
@@ -178,16 +178,6 @@ def test_network_a_strange_refusal_says_no_more_than_it_says(
 ) -> None:
     assert said(body) == texts
     assert said(b'{"detail":"%b"}' % (b"x" * 50), longest=7) == {"detail": "x" * 7}
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1"])
-def test_a_host_of_this_machine_is_known_by_number(host: str) -> None:
-    assert is_this_machine(host)
-
-
-@pytest.mark.parametrize("host", ["", "localhost.example", "128.0.0.1", "127.0.0.1.example", "::2"])
-def test_network_a_name_that_leads_here_is_not_this_machine(host: str) -> None:
-    assert not is_this_machine(host)
 
 
 def test_a_server_that_starts_and_stops_is_answered() -> None:

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from teeproof.chain.revert import reason_of
 from teeproof.core import strictjson
 from teeproof.core.errors import Malformed, NotAllowed, TooLarge, Unavailable, Usage
-from teeproof.web.asking import is_this_machine
+from teeproof.core.hosts import is_this_machine
 
 __all__ = ["MAX_ANSWER", "Endpoint"]
 

@@ -29,6 +29,7 @@ from teeproof.chain.endpoint import Endpoint
 from teeproof.chain.making import doubt_of
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Malformed, Unavailable
+from teeproof.core.hosts import is_this_machine
 
 __all__ = ["NO_CODE", "FundState", "Held", "Onlooker", "Place", "fund_state", "place_of",
            "token_names"]  # fmt: skip
@@ -40,7 +41,6 @@ MOST_ANSWER = 1 << 20
 _PATIENCE = 12.0  # seconds for everything that one page asks for
 _MOST_DECIMALS = 77  # 10^77 is below 2^256
 _LONGEST_NAME = 32
-_HERE = ("127.0.0.1", "localhost", "::1")
 _MOST = 8  # assets, and venues: Fund.vy
 
 
@@ -69,7 +69,8 @@ class Onlooker:
     @property
     def name(self) -> str:
         """What strangers may read of where it is: an address elsewhere may hold somebody's key."""
-        return self.url if urlsplit(self.url).hostname in _HERE else "a node elsewhere"
+        here = is_this_machine(urlsplit(self.url).hostname or "")
+        return self.url if here else "a node elsewhere"
 
     def says(self, error: Error) -> str:
         """Return an error in words that strangers may read."""

@@ -5,7 +5,6 @@ Trusts: nothing; what comes back is bytes.  Does not trust: service, network.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,12 @@ from teeproof.core.errors import (
     Unavailable,
     Usage,
 )
+from teeproof.core.hosts import is_this_machine
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Asker", "connection", "is_this_machine", "read_bounded", "said"]
+__all__ = ["Asker", "connection", "read_bounded", "said"]
 
 _MAX_ANSWER = 8 << 20
 _MAX_ERROR_BYTES = 64 << 10
@@ -147,16 +147,6 @@ def said(body: bytes, *, longest: int = _LONGEST) -> dict[str, str]:
     if not _CODE.fullmatch(texts.get("error", "")):
         texts.pop("error", None)
     return texts
-
-
-def is_this_machine(host: str) -> bool:
-    """Return whether a host is this machine by number, or ``localhost``."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _host(url: str) -> str:

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from teeproof.chain.local.rpc import MAX_BODY, Rpc, fault
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, NotAllowed, TooLarge, Usage
+from teeproof.core.hosts import is_this_machine
 from teeproof.web.asgi import JSON, Answer, Disconnected, Receive, Request, Scope, Send
-from teeproof.web.asking import is_this_machine
 
 __all__ = ["ChainApp"]
 

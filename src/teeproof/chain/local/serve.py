@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ipaddress
 import os
 import signal
 import sys
@@ -30,6 +29,7 @@ from teeproof.chain.local.creation import FUNDED_KEY
 from teeproof.chain.local.rpc import Rpc
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, NotAllowed
+from teeproof.core.hosts import is_this_machine
 from teeproof.web.running import listen, run_until_told, server_for
 
 __all__ = ["main"]
@@ -85,11 +85,7 @@ def _end_with_input() -> None:
 
 def _require_loopback(address: str) -> None:
     host = address.rpartition(":")[0].removeprefix("[").removesuffix("]")
-    try:
-        here = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        here = host == "localhost"
-    if not here:
+    if not is_this_machine(host):
         raise NotAllowed(
             "a local chain listens to this machine alone",
             code="listen_exposed",

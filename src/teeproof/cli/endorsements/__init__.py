@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from teeproof.cli.endorsements.fetch import command as fetch
+from teeproof.cli.endorsements.fetch import command as fetch_command
 from teeproof.cli.endorsements.kept import (
     SUFFIXES,
     parts_of,
@@ -51,7 +51,7 @@ def command() -> None:
     """  # noqa: D301  click reads the \b
 
 
-command.add_command(fetch)
+command.add_command(fetch_command)
 
 _at = at_option("Say what is in force at this time (2026-02-25); without it, now.")
 

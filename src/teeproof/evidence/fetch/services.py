@@ -11,7 +11,6 @@ Trusts: whoever wrote the configuration.  Does not trust: the evidence; nothing 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ import msgspec
 from teeproof.core import stricttoml
 from teeproof.core.errors import Usage
 from teeproof.core.home import data_directory
+from teeproof.core.hosts import is_this_machine
 from teeproof.core.reading import read_bounded
 
 __all__ = ["FILE", "NAMES", "VARIABLE", "Services", "load_services", "with_options"]
@@ -142,7 +142,7 @@ def _require_address(name: str, url: str) -> None:
         good = bool(host) and plain and url.isascii() and url.isprintable() and " " not in url
     except ValueError:
         good, parts, host = False, urlsplit(""), None
-    safe = parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(host or ""))
+    safe = parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(host or ""))
     if not good or not safe:
         raise Usage(
             f"{name} has no address that may be asked",
@@ -150,12 +150,3 @@ def _require_address(name: str, url: str) -> None:
             expected="https://HOST, or http:// on this machine, without a name, ? or #",
             got=ascii(url[:200])[1:-1],
         )
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

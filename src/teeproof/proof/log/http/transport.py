@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from teeproof.core.errors import Error, Malformed, NotAllowed, TooLarge, Unavailable, Usage
-from teeproof.web.asking import connection, is_this_machine, read_bounded, said
+from teeproof.core.hosts import is_this_machine
+from teeproof.web.asking import connection, read_bounded, said
 
 if TYPE_CHECKING:
     import httpx

@@ -1,0 +1,17 @@
+"""Which names of hosts are this machine's own: what is sent there crosses no network."""
+
+from __future__ import annotations
+
+import ipaddress
+
+__all__ = ["is_this_machine"]
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host is this machine by number, without brackets, or ``localhost``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
