@@ -178,3 +178,62 @@ def test_every_page_works_without_a_script(browser, site, paths):
 def _paint(page, place, property_):
     reading = "(one, name) => getComputedStyle(one)[name]"
     return page.locator(place).first.evaluate(reading, property_)
+
+
+# Links of a page by what is read aloud of them, and where those of one name lead.
+NAMED_ALIKE = """() => {
+  const found = {};
+  for (const one of document.querySelectorAll('main a[href]')) {
+    const name = (one.getAttribute('aria-label') || one.textContent).replace(/\\s+/g, ' ').trim();
+    (found[name] ??= new Set()).add(one.getAttribute('href').replace('/graph/', '/p/'));
+  }
+  return Object.entries(found).filter(([, to]) => to.size > 1).map(([name]) => name);
+}"""
+
+
+# Of each table: its caption, how many columns have a name, its rows, and those that have one.
+TABLES = """() => [...document.querySelectorAll('main table')].map(one => [
+  one.caption?.textContent ?? '', one.querySelectorAll('thead th[scope=col]').length,
+  one.querySelectorAll('tbody tr').length, one.querySelectorAll('tbody tr > th[scope=row]').length,
+])"""
+
+
+def test_what_is_read_aloud_of_a_link_leads_to_one_place(browser, site, paths):
+    page = browser.new_page()
+    for path in [one for one in paths if one != "/report"]:
+        page.goto(site + path)
+        assert page.evaluate(NAMED_ALIKE) == [], path
+    page.close()
+
+
+def test_each_table_says_what_it_is_and_each_row_begins_with_its_name(browser, site, paths):
+    page = browser.new_page()
+    seen = 0
+    for path in [one for one in paths if one != "/report"]:
+        page.goto(site + path)
+        tables = page.evaluate(TABLES)
+        seen += len(tables)
+        for caption, columns, rows, named in tables:
+            assert caption.strip(), path
+            assert columns >= 2, (path, caption)
+            assert rows == named, (path, caption)
+    assert seen
+    page.close()
+
+
+def test_on_paper_a_statements_page_has_its_whole_id_and_no_more_than_a_few_sheets(
+    browser, site, shown
+):
+    page = browser.new_page(viewport={"width": 680, "height": 960})  # A4 less its margins
+    page.emulate_media(media="print")
+    page.goto(f"{site}/p/{shown.sealed['answer'].id.hex()}")
+    page.wait_for_selector("proof-check[data-answer]")
+    assert page.evaluate(
+        "(() => { const one = document.querySelector('.answer .id');"
+        " return one.scrollWidth <= one.clientWidth; })()"
+    )
+    assert page.locator(".actions").is_hidden()
+    assert page.locator("proof-check .outcome").is_visible()
+    sheets = page.evaluate("document.documentElement.scrollHeight") / 960
+    assert sheets < 12, sheets
+    page.close()

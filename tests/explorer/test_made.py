@@ -102,7 +102,8 @@ def test_a_curve_is_drawn_of_the_numbers_that_the_trainer_told(over: Over) -> No
     losses = [float(one.loss) for one in said.losses]
     assert sorted(range(4), key=heights.__getitem__) == sorted(range(4), key=lambda k: -losses[k])
     for one in said.losses:
-        assert f"<td>{one.step}</td><td>{one.loss}</td>" in page
+        row = f'<th scope="row" class="num">{one.step}</th><td class="num">{one.loss}</td>'
+        assert row in page
     twin = over.get(f"/model/{over.scene.model('whole')}.json").json()
     assert twin["losses"] == [[one.step, one.loss] for one in said.losses]
 

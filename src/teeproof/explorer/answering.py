@@ -53,6 +53,7 @@ _FRAME = {"has_log": False, "has_desk": False, "has_console": False, "reading": 
 _FILES = resources.files("teeproof.explorer")
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_DIGEST = re.compile(r"(?<![0-9a-f])([0-9a-f]{16})[0-9a-f]{40,112}(?![0-9a-f])", re.ASCII)
 _NO_ASCII = re.compile(r"[^\x20-\x7e]")
 _STATUS = {
     "result_unknown": 404,
@@ -90,6 +91,7 @@ class Pages:
         )  # fmt: skip
         self._templates.filters |= {
             "cut": cut, "text": _text, "short": _short, "told": _told, "dated": dated,
+            "brief": _brief,
             "removeprefix": str.removeprefix, "sentence_case": _sentence_case,
         }  # fmt: skip
         self._templates.globals |= _FRAME | frame
@@ -213,6 +215,11 @@ def _short(name: str | None, digits: int = 8) -> str:
 def _told(detail: str) -> str:
     """Return an error's detail as a sentence."""
     return f"{detail[:1].upper()}{detail[1:]}{'' if detail.endswith(('.', '…')) else '.'}"
+
+
+def _brief(text: str) -> str:
+    """Return running text in which a digest is cut; the whole stands with its check."""
+    return _DIGEST.sub(r"\1…", text)
 
 
 def _sentence_case(text: str) -> str:

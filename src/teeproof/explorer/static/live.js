@@ -18,7 +18,8 @@ if (list && said && "EventSource" in window) {
     const digits = document.createElement("span");
     digits.className = "id quiet";
     digits.textContent = " " + id.slice(0, 8);
-    item.append(link, digits);
+    link.append(digits);
+    item.append(link);
     list.prepend(item);
     document.getElementById("none")?.remove();
     while (list.children.length > 20) list.lastElementChild.remove();
