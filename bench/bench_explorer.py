@@ -104,7 +104,7 @@ def _visited(folder: Path) -> Iterator[Row]:
         _ask(app, f"/p/{one.id.hex()}")
     yield Row(
         f"memory that {5 * VISITORS} more visitors leave",
-        Figure(max(_memory() - before, 1), 0.0),
+        Figure(max(_memory() - before, 0), 0.0),
         Figure(before, 0.0),
         "what the process has before",
         at_most=64 << 20,

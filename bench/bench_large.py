@@ -1,7 +1,9 @@
 """The explorer over a long log: reading it, following it, its pages, its start, its listeners.
 
 A log of 10,000 entries is made; BENCH_ENTRIES says another number, such as 60000. What is read is
-beside reading and decoding all records as JSON; a page is beside one that needs no log.
+beside checking the same signatures and nothing else, and beside decoding all records as JSON; a
+page is beside one that needs no log. What several processes do is told by the clock on the wall:
+it is as true as the machine is quiet.
 """
 
 from __future__ import annotations
@@ -29,10 +31,14 @@ from teeproof.explorer.app import make_app
 from teeproof.explorer.log import finding
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.finding import Index
+from teeproof.explorer.log.kept import VERDICT, Kept
 from teeproof.explorer.pages import home
 from teeproof.explorer.pages.family import Site
 from teeproof.proof.links import Subject
+from teeproof.proof.log import crew
+from teeproof.proof.log.authors import Authors
 from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import read_record
 from teeproof.proof.statement import Statement, Step
@@ -44,6 +50,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PAGE = 0.100  # seconds
 LISTENERS, LOOKS = 100, 10
 _JSON = "reading all records and decoding them as JSON"
+_SIGNATURES = "checking the same signatures with libsodium, and nothing else"
 
 
 def rows() -> Iterator[Row]:
@@ -67,26 +74,87 @@ def _read(directory: Path, entries: int) -> Iterator[Row]:
             for stored in log.iterate():
                 msgspec.json.decode(stored.record)
 
-    def linked() -> None:
-        for path in directory.glob("links.db*"):
-            path.unlink()
-        with Log.open(directory, read_only=True) as log, closing(Contents(log)) as contents:
-            contents.follow()
-
+    bare, signed = _signatures(directory)
     before = _memory()
     index = Index(directory)
     index.roll()
-    held, size = (
-        _memory() - before,
-        sum(x.stat().st_size for x in (directory / "journal").iterdir()),
-    )
-    ours, links, limit = beside(lambda: Index(directory).roll(), linked, decoded, rounds=2)
+    held = _memory() - before
+    size = sum(x.stat().st_size for x in (directory / "journal").iterdir())
+    works = (lambda: Index(directory).roll(), lambda: _linked(directory), bare, decoded)
+    ours, links, limit, json_ = beside(*works, rounds=2)
     for what, figure in (("index", ours), ("links.db", links)):
-        yield Row(f"{what} of {entries:,} entries", rate(figure, entries), rate(limit, entries),
-                  _JSON, unit="1/s")  # fmt: skip
-    yield Row(f"memory of the index of {entries:,} entries", Figure(max(held, 1), 0.0),
+        yield Row(f"{what} of {entries:,} entries", rate(figure, entries), rate(limit, signed),
+                  _SIGNATURES, unit="1/s")  # fmt: skip
+    yield Row(f"index of {entries:,} entries", rate(ours, entries), rate(json_, entries), _JSON,
+              unit="1/s")  # fmt: skip
+    yield from _together(directory, entries, bare, signed)
+    yield Row(f"memory of the index of {entries:,} entries", Figure(max(held, 0), 0.0),
               Figure(size, 0.0), "the journal's bytes", goal=1.0, unit="B")  # fmt: skip
     del index
+
+
+def _signatures(directory: Path) -> tuple[Callable[[], None], int]:
+    """Return what checks one signature of each statement of a log bare, and how many these are."""
+    from nacl.bindings import crypto_sign_open
+
+    work, authors = [], Authors()
+    with Log.open(directory, read_only=True) as log:
+        for stored in log.iterate():
+            if stored.kind == IDENTITY:
+                continue
+            read, author = read_record(stored.record), authors._author(log, stored.identity)
+            assert author is not None
+            if read.receipt is not None:
+                key = author.key("receipt")
+                assert key is not None
+                work.append((read.receipt.signature + read.receipt.signed, key.raw))
+            else:
+                assert read.envelope is not None
+                signature = read.envelope.signatures[0].sig
+                work.append((signature + read.envelope.signed, author.statement_key))
+
+    def bare() -> None:
+        for data, key in work:
+            crypto_sign_open(data, key)
+
+    return bare, len(work)
+
+
+def _linked(directory: Path, hands: int = 1) -> None:
+    for path in directory.glob("links.db*"):
+        path.unlink()
+    with (
+        Log.open(directory, read_only=True) as log,
+        closing(Contents(log, hands=hands)) as contents,
+    ):
+        contents.follow()
+
+
+def _together(
+    directory: Path, entries: int, bare: Callable[[], None], signed: int
+) -> Iterator[Row]:
+    """What several processes read in a second by the clock, beside signatures on one core."""
+    count, least = crew.hands(), crew.LEAST
+    crew.LEAST, finding.AT_ONCE = 0, 0
+
+    def indexed() -> None:
+        index = Index(directory, hands=count)
+        index.roll()
+        assert index._thread is not None
+        index._thread.join()
+
+    for what, work in (("index", indexed), ("links.db", lambda: _linked(directory, count))):
+        ours, limit = (min(_wall(each) for _ in range(2)) for each in (work, bare))
+        name = f"{what} of {entries:,} entries, {count} processes, with their start, by the clock"
+        yield Row(name, Figure(entries / ours, 0.0), Figure(signed / limit, 0.0),
+                  f"{_SIGNATURES}, one process, by the clock", unit="1/s")  # fmt: skip
+    crew.LEAST, finding.AT_ONCE = least, 1 << 60
+
+
+def _wall(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def _followed(directory: Path) -> Iterator[Row]:
@@ -128,7 +196,7 @@ def _pages(directory: Path, made: largelog.Made) -> Iterator[Row]:
     app, of = make_app(book, command=str), made.of
     while True:  # the graph of a long log is made beside the pages
         _ask(app, f"/graph/{of['step']}", codes=(200, 503))
-        if book.gathering.wait(600):
+        if book.graphs.gathering.wait(600):
             break
     paths = {
         "the first page": "/", "what is here": "/here", "the log": "/log",
@@ -138,7 +206,7 @@ def _pages(directory: Path, made: largelog.Made) -> Iterator[Row]:
         "an identity": f"/identity/{of['identity']}",
         "the busiest identity, page 9": f"/identity/{of['market']}?page=9",
         "a node": f"/node/{of['node']}", "an agent": f"/agent/{of['agent']}",
-        "an answer": f"/answer/{of['answer']}",
+        "an answer": f"/answer/{of['answer']}", "a pool": f"/pool/{of['pool']}",
     }  # fmt: skip
     for what, path in paths.items():
         ours, limit = beside(lambda p=path: _ask(app, p), lambda: _ask(app, "/words"), rounds=3)
@@ -147,12 +215,15 @@ def _pages(directory: Path, made: largelog.Made) -> Iterator[Row]:
     for kind in ("answer", "contribution", "dataset", "action"):
         ours = _first_time(lambda k=kind: _ask(app, f"/p/{of[k]}"), book)
         yield Row(f"the page of a statement ({kind}), verified", ours, limit, "the page of words")
+    for kind in ("pool", "model", "agent"):
+        ours = _first_time(lambda k=kind: _ask(app, f"/{k}/{of[k]}"), book)
+        yield Row(f"the page of {kind}, all of it verified", ours, limit, "the page of words")
 
 
 def _first_time(work: Callable[[], object], book: Book) -> Figure:
     found = []
     for _ in range(5):
-        book._pages.clear()
+        book._pages = Kept(most=64, seconds=VERDICT)  # nothing is known yet
         start = time.process_time()
         work()
         found.append(time.process_time() - start)

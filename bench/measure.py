@@ -54,8 +54,10 @@ class Row:
     unit: Unit = "s"
 
     @property
-    def ratio(self) -> float:
-        """How much of the limit is reached; 1 is all of it."""
+    def ratio(self) -> float | None:
+        """How much of the limit is reached; 1 is all of it; None where ours is nothing at all."""
+        if not self.ours.value or not self.limit.value:
+            return None
         small = self.limit.value / self.ours.value
         return 1 / small if self.unit == "1/s" else small
 
@@ -64,7 +66,8 @@ class Row:
         """Whether the goals hold; None where there is none."""
         if self.goal is None and self.at_most is None:
             return None
-        enough = self.goal is None or self.ratio >= self.goal
+        ratio = self.ratio
+        enough = self.goal is None or ratio is None or ratio >= self.goal
         return enough and (self.at_most is None or self.ours.value <= self.at_most)
 
 

@@ -101,7 +101,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.what,
         amount(row.ours.value, row.unit),
         amount(row.limit.value, row.unit),
-        f"{row.ratio:.2f}",
+        "-" if row.ratio is None else f"{row.ratio:.2f}",
         goal + (" MISSED" if row.met is False else ""),
         f"{max(row.ours.noise, row.limit.noise):.0%}",
         row.limit_is,
@@ -111,6 +111,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 def amount(value: float, unit: str) -> str:
     """Return a value with three digits and the unit that fits it."""
     scales = SCALES[unit]
+    if not value:
+        return f"0 {scales[-1][1]}"
     factor, name = next((scale for scale in scales if abs(value) >= scale[0]), scales[-1])
     scaled = value / factor
     digits = 0 if scaled >= 100 else 1 if scaled >= 10 else 2

@@ -24,6 +24,13 @@ def test_the_ratio_is_the_share_of_the_limit_that_is_reached():
     assert row(4 * MIB, 2 * MIB, unit="B").ratio == 0.5
 
 
+def test_what_takes_nothing_has_no_ratio_and_meets_its_goals():
+    nothing = row(0.0, 4 * MIB, unit="B", goal=1.0, at_most=1.0)
+    assert nothing.ratio is None
+    assert nothing.met
+    assert run.table([nothing]).splitlines()[2].split()[:6] == ["x", "0", "B", "4.00", "MiB", "-"]
+
+
 @pytest.mark.parametrize(
     ("made", "met"),
     [
@@ -58,7 +65,8 @@ def test_the_table_says_what_was_measured_and_against_what():
         (1.5, "s", "1.50 s"),
         (3 * MIB, "B", "3.00 MiB"),
         (13_900, "1/s", "13.9 k/s"),
-        (0.0, "s", "0.00 ns"),
+        (0.0, "s", "0 ns"),
+        (0.0, "B", "0 B"),
     ],
 )
 def test_an_amount_is_written_with_the_unit_that_fits(value, unit, text):

@@ -196,7 +196,7 @@ def test_a_page_that_needs_all_of_a_long_log_says_how_far_it_is_and_holds_up_nob
     monkeypatch.setattr(beside, "AT_ONCE", 10)
     app, book = shown(copied(long_log, tmp_path))
     one = book.index.latest(1)[0].id
-    for path, work in ((f"/p/{one}", book.linking), (f"/graph/{one}", book.gathering)):
+    for path, work in ((f"/p/{one}", book.linking), (f"/graph/{one}", book.graphs.gathering)):
         held_iteration.clear()
         for _ in range(2):
             answer = ask(app, "GET", f"{path}.json")
@@ -242,10 +242,10 @@ def test_the_graph_of_a_log_that_grew_reads_only_what_is_new(tmp_path, monkeypat
         first = author.seal("first", outputs={"1": b"1"})
         log.publish()
         book = Book(tmp_path / "log", trust=Trust(policy=policy()), now=lambda: NOW)
-        assert first.id in book.graph()
+        assert first.id in book.graphs.of(first.id).graph
         second = author.seal("second", outputs={"2": b"2"}, inputs={"part": first})
         log.publish()
-        graph = book.graph()
+        graph = book.graphs.of(second.id).graph
     assert second.id in graph
     assert first.id in graph.ancestors(second.id)
     assert starts == [0, 2]
@@ -325,6 +325,32 @@ def test_a_key_has_its_places_in_order_up_to_a_bound(monkeypatch):
     assert [number for _, _, number in places[1:]] == list(range(199))
     assert not found.put("node", "word for", 999)
     monkeypatch.setattr(keys, "MOST_KEYS", 1)
-    assert not found.full
+    assert found.absent == 0
     assert not found.put("other", "word for", 1)
-    assert found.full
+    assert found.absent == 1
+
+
+def test_search_says_how_much_it_has_no_room_for_and_still_finds_whole_ids(long_log, monkeypatch):
+    app, book = shown(long_log)
+    last = book.index.latest(1)[0].id
+    whole = ask(app, "GET", "/search.json", params={"q": "step"}).json()
+    assert whole["no_room_for"] == 0
+    assert "found no room" not in ask(app, "GET", "/search", params={"q": "step"}).text
+    monkeypatch.setattr(keys, "MOST_KEYS", 50)
+    app, book = shown(long_log)
+    twin = ask(app, "GET", "/search.json", params={"q": "step"}).json()
+    assert twin["no_room_for"] == book.index.absent > MANY
+    page = ask(app, "GET", "/search", params={"q": "step"}).text
+    assert f"{book.index.absent:,} mentions of others found no room" in page
+    missing = ask(app, "GET", "/search.json", params={"q": f"step {MANY - 1}"})
+    assert (missing.status_code, missing.json()["error"]) == (404, "nothing_found")
+    assert f"{book.index.absent:,} mentions of others found no room" in missing.json()["detail"]
+    for query, meaning in ((last, "statement"), (digest(f"{MANY - 1}"), "output of")):
+        (found,) = ask(app, "GET", "/search.json", params={"q": query}).json()["found"]
+        assert (found["statement"], found["meaning"]) == (f"sha256:{last}", meaning)
+        assert found["signed"]
+    author = book.roll.machines()[0].id
+    (found,) = book.index.find(author)[:1]
+    assert found.key == author
+    for bad in (digest("nobody"), last[:-1] + "g", last[:-1]):
+        assert book.index.find(bad) == [], bad

@@ -6,7 +6,6 @@ A page costs an export and a verification; those of the last minute are kept, a 
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from teeproof.core.errors import TooLarge
 from teeproof.explorer.log.beside import Beside, Progress
 from teeproof.explorer.log.entries import unknown
 from teeproof.explorer.log.finding import Index, Reading
+from teeproof.explorer.log.graphs import Graphs
 from teeproof.explorer.log.kept import VERDICT, Kept
 from teeproof.explorer.log.nodes import Nodes
 from teeproof.explorer.log.roll import Roll
@@ -30,7 +30,6 @@ from teeproof.explorer.log.signing import LeftOut
 from teeproof.explorer.log.ties import Ties
 from teeproof.proof.file import ProofFile, export
 from teeproof.proof.graph import Graph
-from teeproof.proof.graph.logs import Gathered
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.crew import hands
 from teeproof.proof.log.formats.checkpoint import Accept, SignedCheckpoint
@@ -44,7 +43,6 @@ _KEPT = 64  # pages
 _FILES, _MOST_FILE = 8, 4 << 20  # proof files, and bytes of each, that are kept
 _MOST_IN_PROOF = 2_048  # statements on which one may rest that a page verifies
 _MOST_MAKERS = 1_024  # of one thing
-_MOST_IN_GRAPH = 50_000  # entries of a log of which one graph is made for the pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +120,7 @@ class Book:
         self._known: dict[Any, Any] = {}  # identities are judged once for all pages
         self._pages: Kept[tuple[bytes, Any], Page] = Kept(most=_KEPT, seconds=VERDICT)
         self._files: Kept[tuple[tuple[bytes, ...], Any], bytes] = Kept(most=_FILES, seconds=VERDICT)
-        self._gathered, self._graph = Gathered(), Graph({}, {})
-        self._drawing = threading.Lock()
-        self.linking, self.gathering = Beside(), Beside()
+        self.linking, self.graphs = Beside(), Graphs(log, self.opened)
 
     @property
     def trust(self) -> Trust:
@@ -251,35 +247,6 @@ class Book:
                 export(contents, statements, scratch, allow_missing=True, progress=_bounded)
             scratch.seek(0)
             return scratch.read()
-
-    def graph(self) -> Graph:
-        """Return the graph of the whole log, made again when the log has grown.
-
-        Raises:
-            TooLarge: the log has more entries than pages make a graph of.
-            Unavailable: the graph is being made (``log_reading``).
-        """
-        with self._drawing, Log.open(self.log, read_only=True) as log:
-            if log.size > _MOST_IN_GRAPH:
-                raise TooLarge(
-                    "the log is too large to draw what was made of a statement: ask the command"
-                    " teeproof graph",
-                    expected=f"at most {_MOST_IN_GRAPH} entries",
-                    got=f"{log.size}",
-                )
-            behind = log.size - self._gathered.done
-            self.gathering.require(behind=behind, work=self._gather, what="its graph")
-            if behind:
-                self._gathered.follow(log)
-                self._graph = self._gathered.graph(log)
-            return self._graph
-
-    def _gather(self, progress: Progress) -> None:
-        with Log.open(self.log, read_only=True) as log:
-            gathered = Gathered()
-            gathered.follow(log, progress=progress)
-            self._graph = gathered.graph(log)
-            self._gathered = gathered
 
     def facts(self) -> LogFacts:
         """Return what the log says of itself."""

@@ -12,8 +12,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from string import hexdigits
 from sys import intern
 
 import msgspec
@@ -31,6 +33,7 @@ from teeproof.explorer.log.ties import Ties
 from teeproof.network.checking import maybe
 from teeproof.network.statements import NodeStatement
 from teeproof.proof.log import crew
+from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.log.storage.stored import Stored
 from teeproof.proof.source import read_record
@@ -54,6 +57,11 @@ _MOST_LABELLED = 200_000  # identities whose labels are remembered for what they
 _SHORTEST = 4
 _LONGEST = 200
 _EVERY = 1.0  # seconds
+_ID = 64  # hex digits of an id or a digest
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == _ID and set(text) <= set(hexdigits)
 
 
 _Entry = Said | Booted | None
@@ -96,9 +104,9 @@ class Index:
         self._unsigned_keys = 0
 
     @property
-    def full(self) -> bool:
-        """Whether there was no room for all that could be searched for."""
-        return self._keys.full
+    def absent(self) -> int:
+        """How often the log says a name that search has no room for."""
+        return self._keys.absent
 
     @property
     def reading(self) -> Reading | None:
@@ -137,10 +145,14 @@ class Index:
         return self._left_out
 
     def find(self, text: str) -> list[Found]:
-        """Return what a text names: a whole key, or the beginning of some.
+        """Return what a text names: a whole key, or the beginning of some; at most ``MOST_OF_ONE``.
+
+        Where names found no room, a whole id or digest is still found, in the log's own index and
+        in ``links.db``.
 
         Raises:
             Usage: too short or too long a text (``search_malformed``).
+            TooLarge: more statements claim to have made a thing than are judged.
         """
         wanted = text.strip().lower().removeprefix("sha256:").rstrip("….")
         if not _SHORTEST <= len(wanted) <= _LONGEST:
@@ -151,7 +163,28 @@ class Index:
             )  # fmt: skip
         self._follow()
         with self._lock:
-            return list(self._matching(wanted))
+            found = list(self._matching(wanted))
+        return found or (list(self._beyond(wanted)) if self.absent and _is_id(wanted) else [])
+
+    def _beyond(self, wanted: str) -> Iterator[Found]:
+        """Yield what a whole id or digest names, though its name found no room here."""
+        with (
+            Log.open(self._directory, read_only=True) as log,
+            closing(Contents(log, makers=MOST_OF_ONE)) as contents,
+        ):
+            ids = {bytes.fromhex(wanted): "statement"}
+            if contents.behind <= AT_ONCE:
+                ids |= dict.fromkeys(contents.producers(f"sha256:{wanted}"), "output of")
+            for one, meaning in ids.items():
+                place = contents.placed(one)
+                said = None if place is None else understood(
+                    log, place.index, log.stored(place.index), authors=self._authors
+                )  # fmt: skip
+                if isinstance(said, Said):
+                    yield Found(key=wanted, meaning=meaning, statement=said.id, title=said.title,
+                                signed=said.signed)  # fmt: skip
+                elif isinstance(said, Booted):
+                    yield Found(key=wanted, meaning="identity", statement="", title="")
 
     def _matching(self, wanted: str) -> Iterator[Found]:
         places = [

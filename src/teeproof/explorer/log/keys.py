@@ -21,11 +21,11 @@ class Keys:
     """The keys of an index. A place's number is an entry's, or -1 for a thing with its own page.
 
     Attributes:
-        full: whether a key found no room.
+        absent: how often a key came that found no room.
     """
 
     def __init__(self) -> None:
-        self.full = False
+        self.absent = 0
         self._places: dict[str, int | list[int]] = {}  # a list only where there are several
         self._runs: list[list[str]] = []
         self._fresh: list[str] = []
@@ -51,7 +51,7 @@ class Keys:
         known = self._places.get(key)
         if known is None:
             if len(self._places) >= MOST_KEYS:
-                self.full = True
+                self.absent += 1
                 return False
             self._places[key] = place
             self._fresh.append(key)

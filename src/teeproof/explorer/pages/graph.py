@@ -18,6 +18,7 @@ from teeproof.explorer.answering import json_answer
 from teeproof.explorer.drawn.drawing import Direction, draw
 from teeproof.explorer.drawn.listing import SOUGHT, kinds, matching, of_kind, way, word_of
 from teeproof.explorer.log.entries import unknown
+from teeproof.explorer.log.nearby import Partial
 from teeproof.explorer.pages.family import Site, aside, digest_of
 from teeproof.proof.graph import Graph
 from teeproof.proof.graph.shape import shape
@@ -43,17 +44,17 @@ class GraphPages:
 
     async def page(self, request: Request) -> Response:
         """Both drawings, and the lists."""
-        one, graph = await self._graph(request)
+        one, graph, partial = await self._graph(request)
         asked = dict(request.query_params)
         made = await aside(self._site, lambda: _made(graph, one, asked))
         return self._site.pages.html(
             "graph.html", title=f"What “{cut(graph.node(one).word or 'it', 60)}” was made of",
-            id=one.hex(), sought=SOUGHT, drawn=DRAWN, most=MOST_DRAWN, **made,
+            id=one.hex(), sought=SOUGHT, drawn=DRAWN, most=MOST_DRAWN, partial=partial, **made,
         )  # fmt: skip
 
     async def twin(self, request: Request) -> Response:
         """Nodes and edges."""
-        one, graph = await self._graph(request)
+        one, graph, partial = await self._graph(request)
         text = request.query_params.get("find", "")
 
         def work() -> dict[str, Any]:
@@ -64,16 +65,17 @@ class GraphPages:
             if text:
                 named = matching(graph, _statements(graph, one), text)
                 found["found"] = [f"sha256:{each.hex()}" for each in named[:_MOST_LISTED]]
-            return found | {"left_out": len(nodes) - len(listed)}
+            found |= {"left_out": len(nodes) - len(listed)}
+            return found | {"partial": None if partial is None else partial._asdict()}
 
         return json_answer(await aside(self._site, work))
 
-    async def _graph(self, request: Request) -> tuple[bytes, Graph]:
+    async def _graph(self, request: Request) -> tuple[bytes, Graph, Partial | None]:
         one, book = digest_of(request.path_params["id"]), self._site.log
-        graph = await aside(self._site, book.graph)
+        graph, partial = await aside(self._site, lambda: book.graphs.of(one))
         if one not in graph or graph.node(one).kind != "statement":
             raise unknown(one)
-        return one, graph
+        return one, graph, partial
 
 
 def _made(graph: Graph, one: bytes, asked: dict[str, str]) -> dict[str, Any]:

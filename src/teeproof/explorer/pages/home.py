@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from teeproof.core import strictjson
 from teeproof.core.errors import Error, Unavailable
-from teeproof.core.text import cut
+from teeproof.core.text import cut, many
 from teeproof.explorer.answering import HEADERS, Listeners, json_answer
 from teeproof.explorer.log.finding import SEARCHED, Entry, Found
+from teeproof.explorer.log.keys import MOST_KEYS, MOST_OF_ONE
 from teeproof.explorer.made.listing import named_by
 from teeproof.explorer.pages.family import Site, aside, read_so_far
 from teeproof.explorer.telling.sentences import clause_of
@@ -75,6 +76,9 @@ class HomePages:
             total=len(pages),
             things=named_by(self._site.log, _query(request)),
             said=await aside(self._site, lambda: self._said(found)),
+            absent=self._site.log.index.absent,
+            room=MOST_KEYS,
+            most=MOST_OF_ONE if len(found) >= MOST_OF_ONE else 0,
         )
 
     def _said(self, found: Sequence[Found]) -> dict[str, str]:
@@ -96,7 +100,8 @@ class HomePages:
         things = [] if lead is None else [lead]
         things += [href for href, _ in named_by(self._site.log, query)]
         body = [one.to_json() for one in found]
-        answer = {"query": query, "found": body, "things": list(dict.fromkeys(things))}
+        answer = {"query": query, "found": body, "things": list(dict.fromkeys(things)),
+                  "no_room_for": self._site.log.index.absent, "at_most": MOST_OF_ONE}  # fmt: skip
         return json_answer(answer | read_so_far(self._site))
 
     async def events(self, request: Request) -> Response:
@@ -156,8 +161,12 @@ class HomePages:
                 code="log_reading", got=cut(query, 100),
             )  # fmt: skip
         if not found:
+            absent = book.index.absent
             raise Unavailable(
-                "the log speaks of nothing by this name", code="nothing_found",
+                f"nothing by this name is among the first {MOST_KEYS:,} names of the log, and"
+                f" {many(absent, 'mention')} of others found no room: search for a whole id or"
+                " digest" if absent else "the log speaks of nothing by this name",
+                code="nothing_found",
                 expected=", ".join(SEARCHED), got=cut(query, 100),
             )  # fmt: skip
         return found

@@ -48,7 +48,7 @@ class _Chosen(NamedTuple):
 class Choice:
     """Finds the first entry of a statement that holds; else the best there is.
 
-    What was chosen is remembered: else whoever enters many bad twins of an identity would have all
+    What was found is remembered: else whoever enters many bad twins of an identity would have all
     of them verified again for each statement of its author.
 
     Args:
@@ -59,20 +59,21 @@ class Choice:
     def __init__(self, log: Entries, owner: Callable[[str], bytes | None]) -> None:
         self._log = log
         self._chooser = Chooser(identity=self._identity, owner=owner, blob=self._blob)
-        self._chosen: dict[bytes, _Chosen] = {}  # only where there are several
+        self._chosen: dict[bytes, _Chosen] = {}
 
     def found(self, statement_id: bytes) -> tuple[int, Stored] | None:
         """Return place and content of a statement, a receipt or an identity; None if unknown."""
         known = self._remembered(statement_id)
         if known is None:
-            places = self._log.places(statement_id)
+            size, places = self._log.size, self._log.places(statement_id)
             first = next(places, None)
             if first is None:
                 return None
             second = next(places, None)
-            if second is None:
-                return first, self._log.stored(first)
-            known = self._remember(statement_id, first, chain((first, second), places))
+            if second is None:  # as long as the log has not grown
+                known = self._keep(statement_id, _Chosen(size, first, NEVER))
+            else:
+                known = self._remember(statement_id, first, chain((first, second), places))
         return known.place, self._log.stored(known.place)
 
     def is_made(self, statement_id: bytes) -> bool:
@@ -98,10 +99,13 @@ class Choice:
                 best = best._replace(place=place, grade=grade)
             if grade == HOLDS:
                 break
+        return self._keep(statement_id, best)
+
+    def _keep(self, statement_id: bytes, chosen: _Chosen) -> _Chosen:
         if len(self._chosen) >= _MOST_REMEMBERED:
             self._chosen.clear()
-        self._chosen[statement_id] = best
-        return best
+        self._chosen[statement_id] = chosen
+        return chosen
 
     def _grade(self, entry: Stored) -> int:
         return self._chooser.judge(entry.record, is_identity=entry.kind == IDENTITY)

@@ -7,7 +7,7 @@ from zlib import crc32
 import pytest
 
 from teeproof.core.errors import Malformed, NotAuthentic
-from teeproof.proof.log.storage import frames
+from teeproof.proof.log.storage import frames, segments
 from teeproof.proof.log.storage.disk import Disk
 from teeproof.proof.log.storage.frames import (
     SEGMENT_BYTES,
@@ -231,7 +231,25 @@ def test_one_entry_of_a_frame_is_read_and_none_of_a_damaged_one(tmp_path):
         made.entry(0, SEGMENT_BYTES, 700)
     data = made.path(0).read_bytes()
     made.path(0).write_bytes(data.replace(b"699", b"69x", 1))
+    assert made.entry(0, SEGMENT_BYTES, 698) == b"698", "it was whole when it was read"
+    again = journal(tmp_path)
+    again.open()
     with pytest.raises(NotAuthentic) as damaged:
-        made.entry(0, SEGMENT_BYTES, 0)
+        again.entry(0, SEGMENT_BYTES, 0)
     assert damaged.value.code == "log_corrupt"
-    assert made.entry(0, made.mark.last, 0) == b"next"
+    assert again.entry(0, made.mark.last, 0) == b"next"
+
+
+def test_a_bounded_number_of_frames_is_kept_and_no_large_one(tmp_path, monkeypatch):
+    made = written(tmp_path, [[b"%d" % at] for at in range(40)])
+    marks = []
+    offset = SEGMENT_BYTES
+    for _ in range(40):
+        marks.append(offset)
+        assert made.entry(0, offset, 0) == b"%d" % (len(marks) - 1)
+        offset = made.frame(0, offset).end
+    assert list(made._near) == [(0, offset) for offset in marks[-segments._NEAR :]]
+    monkeypatch.setattr(segments, "_NEAR_BYTES", 8)
+    made._near.clear()
+    assert made.entry(0, marks[3], 0) == b"3"
+    assert not made._near

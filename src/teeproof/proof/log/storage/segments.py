@@ -6,8 +6,10 @@ Trusts: nothing; whatever was durable once must be there still.  Does not trust:
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
@@ -22,6 +24,7 @@ __all__ = ["START", "Mark", "Segments", "after", "damaged", "entries_in"]
 
 _AHEAD = 1 << 18  # bytes; what is read beyond the last durable frame is not looked at
 _GUESS = 4096  # most frames of few entries fit
+_NEAR, _NEAR_BYTES = 16, 1 << 20  # frames that are kept, and how large each may be
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -67,6 +70,8 @@ class Segments:
     def __init__(self, folder: Path, log: bytes) -> None:
         self.folder, self._log = folder, log
         self._heads: list[Segment] = []
+        self._near: OrderedDict[tuple[int, int], tuple[int, list[bytes]]] = OrderedDict()
+        self._lock = Lock()
 
     def open(self) -> None:
         """Read the heads of the segments.
@@ -189,12 +194,32 @@ class Segments:
             NotAuthentic: code ``log_corrupt``; the frame is not what was written.
         """
         try:
-            frame = self.frame(number, offset)
-            if first not in (None, frame.first):
+            held, entries = self._entries(number, offset)
+            if first not in (None, held):
                 raise damaged(number, offset)
-            return entries_in(frame)[place]
+            return entries[place]
         except (Malformed, IndexError):
             raise damaged(number, offset) from None
+
+    def _entries(self, number: int, offset: int) -> tuple[int, list[bytes]]:
+        """Return how many entries stand before a frame, and its own; a few frames are kept.
+
+        Whoever asks for an entry asks for its neighbours next, and a frame is read and checked as a
+        whole.
+        """
+        with self._lock:
+            known = self._near.get((number, offset))
+            if known is not None:
+                self._near.move_to_end((number, offset))
+                return known
+        frame = self.frame(number, offset)
+        found = frame.first, entries_in(frame)
+        if frame.end - offset <= _NEAR_BYTES:
+            with self._lock:
+                self._near[number, offset] = found
+                while len(self._near) > _NEAR:
+                    self._near.popitem(last=False)
+        return found
 
     def _has(self, mark: Mark) -> bool:
         try:
