@@ -14,8 +14,8 @@ from teeproof.core.digests import parse_named, sha256
 from teeproof.core.errors import TooLarge
 from teeproof.explorer.app import make_app
 from teeproof.explorer.log import content as contents_of
-from teeproof.explorer.log import finding
 from teeproof.explorer.log import signing as signings
+from teeproof.explorer.log import taken
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.finding import Index
 from teeproof.explorer.log.signing import LeftOut
@@ -173,7 +173,7 @@ def test_stranger_enters_a_copy_of_an_identity_without_its_quote(tmp_path: Path)
 def test_strangers_fill_what_is_kept_of_the_unsigned_and_no_more(
     logged: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finding, "_UNSIGNED_KEYS", 5)
+    monkeypatch.setattr(taken, "_UNSIGNED_KEYS", 5)
 
     def adds(author: Identity, contents: Contents) -> None:
         for number in range(40):
@@ -183,7 +183,7 @@ def test_strangers_fill_what_is_kept_of_the_unsigned_and_no_more(
 
     index = Index(logged(adds))
     assert [one.title for one in index.find((b"t" * 32).hex())] == ["true"]
-    assert len(index._unsigned) == 5
+    assert len(index._taken.unsigned) == 5
     assert index.left_out().total == 40
     monkeypatch.setattr(signings, "MOST_THINGS", 2)
     counted = LeftOut()

@@ -166,7 +166,7 @@ def test_what_a_crew_reads_is_what_is_read_at_once(long_log, monkeypatch, broken
     assert (index.roll(), index.ties(), index.nodes()) == (
         whole.roll(), whole.ties(), whole.nodes()
     )  # fmt: skip
-    assert index._keys._places == whole._keys._places
+    assert index._taken.keys._places == whole._taken.keys._places
 
 
 @pytest.fixture

@@ -29,15 +29,7 @@ from teeproof.proof.envelope import MAX_PAYLOAD_BYTES
 from teeproof.proof.links import Link, Material, Subject
 from teeproof.proof.plain import require_plain
 
-__all__ = [
-    "STATEMENT_TYPE",
-    "Predicate",
-    "Statement",
-    "Step",
-    "known_modules",
-    "known_types",
-    "predicate_type",
-]
+__all__ = ["STATEMENT_TYPE", "Predicate", "Statement", "Step", "known_types", "predicate_type"]
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 OURS = "urn:teeproof:"
@@ -85,11 +77,6 @@ def predicate_type(name: str) -> Any:
 def known_types() -> tuple[str, ...]:
     """Return the predicate types of ours that are known so far, sorted."""
     return tuple(sorted(_TYPES))
-
-
-def known_modules() -> tuple[str, ...]:
-    """Return the modules in which these are written, sorted: whoever imports them knows as many."""
-    return tuple(sorted({kind.__module__ for kind in _TYPES.values()}))
 
 
 @predicate_type("urn:teeproof:step:v1")

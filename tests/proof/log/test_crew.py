@@ -165,5 +165,5 @@ def test_a_crew_is_given_a_bounded_number_of_ranges(
 def test_a_kind_that_only_this_program_knows_is_read_by_it_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(crew, "known_modules", lambda: ("__main__",))
+    monkeypatch.setattr(crew, "_modules", lambda: ["__main__"])
     assert crew.hands() == 1

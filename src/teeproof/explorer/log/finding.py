@@ -10,35 +10,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from string import hexdigits
-from sys import intern
 
 import msgspec
 
 from teeproof.core.errors import Usage
 from teeproof.core.text import cut
-from teeproof.explorer.log import roll
 from teeproof.explorer.log.beside import AT_ONCE
 from teeproof.explorer.log.entries import Booted, Entry, Found, Reading, Said, understood
-from teeproof.explorer.log.keys import MOST_OF_ONE, Keys
+from teeproof.explorer.log.keys import MOST_OF_ONE
 from teeproof.explorer.log.nodes import Nodes
-from teeproof.explorer.log.roll import CODE, Machine, Roll
+from teeproof.explorer.log.roll import Roll
 from teeproof.explorer.log.signing import Authors, LeftOut
+from teeproof.explorer.log.taken import Taken
 from teeproof.explorer.log.ties import Ties
-from teeproof.network.checking import maybe
-from teeproof.network.statements import NodeStatement
 from teeproof.proof.log import crew
 from teeproof.proof.log.contents import Contents
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.log.storage.stored import Stored
-from teeproof.proof.source import read_record
 
-__all__ = ["LATEST", "SEARCHED", "Entry", "Found", "Index", "Reading"]
+__all__ = ["SEARCHED", "Entry", "Found", "Index", "Reading"]
 
 SEARCHED = (
     "a statement's id", "the digest of an input or output", "a pool's digest", "a receipt's id",
@@ -47,13 +42,9 @@ SEARCHED = (
 )  # fmt: skip
 """What can be searched for, in words."""
 
-LATEST = 200  # statements that are remembered as the latest
-_UNSIGNED_KEYS = 100_000  # that are there for statements alone which their author did not sign
-_UNSIGNED_OF_ONE = 16  # such statements for one key, and keys from one of them
 _BATCH = 64  # entries between two looks at the lock
 _END = 40  # entries at the end of a long log, from which the latest are told first
 _PAUSE = 0.001  # seconds between batches of the thread
-_MOST_LABELLED = 200_000  # identities whose labels are remembered for what they say
 _SHORTEST = 4
 _LONGEST = 200
 _EVERY = 1.0  # seconds
@@ -91,22 +82,13 @@ class Index:
         self._size = self._done = 0
         self._thread: threading.Thread | None = None
         self._failed: Exception | None = None
-        self._keys = Keys()
-        self._numbers: dict[str, int] = {}  # of the entries of statements, by id
-        self._ids: dict[int, str] = {}  # and the other way
-        self._titles: dict[int, str] = {}
-        self._said_by: dict[str, tuple[tuple[str, str], ...]] = {}  # labels, by their identity
-        self._latest: deque[Entry] = deque(maxlen=LATEST)
+        self._taken, self._authors = Taken(), Authors()
         self._end: tuple[float, list[Entry]] | None = None  # of a log that is not read yet
-        self._roll, self._ties, self._nodes = Roll(), Ties(), Nodes()
-        self._authors, self._left_out = Authors(), LeftOut()
-        self._unsigned: set[str] = set()  # ids that are found though nobody signed them
-        self._unsigned_keys = 0
 
     @property
     def absent(self) -> int:
         """How often the log says a name that search has no room for."""
-        return self._keys.absent
+        return self._taken.keys.absent
 
     @property
     def reading(self) -> Reading | None:
@@ -122,27 +104,27 @@ class Index:
         if self.reading is not None:
             return self._last(count)
         with self._lock:
-            return list(self._latest)[: -count - 1 : -1]
+            return list(self._taken.latest)[: -count - 1 : -1]
 
     def roll(self) -> Roll:
         """Return what the log holds, by kind and by author."""
         self._follow()
-        return self._roll
+        return self._taken.roll
 
     def ties(self) -> Ties:
         """Return which statements belong to one thing."""
         self._follow()
-        return self._ties
+        return self._taken.ties
 
     def nodes(self) -> Nodes:
         """Return what the log holds of nodes of markets."""
         self._follow()
-        return self._nodes
+        return self._taken.nodes
 
     def left_out(self) -> LeftOut:
         """Return how many statements are in no list, as their authors did not sign them."""
         self._follow()
-        return self._left_out
+        return self._taken.left_out
 
     def find(self, text: str) -> list[Found]:
         """Return what a text names: a whole key, or the beginning of some; at most ``MOST_OF_ONE``.
@@ -163,7 +145,7 @@ class Index:
             )  # fmt: skip
         self._follow()
         with self._lock:
-            found = list(self._matching(wanted))
+            found = list(self._taken.matching(wanted))
         return found or (list(self._beyond(wanted)) if self.absent and _is_id(wanted) else [])
 
     def _beyond(self, wanted: str) -> Iterator[Found]:
@@ -185,16 +167,6 @@ class Index:
                                 signed=said.signed)  # fmt: skip
                 elif isinstance(said, Booted):
                     yield Found(key=wanted, meaning="identity", statement="", title="")
-
-    def _matching(self, wanted: str) -> Iterator[Found]:
-        places = [
-            (key, meaning, self._ids.get(number, ""), self._titles.get(number, ""))
-            for key, meaning, number in self._keys.matching(wanted)
-        ]
-        places.sort(key=lambda each: each[2] in self._unsigned)  # what its author signed is first
-        for key, meaning, one, title in places[:MOST_OF_ONE]:
-            yield Found(key=key, meaning=meaning, statement=one, title=title,
-                        signed=one not in self._unsigned)  # fmt: skip
 
     def _follow(self) -> None:
         """Read what the log has taken in since, at most once a second; a lot of it in a thread."""
@@ -265,20 +237,8 @@ class Index:
     def _take_all(self, entries: Iterable[tuple[int, _Entry]]) -> None:
         with self._lock:
             for number, one in entries:
-                if isinstance(one, Said):
-                    self._take(number, one)
-                elif isinstance(one, Booted):
-                    self._add_identity(number, one)
-
-    def _take(self, number: int, said: Said) -> None:
-        """Take in a statement; one that was taken in already changes nothing."""
-        one = said.id
-        if one in self._numbers and one not in self._unsigned:
-            return  # another copy of it
-        if said.signed:
-            self._add_statement(number, said)
-        else:
-            self._leave_out(said, number)
+                if one is not None:
+                    self._taken.take(number, one)
 
     def _again(self, log: Log, identity: bytes, before: int) -> None:
         """Take in what an author said before the log had its identity."""
@@ -307,71 +267,3 @@ class Index:
                 for number, stored in enumerate(log.iterate(start), start)
             ]
         return [one.entry(at) for at, one in every if isinstance(one, Said) and one.signed]
-
-    def _add_statement(self, number: int, said: Said) -> None:
-        again = said.id in self._unsigned
-        self._unsigned.discard(said.id)
-        place = self._place(number, said)
-        kept = roll.Said(
-            number=number, id=said.id, type=intern(said.type), author=intern(said.author),
-            title=intern(said.title), clause=intern(said.clause),
-        )  # fmt: skip
-        self._latest.append(said.entry(number))
-        self._roll.add(kept)
-        self._ties.add(bytes.fromhex(said.id), said.ties)
-        if said.record:
-            self._add_of_node(number, place, said)
-        elif said.answer is not None:
-            self._nodes.answer(said.id, said.answer)
-        for key, meaning in said.keys:
-            self._keys.put(key, meaning, place, once=again)
-        labels = self._said_by.get(said.author, ())
-        taken = [self._keys.put(key, meaning, place) for key, meaning in labels]
-        if labels and not any(taken):  # enough are found by what this machine is
-            del self._said_by[said.author]
-
-    def _add_of_node(self, number: int, place: int, said: Said) -> None:
-        read = read_record(said.record)
-        self._nodes.add(read, number=number)
-        if (claimed := maybe(read, NodeStatement)) is not None and read.author:
-            self._keys.put(read.author.hex(), "node", -1, once=True)
-            name = cut(claimed.claim.name.lower(), 80)
-            self._keys.put(name, "name of the node that said", place)
-
-    def _leave_out(self, said: Said, number: int) -> None:
-        """Take in a statement that its author did not sign: no list holds it."""
-        ties = self._ties.of(said.ties)
-        about = self._nodes.about(read_record(said.record)) if said.record else ()
-        self._left_out.add(*ties, ("author", said.author), *about)
-        if said.id in self._unsigned or len(self._unsigned) >= _UNSIGNED_KEYS:
-            return
-        self._unsigned.add(said.id)
-        place = self._place(number, said)
-        for key, meaning in said.keys[:_UNSIGNED_OF_ONE]:
-            known = self._keys.numbers(key)
-            if not known and self._unsigned_keys >= _UNSIGNED_KEYS:
-                continue
-            if sum(self._ids.get(each) in self._unsigned for each in known) < _UNSIGNED_OF_ONE:
-                self._unsigned_keys += not known
-                self._keys.put(key, meaning, place)
-
-    def _place(self, number: int, said: Said) -> int:
-        """Return the number by which a statement is found: that of its first entry."""
-        place = self._numbers.setdefault(said.id, number)
-        self._ids[place], self._titles[place] = said.id, intern(said.title)
-        return place
-
-    def _add_identity(self, number: int, booted: Booted) -> None:
-        if not booted.owned:
-            return  # somebody else's copy, with signatures that are none
-        if booted.labels and len(self._said_by) < _MOST_LABELLED:
-            for name in booted.names:
-                self._said_by[name] = booted.labels
-        self._keys.put(booted.names[0], "identity", -1, once=True)
-        for name in CODE:
-            if name in booted.values:
-                self._keys.put(booted.values[name], "code that ran", -1, once=True)
-        self._roll.add_machine(
-            Machine(number=number, id=booted.names[0], keyset=booted.names[1],
-                    labels=booted.values)
-        )  # fmt: skip

@@ -27,7 +27,7 @@ import msgspec
 
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.log.storage.stored import Stored
-from teeproof.proof.statement import known_modules
+from teeproof.proof.statement import Predicate
 
 __all__ = ["LEAST", "Crew", "Work", "hands"]
 
@@ -49,7 +49,7 @@ def hands() -> int:
 
     It is one, too, where the program itself says what a kind of statement is: no other knows it.
     """
-    return 1 if "__main__" in known_modules() else min(_MOST, len(os.sched_getaffinity(0)))
+    return 1 if "__main__" in _modules() else min(_MOST, len(os.sched_getaffinity(0)))
 
 
 class Crew:
@@ -63,7 +63,7 @@ class Crew:
 
     def __init__(self, directory: Path, task: str, *, count: int) -> None:
         words = [sys.executable, "-m", "teeproof.proof.log.crew", str(directory), task]
-        self._processes = [_start([*words, *known_modules()]) for _ in range(count)]
+        self._processes = [_start([*words, *_modules()]) for _ in range(count)]
 
     def __enter__(self) -> Self:
         """Return it."""
@@ -92,6 +92,16 @@ class Crew:
                 return
             (first, end), process = waiting.popleft()
             yield first, end, _answer(process)
+
+
+def _modules() -> list[str]:
+    """Return the modules that say what kinds of statement there are."""
+    found, waiting = set[str](), [Predicate]
+    while waiting:
+        kind = waiting.pop()
+        found.add(kind.__module__)
+        waiting += kind.__subclasses__()
+    return sorted(found)
 
 
 def _start(words: Sequence[str]) -> subprocess.Popen[bytes]:
