@@ -10,6 +10,7 @@ import pytest
 
 from teeproof.cloud.owner import OwnerKey
 from teeproof.core.digests import parse_named
+from teeproof.evidence.collect.simulated import SimulatedAttester, SimulatedPlatform
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.nodes import Nodes
 from teeproof.explorer.log.together import Verifying
@@ -327,6 +328,39 @@ def test_stranger_is_the_market_and_says_that_a_node_earned_more(honest):
     page = found.page("cheap")
     assert f'<a href="/identity/{own[7:]}">the market {own[7:15]}' in page
     assert "anybody can be a market, so that this is worth as much as its word" in page
+
+
+def test_strangers_crowd_a_node_under_many_names_and_push_nobody_out(honest):
+    """Nothing vouches for their machines: it costs them a key each."""
+
+    def adds(scene, node, lease, log) -> None:
+        kept, running = scene.market.state.nodes[node.name], scene.market.state.leases[lease]
+        with closing(Contents(log)) as contents:
+            words = read_record(contents.statement(parse_named(kept.admission)) or b"")
+        said = words.statement.predicate
+        other = SimulatedPlatform(b"\5" * 32)
+        for number in range(9):
+            me = Identity.boot(SimulatedAttester(other, now=scene.clock), store=log,
+                               now=scene.clock)  # fmt: skip
+            for time in range(24):
+                decision = msgspec.structs.replace(
+                    said.decision, admitted=False, at=said.decision.at + time
+                )
+                own = AdmissionStatement(author=me.name, materials=said.materials,
+                                         decision=decision, terms=said.terms)  # fmt: skip
+                me.keep(say(own, decision, name="admission"))
+                false = msgspec.structs.replace(running.lease, sequence=1000 * number + time + 99)
+                lent = LeaseStatement(author=me.name, lease=false, payout=false.payout)
+                me.keep(say(lent, false, name="lease"))
+
+    found = honest(adds)
+    twin = found.twin("cheap")
+    assert twin["told"]["answers"][1]["answer"] == "Admitted by the market “bazaar”"
+    assert [one["holds"] for one in twin["admissions"]].count("✓ holds") == 1
+    assert len(twin["admissions"]) <= 5 + 8
+    assert [one["holds"] for one in twin["leases"]].count("✓ holds") == 1
+    assert (twin["earned"]["totals"], twin["lease_count"]) == ({"test": 300}, 217)
+    assert "20 that were looked at: before all others" in found.page("cheap")
 
 
 @pytest.mark.parametrize("when", [2**53 - 1, 1 - 2**53])

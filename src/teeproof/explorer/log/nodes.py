@@ -40,6 +40,7 @@ _MOST_LEASES = 200_000  # by which closings and answers are told whose they are
 _MOST_MODELS = 20  # of one lease
 _MOST_CODES = 20
 _MOST_CLOSINGS = 8  # of one lease
+_MOST_MARKETS, _MOST_OF_MARKET = 16, 20  # that spoke of one node first, and leases of each
 _KINDS = NodeStatement, AdmissionStatement, MatchStatement, LeaseStatement, ClosingStatement
 
 Answered = tuple[str, tuple[str, ...]]
@@ -104,6 +105,14 @@ class Leased:
     models: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Spoken:
+    """What one market said of a node: its latest decision, and its leases, oldest first."""
+
+    latest: Admitted | None = None
+    leases: deque[Leased] = field(default_factory=lambda: deque(maxlen=_MOST_OF_MARKET))
+
+
 @dataclass(slots=True, kw_only=True)
 class NodeFile:
     """What is known of one node.
@@ -114,6 +123,8 @@ class NodeFile:
         claim: the latest claim's statement, hex; empty where the log has none.
         admissions: oldest first.
         leases: oldest first.
+        markets: by identity, in the order in which they first spoke of it, what each said. Who
+            comes later pushes nobody out, under however many names.
         chosen: how many matches chose it.
         passed_over: how many did not, by reason.
         number: the latest entry about it.
@@ -124,6 +135,7 @@ class NodeFile:
     claim: str = ""
     admissions: deque[Admitted] = field(default_factory=lambda: deque(maxlen=_MOST))
     leases: deque[Leased] = field(default_factory=lambda: deque(maxlen=_MOST))
+    markets: dict[str, Spoken] = field(default_factory=dict)
     admission_count: int = 0
     lease_count: int = 0
     chosen: int = 0
@@ -134,6 +146,19 @@ class NodeFile:
     def latest(self) -> Admitted | None:
         """The latest decision on it."""
         return self.admissions[-1] if self.admissions else None
+
+    @property
+    def every_lease(self) -> list[Leased]:
+        """Its leases, newest first: the latest, then those of the markets that spoke first."""
+        found = list(self.leases)[::-1]
+        found += [one for each in self.markets.values() for one in list(each.leases)[::-1]]
+        return list({one.digest: one for one in found}.values())
+
+    def by(self, market: str) -> Spoken:
+        """Return what a market said, to be added to; what finds no room is nowhere."""
+        if len(self.markets) < _MOST_MARKETS:
+            return self.markets.setdefault(market, Spoken())
+        return self.markets.get(market, Spoken())
 
 
 @dataclass(slots=True)
@@ -218,10 +243,10 @@ class Nodes:
         claim = next((one.statement.hex() for one in read.links if one.statement is not None), "")
         codes = tuple(reason.code[:60] for reason in decision.reasons[:_MOST_CODES])
         file.admission_count += 1
-        file.admissions.append(
-            Admitted(id=read.id.hex(), author=author, admitted=decision.admitted, codes=codes,
-                     claim=claim, at=decision.at)
-        )  # fmt: skip
+        admitted = Admitted(id=read.id.hex(), author=author, admitted=decision.admitted,
+                            codes=codes, claim=claim, at=decision.at)  # fmt: skip
+        file.admissions.append(admitted)
+        file.by(author).latest = admitted
 
     def _matched(self, said: MatchStatement) -> None:
         chosen = self._nodes.get(_hex(said.match.chosen or ""))
@@ -244,6 +269,7 @@ class Nodes:
         )  # fmt: skip
         file.lease_count += 1
         file.leases.append(made)
+        file.by(author).leases.append(made)
         if len(self._leases) < _MOST_LEASES:
             self._leases[digest] = made
         else:

@@ -155,8 +155,8 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
             got=f"sha256:{identity}",
         )  # fmt: skip
     tried = _tried(file)
-    leases = list(file.leases)[: -_LEASES - 1 : -1]
     roots = [one.id for one in tried] or ([file.claim] if file.claim else [])
+    leases = _lent(file, verifying.of(tuple(roots)) if tried else None, tried)
     for lease in leases:
         roots.append(lease.id)
         roots += [one.id for one in _ends(lease)]
@@ -193,13 +193,23 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
 
 
 def _tried(file: NodeFile) -> list[Admitted]:
-    """Return the decisions to verify, newest first: the latest, and of each market its latest."""
+    """Return the decisions to verify, newest first: the latest, and of each market its latest.
+
+    Of many markets those that spoke first: whoever comes later crowds nobody out.
+    """
     every = list(file.admissions)[::-1]
-    newest: dict[str, Admitted] = {}
-    for one in every:
-        newest.setdefault(one.author, one)
-    chosen = {one.id for one in (*every[:_ADMISSIONS], *list(newest.values())[:_MARKETS])}
+    own = [one.latest for one in file.markets.values() if one.latest is not None][:_MARKETS]
+    chosen = {one.id for one in (*every[:_ADMISSIONS], *own)}
+    every += [one for one in own if one not in every]
     return [one for one in every if one.id in chosen]
+
+
+def _lent(file: NodeFile, every: Together | None, tried: Sequence[Admitted]) -> list[Leased]:
+    """Return the leases to verify, newest first: those of markets whose decision holds go first."""
+    held = {one.author for one in tried if every is not None and every.objection(one.id) is None}
+    leases = file.every_lease
+    order = sorted(range(len(leases)), key=lambda place: leases[place].author not in held)
+    return [leases[place] for place in sorted(order[:_LEASES])]
 
 
 def _claim(together: Together, root: str) -> tuple[Read, NodeStatement] | None:

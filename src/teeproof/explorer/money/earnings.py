@@ -148,7 +148,7 @@ class Earnings:
         told = self._told.of(addresses, lambda: _asked(node, addresses))
         if told.seen is None:
             return Taken(problem=told.why, addresses=addresses)
-        leases = {one.digest for one in page.file.leases}
+        leases = {one.digest for one in page.file.every_lease}
         return self._taken(told, told.seen, leases, addresses)
 
     def _taken(
