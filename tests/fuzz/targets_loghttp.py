@@ -114,6 +114,7 @@ async def _answer_of(method: str, path: bytes, query: bytes, body: bytes) -> lis
     scope = {
         "type": "http",
         "method": method,
+        "path": path.decode("latin-1"),  # as every server says it
         "raw_path": path,
         "query_string": query,
         "headers": headers,

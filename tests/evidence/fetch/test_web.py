@@ -262,6 +262,7 @@ def test_a_configuration_with_a_mistake_is_refused(text, tmp_path):
     [
         "http://kds.example", "http://10.0.0.1", "http://169.254.169.254", "ftp://localhost",
         "https://", "https://user:word@kds.example", "https://kds.example/?a=b",
+        "https://@kds.example", "https://kds.example/?", "https://kds.example/#",
         "https://kds.example#a", "https://kds.example/ a", "kds.example", "", "https://[::1",
         "https://kds.example:99999", "http://localhost.example", "https://kds.ex\u00e4mple",
     ],

@@ -138,7 +138,7 @@ def _require_address(name: str, url: str) -> None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-        plain = not (parts.username or parts.password or parts.query or parts.fragment)
+        plain = not set(url) & set("@?#")  # as marks, since one may stand before nothing
         good = bool(host) and plain and url.isascii() and url.isprintable() and " " not in url
     except ValueError:
         good, parts, host = False, urlsplit(""), None
