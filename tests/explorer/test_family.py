@@ -144,6 +144,16 @@ def test_a_transaction_an_account_and_a_receipt_are_found_in_what_was_said(tmp_p
         assert (found.meaning, found.statement) == (meaning, said.id.hex())
 
 
+@pytest.mark.parametrize("form", ["{}", "sha256:{}", " {}\n"])
+def test_an_id_that_is_pasted_where_files_are_checked_leads_to_what_it_names(get, shown, form):
+    text = form.format(shown.sealed["answer"].id.hex())
+    answer = ask(shown.app, "POST", "/verify", data={"text": text})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/search?q={text.strip()}")
+    assert ask(shown.app, "POST", "/verify.json", data={"text": text}).status_code == 400
+    short = ask(shown.app, "POST", "/verify", data={"text": text.strip()[:-1]})
+    assert short.status_code == 400
+
+
 def test_what_nothing_names_says_what_could_be_searched(get):
     answer = get("/search", params={"q": digest("nobody made this")})
     assert answer.status_code == 404

@@ -91,7 +91,7 @@ class Pages:
         )  # fmt: skip
         self._templates.filters |= {
             "cut": cut, "text": _text, "short": _short, "told": _told, "dated": dated,
-            "brief": _brief,
+            "brief": _brief, "arrows": _arrows,
             "removeprefix": str.removeprefix, "sentence_case": _sentence_case,
         }  # fmt: skip
         self._templates.globals |= _FRAME | frame
@@ -215,6 +215,11 @@ def _short(name: str | None, digits: int = 8) -> str:
 def _told(detail: str) -> str:
     """Return an error's detail as a sentence."""
     return f"{detail[:1].upper()}{detail[1:]}{'' if detail.endswith(('.', '…')) else '.'}"
+
+
+def _arrows(text: str) -> str:
+    """Return a line that was told to a terminal with a page's arrows."""
+    return text.replace(" -> ", " → ").replace(" <- ", " ← ")
 
 
 def _brief(text: str) -> str:

@@ -7,6 +7,7 @@ a path, a policy's file, or an address.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -31,6 +32,7 @@ _MOST_TEXT = 1 << 20
 _AROUND = 64 << 10  # bytes of a form's own lines
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _PASTED = "pasted"
+_ID = re.compile(rb"(?:sha256:)?[0-9a-fA-F]{64}|0x(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,14 @@ class Upload:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(len(data) for _, data in self.files)
+
+    @property
+    def id(self) -> str | None:
+        """What was pasted, if that is an id or a hash: it names something, and is no evidence."""
+        if len(self.files) != 1 or self.files[0][0] != _PASTED:
+            return None
+        text = self.files[0][1].strip()
+        return text.decode("ascii") if _ID.fullmatch(text) else None
 
 
 async def read_upload(request: Request) -> Upload:

@@ -72,15 +72,18 @@ class VerifyPages:
         )  # fmt: skip
 
     async def submit(self, request: Request) -> Response:
-        """Judge what was sent, and lead to the result."""
+        """Judge what was sent, and lead to the result; of an id, to what it names."""
         from starlette.responses import RedirectResponse  # noqa: PLC0415  only a server needs it
 
-        kept = await self._judge(request)
-        return RedirectResponse(f"/v/{kept.id}", status_code=303, headers=HEADERS)
+        kept = await self._judge(request, leading=self._site.book is not None)
+        href = f"/search?q={kept}" if isinstance(kept, str) else f"/v/{kept.id}"
+        return RedirectResponse(href, status_code=303, headers=HEADERS)
 
     async def submit_json(self, request: Request) -> Response:
         """Judge what was sent, and answer with the result."""
-        return await self._json(await self._judge(request))
+        kept = await self._judge(request)
+        assert not isinstance(kept, str)  # no id leads on
+        return await self._json(kept)
 
     async def result(self, request: Request) -> Response:
         """A result."""
@@ -130,10 +133,13 @@ class VerifyPages:
             )
         return self._site.desk
 
-    async def _judge(self, request: Request) -> Kept[Judged]:
+    async def _judge(self, request: Request, *, leading: bool = False) -> Kept[Judged] | str:
+        """Return what came of an upload; where ids lead on, an id that was pasted."""
         desk, site = self._desk, self._site
         with site.judged_at_once(_AT_ONCE):
             upload = await read_upload(request)
+            if leading and upload.id is not None:
+                return upload.id
 
             def work() -> Judged:
                 with on_disk(upload) as paths:

@@ -183,6 +183,8 @@ def _next(verdict: Verdict, command: str) -> Block:
     else:
         short = {2: "Do not rely on it", 3: "Get what is missing",
                  4: "Do not use it under this policy"}[code]  # fmt: skip
+    if code == 3:
+        lines.append("Hand it in again together with what is missing: several files at once.")
     lines.append("Run the command on your own machine: this page could lie.")
     return Block(title="What do I do next?", short=short, lines=tuple(lines),
                  tone="bad" if code == 2 else "unknown", commands=(command,))  # fmt: skip
