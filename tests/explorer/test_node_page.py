@@ -25,7 +25,7 @@ from teeproof.proof.source import read_record
 from teeproof.proof.verify import Trust
 from teeproof.proof.workload import Identity
 from tests.explorer.bazaar import Bazaar, busy_bazaar, opened
-from tests.network.scenes import START, attester, policy
+from tests.network.scenes import START, Node, attester, policy
 
 
 @pytest.fixture(scope="module")
@@ -361,6 +361,31 @@ def test_strangers_crowd_a_node_under_many_names_and_push_nobody_out(honest):
     assert [one["holds"] for one in twin["leases"]].count("✓ holds") == 1
     assert (twin["earned"]["totals"], twin["lease_count"]) == ({"test": 300}, 217)
     assert "20 that were looked at: before all others" in found.page("cheap")
+
+
+def test_stranger_is_quicker_than_a_market_and_the_page_of_a_node_is_its_own(tmp_path):
+    with Log.create(tmp_path / "log", origin="log.example/quick") as log:
+        scene = opened(tmp_path, log)
+        first = scene.node("other", price="20")
+        with closing(Contents(log)) as contents:
+            said = contents.statement(parse_named(scene.market.state.nodes[first.name].admission))
+        words = read_record(said or b"").statement.predicate
+        node = Node(scene, "cheap", price="10")
+        node.boot()
+        me = Identity.boot(
+            SimulatedAttester(SimulatedPlatform(b"\5" * 32), now=scene.clock), store=log,
+            now=scene.clock,
+        )  # fmt: skip
+        decision = msgspec.structs.replace(words.decision, identity=node.identity.name)
+        quick = AdmissionStatement(author=me.name, materials=words.materials, decision=decision,
+                                   terms=words.terms)  # fmt: skip
+        me.keep(say(quick, decision, name="admission"))
+        assert node.send(node.registration()).admitted
+        log.publish()
+        scene.ledger.close()
+    twin = Bazaar(tmp_path / "log", {"cheap": node}, OwnerKey.new()).twin("cheap")
+    assert twin["id"] == node.identity.name
+    assert twin["claim"]["name"] == "cheap"
 
 
 @pytest.mark.parametrize("when", [2**53 - 1, 1 - 2**53])

@@ -49,10 +49,14 @@ Answered = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """A market's decision: its statement, its author, whether it admits, the reasons' codes."""
+    """A market's decision: its statement, its author, whether it admits, the reasons' codes.
+
+    The identity on which it decided may be another than the node's first.
+    """
 
     id: str
     author: str
+    identity: str
     admitted: bool
     codes: tuple[str, ...]
     claim: str
@@ -168,15 +172,20 @@ class Nodes:
     full: bool = False
     _nodes: dict[str, NodeFile] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)  # of nodes, by every identity of theirs
+    _disputed: dict[str, list[str]] = field(default_factory=dict)  # what others call them
     _claims: dict[str, tuple[str, str]] = field(default_factory=dict)  # author and name, by id
     _leases: dict[str, Leased] = field(default_factory=dict)  # by digest
 
     def __len__(self) -> int:
         return len(self._nodes)
 
-    def get(self, identity: str) -> NodeFile | None:
-        """Return the node that an identity is, in hex."""
-        return self._nodes.get(self._names.get(identity, identity))
+    def named(self, identity: str) -> list[NodeFile]:
+        """Return the nodes that an identity is said to be, in hex: whoever said it first, first.
+
+        Anybody may say it, also before the market does.
+        """
+        names = [self._names.get(identity, identity), *self._disputed.get(identity, ())]
+        return [found for one in names if (found := self._nodes.get(one)) is not None]
 
     def latest(self, count: int = 100) -> list[NodeFile]:
         """Return nodes, the ones of which the log spoke last first."""
@@ -234,7 +243,11 @@ class Nodes:
         if file is None:
             return
         if len(self._names) < _MOST_LEASES:
-            self._names.setdefault(identity, node)  # nobody calls it another node later
+            self._names.setdefault(identity, node)  # who says otherwise later is not the first
+        if self._names.get(identity, node) != node and len(self._disputed) < _MOST_LEASES:
+            others = self._disputed.setdefault(identity, [])
+            if node not in others and len(others) < _MOST_MARKETS:
+                others.append(node)
         if node != identity and self._names.get(identity) == node:
             stray = self._nodes.get(identity)  # its claim came before anybody said whose it is
             if stray is not None and not stray.admissions:
@@ -243,8 +256,10 @@ class Nodes:
         claim = next((one.statement.hex() for one in read.links if one.statement is not None), "")
         codes = tuple(reason.code[:60] for reason in decision.reasons[:_MOST_CODES])
         file.admission_count += 1
-        admitted = Admitted(id=read.id.hex(), author=author, admitted=decision.admitted,
-                            codes=codes, claim=claim, at=decision.at)  # fmt: skip
+        admitted = Admitted(
+            id=read.id.hex(), author=author, identity=identity, admitted=decision.admitted,
+            codes=codes, claim=claim, at=decision.at,
+        )  # fmt: skip
         file.admissions.append(admitted)
         file.by(author).latest = admitted
 

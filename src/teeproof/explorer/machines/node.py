@@ -148,7 +148,7 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
     Raises:
         Unavailable: nobody speaks of it in this log (``node_unknown``).
     """
-    file = book.nodes.get(identity)
+    file = _file(book.nodes.named(identity), verifying, identity)
     if file is None:
         raise Unavailable(
             "the log has nothing on such a node that its author signed", code="node_unknown",
@@ -190,6 +190,21 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
         left_out=book.left_out.of("node", file.id)
         + sum(book.left_out.of("lease", lease.digest) for lease in leases),
     )  # fmt: skip
+
+
+def _file(files: Sequence[NodeFile], verifying: Verifying, identity: str) -> NodeFile | None:
+    """Return the node that an identity is: of several the first of which a decision on it holds."""
+    if len(files) < 2:
+        return next(iter(files), None)
+    decided = [
+        [one for one in _tried(file) if one.identity == identity][:_ADMISSIONS] for file in files
+    ]
+    every = verifying.of(tuple(dict.fromkeys(one.id for some in decided for one in some)))
+    held = (
+        file for file, some in zip(files, decided, strict=True)
+        if any(every.objection(one.id) is None for one in some)
+    )  # fmt: skip
+    return next(held, files[0])
 
 
 def _tried(file: NodeFile) -> list[Admitted]:
