@@ -20,10 +20,11 @@ from teeproof.evidence.kept.gpus import Pair
 from teeproof.evidence.kept.nvidia import about_answer
 from teeproof.evidence.kept.record import Record
 from teeproof.evidence.kept.serving_nvidia import find_manifest
-from teeproof.evidence.nvidia import issuance, rim
+from teeproof.evidence.nvidia import rim
 from teeproof.evidence.nvidia.chain import Endorsed
 from teeproof.evidence.nvidia.policy import NVIDIA, Roots
 from teeproof.evidence.nvidia.rim import Rim, Wanted
+from teeproof.evidence.roots import require_root
 
 __all__ = ["fetch_for"]
 
@@ -40,8 +41,11 @@ def fetch_for(document: bytes, asking: Asking, *, roots: Roots = NVIDIA) -> Iter
     pairs: dict[tuple[bytes, bytes], Pair] = {}
     wants: dict[Wanted, Endorsed] = {}
     for device, held in gpus.endorsed(document):
-        issuance.require_root(
-            held.chain[-1], roots.devices, what="device's chain", code="gpu_root_not_pinned"
+        require_root(
+            held.chain[-1],
+            roots.devices,
+            where="the device's chain ends in",
+            code="gpu_root_not_pinned",
         )
         wants |= dict.fromkeys(gpus.wanted(device, held), held)
         pairs |= {(c.der, i.der): (c, i) for c, i in gpus.pairs_of_device(held)}

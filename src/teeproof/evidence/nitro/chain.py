@@ -15,6 +15,7 @@ from teeproof.evidence.dates import Window
 from teeproof.evidence.nitro import certificates
 from teeproof.evidence.nitro.certificates import Certificate
 from teeproof.evidence.nitro.document import NitroDocument
+from teeproof.evidence.roots import require_root
 from teeproof.evidence.verdict import Level
 
 __all__ = ["AWS_NITRO_ROOT", "Chain", "check_path", "check_root", "parse_chain", "windows"]
@@ -46,18 +47,7 @@ def parse_chain(document: NitroDocument) -> tuple[str, Chain]:
 
 def check_root(root: Certificate, roots: frozenset[str]) -> tuple[str, Level]:
     """Return one sentence, and the level that this root gives; NotAuthentic if it gives none."""
-    # Whoever pins a simulator's root as a vendor's is mistaken: it is never hardware.
-    if root.fingerprint in roots and not root.simulated:
-        return f"{root.subject}, by its pinned key {root.fingerprint[:23]}…", "hardware"
-    if root.simulated:
-        return f"{root.subject}: a simulator's root, marked as such", "simulated"
-    raise NotAuthentic(
-        "the bundle begins with a root that nobody pinned, whatever its name says "
-        f"({root.subject})",
-        code="root_not_pinned",
-        expected=" or ".join(sorted(roots)) or "no root is pinned",
-        got=root.fingerprint,
-    )
+    return require_root(root, roots, code="root_not_pinned", where="the bundle begins with")
 
 
 def check_path(chain: Chain) -> tuple[str, bool]:

@@ -20,6 +20,7 @@ from teeproof.evidence.nvidia import certificates, issuance
 from teeproof.evidence.nvidia.bundle import Device
 from teeproof.evidence.nvidia.certificates import Certificate
 from teeproof.evidence.nvidia.report import Report
+from teeproof.evidence.roots import require_root
 from teeproof.evidence.steps import Steps
 from teeproof.evidence.verdict import Level
 
@@ -117,7 +118,7 @@ def _parse(pem: bytes) -> tuple[str, tuple[Certificate, ...]]:
 
 
 def _root(root: Certificate, roots: frozenset[str]) -> tuple[str, Level]:
-    return issuance.require_root(root, roots, what="device's chain", code="gpu_root_not_pinned")
+    return require_root(root, roots, where="the device's chain ends in", code="gpu_root_not_pinned")
 
 
 def _chain(chain: tuple[Certificate, ...], level: Level) -> tuple[str, Endorsed]:

@@ -16,28 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from teeproof.core.errors import NotAuthentic
 from teeproof.evidence.dates import Window
 from teeproof.evidence.nvidia.certificates import Certificate
-from teeproof.evidence.verdict import Level
 
-__all__ = ["issued_by", "require_chain", "require_root", "signed_by", "signed_raw", "window"]
+__all__ = ["issued_by", "require_chain", "signed_by", "signed_raw", "window"]
 
 _SHA384 = ec.ECDSA(hashes.SHA384())
-
-
-def require_root(
-    root: Certificate, roots: frozenset[str], *, what: str, code: str
-) -> tuple[str, Level]:
-    """Return one sentence and the level of what hangs on a root; NotAuthentic(``code``) if none."""
-    # Whoever pins a simulator's root as a vendor's is mistaken: it is never hardware.
-    if root.simulated:
-        return f"{root.subject}: a simulator's root, marked as such", "simulated"
-    if root.fingerprint in roots:
-        return f"{root.subject}, by its pinned key {root.fingerprint[:23]}…", "hardware"
-    raise NotAuthentic(
-        f"the {what} ends in a root that nobody pinned, whatever its name says ({root.subject})",
-        code=code,
-        expected=" or ".join(sorted(roots)) or "no root is pinned",
-        got=root.fingerprint,
-    )
 
 
 def require_chain(chain: Sequence[Certificate], *, what: str, code: str) -> None:

@@ -22,6 +22,7 @@ from teeproof.evidence.nvidia import issuance, xmlsig
 from teeproof.evidence.nvidia.certificates import Certificate
 from teeproof.evidence.nvidia.chain import Endorsed
 from teeproof.evidence.nvidia.report import Report
+from teeproof.evidence.roots import require_root
 from teeproof.evidence.verdict import Level
 
 __all__ = ["MAX_MANIFESTS", "Manifest", "Rim", "Wanted", "claimed", "endorse", "find", "wanted"]
@@ -191,8 +192,8 @@ def _same(one: str, other: str) -> bool:
 def _verified(xml: bytes, roots: frozenset[str]) -> Manifest:
     signed = xmlsig.parse(xml)
     chain = signed.certificates
-    _, level = issuance.require_root(
-        chain[-1], roots, what="manifest's chain", code="rim_root_not_pinned"
+    _, level = require_root(
+        chain[-1], roots, where="the manifest's chain ends in", code="rim_root_not_pinned"
     )
     issuance.require_chain(chain, what="manifest's chain", code="rim_chain_signature")
     if chain[0].claims_ca or not chain[0].may_sign or chain[0].ocsp:

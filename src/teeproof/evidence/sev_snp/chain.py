@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from teeproof.core.errors import Error, Malformed, NotAuthentic, Unavailable
 from teeproof.evidence.dates import Window
 from teeproof.evidence.marks import SIMULATED_MAKER
+from teeproof.evidence.roots import require_root
 from teeproof.evidence.sev_snp.certificates import (
     MAX_BYTES,
     AmdCertificate,
@@ -90,7 +91,7 @@ def _endorse(pem: bytes | None, roots: frozenset[str], wanted: Wanted) -> Chain:
     out.checks.append(
         passed("vek-certificates", f"{leaf.subject}, {authority.subject} and {root.subject}")
     )
-    level = out.attempt("root", lambda: _root(root, roots))
+    level = out.attempt("root", lambda: require_root(root, roots, code="root_not_pinned"))
     if level is None:
         out.skip("vek-chain", "it ends in a root that is not trusted")
         out.skip("vek-revocation", "there is no trusted chain")
@@ -114,20 +115,6 @@ def _unfounded(out: Chain, why: str) -> Chain:
     for name in ("root", "vek-chain", "vek-revocation"):
         out.skip(name, why)
     return out
-
-
-def _root(root: AmdCertificate, roots: frozenset[str]) -> tuple[str, Level]:
-    # Whoever pins a simulator's root as a vendor's is mistaken: it is never hardware.
-    if root.fingerprint in roots and not root.simulated:
-        return f"{root.subject}, by its pinned key {root.fingerprint[:23]}…", "hardware"
-    if root.simulated:
-        return f"{root.subject}: a simulator's root, marked as such", "simulated"
-    raise NotAuthentic(
-        f"the chain ends in a root that nobody pinned, whatever its name says ({root.subject})",
-        code="root_not_pinned",
-        expected=" or ".join(sorted(roots)) or "no root is pinned",
-        got=root.fingerprint,
-    )
 
 
 def _held(path: Path) -> tuple[str, Vek]:

@@ -14,11 +14,11 @@ from teeproof.core.digests import sha256
 from teeproof.core.errors import NotAuthentic
 from teeproof.evidence import x509
 from teeproof.evidence.endorsements import Collateral
+from teeproof.evidence.roots import require_root
 from teeproof.evidence.tdx import enclave, vendor
 from teeproof.evidence.tdx.endorsed import Endorsed, certificate_window
 from teeproof.evidence.tdx.layout import SignatureSection
 from teeproof.evidence.tdx.pck import parse_pck
-from teeproof.evidence.verdict import Level
 from teeproof.evidence.x509 import Certificate
 
 __all__ = ["endorse", "endorse_cold"]
@@ -61,7 +61,7 @@ def _root_and_chain(out: Endorsed, parts: SignatureSection, roots: frozenset[str
         out.skip("pck-chain", "the PCK certificates could not be read")
         return
     out.leaf = chain[0]
-    level = out.attempt("root", lambda: _root(chain[-1], roots))
+    level = out.attempt("root", lambda: require_root(chain[-1], roots, code="root_not_pinned"))
     if level is None:
         out.skip("pck-chain", "it ends in a root that is not trusted")
         return
@@ -84,20 +84,6 @@ def _parse_chain(pem: bytes) -> tuple[str, tuple[Certificate, ...]]:
     return (
         f"three certificates, of which the first certifies FMSPC {parse_pck(chain[0]).fmspc.hex()}",
         chain,
-    )
-
-
-def _root(root: Certificate, roots: frozenset[str]) -> tuple[str, Level]:
-    # Whoever pins a simulator's root as a vendor's is mistaken: it is never hardware.
-    if root.fingerprint in roots and not root.simulated:
-        return f"{root.subject}, by its pinned key {root.fingerprint[:23]}…", "hardware"
-    if root.simulated:
-        return f"{root.subject}: a simulator's root, marked as such", "simulated"
-    raise NotAuthentic(
-        f"the chain ends in a root that nobody pinned, whatever its name says ({root.subject})",
-        code="root_not_pinned",
-        expected=" or ".join(sorted(roots)) or "no root is pinned",
-        got=root.fingerprint,
     )
 
 
