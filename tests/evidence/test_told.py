@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from teeproof.evidence.cca.policy import CcaPolicy
-from teeproof.evidence.simulated.nitro_states import NITRO_STATES, simulate_nitro
+from teeproof.evidence.simulated.states.enclaves import NITRO_STATES, simulate_nitro
 from tests.evidence.cca import scenes as cca
 from tests.evidence.nitro import scenes as nitro
 from tests.test_reference import assert_told

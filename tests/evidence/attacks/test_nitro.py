@@ -18,7 +18,7 @@ from teeproof.evidence.policy import Policy
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.simulated.cose import cbor, sign1
 from teeproof.evidence.simulated.nitro import Enclave, SimulatedNitro
-from teeproof.evidence.simulated.nitro_states import simulate_nitro
+from teeproof.evidence.simulated.states.enclaves import simulate_nitro
 from teeproof.evidence.verify import verify
 from tests.evidence.nitro.scenes import AWS, NOW, T, expecting, failures, genuine, judge, made
 from tests.evidence.test_cose import KEY

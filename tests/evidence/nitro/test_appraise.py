@@ -16,7 +16,7 @@ from teeproof.evidence.nitro.chain import AWS_NITRO_ROOT
 from teeproof.evidence.nitro.document import parse
 from teeproof.evidence.policy import Policy
 from teeproof.evidence.simulated.nitro import Enclave
-from teeproof.evidence.simulated.nitro_states import simulate_nitro
+from teeproof.evidence.simulated.states.enclaves import simulate_nitro
 from tests.evidence.nitro.scenes import (
     AWS,
     NOW,

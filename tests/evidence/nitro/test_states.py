@@ -6,7 +6,7 @@ import pytest
 
 from teeproof.evidence.nitro.document import parse
 from teeproof.evidence.simulated.nitro import Enclave, SimulatedNitro
-from teeproof.evidence.simulated.nitro_states import NITRO_STATES, simulate_nitro
+from teeproof.evidence.simulated.states.enclaves import NITRO_STATES, simulate_nitro
 from tests.evidence.nitro.scenes import (
     AWS,
     NOW,

@@ -15,7 +15,7 @@ from teeproof.evidence.nvidia.rim import Rim
 from teeproof.evidence.nvidia.verify import Verification, verify
 from teeproof.evidence.simulated.nvidia_pki import GpuVendor
 from teeproof.evidence.simulated.nvidia_scene import GpuEvidence, GpuScene, reference_policy
-from teeproof.evidence.simulated.nvidia_states import GPU_STATES
+from teeproof.evidence.simulated.states.gpus import GPU_STATES
 from teeproof.evidence.verdict import Check
 from tests.vectors import directory
 

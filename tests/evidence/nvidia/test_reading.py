@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from teeproof.evidence.nvidia.policy import GpuPolicy
-from teeproof.evidence.simulated.nvidia_states import GPU_STATES
+from teeproof.evidence.simulated.states.gpus import GPU_STATES
 from tests.evidence.nvidia.scenes import VENDOR, judge, judge_simulated, real_device, state
 from tests.test_reference import CHECKS, EXIT_CODES, entries
 

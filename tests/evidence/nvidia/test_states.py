@@ -7,7 +7,7 @@ import pytest
 from teeproof.evidence.nvidia.policy import GpuPolicy
 from teeproof.evidence.simulated.nvidia_pki import GpuVendor
 from teeproof.evidence.simulated.nvidia_scene import GpuScene
-from teeproof.evidence.simulated.nvidia_states import GPU_STATES
+from teeproof.evidence.simulated.states.gpus import GPU_STATES
 from tests.evidence.nvidia.scenes import NONCE, NOW, VENDOR, judge_simulated, state
 
 EXIT_CODES = {"accepted": 0, "not-authentic": 2, "unavailable": 3, "not-allowed": 4}

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.simulated.nitro import Enclave
-from teeproof.evidence.simulated.nitro_states import NITRO_STATES, NitroState
+from teeproof.evidence.simulated.states.enclaves import NITRO_STATES, NitroState
 from teeproof.evidence.simulated.states.state import Make, Outcome, Scene, State
 
 __all__ = ["STATES"]

@@ -12,7 +12,7 @@ import msgspec
 from teeproof.evidence.nvidia.nonce import gpu_nonce
 from teeproof.evidence.record import Evidence
 from teeproof.evidence.simulated.nvidia_scene import GpuEvidence, GpuScene
-from teeproof.evidence.simulated.nvidia_states import GPU_STATES, GpuState
+from teeproof.evidence.simulated.states.gpus import GPU_STATES, GpuState
 from teeproof.evidence.simulated.states.state import Make, Outcome, Scene, State
 
 __all__ = ["STATES"]
