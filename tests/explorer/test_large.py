@@ -293,6 +293,20 @@ def test_a_page_of_a_long_list_costs_the_same_however_long_and_however_deep():
     assert max(looks.values()) < 1_000, looks
 
 
+def test_one_kind_by_an_author_costs_the_same_however_much_else_was_said():
+    roll = rolled(30_000)
+    author = (b"a" * 32).hex()
+    roll._authors = {name: Counted(said) for name, said in roll._authors.items()}
+    roll._kinds = {
+        name: {kind: Counted(said) for kind, said in kinds.items()}
+        for name, kinds in roll._kinds.items()
+    }
+    Counted.looks = 0
+    found = roll.by(author, start=100, count=50, only="kind 1")
+    assert [said.number for said in found] == [29_998 - 3 * at for at in range(100, 150)]
+    assert Counted.looks < 1_000
+
+
 def test_kinds_of_an_author_are_counted_once():
     roll = rolled(100)
     assert roll.kinds_by((b"a" * 32).hex()) == [("kind 0", 34), ("kind 1", 33), ("kind 2", 33)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import nlargest
 
 from teeproof.network.checking import maybe
 from teeproof.network.leases import digest_of
@@ -189,8 +190,7 @@ class Nodes:
 
     def latest(self, count: int = 100) -> list[NodeFile]:
         """Return nodes, the ones of which the log spoke last first."""
-        every = sorted(self._nodes.values(), key=lambda node: -node.number)
-        return every[:count]
+        return nlargest(count, self._nodes.values(), key=lambda node: node.number)
 
     def add(self, read: Read, *, number: int) -> None:
         """Take in a statement, if it is about a node."""

@@ -75,7 +75,7 @@ class Roll:
     _size: int = 0
     _types: dict[str, list[Said]] = field(default_factory=dict)
     _authors: dict[str, list[Said]] = field(default_factory=dict)
-    _kinds: dict[str, Counter[str]] = field(default_factory=dict)  # by author
+    _kinds: dict[str, dict[str, list[Said]]] = field(default_factory=dict)  # by author
     _machines: dict[str, Machine] = field(default_factory=dict)
     _keysets: dict[str, str] = field(default_factory=dict)
     _alike: dict[str, list[Machine]] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Roll:
         _put(self._types.setdefault(said.type, []), said)
         if said.author:
             _put(self._authors.setdefault(said.author, []), said)
-            self._kinds.setdefault(said.author, Counter())[said.type] += 1
+            _put(self._kinds.setdefault(said.author, {}).setdefault(said.type, []), said)
 
     def add_machine(self, machine: Machine) -> None:
         """Take in an identity; of several copies, the first whose evidence was there to read."""
@@ -127,16 +127,18 @@ class Roll:
         """
         known = self._machines.get(author)
         names = [author] if known is None else [author, known.keyset]
-        every: list[Sequence[Said]] = [self._authors.get(one, ()) for one in names]
+        every: Iterable[Sequence[Said]] = (self._authors.get(one, ()) for one in names)
         if only:
-            every = [[said for said in some if said.type == only] for some in every]
+            every = (self._kinds.get(one, {}).get(only, ()) for one in names)
         return _newest(every, start, count)
 
     def kinds_by(self, author: str) -> list[tuple[str, int]]:
         """Return how many statements of each kind an identity said, the most frequent first."""
         known = self._machines.get(author)
         names = [author] if known is None else [author, known.keyset]
-        found = sum((self._kinds.get(one, Counter()) for one in names), Counter[str]())
+        found = Counter[str]()
+        for one in names:
+            found.update({kind: len(said) for kind, said in self._kinds.get(one, {}).items()})
         return sorted(found.items(), key=lambda item: (-item[1], item[0]))
 
     def alike(self, value: str, *, start: int = 0, count: int = 100) -> list[Machine]:

@@ -12,6 +12,7 @@ believes what statements say of themselves: whoever shows a tie says what of it 
     pool-model    trainings of a pool's datasets
     pool-answer   receipts of models that were trained on a pool's datasets
     withdrawn     withdrawals of a contribution, by its id
+    withdrawn-by  the same by one author: the contribution's id and the identity's
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ __all__ = ["MOST_TIES", "RELATIONS", "Tie", "Ties", "tied"]
 MOST_TIES: Final = 1_000_000
 RELATIONS: Final = (
     "model", "trained-on", "answers", "answer-used", "pool", "dataset", "pool-model",
-    "pool-answer", "withdrawn",
+    "pool-answer", "withdrawn", "withdrawn-by",
 )  # fmt: skip
 _ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _POOLS = ("dataset", "pool-model")  # ties of a statement of which more is made
@@ -141,6 +142,8 @@ def _found(read: Read) -> Iterator[Tie]:
         yield "pool", _digest(said.terms), b""
     elif isinstance(said, Withdrawn) and _ID.fullmatch(said.contribution):
         yield "withdrawn", said.contribution, b""
+        if read.author is not None:
+            yield "withdrawn-by", said.contribution + read.author.hex(), b""
     for link in read.links:
         if link.role == "answer" and link.statement is not None:
             yield "answer-used", link.statement.hex(), b""

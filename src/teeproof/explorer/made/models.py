@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import prod
 from typing import Final
 
 from teeproof.core.errors import Error, Unavailable
 from teeproof.core.weights import DTYPES
-from teeproof.data.statements import WITHDRAWN, Dataset, DatasetPart
+from teeproof.data.statements import Dataset, DatasetPart
 from teeproof.explorer.log.content import Book, Page
 from teeproof.explorer.made.rows import Trained
 from teeproof.explorer.made.standing import UNCHECKED, Standing, looked_at
@@ -166,10 +165,8 @@ def withdrawal_of(
     ids = book.ties.first("withdrawn", contribution, count=_MOST_CLAIMED)
     count = book.ties.count("withdrawn", contribution)
     if count > len(ids) and author is not None:  # others' do not hide what the pool itself said
-        every = set(book.ties.first("withdrawn", contribution, count=count))
-        own = book.roll.by(author.hex(), count=count, only=WITHDRAWN)
-        mine = (one for said in own if (one := bytes.fromhex(said.id)) in every)
-        ids = [*islice(mine, _WITHDRAWALS), *ids]
+        own = book.ties.latest("withdrawn-by", contribution + author.hex(), count=_WITHDRAWALS)
+        ids = [*own, *ids]
     claims = book.reads(list(dict.fromkeys(ids)))
     claims.sort(key=lambda read: read.author != author)
     found = [(read.id, looked_at(book, read.id)[1]) for read in claims[:_WITHDRAWALS]]
