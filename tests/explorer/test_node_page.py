@@ -18,8 +18,10 @@ from teeproof.explorer.machines.node import node_page
 from teeproof.explorer.telling.node import told_node
 from teeproof.network.statements import AdmissionStatement, ClosingStatement, LeaseStatement, say
 from teeproof.proof.envelope import Envelope, Signature
+from teeproof.proof.identity import IdentityRecord
 from teeproof.proof.links import Material
 from teeproof.proof.log.contents import Contents
+from teeproof.proof.log.formats.entry import IDENTITY
 from teeproof.proof.log.storage.log import Log
 from teeproof.proof.source import read_record
 from teeproof.proof.verify import Trust
@@ -386,6 +388,54 @@ def test_stranger_is_quicker_than_a_market_and_the_page_of_a_node_is_its_own(tmp
     twin = Bazaar(tmp_path / "log", {"cheap": node}, OwnerKey.new()).twin("cheap")
     assert twin["id"] == node.identity.name
     assert twin["claim"]["name"] == "cheap"
+
+
+def test_renter_says_first_that_he_leased_the_node_and_the_markets_word_counts(tmp_path):
+    """He has the terms before the log has them, and signs them with a key of nothing."""
+    owner = OwnerKey.new()
+    with Log.create(tmp_path / "log", origin="log.example/real") as log:
+        scene = opened(tmp_path, log)
+        node = scene.node("cheap", price="10")
+        lease = scene.leased(node, owner)
+        node.work(30)
+        scene.close(owner, lease)
+        log.publish()
+        scene.ledger.close()
+        terms = scene.market.state.leases[lease].lease
+        with Log.create(tmp_path / "forged", origin="log.example/forged") as other:
+            me = Identity.boot(
+                SimulatedAttester(SimulatedPlatform(b"\5" * 32), now=scene.clock), store=other,
+                now=scene.clock,
+            )  # fmt: skip
+            said = LeaseStatement(author=me.name, lease=terms, payout=terms.payout)
+            me.keep(say(said, terms, name="lease"))
+            with closing(Contents(log)) as real, closing(Contents(other)) as copy:
+                for kind, one in in_order(log):
+                    copied(real, copy, kind, one)
+            other.publish()
+    twin = Bazaar(tmp_path / "forged", {"cheap": node}, owner).twin("cheap")
+    (row,) = twin["leases"]
+    assert (row["holds"], row["market"] == me.name) == ("✓ holds", False)
+    assert twin["earned"]["totals"] == {"test": 300}
+
+
+def in_order(log: Log) -> list[tuple[bool, bytes]]:
+    """What a log holds: whether it is an identity, and its id."""
+    return [
+        (one.kind == IDENTITY, one.identity if one.kind == IDENTITY else read_record(one.record).id)
+        for one in log.iterate(0)
+    ]
+
+
+def copied(real: Contents, copy: Contents, is_identity: bool, one: bytes) -> None:
+    if is_identity:
+        record = real.identity(one) or b""
+        names = IdentityRecord.parse(record).attachments
+        copy.add_identity(
+            record, {part: real.blob(digest) or b"" for part, digest in names.items()}
+        )
+    else:
+        copy.add_statement(real.statement(one) or b"")
 
 
 @pytest.mark.parametrize("when", [2**53 - 1, 1 - 2**53])

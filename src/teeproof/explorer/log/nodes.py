@@ -40,7 +40,7 @@ _MOST = 200  # admissions and leases of one node; of more, the latest
 _MOST_LEASES = 200_000  # by which closings and answers are told whose they are
 _MOST_MODELS = 20  # of one lease
 _MOST_CODES = 20
-_MOST_CLOSINGS = 8  # of one lease
+_MOST_CLOSINGS, _MOST_COPIES = 8, 8  # of one lease
 _MOST_MARKETS, _MOST_OF_MARKET = 16, 20  # that spoke of one node first, and leases of each
 _KINDS = NodeStatement, AdmissionStatement, MatchStatement, LeaseStatement, ClosingStatement
 
@@ -95,6 +95,8 @@ class Leased:
             whoever leased it always has room.
         closing_count: how often its end was told.
         models: how many receipts name each model, and the latest of them.
+        copies: statements of the very same lease by others, and their authors; hex. Whoever saw it
+            before the log did may have been quicker than who leased.
     """
 
     id: str
@@ -108,6 +110,17 @@ class Leased:
     closings: list[Closed] = field(default_factory=list)
     closing_count: int = 0
     models: dict[str, tuple[int, str]] = field(default_factory=dict)
+    copies: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def statements(self) -> list[tuple[str, str]]:
+        """Each statement of it, and its author; oldest first."""
+        return [(self.id, self.author), *self.copies]
+
+    @property
+    def authors(self) -> set[str]:
+        """Who says that they leased it."""
+        return {author for _, author in self.statements}
 
 
 @dataclass(slots=True)
@@ -276,7 +289,13 @@ class Nodes:
         lease = said.lease
         digest = _hex(digest_of(lease))
         file = self._file(_hex(lease.node), number)
-        if file is None or digest in self._leases:
+        if file is None:
+            return
+        known = self._leases.get(digest)
+        if known is not None:
+            if author not in known.authors and len(known.copies) < _MOST_COPIES:
+                known.copies.append((one, author))
+                file.by(author).leases.append(known)
             return
         made = Leased(
             id=one, digest=digest, author=author, renter=lease.renter[:200], rate=lease.rate[:40],
@@ -297,9 +316,9 @@ class Nodes:
             return
         lease.closing_count += 1
         if len(lease.closings) >= _MOST_CLOSINGS:
-            if author != lease.author:
+            if author not in lease.authors:
                 return
-            strangers = [each for each in lease.closings if each.author != author]
+            strangers = [each for each in lease.closings if each.author not in lease.authors]
             lease.closings.remove((strangers or lease.closings)[0])
         lease.closings.append(
             Closed(id=one, author=author, reason=closing.reason, seconds=closing.seconds,

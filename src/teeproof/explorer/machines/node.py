@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import teeproof.network.verify  # noqa: F401  the judges: without them no decision is made again
@@ -158,7 +158,7 @@ def node_page(book: Book, verifying: Verifying, identity: str) -> NodePage:
     roots = [one.id for one in tried] or ([file.claim] if file.claim else [])
     leases = _lent(file, verifying.of(tuple(roots)) if tried else None, tried)
     for lease in leases:
-        roots.append(lease.id)
+        roots += [one for one, _ in lease.statements]
         roots += [one.id for one in _ends(lease)]
     if not roots:
         raise Unavailable(
@@ -223,7 +223,7 @@ def _lent(file: NodeFile, every: Together | None, tried: Sequence[Admitted]) -> 
     """Return the leases to verify, newest first: those of markets whose decision holds go first."""
     held = {one.author for one in tried if every is not None and every.objection(one.id) is None}
     leases = file.every_lease
-    order = sorted(range(len(leases)), key=lambda place: leases[place].author not in held)
+    order = sorted(range(len(leases)), key=lambda place: not leases[place].authors & held)
     return [leases[place] for place in sorted(order[:_LEASES])]
 
 
@@ -248,13 +248,19 @@ def _person(together: Together, read: Read) -> IdentityVerdict | None:
 def _ends(lease: Leased) -> list[Closed]:
     """Return the ends of a lease to verify: of whoever leased it first, and the newest first."""
     newest = lease.closings[::-1]
-    newest.sort(key=lambda one: one.author != lease.author)
+    newest.sort(key=lambda one: one.author not in lease.authors)
     return newest[:_ENDS]
 
 
 def _row(every: Together, lease: Leased) -> LeaseRow:
-    """Return a lease with its end: of several the first of ``_ends`` that holds, or the first."""
+    """Return a lease with its end: of several the first of ``_ends`` that holds, or the first.
+
+    So too of several statements of the lease itself.
+    """
     ends = _ends(lease)
+    said = next((one for one in lease.statements if every.objection(one[0]) is None), None)
+    if said is not None:
+        lease = replace(lease, id=said[0], author=said[1])
     held = (end for end in ends if every.objection(end.id) is None)
     closed = next(held, ends[0] if ends else None)
     found = every.objection(lease.id if closed is None else closed.id)
