@@ -237,3 +237,15 @@ def test_on_paper_a_statements_page_has_its_whole_id_and_no_more_than_a_few_shee
     sheets = page.evaluate("document.documentElement.scrollHeight") / 960
     assert sheets < 12, sheets
     page.close()
+
+
+def test_of_the_check_in_the_browser_the_outcome_is_read_aloud_and_not_each_line(
+    browser, site, shown
+):
+    page = browser.new_page()
+    page.goto(f"{site}/p/{shown.sealed['answer'].id.hex()}")
+    page.wait_for_selector("proof-check[data-answer]")
+    read = "document.querySelector('{}')?.closest('[aria-live]')?.getAttribute('aria-live')"
+    assert page.evaluate(read.format("proof-check .outcome")) == "polite"
+    assert page.evaluate(read.format("proof-check details li")) == "off"
+    page.close()

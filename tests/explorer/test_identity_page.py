@@ -94,7 +94,7 @@ def test_an_identity_is_told_in_one_sentence_and_five_answers(scene):
     assert runs["answer"] == "“shop”"
     assert any(compose in line for line in runs["more"])
     assert any("simulated.invalid/hello@sha256:" in line for line in runs["more"])
-    assert signs["answer"] == "4 keys, valid until 2026-03-08"
+    assert signs["answer"] == "4 keys, valid until 8 Mar 2026"
     assert signs["points"]["chain (secp256k1)"].startswith("signs orders to a blockchain")
     assert strong["answer"] == "Simulated"
 

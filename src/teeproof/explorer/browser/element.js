@@ -122,6 +122,7 @@ const isIll = (row) => row.state === "failed";
 function section(title, rows) {
   if (!rows.length) return null;
   const details = document.createElement("details");
+  details.setAttribute("aria-live", "off");  // the outcome is read aloud, and not each of its lines
   details.open = rows.some((row) => row.state === "failed") || title === TITLES.elsewhere;
   const ill = rows.filter((row) => row.state === "failed").length;
   const count = title === TITLES.elsewhere ? "" : `: ${rows.length} checks`;

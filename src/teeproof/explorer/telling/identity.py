@@ -186,7 +186,10 @@ def _signs(verdict: IdentityVerdict, record: IdentityRecord, now: datetime) -> B
         short, tone = f"Nothing yet: its keys begin on {begins[:10]}", "bad"
     else:
         count = len(keys.keys)
-        short, tone = f"{count} key{'s' * (count != 1)}, valid until {ends[:10]}", "unknown"
+        short, tone = (
+            f"{count} key{'s' * (count != 1)}, valid until {(day(ends) or ends).partition(',')[0]}",
+            "unknown",
+        )
     points = tuple((_key_words(key), f"{ROLES.get(key.role, 'unknown')}.") for key in keys.keys)
     seen = (
         f"Seen no later than {day(verdict.time)}: witnesses trusted here say so."

@@ -92,6 +92,17 @@ WORDS = (
     Word("anchor", "a checkpoint written to a public blockchain, for the same purpose."),
     Word("graph", "statements joined by what they were made of: an answer, its model, the training,"
          " the data."),
+    Word("nonce", "a number that whoever asks makes up, so that an answer cannot be an old one."),
+    Word("key service", "a program in such a machine (KMS) that gives keys only to programs that"
+         " prove which code they are."),
+    Word("data pool", "a program that takes people's sealed data under fixed terms, and measures"
+         " what each file adds."),
+    Word("held-out", "kept from training, so that a model is judged on what it never saw."),
+    Word("agent", "a program that acts by itself, such as trading with money of others."),
+    Word("mandate", "what an agent may do. What it does not list is not allowed."),
+    Word("fund", "a contract on a chain that holds an agent's money, and lets it do no more than"
+         " the contract's code allows."),
+    Word("micro-unit", "a millionth of a unit of money; here of test money, unless said."),
     Word("digest", "a number that stands for exactly these bytes; here SHA-256, written in hex."),
 )  # fmt: skip
 
