@@ -213,3 +213,35 @@ def test_a_file_that_is_chosen_is_checked_as_one_that_is_dropped(kept):
     page.wait_for_selector("proof-drop [data-answer=failed]")
     page.set_input_files("proof-drop input", str(good))
     page.wait_for_selector("proof-drop [data-answer=simulated]")
+
+
+SLOW = """() => {
+  const read = File.prototype.arrayBuffer, prepend = Element.prototype.prepend;
+  const { dataset } = document.documentElement;
+  let told = 0;
+  File.prototype.arrayBuffer = function () {
+    if (this.name !== "answer.proof" || window.go) return read.call(this);
+    dataset.slow = "yes";
+    return new Promise((go) => { window.go = go; }).then(() => read.call(this));
+  };
+  Element.prototype.prepend = function (...what) {
+    prepend.apply(this, what);
+    told += 1;
+    dataset.told = told;
+  };
+}"""
+
+
+def test_stranger_sends_a_slow_file_that_holds_before_one_that_does_not(kept):
+    """What stands there is of the file that was chosen last, whichever is checked first."""
+    page, good, bad = kept
+    page.evaluate(SLOW)
+    page.set_input_files("proof-drop input", str(good))
+    page.wait_for_selector("html[data-slow]", state="attached")
+    page.set_input_files("proof-drop input", str(bad))
+    page.wait_for_selector("proof-drop [data-answer=failed]")
+    page.evaluate("window.go()")
+    page.wait_for_selector("html[data-told='2']", state="attached")
+    places = page.locator("proof-drop [data-answer]")
+    assert [one.get_attribute("data-answer") for one in places.all()] == ["failed"]
+    assert page.locator("proof-drop .name").all_inner_texts() == [bad.name]

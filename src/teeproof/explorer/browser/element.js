@@ -49,9 +49,12 @@ class ProofDrop extends HTMLElement {
     this.toggleAttribute("over", isOver);
   }
 
-  async take(place, files) {
+  // Each file has a place of its own: one that was dropped before, and takes longer, is out of sight.
+  async take(shown, files) {
     if (!files.length) return;
     const [file] = files;
+    const place = document.createElement("div");
+    shown.replaceChildren(place);
     await tell(this, place, async () => {
       if (files.length > 1) throw new Unable("one file at a time: the command takes several");
       if (file.size > MOST_BYTES) throw new Refused("larger than any proof file");
