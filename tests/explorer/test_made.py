@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -19,10 +20,11 @@ from teeproof.explorer.log import ties
 from teeproof.explorer.log.content import Book
 from teeproof.explorer.log.ties import Ties, tied
 from teeproof.explorer.log.together import Together
+from teeproof.explorer.made import pools
 from teeproof.explorer.made.answers import compared
 from teeproof.explorer.made.events import events_of
 from teeproof.explorer.made.pasted import MOST_BYTES
-from teeproof.explorer.made.standing import standing_of
+from teeproof.explorer.made.standing import UNCHECKED, standing_of
 from teeproof.proof.envelope import Envelope, Signature
 from teeproof.proof.links import Subject
 from teeproof.proof.source import read_record
@@ -547,3 +549,24 @@ def test_ties_hold_a_bounded_number_whoever_writes(
     many = read._replace(links=links)
     assert len(tied(many)) == 16
     assert len(Ties().of(tied(many))) == 16
+
+
+def test_a_pools_page_verifies_a_bounded_number_of_withdrawals_each_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def looked(book: Any, contribution: str, *, author: bytes | None) -> Any:
+        asked.append(contribution)
+        return b"w" * 32, UNCHECKED
+
+    claims: Any = SimpleNamespace(first=lambda *_, count: [b"c" * 32])
+    monkeypatch.setattr(pools, "withdrawal_of", looked)
+    gone = pools._Gone(SimpleNamespace(ties=claims))  # type: ignore[arg-type]
+    for _ in range(2):
+        found = [gone.of(f"{number}", b"a" * 32) for number in range(30)]
+    assert asked == [f"{number}" for number in range(10)]
+    assert found[9] == (b"w" * 32, UNCHECKED)
+    assert found[10] == (b"c" * 32, UNCHECKED), "claimed, and not looked at"
+    claims.first = lambda *_, count: []
+    assert gone.of("31", b"a" * 32) is None

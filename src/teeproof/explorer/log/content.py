@@ -39,7 +39,7 @@ from teeproof.proof.verify import ProofVerdict, Trust, verify_proof
 
 __all__ = ["Book", "LogFacts", "Page", "page_of"]
 
-_KEPT = 64  # pages
+_KEPT = 128  # pages; that of a pool looks at as many as 90
 _FILES, _MOST_FILE = 8, 4 << 20  # proof files, and bytes of each, that are kept
 _MOST_IN_PROOF = 2_048  # statements on which one may rest that a page verifies
 _MOST_MAKERS = 1_024  # of one thing

@@ -147,11 +147,12 @@ def pool_of(book: Book, digest: str, *, start: int = 0) -> Pool:
     relation = "dataset" if sets else "pool"
     said = None if page.read.statement is None else page.read.statement.predicate
     assert isinstance(said, Dataset | Contribution)  # so the ties found it
-    came = _came(book, page, ties.latest("pool", digest, start=start, count=MOST_PARTS))
+    gone = _Gone(book)
+    came = _came(book, page, ties.latest("pool", digest, start=start, count=MOST_PARTS), gone)
     trained = ties.latest("pool-model", digest, count=MOST_MADE)
     return Pool(
         digest=digest, terms=said.terms, page=page, standing=standing_of(page.verdict), came=came,
-        count=files, start=start, made=_made(book, sets),
+        count=files, start=start, made=_made(book, sets, gone),
         more_made=max(0, ties.count("dataset", digest) - len(sets)),
         trained=_trained(book, trained),
         more_trained=max(0, ties.count("pool-model", digest) - len(trained)),
@@ -184,7 +185,26 @@ def _about(book: Book, ids: Sequence[bytes]) -> tuple[bytes, bool]:
     return min(tried, key=lambda each: each[0], default=(3, ids[0]))[1], len(by) <= _AUTHORS
 
 
-def _came(book: Book, page: Page, ids: Sequence[bytes]) -> tuple[Came, ...]:
+class _Gone:
+    """Withdrawals: of a page, so many are verified, each once, whatever speaks of them."""
+
+    def __init__(self, book: Book) -> None:
+        self._book, self._left = book, _LOOKS
+        self._known: dict[tuple[str, bytes | None], tuple[bytes, Standing] | None] = {}
+
+    def of(self, contribution: str, author: bytes | None) -> tuple[bytes, Standing] | None:
+        """Return the withdrawal of a contribution, and how it stands; None if nobody claims one."""
+        claims = self._book.ties.first("withdrawn", contribution, count=1)
+        key = contribution, author
+        if claims and key not in self._known:
+            if not self._left:
+                return claims[0], UNCHECKED
+            self._left -= 1
+            self._known[key] = withdrawal_of(self._book, contribution, author=author)
+        return self._known.get(key)
+
+
+def _came(book: Book, page: Page, ids: Sequence[bytes], withdrawals: _Gone) -> tuple[Came, ...]:
     """Return contributions; those below the dataset that was verified need no further look."""
     known = {one.id for one in page.verdict.statements}
     looks, found = _LOOKS, list[Came]()
@@ -198,31 +218,21 @@ def _came(book: Book, page: Page, ids: Sequence[bytes]) -> tuple[Came, ...]:
             looks, standing = looks - 1, looked_at(book, read.id)[1]
         else:
             standing = UNCHECKED
-        gone = _withdrawn(book, said.contribution, read.author, len(found))
+        gone = withdrawals.of(said.contribution, read.author)
         author = read.author.hex() if read.author else ""
         found.append(Came(id=read.id, said=said, author=author, standing=standing, withdrawn=gone))
     return tuple(found)
 
 
-def _withdrawn(
-    book: Book, contribution: str, author: bytes | None, number: int
-) -> tuple[bytes, Standing] | None:
-    claims = book.ties.first("withdrawn", contribution, count=1)
-    if not claims or number >= MOST_MADE:
-        return (claims[0], UNCHECKED) if claims else None
-    return withdrawal_of(book, contribution, author=author)
-
-
-def _made(book: Book, ids: Sequence[bytes]) -> tuple[Made, ...]:
+def _made(book: Book, ids: Sequence[bytes], withdrawals: _Gone) -> tuple[Made, ...]:
     found = []
     for number, read in enumerate(book.reads(ids)):
         said = None if read.statement is None else read.statement.predicate
         assert isinstance(said, Dataset)
         gone = [part for part in said.parts if book.ties.count("withdrawn", part.contribution)]
         left = tuple(
-            part.contribution for part in gone[:_LOOKS]
-            if (claim := withdrawal_of(book, part.contribution, author=read.author)) is not None
-            and claim[1].ok
+            part.contribution for part in gone
+            if (claim := withdrawals.of(part.contribution, read.author)) is not None and claim[1].ok
         )  # fmt: skip
         standing = looked_at(book, read.id)[1] if number < _LOOKS else UNCHECKED
         root = read.subjects[0].digest["sha256"]

@@ -6,6 +6,7 @@ Does not trust: the disk.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,12 +51,14 @@ class Reader:
     _index: Index
     _lookup: Lookup
     _tiles: TileStore
+    _served: str
     _seen: tuple[tuple[int, ...], SignedCheckpoint] | None = None  # and of which file
 
     def _begin(self, directory: Path, disk: Disk) -> None:
         self.directory, self._places = directory, Directory(directory, disk)
         self.verifier, self.exposed = self._places.key(), self._places.exposed()
         self._tiles = TileStore(self._places.public)
+        self._served = str(self._places.public / "checkpoint")  # it is asked for very often
 
     def _begin_reading(self) -> None:
         name = self._places.name(self.verifier)
@@ -86,7 +89,7 @@ class Reader:
 
     def checkpoint(self) -> SignedCheckpoint:
         """Return the latest checkpoint, with all cosignatures that are known."""
-        identity = _identity(self._places.public / "checkpoint")
+        identity = _identity(self._served)
         if self._seen and identity == self._seen[0]:
             return self._seen[1]
         signed = served(self._places.public, self.verifier)
@@ -216,10 +219,10 @@ class Reader:
             )
 
 
-def _identity(path: Path) -> tuple[int, ...] | None:
+def _identity(path: str) -> tuple[int, ...] | None:
     """Return what a file that replaces this one would not have alike, its time last."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
