@@ -69,8 +69,7 @@ class Onlooker:
     @property
     def name(self) -> str:
         """What strangers may read of where it is: an address elsewhere may hold somebody's key."""
-        here = is_this_machine(urlsplit(self.url).hostname or "")
-        return self.url if here else "a node elsewhere"
+        return self.url if is_this_machine(urlsplit(self.url).hostname) else "a node elsewhere"
 
     def says(self, error: Error) -> str:
         """Return an error in words that strangers may read."""

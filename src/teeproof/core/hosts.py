@@ -7,8 +7,10 @@ import ipaddress
 __all__ = ["is_this_machine"]
 
 
-def is_this_machine(host: str) -> bool:
+def is_this_machine(host: str | None) -> bool:
     """Return whether a host is this machine by number, without brackets, or ``localhost``."""
+    if not host:
+        return False
     if host == "localhost":
         return True
     try:
