@@ -7,11 +7,11 @@ is a market. Nothing more is checked here.
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import nlargest
 
+from teeproof.explorer.log.nodefile import MOST_MARKETS, Admitted, Closed, Leased, NodeFile
 from teeproof.network.checking import maybe
 from teeproof.network.leases import digest_of
 from teeproof.network.statements import (
@@ -23,160 +23,17 @@ from teeproof.network.statements import (
 )
 from teeproof.proof.source import Read
 
-__all__ = [
-    "MOST_NODES",
-    "Admitted",
-    "Answered",
-    "Closed",
-    "Leased",
-    "NodeFile",
-    "Nodes",
-    "answered",
-    "is_of_a_node",
-]
+__all__ = ["MOST_NODES", "Answered", "Nodes", "answered", "is_of_a_node"]
 
 MOST_NODES = 50_000
-_MOST = 200  # admissions and leases of one node; of more, the latest
 _MOST_LEASES = 200_000  # by which closings and answers are told whose they are
 _MOST_MODELS = 20  # of one lease
 _MOST_CODES = 20
 _MOST_CLOSINGS, _MOST_COPIES = 8, 8  # of one lease
-_MOST_MARKETS, _MOST_OF_MARKET = 16, 20  # that spoke of one node first, and leases of each
 _KINDS = NodeStatement, AdmissionStatement, MatchStatement, LeaseStatement, ClosingStatement
 
 Answered = tuple[str, tuple[str, ...]]
 """The model that a receipt names, and the leases of the machines on which it ran, hex."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """A market's decision: its statement, its author, whether it admits, the reasons' codes.
-
-    The identity on which it decided may be another than the node's first.
-    """
-
-    id: str
-    author: str
-    identity: str
-    admitted: bool
-    codes: tuple[str, ...]
-    claim: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
-    """How a lease ended, by the word of whoever closed it; amounts as they are written."""
-
-    id: str
-    author: str
-    reason: str
-    seconds: int
-    beats: int
-    paid: str
-    refund: str
-    at: int
-
-
-@dataclass(slots=True, kw_only=True)
-class Leased:
-    """A lease, its end if there is one, and by model the answers that name it as their machine's.
-
-    Attributes:
-        id: of the statement, hex.
-        digest: of the lease, hex.
-        author: hex.
-        renter: the renter's key, hex.
-        rate: micro-units a second, as it is written.
-        asset: what is paid with.
-        payout: the address that is paid.
-        opened: seconds since 1970.
-        closings: what was said of its end, oldest first: one that holds, or somebody's invention;
-            whoever leased it always has room.
-        closing_count: how often its end was told.
-        models: how many receipts name each model, and the latest of them.
-        copies: statements of the very same lease by others, and their authors; hex. Whoever saw it
-            before the log did may have been quicker than who leased.
-    """
-
-    id: str
-    digest: str
-    author: str
-    renter: str
-    rate: str
-    asset: str
-    payout: str
-    opened: int
-    closings: list[Closed] = field(default_factory=list)
-    closing_count: int = 0
-    models: dict[str, tuple[int, str]] = field(default_factory=dict)
-    copies: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def statements(self) -> list[tuple[str, str]]:
-        """Each statement of it, and its author; oldest first."""
-        return [(self.id, self.author), *self.copies]
-
-    @property
-    def authors(self) -> set[str]:
-        """Who says that they leased it."""
-        return {author for _, author in self.statements}
-
-
-@dataclass(slots=True)
-class Spoken:
-    """What one market said of a node: its latest decision, and its leases, oldest first."""
-
-    latest: Admitted | None = None
-    leases: deque[Leased] = field(default_factory=lambda: deque(maxlen=_MOST_OF_MARKET))
-
-
-@dataclass(slots=True, kw_only=True)
-class NodeFile:
-    """What is known of one node.
-
-    Attributes:
-        id: the identity that it was first admitted, or refused, as; hex.
-        name: what it calls itself.
-        claim: the latest claim's statement, hex; empty where the log has none.
-        admissions: oldest first.
-        leases: oldest first.
-        markets: by identity, in the order in which they first spoke of it, what each said. Who
-            comes later pushes nobody out, under however many names.
-        chosen: how many matches chose it.
-        passed_over: how many did not, by reason.
-        number: the latest entry about it.
-    """
-
-    id: str
-    name: str = ""
-    claim: str = ""
-    admissions: deque[Admitted] = field(default_factory=lambda: deque(maxlen=_MOST))
-    leases: deque[Leased] = field(default_factory=lambda: deque(maxlen=_MOST))
-    markets: dict[str, Spoken] = field(default_factory=dict)
-    admission_count: int = 0
-    lease_count: int = 0
-    chosen: int = 0
-    passed_over: Counter[str] = field(default_factory=Counter)
-    number: int = 0
-
-    @property
-    def latest(self) -> Admitted | None:
-        """The latest decision on it."""
-        return self.admissions[-1] if self.admissions else None
-
-    @property
-    def every_lease(self) -> list[Leased]:
-        """Its leases, newest first: the latest, then those of the markets that spoke first."""
-        found = list(self.leases)[::-1]
-        found += [one for each in self.markets.values() for one in list(each.leases)[::-1]]
-        return list({one.digest: one for one in found}.values())
-
-    def by(self, market: str) -> Spoken:
-        """Return what a market said, to be added to; what finds no room is nowhere."""
-        if len(self.markets) < _MOST_MARKETS:
-            return self.markets.setdefault(market, Spoken())
-        return self.markets.get(market, Spoken())
 
 
 @dataclass(slots=True)
@@ -259,7 +116,7 @@ class Nodes:
             self._names.setdefault(identity, node)  # who says otherwise later is not the first
         if self._names.get(identity, node) != node and len(self._disputed) < _MOST_LEASES:
             others = self._disputed.setdefault(identity, [])
-            if node not in others and len(others) < _MOST_MARKETS:
+            if node not in others and len(others) < MOST_MARKETS:
                 others.append(node)
         if node != identity and self._names.get(identity) == node:
             stray = self._nodes.get(identity)  # its claim came before anybody said whose it is

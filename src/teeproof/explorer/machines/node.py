@@ -15,7 +15,7 @@ import teeproof.network.verify  # noqa: F401  the judges: without them no decisi
 from teeproof.core.errors import Error, Unavailable
 from teeproof.evidence.verdict import Check, Concern
 from teeproof.explorer.log.content import Book
-from teeproof.explorer.log.nodes import Admitted, Closed, Leased, NodeFile
+from teeproof.explorer.log.nodefile import Admitted, Closed, Leased, NodeFile
 from teeproof.explorer.log.together import Together, Verifying
 from teeproof.network.admission import Decision
 from teeproof.network.checking import maybe
