@@ -16,9 +16,10 @@ from teeproof.chain.endpoint import Endpoint
 from teeproof.chain.fund import Asset, Fund
 from teeproof.chain.local.process import ChainProcess
 from teeproof.chain.making import doubt_of
+from teeproof.chain.onlooker import Onlooker
 from teeproof.chain.payments import Payments
 from teeproof.chain.pool import Pool
-from teeproof.chain.standing import NO_CODE, Onlooker, fund_state, place_of
+from teeproof.chain.standing import NO_CODE, fund_state, place_of
 from teeproof.chain.token import Token
 from teeproof.core.errors import Error, Malformed, TooLarge, Unavailable
 from tests.chain.nodes import NOBODY, program

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from teeproof.chain.anchors import anchor
-from teeproof.chain.standing import Onlooker
+from teeproof.chain.onlooker import Onlooker
 from teeproof.core.clock import wall_clock
 from teeproof.explorer.app import make_app
 from teeproof.explorer.log.content import Book

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from teeproof.chain.standing import Onlooker
+from teeproof.chain.onlooker import Onlooker
 from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.cloud.owner import OwnerKey
 from teeproof.explorer.app import make_app

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from teeproof.agents.acted import MOST
-from teeproof.chain.standing import Onlooker
+from teeproof.chain.onlooker import Onlooker
 from teeproof.explorer.money.agency import Agency, listed
 from tests.agents.conftest import chain_process, shared  # noqa: F401  fixtures
 from tests.agents.powers.conftest import Launched, launched  # noqa: F401  a fixture

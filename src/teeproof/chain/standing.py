@@ -16,97 +16,25 @@ answers, the contracts that are not ours, the names that tokens give themselves.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Final
 
-from teeproof.chain.answers import BlockHead, in_number
+from teeproof.chain.answers import BlockHead
 from teeproof.chain.artifacts import at, recognise
 from teeproof.chain.client import Chain
-from teeproof.chain.endpoint import Endpoint
 from teeproof.chain.making import doubt_of
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, Malformed, Unavailable
-from teeproof.core.hosts import is_this_machine
 
-__all__ = ["NO_CODE", "FundState", "Held", "Onlooker", "Place", "fund_state", "place_of",
+__all__ = ["NO_CODE", "FundState", "Held", "Place", "fund_state", "place_of",
            "token_names"]  # fmt: skip
 
-T = TypeVar("T")
 NO_CODE: Final = named(sha256(b""))
 """The digest of no code: no contract stands there."""
-MOST_ANSWER = 1 << 20
-_PATIENCE = 12.0  # seconds for everything that one page asks for
 _MOST_DECIMALS = 77  # 10^77 is below 2^256
 _LONGEST_NAME = 32
 _MOST = 8  # assets, and venues: Fund.vy
-
-
-class Onlooker:
-    """A node at a URL, connected to when it is first asked and again when it was gone.
-
-    Args:
-        url: of the node.
-        clock: seconds that only grow.
-        patience: seconds for all that one page asks for; one answer has a third of them.
-
-    Raises:
-        Usage: this is no URL of http or https (``url_malformed``).
-    """
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        patience: float = _PATIENCE,
-    ) -> None:
-        self.url, self._clock, self._patience = url, clock, patience
-        self._endpoint = Endpoint(url, timeout=patience / 6, within=patience / 3, most=MOST_ANSWER)
-
-    @property
-    def name(self) -> str:
-        """What strangers may read of where it is: an address elsewhere may hold somebody's key."""
-        return self.url if is_this_machine(urlsplit(self.url).hostname) else "a node elsewhere"
-
-    def says(self, error: Error) -> str:
-        """Return an error in words that strangers may read."""
-        return error.detail.replace(f"the node at {self.url}", f"the node ({self.name})").replace(
-            self.url, self.name
-        )
-
-    def chain(self) -> Chain:
-        """Return the chain, asked anew for its id: another may answer at this address by now.
-
-        Raises:
-            Unavailable, Malformed: the node does not answer, or is none.
-        """
-        return Chain(self._endpoint, in_number(self._endpoint.ask("eth_chainId"), "chain id"))
-
-    def ask(self, work: Callable[[Chain, Callable[[], None]], T]) -> T:
-        """Return what a piece of work finds; it calls its second argument between questions.
-
-        Raises:
-            Unavailable: the node does not answer, or not in time (``node_slow``).
-            Malformed: it does not answer as a node does.
-        """
-        begun = self._clock()
-
-        def in_time() -> None:
-            if self._clock() - begun > self._patience:
-                raise Unavailable(
-                    f"the node at {self.url} answers too slowly: name another",
-                    code="node_slow",
-                    expected=f"all that a page asks for in {self._patience:g} seconds",
-                )
-
-        return work(self.chain(), in_time)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._endpoint.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -194,7 +194,8 @@ def _fund(address: str, chain: str | None) -> tuple[FundState | None, str]:
     """Return what a block holds of a fund, or why it is not known."""
     if chain is None:
         return None, "no chain was asked"
-    from teeproof.chain.standing import Onlooker, fund_state  # noqa: PLC0415
+    from teeproof.chain.onlooker import Onlooker  # noqa: PLC0415
+    from teeproof.chain.standing import fund_state  # noqa: PLC0415
 
     onlooker = Onlooker(chain, patience=_PATIENCE)
     try:

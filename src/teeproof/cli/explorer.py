@@ -116,7 +116,7 @@ def _app(
                   now=time_of(None), every=False, as_json=False)  # fmt: skip
     trust = trust_of(asked)
     try:
-        from teeproof.chain.standing import Onlooker  # noqa: PLC0415
+        from teeproof.chain.onlooker import Onlooker  # noqa: PLC0415
         from teeproof.cli.visiting import visiting  # noqa: PLC0415
         from teeproof.explorer.app import LOCAL, make_app  # noqa: PLC0415
         from teeproof.explorer.log.content import Book  # noqa: PLC0415

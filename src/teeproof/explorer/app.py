@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    from teeproof.chain.standing import Onlooker
+    from teeproof.chain.onlooker import Onlooker
     from teeproof.explorer.console.port import Console
 
 __all__ = ["LOCAL", "make_app"]

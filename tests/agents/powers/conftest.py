@@ -13,7 +13,8 @@ from teeproof.agents.acted import Acted, acted_by
 from teeproof.agents.known import Known, known_of
 from teeproof.agents.statements import agent_digest
 from teeproof.chain.local.process import ChainProcess
-from teeproof.chain.standing import FundState, Onlooker, fund_state
+from teeproof.chain.onlooker import Onlooker
+from teeproof.chain.standing import FundState, fund_state
 from teeproof.core.clock import wall_clock
 from teeproof.evidence.collect.simulated import application_policy
 from teeproof.evidence.policy import Policy, parse_policy

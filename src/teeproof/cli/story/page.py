@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from teeproof.chain.standing import Onlooker
+from teeproof.chain.onlooker import Onlooker
 from teeproof.cli.console.opening import address_of, open_console
 from teeproof.cli.explorer_desk import ExplorerDesk
 from teeproof.cli.joining import Joined

@@ -16,7 +16,8 @@ from teeproof.agents.acted import Acted, acted_by, numbers_of
 from teeproof.agents.known import Known, known_of
 from teeproof.agents.powers import Power, powers
 from teeproof.agents.statements import ACTION, RECHECK
-from teeproof.chain.standing import FundState, Onlooker, fund_state
+from teeproof.chain.onlooker import Onlooker
+from teeproof.chain.standing import FundState, fund_state
 from teeproof.core.errors import Error, Unavailable
 from teeproof.explorer.log.content import Book, Page
 from teeproof.explorer.log.roll import Said

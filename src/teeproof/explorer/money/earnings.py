@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 from teeproof.chain.abi import Event
 from teeproof.chain.client import Chain
 from teeproof.chain.local.creation import CHAIN_ID
+from teeproof.chain.onlooker import Onlooker
 from teeproof.chain.seen import Seen, seen_of
-from teeproof.chain.standing import Onlooker, place_of, token_names
+from teeproof.chain.standing import place_of, token_names
 from teeproof.chain.token import asset_of, text_of
 from teeproof.core.errors import Error
 from teeproof.explorer.log.content import Book

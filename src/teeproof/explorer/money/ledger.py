@@ -18,8 +18,9 @@ from teeproof.chain.answers import BlockHead
 from teeproof.chain.artifacts import load
 from teeproof.chain.client import Chain
 from teeproof.chain.local.creation import CHAIN_ID
+from teeproof.chain.onlooker import Onlooker
 from teeproof.chain.seen import Seen, Transaction, seen_of, transaction
-from teeproof.chain.standing import NO_CODE, FundState, Onlooker, Place, fund_state
+from teeproof.chain.standing import NO_CODE, FundState, Place, fund_state
 from teeproof.core.digests import named, sha256
 from teeproof.core.errors import Error, NotAuthentic
 from teeproof.evidence.verdict import Check, failed, not_checked, passed

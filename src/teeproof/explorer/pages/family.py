@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from teeproof.chain.standing import Onlooker
+    from teeproof.chain.onlooker import Onlooker
 
     Route = Callable[[Request], Awaitable[Response]]
 
