@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from teeproof.chain.revert import reason_of
 from teeproof.core import strictjson
 from teeproof.core.errors import Malformed, NotAllowed, TooLarge, Unavailable, Usage
-from teeproof.core.hosts import is_this_machine
+from teeproof.web.asking import way_to
 
 __all__ = ["MAX_ANSWER", "Endpoint"]
 
@@ -76,13 +76,7 @@ class Endpoint:
         import httpx  # noqa: PLC0415  0.3 s, and not every import asks
 
         self.url, self._within, self._most = url, within, most
-        self._client = httpx.Client(
-            timeout=timeout,
-            # Reading the machine's root certificates takes 20 ms, and plain http asks for none.
-            verify=parts.scheme == "https",
-            # A proxy of the environment has no business with this machine's own ports.
-            trust_env=not is_this_machine(parts.hostname),
-        )
+        self._client = httpx.Client(timeout=timeout, **way_to(url))
         weakref.finalize(self, self._client.close)  # who forgets to close leaves nothing open
         self._numbers = itertools.count(1)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 from teeproof.core import strictjson
@@ -25,7 +25,7 @@ from teeproof.core.hosts import is_this_machine
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Asker", "connection", "read_bounded", "said"]
+__all__ = ["Asker", "Way", "connection", "read_bounded", "said", "way_to"]
 
 _MAX_ANSWER = 8 << 20
 _MAX_ERROR_BYTES = 64 << 10
@@ -113,6 +113,20 @@ def connection(url: str, *, timeout: float, headers: dict[str, str] | None = Non
         headers={"Accept-Encoding": "identity", "User-Agent": "teeproof"} | (headers or {}),
         timeout=timeout,
         follow_redirects=False,
+        **way_to(url),
+    )
+
+
+class Way(TypedDict):
+    """What of a connection goes by the address alone; arguments of httpx's clients."""
+
+    verify: bool
+    trust_env: bool
+
+
+def way_to(url: str) -> Way:
+    """Return whether certificates are checked, and whether the environment may name a proxy."""
+    return Way(
         # Reading the machine's root certificates takes 20 ms, and plain http asks for none.
         verify=not url.lower().startswith("http://"),
         # A proxy of the environment has no business with this machine's own ports.
