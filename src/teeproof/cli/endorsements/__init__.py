@@ -14,6 +14,7 @@ import click
 from teeproof.cli.endorsements.fetch import command as fetch_command
 from teeproof.cli.endorsements.kept import (
     SUFFIXES,
+    in_force,
     parts_of,
     record_json,
     record_state,
@@ -23,7 +24,7 @@ from teeproof.cli.endorsing import archive_of, parse_collateral
 from teeproof.cli.options import Nouns, at_option, output_options, paths_argument, time_of
 from teeproof.cli.screen import ColorChoice, Screen, short, standard
 from teeproof.core import strictjson
-from teeproof.core.clock import format_time, to_epoch
+from teeproof.core.clock import format_time
 from teeproof.core.errors import NotAuthentic, Unavailable, Usage
 from teeproof.core.reading import read_bounded
 from teeproof.evidence.archive import Fault
@@ -270,12 +271,7 @@ def _faults_json(faults: Sequence[Fault]) -> list[dict[str, str]]:
 
 
 def _state(entry: Entry, now: datetime) -> str:
-    at = to_epoch(now)
-    if at < entry.begins:
-        return f"not in force before {format_time(entry.begins)[:10]}"
-    if at > entry.ends:
-        return f"expired on {format_time(entry.ends + 1)[:10]}"
-    return f"in force until {format_time(entry.ends + 1)[:10]}"
+    return in_force(entry.begins, entry.ends, until=entry.ends + 1, now=now)
 
 
 def _write_entry(screen: Screen, entry: Entry, now: datetime | None) -> None:

@@ -16,7 +16,7 @@ from teeproof.evidence.kept.record import KINDS, Kind, Parts, Record
 from teeproof.evidence.nvidia import handed
 from teeproof.evidence.nvidia.ocsp import parse_answer
 
-__all__ = ["SUFFIXES", "parts_of", "record_json", "record_state", "write_record"]
+__all__ = ["SUFFIXES", "in_force", "parts_of", "record_json", "record_state", "write_record"]
 
 SUFFIXES = (".json", ".pem", ".der", ".crt", ".cer", ".crl", ".xml", ".swidtag")
 """Of a directory, the files with these names are looked at."""
@@ -128,14 +128,26 @@ def _alone(what: str) -> Usage:
 
 def record_state(record: Record, now: datetime) -> str:
     """Return whether a record is in force, in words."""
-    at = to_epoch(now)
     says = record.subject.get("says", "good")
     more = "" if says == "good" else f"; it says: {says}"
-    if at < record.begins:
-        return f"not in force before {format_time(record.begins)[:10]}{more}"
-    if at > record.ends:
-        return f"expired on {format_time(record.ends)[:10]}{more}"
-    return f"in force until {format_time(record.ends)[:10]}{more}"
+    return in_force(record.begins, record.ends, until=record.ends, now=now) + more
+
+
+def in_force(begins: int, last: int, *, until: int, now: datetime) -> str:
+    """Return whether something is in force, in words.
+
+    Args:
+        begins: its first second, since 1970.
+        last: its last second.
+        until: a second of the day that is told as its end.
+        now: the time.
+    """
+    at = to_epoch(now)
+    if at < begins:
+        return f"not in force before {format_time(begins)[:10]}"
+    if at > last:
+        return f"expired on {format_time(until)[:10]}"
+    return f"in force until {format_time(until)[:10]}"
 
 
 def write_record(screen: Screen, record: Record, now: datetime | None) -> None:
