@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from teeproof.bench.compare import compare, error_of
 from teeproof.bench.overhead import loss_of_throughput, more_time
-from teeproof.bench.paper import CELLS, MODELS, PRINTED, ROWS, Cell, Row
+from teeproof.bench.paper import CELLS, MODELS, PRINTED, ROWS, Pair, Row
 from teeproof.bench.tolls import layer_toll
 
 __all__ = ["OVERHEADS"]
@@ -58,12 +58,12 @@ def _growth() -> tuple[str, ...]:
 def _by_length(row: Row) -> tuple[float, ...]:
     """Return what a model loses of short, medium and long texts, in percent."""
     cells = [c for c in CELLS if (c.gpu, c.model) == (row.gpu, row.model) and c.length != "all"]
-    return tuple(_loss(cell) for cell in cells)
+    return tuple(_loss(cell.tokens_per_second) for cell in cells)
 
 
 def _large_and_long() -> tuple[str, ...]:
     return tuple(
-        f"{cell.model} on {cell.gpu}: {_loss(cell):.2f} % of long texts, at"
+        f"{cell.model} on {cell.gpu}: {_loss(cell.tokens_per_second):.2f} % of long texts, at"
         f" {1e3 / cell.tokens_per_second.off:.1f} ms per token"
         for cell in CELLS
         if cell.length == "long"
@@ -74,7 +74,8 @@ def _size_tokens() -> tuple[str, ...]:
     return tuple(
         f"tokens per second lost on {gpu}: "
         + ", ".join(
-            f"{_lost(row):.2f} % ({row.model}, {1e3 / row.tokens_per_second.off:.0f} ms a token)"
+            f"{_loss(row.tokens_per_second):.2f} % ({row.model},"
+            f" {1e3 / row.tokens_per_second.off:.0f} ms a token)"
             for row in ROWS
             if row.gpu == gpu
         )
@@ -91,14 +92,16 @@ def _model_size() -> tuple[str, ...]:
 
 
 def _below_7() -> tuple[str, ...]:
-    above = [cell for cell in CELLS if _loss(cell) >= 7]
-    worst = max(CELLS, key=_loss)
-    slow = sum(not MODELS[cell.model].graphs for cell in CELLS if _loss(cell) < 7)
+    above = [cell for cell in CELLS if _loss(cell.tokens_per_second) >= 7]
+    worst = max(CELLS, key=lambda cell: _loss(cell.tokens_per_second))
+    slow = sum(not MODELS[cell.model].graphs for cell in CELLS if _loss(cell.tokens_per_second) < 7)
     return (
         f"{len(above)} of {len(CELLS)} cells of tokens per second lose 7 % or more, up to"
-        f" {_loss(worst):.2f} % ({worst.model} on {worst.gpu}, {worst.length}):"
+        f" {_loss(worst.tokens_per_second):.2f} % ({worst.model} on {worst.gpu}, {worst.length}):"
         f" {len(CELLS) - len(above)} lose less, {slow} of them of the 70B model",
-        ", ".join(f"{_loss(c):.2f} % ({c.model} on {c.gpu}, {c.length})" for c in above),
+        ", ".join(
+            f"{_loss(c.tokens_per_second):.2f} % ({c.model} on {c.gpu}, {c.length})" for c in above
+        ),
     )
 
 
@@ -123,7 +126,7 @@ def _first_token_rows() -> tuple[str, ...]:
     return tuple(
         f"first token of {row.model} on {row.gpu}:"
         f" {more_time(on=row.first_token_s.on, off=row.first_token_s.off):.2f} % later;"
-        f" requests per second: {_requests(row):.2f} % lost"
+        f" requests per second: {_loss(row.requests_per_second):.2f} % lost"
         for row in ROWS
     )
 
@@ -132,7 +135,7 @@ def _flat_toll() -> tuple[str, ...]:
     lines = []
     for row in (row for row in ROWS if MODELS[row.model].graphs):
         more = [
-            1e3 / cell.tokens_per_second.on - 1e3 / cell.tokens_per_second.off
+            _added_ms(cell.tokens_per_second)
             for cell in CELLS
             if (cell.gpu, cell.model) == (row.gpu, row.model) and cell.length != "all"
         ]
@@ -162,7 +165,7 @@ def _printed() -> tuple[str, ...]:
 
 def _zkp() -> tuple[str, ...]:
     (row,) = (row for row in ROWS if (row.gpu, row.model) == ("H100", "Phi-3-14B"))
-    token = 1e3 / row.tokens_per_second.on - 1e3 / row.tokens_per_second.off
+    token = _added_ms(row.tokens_per_second)
     first = 1e3 * (row.first_token_s.on - row.first_token_s.off)
     return (
         f"zkLLM says under {_ZKLLM_MINUTES} minutes for the proof of one run of a model of 13"
@@ -172,18 +175,14 @@ def _zkp() -> tuple[str, ...]:
     )
 
 
-def _requests(row: Row) -> float:
-    pair = row.requests_per_second
+def _loss(pair: Pair) -> float:
+    """Return what a TEE takes of a rate, in percent."""
     return loss_of_throughput(on=pair.on, off=pair.off)
 
 
-def _lost(row: Row) -> float:
-    return loss_of_throughput(on=row.tokens_per_second.on, off=row.tokens_per_second.off)
-
-
-def _loss(cell: Cell) -> float:
-    pair = cell.tokens_per_second
-    return loss_of_throughput(on=pair.on, off=pair.off)
+def _added_ms(rate: Pair) -> float:
+    """Return the milliseconds that a TEE adds to each token, by the tokens per second."""
+    return 1e3 / rate.on - 1e3 / rate.off
 
 
 OVERHEADS: dict[str, Callable[[], tuple[str, ...]]] = {
