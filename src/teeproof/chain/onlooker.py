@@ -53,11 +53,8 @@ class Onlooker:
     def name(self) -> str:
         """What strangers may read of where it is: more than a port of this machine may be a key."""
         bare = _BARE.fullmatch(self.url)
-        return (
-            self.url
-            if bare and is_this_machine(bare[1].strip("[]"))
-            else "a node whose address is not shown"
-        )
+        here = bare is not None and is_this_machine(bare[1].strip("[]"))
+        return self.url if here else "a node whose address is not shown"
 
     def says(self, error: Error) -> str:
         """Return an error in words that strangers may read."""

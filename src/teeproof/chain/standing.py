@@ -1,12 +1,11 @@
 """What a node says of a fund, all of it in one block: whose code it is, its agent, its money.
 
-    onlooker = Onlooker(url)
-    state = fund_state(onlooker.chain(), "0x…")
+    state = fund_state(chain, "0x…")
     state.code                     "Fund", or None where other code stands there
     state.holdings                 of each asset: how much, and how much may be sold in a day
 
-Other code than ours is asked nothing: what it would answer to our questions means nothing. A node
-is given a few seconds and a few hundred kilobytes, and a fund has at most eight assets and venues.
+Other code than ours is asked nothing: what it would answer to our questions means nothing. A
+fund has at most eight assets and venues; how long a node is waited for, ``onlooker`` decides.
 
 The code at an address does not say how it came there, so ``making`` looks for that.
 
